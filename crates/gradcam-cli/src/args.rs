@@ -1,0 +1,184 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use gradcam::Interpolation;
+use gradcam_viz::{ColorMap, View};
+
+/// Show which pixels make a vision network say what it says, with Grad-CAM.
+#[derive(Debug, Parser)]
+#[command(name = "gradcam", version, max_term_width = 100)]
+#[command(after_help = "Data goes to stdout, everything else to stderr. Exit status: 0 done, 2 an error or a bad image.")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Say less: once for errors and warnings only, twice for nothing.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "verbose")]
+    pub(crate) quiet: u8,
+    /// Say more.
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Explain why the network gives its classes, as pictures, maps and records.
+    #[command(after_long_help = EXPLAIN_EXAMPLES)]
+    Explain(Box<Explain>),
+    /// Name what the pictures show: the classes with the highest probabilities.
+    Classify(Classify),
+    /// List the supported networks.
+    Models(Models),
+    /// List the layers of a network that can be explained.
+    Layers(Layers),
+    /// Print a script that completes gradcam's arguments in a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+const EXPLAIN_EXAMPLES: &str = "Examples:
+  gradcam explain cat.jpg                            writes cat.gradcam.png
+  gradcam explain cat.jpg --target tabby-lynx        what speaks for tabby rather than lynx
+  gradcam explain photos/ -o maps/ --top 3 --json    three maps for each picture of a folder
+  gradcam explain cat.jpg --model hf:timm/resnet50.a1_in1k --layer layer3
+  gradcam explain - -o - < cat.jpg > map.png         as a filter";
+
+/// Which network runs, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Network {
+    /// A network: the name of an architecture, a folder with config.json and model.safetensors, or a repository of the hub.
+    #[arg(long, value_name = "NAME|DIR|hf:REPO[@REV]", env = "GRADCAM_MODEL", default_value = "efficientnet-lite0")]
+    pub(crate) model: String,
+    /// How the picture is brought to the network's input size.
+    #[arg(long, value_enum, default_value_t = Fit::Crop)]
+    pub(crate) fit: Fit,
+    /// Pictures computed together [default: 8].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=4096))]
+    pub(crate) batch: Option<u64>,
+    /// Processor threads [default: one for each core].
+    #[arg(long, value_name = "N", env = "GRADCAM_THREADS", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    pub(crate) threads: Option<u64>,
+    /// Where the network runs: cpu, cuda[:N] or metal.
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: String,
+    /// The largest picture that is read, in pixels.
+    #[arg(long, value_name = "N", default_value_t = gradcam_models::picture::Limits::default().max_pixels)]
+    pub(crate) max_pixels: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// Pictures: files, folders (searched through), quoted patterns, or - for standard input.
+    #[arg(value_name = "IMAGE", required = true)]
+    pub(crate) images: Vec<String>,
+    #[command(flatten)]
+    pub(crate) network: Network,
+    /// The layer to look at; given more than once, the maps are fused [default: the last one with a spatial map].
+    #[arg(long, value_name = "NAME", help_heading = "Method")]
+    pub(crate) layer: Vec<String>,
+    /// What to explain: top, a class's index or label, or a difference A-B; may be given more than once [default: top].
+    #[arg(long, value_name = "top|INDEX|LABEL|A-B", help_heading = "Method", conflicts_with = "top")]
+    pub(crate) target: Vec<String>,
+    /// Explain the K classes with the highest scores.
+    #[arg(long, value_name = "K", help_heading = "Method", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(crate) top: Option<u64>,
+    /// How the map is enlarged: nearest, bilinear, bicubic or lanczos3.
+    #[arg(long, help_heading = "Method", default_value_t = Interpolation::Bilinear)]
+    pub(crate) interpolation: Interpolation,
+    /// Keep negative evidence.
+    #[arg(long, help_heading = "Method")]
+    pub(crate) no_relu: bool,
+    /// Show what speaks against the target.
+    #[arg(long, help_heading = "Method")]
+    pub(crate) counterfactual: bool,
+    /// Fuse several layers by the mean or the maximum.
+    #[arg(long, help_heading = "Method", value_enum, default_value_t = Fusion::Mean)]
+    pub(crate) fusion: Fusion,
+    /// The picture: overlay, heatmap, side-by-side, contour or boxes.
+    #[arg(long, help_heading = "Picture", default_value_t = View::Overlay)]
+    pub(crate) view: View,
+    /// Colours: turbo, viridis, inferno, magma, cividis, jet or coolwarm [default: turbo; coolwarm with --no-relu].
+    #[arg(long, help_heading = "Picture")]
+    pub(crate) colormap: Option<ColorMap>,
+    /// Opacity of the strongest evidence over the photo, 0 to 1.
+    #[arg(long, help_heading = "Picture", default_value_t = 0.5)]
+    pub(crate) alpha: f32,
+    /// Show the picture in the terminal.
+    #[arg(long, help_heading = "Picture", conflicts_with = "json")]
+    pub(crate) show: bool,
+    /// The picture's file, a folder for the pictures, or - for standard output [default: NAME.gradcam.png here].
+    #[arg(short, long, value_name = "FILE|DIR|-", help_heading = "Output")]
+    pub(crate) output: Option<String>,
+    /// Write logits and maps as safetensors to a file or folder.
+    #[arg(long, value_name = "FILE|DIR", help_heading = "Output")]
+    pub(crate) save_maps: Option<PathBuf>,
+    /// Print one JSON object a line for each map.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+    /// Replace files that exist.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) force: bool,
+    /// Skip the pictures whose files are all there.
+    #[arg(long, help_heading = "Output", conflicts_with = "force")]
+    pub(crate) resume: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Classify {
+    /// Pictures: files, folders (searched through), quoted patterns, or - for standard input.
+    #[arg(value_name = "IMAGE", required = true)]
+    pub(crate) images: Vec<String>,
+    #[command(flatten)]
+    pub(crate) network: Network,
+    /// How many classes to name.
+    #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) top: u64,
+    /// Print one JSON object a line for each picture.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Models {
+    /// Print one JSON object a line for each network.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Layers {
+    /// The name of an architecture, a folder, or a repository of the hub.
+    #[arg(value_name = "NAME|DIR|hf:REPO[@REV]", default_value = "efficientnet-lite0")]
+    pub(crate) model: String,
+    /// Height and width of the input in pixels [default: the network's].
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=8192))]
+    pub(crate) size: Option<u32>,
+    /// Print one JSON object a line for each layer.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How a picture is brought to the network's input size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Fit {
+    /// Resize the shorter side, cut out the centre: as the network was evaluated.
+    Crop,
+    /// Resize both sides, whatever their ratio: the whole picture is seen.
+    Squash,
+    /// Leave the picture as it is.
+    None,
+}
+
+/// How the maps of several layers become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Fusion {
+    /// The average.
+    Mean,
+    /// The maximum.
+    Max,
+}

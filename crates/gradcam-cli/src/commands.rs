@@ -1,0 +1,6 @@
+//! One file for each command.
+
+pub(crate) mod classify;
+pub(crate) mod explain;
+pub(crate) mod layers;
+pub(crate) mod models;

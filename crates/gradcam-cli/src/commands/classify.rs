@@ -1,0 +1,64 @@
+//! `gradcam classify`.
+
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Result;
+use gradcam_nn::Network;
+use serde::Serialize;
+
+use crate::args::Classify;
+use crate::console::Console;
+use crate::record::{Prediction, predictions};
+use crate::stream::{Workers, batches};
+use crate::{Exit, inputs, model};
+
+/// A line of `--json`.
+#[derive(Serialize)]
+struct Record {
+    image: String,
+    model: String,
+    predictions: Vec<Prediction>,
+}
+
+pub(crate) fn run(
+    args: &Classify,
+    console: &mut Console<'_>,
+    interrupted: &AtomicBool,
+) -> Result<Exit> {
+    let inputs = inputs::resolve(&args.images)?;
+    let device = model::device(&args.network.device)?;
+    let model = model::load(&args.network.model, &device, console)?;
+    let workers = Workers::new(args.network.threads)?;
+    let count = usize::try_from(args.top)?;
+    let failed = batches(
+        &inputs,
+        &model,
+        &args.network,
+        &workers,
+        console,
+        interrupted,
+        &mut |batch, x, console| {
+            let logits = workers.run(|| model.network.forward(x, &mut ()))?;
+            for (loaded, logits) in batch.iter().zip(logits.to_vec2::<f32>()?) {
+                let image = loaded.input.name();
+                let predictions = predictions(&logits, &model.labels, count);
+                if args.json {
+                    let model = model.name.clone();
+                    console.line(serde_json::to_string(&Record {
+                        image,
+                        model,
+                        predictions,
+                    })?)?;
+                } else {
+                    console.line(image)?;
+                    for p in predictions {
+                        let percent = p.probability * 100.0;
+                        console.line(format!("  {percent:5.1} %  {:<4}  {}", p.index, p.label))?;
+                    }
+                }
+            }
+            Ok(0)
+        },
+    )?;
+    Ok(if failed == 0 { Exit::Done } else { Exit::Error })
+}

@@ -1,0 +1,75 @@
+//! `gradcam layers`.
+
+use anyhow::Result;
+use candle_core::Device;
+use gradcam_models::architectures;
+use gradcam_nn::Weights;
+use serde::Serialize;
+
+use crate::args::Layers;
+use crate::console::Console;
+use crate::{Exit, model};
+
+/// A line of `--json`.
+#[derive(Serialize)]
+struct Record<'a> {
+    name: &'a str,
+    shape: &'a [usize],
+    stride: Option<(usize, usize)>,
+    parameters: usize,
+    default: bool,
+}
+
+pub(crate) fn run(args: &Layers, console: &mut Console<'_>) -> Result<Exit> {
+    // An architecture's own name needs no weights.
+    let (network, architecture, size) = match architectures::find(&args.model) {
+        Ok(architecture) => {
+            let network = architecture.build(&Weights::skeleton(), 1000)?;
+            (network, architecture, (architecture.input_size, architecture.input_size))
+        }
+        Err(_) => {
+            let model = model::load(&args.model, &Device::Cpu, console)?;
+            (model.network, model.architecture, model.preprocess.input_size)
+        }
+    };
+    let (height, width) = args.size.map_or(size, |side| (side, side));
+    let found = gradcam::layers(
+        &network,
+        (3, usize::try_from(height)?, usize::try_from(width)?),
+    )?;
+    if !args.json {
+        console.line(format!(
+            "{:<40} {:>16} {:>7} {:>12}",
+            "layer", "output", "stride", "parameters"
+        ))?;
+    }
+    for layer in &found.layers {
+        let default = layer.name == architecture.default_layer;
+        if args.json {
+            console.line(serde_json::to_string(&Record {
+                name: &layer.name,
+                shape: &layer.shape,
+                stride: layer.stride,
+                parameters: layer.parameters,
+                default,
+            })?)?;
+            continue;
+        }
+        let sizes: Vec<String> = layer.shape.iter().map(usize::to_string).collect();
+        let stride = layer.stride.map_or(String::new(), |(rows, columns)| {
+            if rows == columns {
+                rows.to_string()
+            } else {
+                format!("{rows}×{columns}")
+            }
+        });
+        let mark = if default { "  default" } else { "" };
+        console.line(format!(
+            "{:<40} {:>16} {stride:>7} {:>12}{mark}",
+            layer.name,
+            sizes.join("×"),
+            layer.parameters
+        ))?;
+    }
+    Ok(Exit::Done)
+}

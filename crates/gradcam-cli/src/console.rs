@@ -1,0 +1,116 @@
+//! What is said, and where.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// The two streams, and how much is said on the second.
+pub(crate) struct Console<'a> {
+    out: &'a mut dyn Write,
+    err: &'a mut dyn Write,
+    quiet: u8,
+    verbose: bool,
+}
+
+impl<'a> Console<'a> {
+    pub(crate) fn new(
+        out: &'a mut dyn Write,
+        err: &'a mut dyn Write,
+        quiet: u8,
+        verbose: bool,
+    ) -> Self {
+        Console {
+            out,
+            err,
+            quiet,
+            verbose,
+        }
+    }
+
+    /// Bytes for standard output.
+    pub(crate) fn data(&mut self, bytes: &[u8]) -> Result<()> {
+        self.out
+            .write_all(bytes)
+            .and_then(|()| self.out.flush())
+            .context("cannot write to standard output")
+    }
+
+    /// A line for standard output.
+    pub(crate) fn line(&mut self, line: impl Display) -> Result<()> {
+        self.data(format!("{line}\n").as_bytes())
+    }
+
+    /// What was done, for a reader at the terminal.
+    pub(crate) fn note(&mut self, line: impl Display) {
+        if self.quiet == 0 {
+            self.say(line);
+        }
+    }
+
+    /// What helps to find out why.
+    pub(crate) fn detail(&mut self, line: impl Display) {
+        if self.verbose {
+            self.say(line);
+        }
+    }
+
+    /// Something that the user should know although the run goes on.
+    pub(crate) fn warn(&mut self, line: impl Display) {
+        if self.quiet < 2 {
+            self.say(format!("warning: {line}"));
+        }
+    }
+
+    /// Why the run ends.
+    pub(crate) fn error(&mut self, error: &anyhow::Error) {
+        if self.quiet < 2 {
+            self.say(format!("error: {error:#}"));
+        }
+    }
+
+    fn say(&mut self, line: impl Display) {
+        // Standard error may be closed; there is nobody left to tell.
+        let _ = writeln!(self.err, "{line}");
+    }
+
+    /// A bar on standard error for `total` steps; hidden where nobody looks.
+    pub(crate) fn bar(&self, total: u64, unit: Unit) -> ProgressBar {
+        let hidden = self.quiet > 0
+            || self.verbose
+            || std::env::var_os("GRADCAM_NO_PROGRESS").is_some()
+            || !io::stderr().is_terminal();
+        let target = if hidden {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
+        let template = match unit {
+            Unit::Images => "{bar:30} {pos}/{len} images, {per_sec}, {eta} left {msg}",
+            Unit::Bytes => "{bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left {msg}",
+        };
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        bar
+    }
+}
+
+/// What a bar counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Unit {
+    Images,
+    Bytes,
+}
+
+/// Whether the reader of standard output went away: no reason for a message.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,113 @@
+//! From `--model` to a network.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+use candle_core::Device;
+use gradcam_models::{Model, architectures};
+
+use crate::console::{Console, Unit};
+
+/// What `--model` names.
+pub(crate) enum Choice {
+    /// The embedded model.
+    Default,
+    /// A folder.
+    Folder(std::path::PathBuf),
+    /// A repository of the hub.
+    Repository(String),
+}
+
+/// The names that the embedded model goes by.
+const DEFAULT: [&str; 2] = ["efficientnet-lite0", "default"];
+
+/// Reads `--model`: the default model's name, `hf:REPO`, a folder, or the name of an architecture, which stands for `models/NAME` where that
+/// folder exists and else for its repository of the hub.
+pub(crate) fn choose(text: &str) -> Result<Choice> {
+    if DEFAULT.contains(&text) {
+        return Ok(Choice::Default);
+    }
+    if let Some(repository) = text.strip_prefix("hf:") {
+        return Ok(Choice::Repository(repository.to_string()));
+    }
+    let folder = Path::new(text);
+    if folder.is_dir() {
+        return Ok(Choice::Folder(folder.to_path_buf()));
+    }
+    let local = Path::new("models").join(text);
+    if local.join("config.json").is_file() {
+        return Ok(Choice::Folder(local));
+    }
+    match architectures::find(text) {
+        Ok(architecture) => architecture
+            .hub
+            .map(|repository| Choice::Repository(repository.to_string()))
+            .ok_or_else(|| {
+                anyhow!(
+                    "no published weights are known for `{text}`; give a folder with `config.json` and `model.safetensors`"
+                )
+            }),
+        Err(nearest) => bail!(
+            "no model `{text}`: neither a folder nor an architecture; the nearest are `{}`\n\nhint: `gradcam models` lists them; a repository of the hub is written `hf:OWNER/NAME`",
+            nearest.join("`, `")
+        ),
+    }
+}
+
+/// Loads the network that `--model` names.
+pub(crate) fn load(text: &str, device: &Device, console: &mut Console<'_>) -> Result<Model> {
+    let model = match choose(text)? {
+        Choice::Default => Model::default_model(device)?,
+        Choice::Folder(folder) => Model::from_folder(&folder, device)
+            .with_context(|| format!("cannot load the model `{}`", folder.display()))?,
+        Choice::Repository(repository) => from_hub(&repository, device, console)?,
+    };
+    console.detail(format!(
+        "model {} ({}), {} classes, sha256 {}",
+        model.name,
+        model.architecture.name,
+        model.labels.len(),
+        model.sha256
+    ));
+    Ok(model)
+}
+
+#[cfg(feature = "hub")]
+fn from_hub(repository: &str, device: &Device, console: &mut Console<'_>) -> Result<Model> {
+    use gradcam_models::hub::{Hub, Repo};
+    let repo: Repo = repository.parse()?;
+    let hub = Hub::from_env()?;
+    let bar = console.bar(0, Unit::Bytes);
+    let model = Model::from_hub(
+        &hub,
+        &repo,
+        &mut |progress| {
+            bar.set_length(progress.total);
+            bar.set_position(progress.done);
+            bar.set_message(progress.file.to_string());
+        },
+        device,
+    );
+    bar.finish_and_clear();
+    model.with_context(|| format!("cannot load the model `hf:{repository}`"))
+}
+
+#[cfg(not(feature = "hub"))]
+fn from_hub(repository: &str, _: &Device, _: &mut Console<'_>) -> Result<Model> {
+    bail!(
+        "this build cannot fetch `hf:{repository}`: it was made without the feature `hub`; give a folder with `config.json` and `model.safetensors`"
+    )
+}
+
+/// Reads `--device`.
+pub(crate) fn device(text: &str) -> Result<Device> {
+    let (kind, index) = text.split_once(':').unwrap_or((text, "0"));
+    let known = index.parse::<usize>().is_ok();
+    match kind {
+        "cpu" if text == "cpu" => Ok(Device::Cpu),
+        "cuda" | "metal" if known => bail!(
+            "`--device {text}`: the networks' operations run on the processor only so far; leave the option out"
+        ),
+        _ => bail!("unknown device `{text}`, expected `cpu`, `cuda`, `cuda:N` or `metal`"),
+    }
+}

@@ -1,0 +1,107 @@
+//! What `--json` prints: one object a line for each image and target.
+
+use gradcam::{Grid, Heatmap, probabilities, ranking};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// One explained image and target.
+#[derive(Debug, Serialize)]
+pub(crate) struct Record {
+    /// The picture as it was named.
+    pub(crate) image: String,
+    /// The model as it was named.
+    pub(crate) model: String,
+    /// `grad-cam`.
+    pub(crate) method: &'static str,
+    /// The layer, or several joined by `+`.
+    pub(crate) layer: String,
+    pub(crate) target: TargetRecord,
+    /// The classes with the highest probabilities.
+    pub(crate) predictions: Vec<Prediction>,
+    pub(crate) map: MapRecord,
+    pub(crate) outputs: Outputs,
+    /// Milliseconds of forward, backward and map, divided evenly over the maps of a batch.
+    pub(crate) millis: f64,
+}
+
+/// The class that was explained; for a difference, the first one.
+#[derive(Debug, Serialize)]
+pub(crate) struct TargetRecord {
+    pub(crate) index: Option<usize>,
+    pub(crate) label: Option<String>,
+    /// The class that it is compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) against: Option<usize>,
+    pub(crate) logit: Option<f32>,
+    pub(crate) probability: Option<f32>,
+}
+
+/// One class of a picture.
+#[derive(Debug, Serialize)]
+pub(crate) struct Prediction {
+    pub(crate) index: usize,
+    pub(crate) label: String,
+    pub(crate) logit: f32,
+    pub(crate) probability: f32,
+}
+
+/// The signed map at the layer's resolution; of the first layer where several were fused.
+#[derive(Debug, Serialize)]
+pub(crate) struct MapRecord {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    /// `null` where the map holds no number.
+    pub(crate) raw_min: f32,
+    pub(crate) raw_max: f32,
+    /// The share of the map's absolute mass that is negative.
+    pub(crate) negative_mass: f32,
+    pub(crate) verdict: String,
+    /// Of the values as little-endian `f32`, row after row.
+    pub(crate) sha256: String,
+}
+
+/// The files that were written.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Outputs {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) picture: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) maps: Option<String>,
+}
+
+/// The `count` classes with the highest probabilities.
+pub(crate) fn predictions(logits: &[f32], labels: &[String], count: usize) -> Vec<Prediction> {
+    let probabilities = probabilities(logits);
+    ranking(logits)
+        .into_iter()
+        .take(count)
+        .map(|index| Prediction {
+            index,
+            label: labels.get(index).cloned().unwrap_or_default(),
+            logit: logits[index],
+            probability: probabilities[index],
+        })
+        .collect()
+}
+
+/// What is said of a heat map's raw map.
+pub(crate) fn map(heatmap: &Heatmap) -> MapRecord {
+    let raw = heatmap.raw();
+    MapRecord {
+        height: raw.height,
+        width: raw.width,
+        raw_min: raw.min(),
+        raw_max: raw.max(),
+        negative_mass: raw.negative_mass(),
+        verdict: heatmap.verdict.to_string(),
+        sha256: Sha256::digest(bytes(raw))
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
+    }
+}
+
+/// A map's values as little-endian bytes.
+pub(crate) fn bytes(grid: &Grid) -> Vec<u8> {
+    grid.values.iter().flat_map(|v| v.to_le_bytes()).collect()
+}

@@ -1,0 +1,143 @@
+//! Pictures in batches: read and prepared side by side, handed on in order, with bounded memory.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use candle_core::{Device, Tensor};
+use gradcam_models::preprocess::{self, Prepared};
+use gradcam_models::{Model, picture};
+use image::RgbImage;
+use rayon::prelude::*;
+
+use crate::args::{Fit, Network};
+use crate::console::{Console, Unit};
+use crate::inputs::Input;
+
+/// A picture that a network can take.
+pub(crate) struct Loaded<'a> {
+    /// Where it came from.
+    pub(crate) input: &'a Input,
+    /// The part of the original that the network sees, at the original's resolution.
+    pub(crate) photo: RgbImage,
+    /// `(3, height, width)`.
+    pub(crate) tensor: Tensor,
+}
+
+/// The threads that work is done on.
+pub(crate) struct Workers(Option<rayon::ThreadPool>);
+
+impl Workers {
+    /// As many as `--threads` says; the usual ones without it.
+    pub(crate) fn new(threads: Option<u64>) -> Result<Self> {
+        let pool = threads
+            .map(|n| {
+                rayon::ThreadPoolBuilder::new()
+                    .num_threads(usize::try_from(n)?)
+                    .build()
+                    .context("cannot start the threads")
+            })
+            .transpose()?;
+        Ok(Workers(pool))
+    }
+
+    /// Runs `work` on these threads.
+    pub(crate) fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match &self.0 {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+}
+
+/// What is done with a batch; pictures of one batch have one size. Returns how many of them failed.
+pub(crate) type Step<'s> =
+    dyn FnMut(&[Loaded<'_>], &Tensor, &mut Console<'_>) -> Result<usize> + 's;
+
+/// Feeds `inputs` to `step` in batches, and returns how many failed.
+///
+/// A picture that cannot be read is reported and passed over. After an interruption no further batch is begun.
+///
+/// # Errors
+/// When a step fails as a whole, or the run was interrupted.
+pub(crate) fn batches(
+    inputs: &[Input],
+    model: &Model,
+    options: &Network,
+    workers: &Workers,
+    console: &mut Console<'_>,
+    interrupted: &AtomicBool,
+    step: &mut Step<'_>,
+) -> Result<usize> {
+    let size = usize::try_from(options.batch.unwrap_or(8))?;
+    let bar = console.bar(inputs.len() as u64, Unit::Images);
+    let mut failed = 0;
+    let mut done = 0;
+    for chunk in inputs.chunks(size) {
+        if interrupted.load(Ordering::SeqCst) {
+            bar.abandon();
+            anyhow::bail!(
+                "interrupted after {done} of {} images; what was written is whole",
+                inputs.len()
+            );
+        }
+        let loaded: Vec<Result<Loaded<'_>>> =
+            workers.run(|| chunk.par_iter().map(|i| load(i, model, options)).collect());
+        let mut batch = Vec::with_capacity(loaded.len());
+        for (result, input) in loaded.into_iter().zip(chunk) {
+            match result {
+                Ok(loaded) => batch.push(loaded),
+                Err(error) => {
+                    bar.suspend(|| console.warn(format!("`{}`: {error:#}", input.name())));
+                    failed += 1;
+                }
+            }
+        }
+        // Pictures that keep their own size form batches of equals; runs keep the order.
+        for group in batch.chunk_by(|a, b| a.tensor.dims() == b.tensor.dims()) {
+            let tensors: Vec<&Tensor> = group.iter().map(|loaded| &loaded.tensor).collect();
+            let x = Tensor::stack(&tensors, 0)?;
+            failed += bar.suspend(|| step(group, &x, console))?;
+        }
+        done += chunk.len();
+        bar.inc(chunk.len() as u64);
+    }
+    bar.finish_and_clear();
+    Ok(failed)
+}
+
+fn load<'a>(input: &'a Input, model: &Model, options: &Network) -> Result<Loaded<'a>> {
+    let limits = picture::Limits {
+        max_pixels: options.max_pixels,
+        ..picture::Limits::default()
+    };
+    let original = picture::decode(&input.read()?, limits)?;
+    let fit = match options.fit {
+        Fit::Crop => preprocess::Fit::Crop,
+        Fit::Squash => preprocess::Fit::Squash,
+        Fit::None => preprocess::Fit::None,
+    };
+    let prepared = model.preprocess.prepare(&original, fit, &Device::Cpu)?;
+    Ok(Loaded {
+        input,
+        photo: seen(original, &prepared),
+        tensor: prepared.tensor,
+    })
+}
+
+/// The part of the original that the network sees; what the network got where that reaches beyond the picture.
+fn seen(original: RgbImage, prepared: &Prepared) -> RgbImage {
+    let region = prepared.region;
+    let (width, height) = (f64::from(original.width()), f64::from(original.height()));
+    let inside = region.x >= -0.5
+        && region.y >= -0.5
+        && region.x + region.width <= width + 0.5
+        && region.y + region.height <= height + 0.5;
+    if !inside {
+        return prepared.view.clone();
+    }
+    let round = |v: f64| v.round().max(0.0) as u32;
+    let (x, y) = (round(region.x), round(region.y));
+    let width = (round(region.x + region.width).min(original.width()) - x).max(1);
+    let height = (round(region.y + region.height).min(original.height()) - y).max(1);
+    image::imageops::crop_imm(&original, x, y, width, height).to_image()
+}

@@ -1,0 +1,194 @@
+//! The networks by name.
+//!
+//! Module and parameter paths are those of timm, and those of torchvision for the networks that timm does not have; torchvision's names
+//! for the others, and those of Hugging Face transformers for ResNet, are mapped onto them.
+
+mod alexnet;
+#[cfg(test)]
+mod check;
+mod convnext;
+mod densenet;
+mod efficientnet;
+mod googlenet;
+mod inception;
+mod mbconv;
+mod mbconv_names;
+mod mobilenetv3;
+mod resnet;
+mod resnet_names;
+mod squeezenet;
+mod table;
+mod vgg;
+
+use gradcam_nn::{Module, ModuleTree, Weights, WeightsError};
+
+use self::alexnet::AlexNet;
+use self::convnext::ConvNeXt;
+use self::densenet::DenseNet;
+use self::efficientnet::EfficientNet;
+use self::googlenet::GoogLeNet;
+use self::inception::InceptionV3;
+use self::mobilenetv3::MobileNetV3;
+use self::resnet::ResNet;
+use self::squeezenet::SqueezeNet;
+use self::vgg::Vgg;
+use crate::layers::Result;
+
+/// A network's plan: what is fixed before its weights are known.
+#[derive(Debug, Clone, Copy)]
+pub struct Architecture {
+    /// The name that a checkpoint's `config.json` gives it: timm's, or torchvision's where the two differ in more than names.
+    pub name: &'static str,
+    /// Side of the square input in pixels that it was made for.
+    pub input_size: u32,
+    /// The layer that Grad-CAM looks at by default.
+    pub default_layer: &'static str,
+    /// The hub repository that its name stands for.
+    pub hub: Option<&'static str>,
+    family: Family,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Family {
+    ResNet(ResNet),
+    Vgg(Vgg),
+    AlexNet(AlexNet),
+    GoogLeNet(GoogLeNet),
+    InceptionV3(InceptionV3),
+    DenseNet(DenseNet),
+    EfficientNet(EfficientNet),
+    MobileNetV3(MobileNetV3),
+    SqueezeNet(SqueezeNet),
+    ConvNeXt(ConvNeXt),
+}
+
+/// Every architecture, in the order of the families and their sizes.
+pub fn all() -> &'static [Architecture] {
+    table::ALL
+}
+
+/// The architecture of this name; a tag behind a dot (`resnet50.a1_in1k`) is passed over.
+///
+/// # Errors
+/// The nearest names, when there is none.
+pub fn find(name: &str) -> std::result::Result<&'static Architecture, Vec<String>> {
+    let plain = name.split('.').next().unwrap_or(name);
+    all().iter().find(|a| a.name == plain).ok_or_else(|| {
+        let mut scored: Vec<(f64, &str)> = all()
+            .iter()
+            .map(|a| (strsim::jaro_winkler(plain, a.name), a.name))
+            .collect();
+        scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+        scored.iter().take(3).map(|(_, n)| (*n).to_string()).collect()
+    })
+}
+
+/// Whose names a checkpoint's parameters have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// timm's, or torchvision's where timm lacks the network: the names of the tree itself.
+    Own,
+    /// torchvision's.
+    Torchvision,
+    /// Those of Hugging Face transformers.
+    Transformers,
+}
+
+impl Architecture {
+    /// The network with its parameters from `weights`, whose names must be the tree's own.
+    ///
+    /// # Errors
+    /// When a parameter is missing, has another shape, or is not finite.
+    pub fn build(
+        &self,
+        weights: &Weights,
+        classes: usize,
+    ) -> std::result::Result<ModuleTree, WeightsError> {
+        Ok(ModuleTree::new(self.modules(weights, classes)?, weights))
+    }
+
+    fn modules(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
+        match &self.family {
+            Family::ResNet(f) => f.build(w, classes),
+            Family::Vgg(f) => f.build(w, classes),
+            Family::AlexNet(f) => f.build(w, classes),
+            Family::GoogLeNet(f) => f.build(w, classes),
+            Family::InceptionV3(f) => f.build(w, classes),
+            Family::DenseNet(f) => f.build(w, classes),
+            Family::EfficientNet(f) => f.build(w, classes),
+            Family::MobileNetV3(f) => f.build(w, classes),
+            Family::SqueezeNet(f) => f.build(w, classes),
+            Family::ConvNeXt(f) => f.build(w, classes),
+        }
+    }
+
+    /// The tree's path of the module that torchvision's network of this kind calls `module`.
+    pub fn from_torchvision(&self, module: &str) -> Option<String> {
+        match &self.family {
+            Family::ResNet(f) => f.from_torchvision(module),
+            Family::Vgg(f) => f.from_torchvision(module),
+            Family::AlexNet(f) => f.from_torchvision(module),
+            Family::GoogLeNet(f) => f.from_torchvision(module),
+            Family::InceptionV3(f) => f.from_torchvision(module),
+            Family::DenseNet(f) => f.from_torchvision(module),
+            Family::EfficientNet(f) => f.from_torchvision(module),
+            Family::MobileNetV3(f) => f.from_torchvision(module),
+            Family::SqueezeNet(f) => f.from_torchvision(module),
+            Family::ConvNeXt(f) => f.from_torchvision(module),
+        }
+    }
+
+    /// The tree's name of a checkpoint's parameter.
+    pub fn parameter(&self, naming: Naming, name: &str) -> Option<String> {
+        match (naming, &self.family) {
+            (Naming::Own, _) => Some(name.to_string()),
+            (Naming::Transformers, Family::ResNet(f)) => f.from_transformers(name),
+            (Naming::Transformers, _) => None,
+            (Naming::Torchvision, Family::EfficientNet(f)) => f.torchvision_parameter(name),
+            (Naming::Torchvision, Family::MobileNetV3(f)) => f.torchvision_parameter(name),
+            (Naming::Torchvision, Family::ConvNeXt(f)) => f.torchvision_parameter(name),
+            (Naming::Torchvision, _) => {
+                let (module, last) = name.rsplit_once('.')?;
+                Some(format!("{}.{last}", self.from_torchvision(module)?))
+            }
+        }
+    }
+
+    /// Whose names the parameters `names` have.
+    pub fn naming<'a>(&self, mut names: impl Iterator<Item = &'a str>) -> Naming {
+        let marker = match &self.family {
+            Family::Vgg(f) => f.torchvision_marker(),
+            Family::DenseNet(f) => f.torchvision_marker(),
+            Family::EfficientNet(f) => f.torchvision_marker(),
+            Family::MobileNetV3(f) => f.torchvision_marker(),
+            Family::ConvNeXt(f) => f.torchvision_marker(),
+            _ => None,
+        };
+        names
+            .find_map(|name| {
+                if Some(name) == marker {
+                    Some(Naming::Torchvision)
+                } else if name.starts_with("resnet.") {
+                    Some(Naming::Transformers)
+                } else {
+                    None
+                }
+            })
+            .unwrap_or(Naming::Own)
+    }
+
+    /// Whether a checkpoint's parameter serves only the training: an auxiliary head, or a counter of batches.
+    pub fn training_only(&self, name: &str) -> bool {
+        name.ends_with(".num_batches_tracked")
+            || match &self.family {
+                Family::GoogLeNet(_) => GoogLeNet::training_only(name),
+                Family::InceptionV3(_) => InceptionV3::training_only(name),
+                _ => false,
+            }
+    }
+
+    /// Whether torchvision's checkpoints expect inputs normalised to -1 to 1 (its `transform_input`).
+    pub(crate) fn transforms_input(&self) -> bool {
+        matches!(self.family, Family::GoogLeNet(_) | Family::InceptionV3(_))
+    }
+}

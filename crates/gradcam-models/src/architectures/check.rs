@@ -1,0 +1,29 @@
+//! What the tests of every architecture ask.
+#![allow(clippy::unwrap_used)]
+
+use gradcam_nn::candle::{DType, Device, Tensor};
+use gradcam_nn::{Module, ModuleTree, Network, Weights};
+
+use crate::layers::Result;
+
+/// The number of trained parameters of the network that `build` makes.
+pub(crate) fn parameter_count(build: impl Fn(&Weights) -> Result<Vec<Module>>) -> usize {
+    let w = Weights::skeleton();
+    let tree = ModuleTree::new(build(&w).unwrap(), &w);
+    tree.parameters().iter().map(|(_, count)| count).sum()
+}
+
+/// The logits of a network with fresh weights for two pictures of `size` (height, width): finite, of the expected shape, and not all
+/// the same.
+pub(crate) fn logits(modules: &[Module], w: &Weights, size: (usize, usize), classes: usize) {
+    let count = 2 * 3 * size.0 * size.1;
+    let values: Vec<f32> = (0..count).map(|i| ((i as f32) * 0.37).sin()).collect();
+    let x = Tensor::from_vec(values, (2, 3, size.0, size.1), &Device::Cpu).unwrap();
+    let tree = ModuleTree::new(modules.to_vec(), w);
+    let y = tree.forward(&x, &mut ()).unwrap();
+    assert_eq!(y.dims(), [2, classes]);
+    assert_eq!(y.dtype(), DType::F32);
+    let y: Vec<f32> = y.flatten_all().unwrap().to_vec1().unwrap();
+    assert!(y.iter().all(|v| v.is_finite()), "{y:?}");
+    assert!(y.iter().any(|v| *v != y[0]), "{y:?}");
+}

@@ -1,0 +1,271 @@
+//! From files to a network that runs.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+use gradcam_nn::{ModuleTree, Weights, WeightsError};
+use sha2::{Digest, Sha256};
+
+use crate::architectures::{Architecture, Naming};
+use crate::config::Config;
+use crate::embedded;
+use crate::preprocess::Preprocess;
+
+/// A network with its weights, its labels and the way that it wants its pictures.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// What it was loaded as: a folder, a repository with its commit, or the default model's name.
+    pub name: String,
+    /// The plan of the network.
+    pub architecture: &'static Architecture,
+    /// The network.
+    pub network: ModuleTree,
+    /// One name a class.
+    pub labels: Vec<String>,
+    /// How pictures are prepared.
+    pub preprocess: Preprocess,
+    /// The SHA-256 of the weight file, in hexadecimal digits.
+    pub sha256: String,
+    /// The licence that the model's description names.
+    pub license: Option<String>,
+}
+
+/// Why a model could not be loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// A file cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A description is not what it should be.
+    #[error("`{file}` cannot be read: {reason}")]
+    Config {
+        /// The file.
+        file: String,
+        /// Why.
+        reason: String,
+    },
+    /// No architecture has this name.
+    #[error("unknown architecture `{name}`; the nearest are `{}`", nearest.join("`, `"))]
+    UnknownArchitecture {
+        /// The name.
+        name: String,
+        /// Similar names.
+        nearest: Vec<String>,
+    },
+    /// The weights do not fit the architecture.
+    #[error("the weights of `{model}` do not fit")]
+    Weights {
+        /// The folder or repository.
+        model: String,
+        /// What is wrong.
+        source: WeightsError,
+    },
+    /// The weights hold parameters that the architecture has no place for.
+    #[error("the weights of `{model}` hold {count} parameters that `{architecture}` does not have: `{}`", names.join("`, `"))]
+    Unused {
+        /// The folder or repository.
+        model: String,
+        /// The architecture.
+        architecture: &'static str,
+        /// How many.
+        count: usize,
+        /// The first of them.
+        names: Vec<String>,
+    },
+    /// The weights are not those that the model is known by.
+    #[error("the weights of `{model}` have the SHA-256 {found}, expected {expected}: the file is damaged or another one")]
+    Checksum {
+        /// The model.
+        model: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// The default model's folder is missing.
+    #[error("the default model is not built in, and its folder `models/efficientnet-lite0` was not found; build with the feature `embedded`")]
+    NoDefault,
+    /// The hub did not give the files.
+    #[cfg(feature = "hub")]
+    #[error(transparent)]
+    Hub(#[from] crate::hub::HubError),
+}
+
+impl Model {
+    /// The default model, EfficientNet-Lite0: built in with the feature `embedded`, else from the repository's folder `models/`.
+    ///
+    /// # Errors
+    /// When it is not built in and its folder is not there, or damaged.
+    pub fn default_model(device: &Device) -> Result<Self, LoadError> {
+        let name = "efficientnet-lite0";
+        #[cfg(feature = "embedded")]
+        let model = Model::new(name, embedded::CONFIG, None, embedded::WEIGHTS, device)?;
+        #[cfg(not(feature = "embedded"))]
+        let model = {
+            let folder = default_folder().ok_or(LoadError::NoDefault)?;
+            let model = Model::from_folder(&folder, device)?;
+            Model {
+                name: name.to_string(),
+                ..model
+            }
+        };
+        if model.sha256 != embedded::SHA256 {
+            return Err(LoadError::Checksum {
+                model: name.to_string(),
+                expected: embedded::SHA256.to_string(),
+                found: model.sha256,
+            });
+        }
+        Ok(model)
+    }
+
+    /// A folder with `config.json` and `model.safetensors`.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged, or the weights do not fit the architecture.
+    pub fn from_folder(folder: &Path, device: &Device) -> Result<Self, LoadError> {
+        let config = read_text(&folder.join("config.json"))?;
+        let processor = folder.join("preprocessor_config.json");
+        let processor = processor.exists().then(|| read_text(&processor)).transpose()?;
+        let weights = read(&folder.join("model.safetensors"))?;
+        let name = folder.display().to_string();
+        Model::new(&name, &config, processor.as_deref(), &weights, device)
+    }
+
+    /// A repository of the hub, from the cache where it is there.
+    ///
+    /// # Errors
+    /// When the hub does not give the files, or the weights do not fit the architecture.
+    #[cfg(feature = "hub")]
+    pub fn from_hub(
+        hub: &crate::hub::Hub,
+        repo: &crate::hub::Repo,
+        progress: &mut dyn FnMut(crate::hub::Progress<'_>),
+        device: &Device,
+    ) -> Result<Self, LoadError> {
+        let files = hub.fetch(repo, None, progress)?;
+        let name = format!("{}@{}", repo.id, files.commit);
+        let (config, weights) = (read_text(&files.config)?, read(&files.weights)?);
+        Model::new(&name, &config, None, &weights, device)
+    }
+
+    /// A model from the contents of its files.
+    ///
+    /// # Errors
+    /// When the description cannot be read, or the weights do not fit the architecture.
+    pub fn new(
+        name: &str,
+        config: &str,
+        processor: Option<&str>,
+        weights: &[u8],
+        device: &Device,
+    ) -> Result<Self, LoadError> {
+        let config = Config::parse(config, processor)?;
+        let misfit = |source: WeightsError| LoadError::Weights {
+            model: name.to_string(),
+            source,
+        };
+        let stored = Weights::from_safetensors(weights, device).map_err(misfit)?;
+        let naming = config.naming(&stored.names());
+        let own = rename(&stored, config.architecture, naming, config.classes).map_err(misfit)?;
+        let network = config
+            .architecture
+            .build(&own, config.classes)
+            .map_err(misfit)?;
+        let mut unused = own.unused();
+        unused.retain(|name| !config.architecture.training_only(name));
+        if !unused.is_empty() {
+            return Err(LoadError::Unused {
+                model: name.to_string(),
+                architecture: config.architecture.name,
+                count: unused.len(),
+                names: unused.into_iter().take(3).collect(),
+            });
+        }
+        Ok(Model {
+            name: name.to_string(),
+            architecture: config.architecture,
+            network,
+            labels: config.labels,
+            preprocess: config.preprocess,
+            sha256: hexadecimal(&Sha256::digest(weights)),
+            license: config.license,
+        })
+    }
+
+    /// The layer that Grad-CAM looks at by default.
+    pub fn default_layer(&self) -> &str {
+        self.architecture.default_layer
+    }
+}
+
+/// The store under the tree's own names, each tensor in the shape that the tree asks for where it has as many elements.
+///
+/// torchvision keeps some 1×1 convolutions as fully connected layers, and ConvNeXt's scales with unit dimensions.
+pub fn rename(
+    stored: &Weights,
+    architecture: &Architecture,
+    naming: Naming,
+    classes: usize,
+) -> Result<Weights, WeightsError> {
+    if naming == Naming::Own {
+        return Ok(stored.clone());
+    }
+    let skeleton = Weights::skeleton();
+    architecture.build(&skeleton, classes)?;
+    let shapes: BTreeMap<String, Vec<usize>> = skeleton.requested().into_iter().collect();
+    Ok(stored.renamed(|name, tensor| {
+        if architecture.training_only(name) {
+            return Ok(None);
+        }
+        let own = architecture
+            .parameter(naming, name)
+            .unwrap_or_else(|| name.to_string());
+        let tensor = match shapes.get(&own) {
+            Some(shape) if shape.iter().product::<usize>() == tensor.elem_count() => {
+                tensor.reshape(shape.as_slice())?
+            }
+            _ => tensor.clone(),
+        };
+        Ok(Some((own, tensor)))
+    })?)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    std::fs::read(path).map_err(|source| LoadError::Io {
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
+fn read_text(path: &Path) -> Result<String, LoadError> {
+    std::fs::read_to_string(path).map_err(|source| LoadError::Io {
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The default model's folder: beside an installed binary, or in the repository that this was built from.
+#[cfg(not(feature = "embedded"))]
+fn default_folder() -> Option<PathBuf> {
+    let inner = Path::new("models").join("efficientnet-lite0");
+    let binary = std::env::current_exe().ok()?;
+    let beside = binary.parent().into_iter().flat_map(|bin| {
+        [bin.join(&inner), bin.join("../share/gradcam").join(&inner)]
+    });
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(&inner);
+    beside
+        .chain([repository])
+        .find(|folder| folder.join("model.safetensors").exists())
+}

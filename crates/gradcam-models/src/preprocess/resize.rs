@@ -1,0 +1,105 @@
+//! Resizing 8-bit RGB as Pillow does it.
+//!
+//! The networks' reference pipelines resize the decoded bytes with Pillow, whose filters widen with the scale on the
+//! way down (antialiasing) and which rounds to bytes between the horizontal and the vertical pass. The crate
+//! `fast_image_resize` has the same filters in fixed point, but runs the vertical pass first; that alone moves 9 to
+//! 24 % of the bytes on the way down, by up to 10. Called once per axis, horizontally first, it follows Pillow's order. Largest and mean
+//! absolute difference to Pillow 13.0, in bytes of 0-255, over five photos of 0.14 to 0.27 megapixels, each to 256
+//! pixels on its shorter side, to 224 × 224, and to twice its width plus one:
+//!
+//! | filter | one call per axis | one call | `image::imageops` |
+//! |---|---|---|---|
+//! | bilinear | 1, at most 0.004 | 1, 0.20 | 1, 0.18 |
+//! | bicubic | 2, at most 0.007 | 6, 0.23 | 5, 0.19 |
+//! | lanczos | 2, at most 0.006 | 10, 0.25 | 9, 0.20 |
+//! | hamming | 1, at most 0.003 | 1, 0.20 | has none |
+//!
+//! The scalar and the SIMD paths of the crate gave the same bytes. `nearest` and `box` are exact but for a rare size
+//! ratio: where the centre of an output pixel, or the edge of its window, falls exactly between two source pixels,
+//! they may take the other one.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::RgbImage;
+use serde::{Deserialize, Serialize};
+
+use super::PreprocessError;
+
+/// The most pixels a resized picture may have, and the pass in between: Pillow's limit for a decoded one.
+const MAX_PIXELS: u64 = 178_956_970;
+
+/// The filter of a resize, with Pillow's definitions and timm's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Interpolation {
+    /// The nearest pixel, without antialiasing.
+    Nearest,
+    /// The mean over the output pixel's window.
+    Box,
+    /// A triangle of radius 1.
+    Bilinear,
+    /// A Hamming-windowed sinc of radius 1.
+    Hamming,
+    /// Keys' cubic convolution with a = -0.5 (Catmull-Rom), radius 2.
+    #[default]
+    Bicubic,
+    /// A Lanczos-windowed sinc of radius 3.
+    Lanczos,
+}
+
+impl Interpolation {
+    fn algorithm(self) -> ResizeAlg {
+        ResizeAlg::Convolution(match self {
+            Interpolation::Nearest => return ResizeAlg::Nearest,
+            Interpolation::Box => FilterType::Box,
+            Interpolation::Bilinear => FilterType::Bilinear,
+            Interpolation::Hamming => FilterType::Hamming,
+            Interpolation::Bicubic => FilterType::CatmullRom,
+            Interpolation::Lanczos => FilterType::Lanczos3,
+        })
+    }
+}
+
+/// Resizes `picture` to `width` × `height` pixels, as Pillow's `Image.resize` would (see the table above).
+///
+/// # Errors
+/// [`PreprocessError::Empty`] when a side of the picture or of the result is zero, [`PreprocessError::TooLarge`]
+/// when the result, or the pass in between, is over 178 956 970 pixels.
+pub fn resize_rgb(
+    picture: &RgbImage,
+    width: u32,
+    height: u32,
+    interpolation: Interpolation,
+) -> Result<RgbImage, PreprocessError> {
+    let (from_width, from_height) = picture.dimensions();
+    for (width, height) in [(from_width, from_height), (width, height)] {
+        if width == 0 || height == 0 {
+            return Err(PreprocessError::Empty { width, height });
+        }
+    }
+    if (from_width, from_height) == (width, height) {
+        return Ok(picture.clone());
+    }
+    if u64::from(width) * u64::from(height.max(from_height)) > MAX_PIXELS {
+        return Err(PreprocessError::TooLarge {
+            from_width,
+            from_height,
+            width: width.into(),
+            height: height.into(),
+        });
+    }
+
+    let failed = |reason: String| PreprocessError::Resize { reason };
+    let options = ResizeOptions::new().resize_alg(interpolation.algorithm());
+    let source = ImageRef::new(from_width, from_height, picture.as_raw(), PixelType::U8x3)
+        .map_err(|e| failed(e.to_string()))?;
+    let mut narrowed = Image::new(width, from_height, PixelType::U8x3);
+    let mut resized = Image::new(width, height, PixelType::U8x3);
+    let mut resizer = Resizer::new();
+    resizer
+        .resize(&source, &mut narrowed, &options)
+        .and_then(|()| resizer.resize(&narrowed, &mut resized, &options))
+        .map_err(|e| failed(e.to_string()))?;
+    RgbImage::from_raw(width, height, resized.into_vec())
+        .ok_or_else(|| failed("the resized buffer has the wrong length".into()))
+}

@@ -1,0 +1,219 @@
+//! A network written down as data: a tree of named modules.
+
+use candle_core::{Result, Tensor};
+
+use crate::group::{ConvNormAct, tap_all};
+use crate::ops::{
+    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, LayerNorm, Linear, MaxPool2d,
+};
+use crate::{Network, Pass, Weights};
+
+/// One module of a network, under the paths that the original checkpoint gives it.
+#[derive(Debug, Clone)]
+pub struct Module {
+    /// The paths of its output: usually one; none for an operation that the original writes as a function call; several where the
+    /// original has identity modules (an inactive dropout) behind it.
+    pub names: Vec<String>,
+    /// What it computes.
+    pub kind: Kind,
+}
+
+/// What a module computes.
+#[derive(Debug, Clone)]
+pub enum Kind {
+    /// A convolution with an optional norm and activation; the group names its own parts.
+    Conv(Box<ConvNormAct>),
+    /// A batch norm that follows no convolution.
+    BatchNorm(BatchNorm),
+    /// A layer norm.
+    LayerNorm(LayerNorm),
+    /// An activation function.
+    Activation(Activation),
+    /// A max pooling.
+    MaxPool(MaxPool2d),
+    /// An average pooling.
+    AvgPool(AvgPool2d),
+    /// An average pooling to a given size.
+    AdaptiveAvgPool(AdaptiveAvgPool2d),
+    /// A fully connected layer.
+    Linear(Linear),
+    /// Averages a map of fewer rows or columns than these to that many, and hands a larger one on (timm's VGG).
+    AtLeast((usize, usize)),
+    /// Joins all dimensions after the first.
+    Flatten,
+    /// Hands its input on.
+    Identity,
+    /// A factor per channel.
+    Scale(Tensor),
+    /// The modules in turn.
+    Sequence(Vec<Module>),
+    /// `activation(branch(x) + shortcut(x))`.
+    Residual {
+        /// The longer way.
+        branch: Vec<Module>,
+        /// The shorter way; empty for the input itself.
+        shortcut: Vec<Module>,
+        /// Paths of the activation's output, and the activation.
+        activation: Option<(Vec<String>, Activation)>,
+    },
+    /// The outputs of all branches, joined along the channels.
+    Concat(Vec<Module>),
+    /// Each module sees the input and the outputs of all earlier ones, joined along the channels; so is the result (DenseNet).
+    Dense(Vec<Module>),
+    /// `x * branch(x)`: squeeze and excitation.
+    Gate(Vec<Module>),
+}
+
+impl Module {
+    /// A module with one path.
+    pub fn new(name: impl Into<String>, kind: Kind) -> Self {
+        Module {
+            names: vec![name.into()],
+            kind,
+        }
+    }
+
+    /// A computation that has no path of its own in the original.
+    pub fn unnamed(kind: Kind) -> Self {
+        Module {
+            names: Vec::new(),
+            kind,
+        }
+    }
+
+    /// Adds a further path for the same output.
+    #[must_use]
+    pub fn also(mut self, name: impl Into<String>) -> Self {
+        self.names.push(name.into());
+        self
+    }
+
+    /// The output for `x`, offered to `pass` under this module's paths.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn run(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+        let y = match &self.kind {
+            Kind::Conv(group) => group.run(x, None, pass)?,
+            Kind::BatchNorm(norm) => pass.batch_norm(norm, x)?,
+            Kind::LayerNorm(norm) => pass.layer_norm(norm, x)?,
+            Kind::Activation(f) => pass.activation(*f, x)?,
+            Kind::MaxPool(pool) => pass.max_pool(pool, x)?,
+            Kind::AvgPool(pool) => pass.avg_pool(pool, x)?,
+            Kind::AdaptiveAvgPool(pool) => pass.adaptive_avg_pool(pool, x)?,
+            Kind::Linear(layer) => pass.linear(layer, x)?,
+            Kind::AtLeast(size) => at_least(*size, x, pass)?,
+            Kind::Flatten => x.flatten_from(1)?,
+            Kind::Identity => x.clone(),
+            Kind::Scale(factor) => pass.multiply(x, factor)?,
+            Kind::Sequence(modules) => sequence(modules, x, pass)?,
+            Kind::Residual {
+                branch,
+                shortcut,
+                activation,
+            } => residual(branch, shortcut, activation.as_ref(), x, pass)?,
+            Kind::Concat(branches) => {
+                let parts = branches
+                    .iter()
+                    .map(|branch| branch.run(x, pass))
+                    .collect::<Result<Vec<_>>>()?;
+                pass.concat(&parts)?
+            }
+            Kind::Dense(layers) => {
+                let mut parts = vec![x.clone()];
+                for layer in layers {
+                    let seen = pass.concat(&parts)?;
+                    parts.push(layer.run(&seen, pass)?);
+                }
+                pass.concat(&parts)?
+            }
+            Kind::Gate(branch) => {
+                let gate = sequence(branch, x, pass)?;
+                pass.multiply(x, &gate)?
+            }
+        };
+        tap_all(&self.names, y, pass)
+    }
+}
+
+/// Runs the modules one after the other.
+fn sequence(modules: &[Module], x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+    modules
+        .iter()
+        .try_fold(x.clone(), |x, module| module.run(&x, pass))
+}
+
+/// Widens a map that is smaller than `(rows, columns)`.
+fn at_least(
+    (rows, columns): (usize, usize),
+    x: &Tensor,
+    pass: &mut dyn Pass,
+) -> Result<Tensor> {
+    let (_, _, height, width) = x.dims4()?;
+    let output = (height.max(rows), width.max(columns));
+    if output == (height, width) {
+        return Ok(x.clone());
+    }
+    pass.adaptive_avg_pool(&AdaptiveAvgPool2d { output }, x)
+}
+
+/// Runs a residual block; its last convolution takes the sum and the activation into its own kernel where it can.
+fn residual(
+    branch: &[Module],
+    shortcut: &[Module],
+    activation: Option<&(Vec<String>, Activation)>,
+    x: &Tensor,
+    pass: &mut dyn Pass,
+) -> Result<Tensor> {
+    let (names, f) = match activation {
+        Some((names, f)) => (names.as_slice(), *f),
+        None => (&[][..], Activation::Identity),
+    };
+    let y = match branch.split_last() {
+        Some((Module { names, kind: Kind::Conv(group) }, first)) if names.is_empty() => {
+            let y = sequence(first, x, pass)?;
+            let short = sequence(shortcut, x, pass)?;
+            group.run(&y, Some((&short, f)), pass)?
+        }
+        _ => {
+            let y = sequence(branch, x, pass)?;
+            let short = sequence(shortcut, x, pass)?;
+            let sum = pass.add(&y, &short)?;
+            pass.activation(f, &sum)?
+        }
+    };
+    tap_all(names, y, pass)
+}
+
+/// A network as a sequence of modules.
+#[derive(Debug, Clone)]
+pub struct ModuleTree {
+    /// The modules, run in turn.
+    pub modules: Vec<Module>,
+    parameters: Vec<(String, usize)>,
+}
+
+impl ModuleTree {
+    /// A network from its modules and the store that they were read from.
+    pub fn new(modules: Vec<Module>, weights: &Weights) -> Self {
+        let parameters = weights
+            .requested()
+            .into_iter()
+            .filter(|(name, _)| !name.ends_with(".running_mean") && !name.ends_with(".running_var"))
+            .map(|(name, shape)| (name, shape.iter().product()))
+            .collect();
+        ModuleTree {
+            modules,
+            parameters,
+        }
+    }
+}
+
+impl Network for ModuleTree {
+    fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+        sequence(&self.modules, x, pass)
+    }
+    fn parameters(&self) -> Vec<(String, usize)> {
+        self.parameters.clone()
+    }
+}

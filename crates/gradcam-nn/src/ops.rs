@@ -1,0 +1,29 @@
+//! The operations of vision networks, with PyTorch's values and gradients.
+//!
+//! Each operation is plain data with a `forward` that candle's autograd records. Where a function has a kink or a maximum is tied, the
+//! gradient follows PyTorch's choice. Parameters are constants: only the gradient with respect to the input exists.
+
+pub mod activation;
+pub mod adaptive_pool;
+pub mod avg_pool;
+pub mod batch_norm;
+pub mod conv2d;
+pub mod layer_norm;
+pub mod linear;
+pub mod max_pool;
+mod parallel;
+pub mod resize;
+pub mod softmax;
+mod sum;
+mod window;
+
+pub use activation::Activation;
+pub use adaptive_pool::{AdaptiveAvgPool2d, AdaptiveMaxPool2d};
+pub use avg_pool::AvgPool2d;
+pub use batch_norm::BatchNorm;
+pub use conv2d::{Conv2d, Padding};
+pub use layer_norm::{Axis, LayerNorm};
+pub use linear::Linear;
+pub use max_pool::MaxPool2d;
+pub use resize::{ResizeMode, resize, resize_taps};
+pub use softmax::{log_softmax, softmax};

@@ -1,0 +1,209 @@
+//! Activation functions.
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+
+use super::parallel::{TASK, fill};
+use crate::dispatch::{Unary, run_unary, unary, with_values};
+use crate::kernels::Element;
+
+/// A function that is applied to every element on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Activation {
+    /// `x`.
+    Identity,
+    /// `max(x, 0)`; the derivative at 0 is 0.
+    Relu,
+    /// `min(max(x, 0), 6)`; the derivative at 0 and at 6 is 0.
+    Relu6,
+    /// `x · sigmoid(x)`, also named swish.
+    Silu,
+    /// `x · Φ(x)` with the standard normal distribution Φ (Hendrycks and Gimpel 2016).
+    Gelu,
+    /// The approximation `x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))` of GELU (same paper).
+    GeluTanh,
+    /// `x · relu6(x + 3) / 6` (MobileNetV3, Howard et al. 2019); the derivative is 0 at -3 and 1 at 3.
+    HardSwish,
+    /// `relu6(x + 3) / 6`; the derivative at -3 and at 3 is 0.
+    HardSigmoid,
+    /// `1 / (1 + e^-x)`.
+    Sigmoid,
+}
+
+/// Runs a block under a name that is the constant of the activation at hand: a loop in the block has no branch.
+macro_rules! specialise {
+    ($activation:expr, |$f:ident| $body:expr) => {
+        specialise!(
+            $activation, $f, $body,
+            Identity Relu Relu6 Silu Gelu GeluTanh HardSwish HardSigmoid Sigmoid
+        )
+    };
+    ($activation:expr, $f:ident, $body:expr, $($name:ident)*) => {
+        match $activation {
+            $(Activation::$name => {
+                const $f: Activation = Activation::$name;
+                $body
+            })*
+        }
+    };
+}
+
+impl Activation {
+    /// Applies the function to a tensor of any shape. NaN stays NaN.
+    ///
+    /// # Errors
+    /// When the elements are neither `f32` nor `f64`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Activation::Identity => Ok(x.clone()),
+            f => x.contiguous()?.apply_op1(Forward(*f)),
+        }
+    }
+
+    /// The function's value at `x`.
+    #[inline(always)]
+    pub(crate) fn apply<T: Element>(self, x: T) -> T {
+        match self {
+            Activation::Identity => x,
+            Activation::Relu => x.maximum(T::ZERO),
+            Activation::Relu6 => relu6(x),
+            Activation::Silu => x / (T::ONE + (-x).exp()),
+            Activation::Gelu => x * x.normal_cdf(),
+            // (1 + tanh u) / 2 = sigmoid(2 u).
+            Activation::GeluTanh => x / (T::ONE + (-gelu_exponent(x)).exp()),
+            Activation::HardSwish => x * relu6(x + T::of(3.0)) * T::of(1.0 / 6.0),
+            Activation::HardSigmoid => relu6(x + T::of(3.0)) * T::of(1.0 / 6.0),
+            Activation::Sigmoid => T::ONE / (T::ONE + (-x).exp()),
+        }
+    }
+
+    /// The function's derivative at `x`.
+    #[inline(always)]
+    pub(crate) fn derivative<T: Element>(self, x: T) -> T {
+        let three = T::of(3.0);
+        let step = |inside: bool, slope: T| if inside { slope } else { T::ZERO };
+        match self {
+            Activation::Identity => T::ONE,
+            // Open at NaN, as PyTorch's.
+            Activation::Relu => step((x > T::ZERO) | x.is_nan(), T::ONE),
+            Activation::Relu6 => step((x > T::ZERO) & (x < T::of(6.0)), T::ONE),
+            Activation::Silu => {
+                let (s, rest) = sigmoid_parts(x);
+                s * (T::ONE + x * rest)
+            }
+            Activation::Gelu => x.normal_cdf() + x * x.normal_pdf(),
+            Activation::GeluTanh => {
+                let (s, rest) = sigmoid_parts(gelu_exponent(x));
+                let slope = T::of(GELU) * (T::ONE + T::of(3.0 * GELU_CUBIC) * x * x);
+                s + x * s * rest * slope
+            }
+            Activation::HardSwish => {
+                let inside = x * T::of(1.0 / 3.0) + T::of(0.5);
+                let upper = if x >= three { T::ONE } else { inside };
+                step((x > -three) | x.is_nan(), upper)
+            }
+            Activation::HardSigmoid => step((x > -three) & (x < three), T::of(1.0 / 6.0)),
+            Activation::Sigmoid => {
+                let (s, rest) = sigmoid_parts(x);
+                s * rest
+            }
+        }
+    }
+
+    /// The gradient at the input `x` from the gradient `g` at the output.
+    #[inline(always)]
+    fn gradient<T: Element>(self, x: T, g: T) -> T {
+        let derivative = self.derivative(x);
+        let piecewise = matches!(
+            self,
+            Activation::Relu | Activation::Relu6 | Activation::HardSwish | Activation::HardSigmoid
+        );
+        // A closed gate lets nothing through, an infinite or undefined gradient neither.
+        if piecewise && derivative == T::ZERO {
+            T::ZERO
+        } else {
+            g * derivative
+        }
+    }
+}
+
+/// 2 √(2/π).
+const GELU: f64 = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::SQRT_2;
+const GELU_CUBIC: f64 = 0.044715;
+
+/// Twice the argument of the hyperbolic tangent in GELU's approximation.
+#[inline(always)]
+fn gelu_exponent<T: Element>(x: T) -> T {
+    T::of(GELU) * (x + T::of(GELU_CUBIC) * x * x * x)
+}
+
+/// The sigmoid and what it lacks to 1, both without cancellation.
+#[inline(always)]
+fn sigmoid_parts<T: Element>(x: T) -> (T, T) {
+    let e = (if x > T::ZERO { -x } else { x }).exp();
+    let large = T::ONE / (T::ONE + e);
+    let small = e * large;
+    if x > T::ZERO {
+        (large, small)
+    } else {
+        (small, large)
+    }
+}
+
+#[inline(always)]
+fn relu6<T: Element>(x: T) -> T {
+    x.maximum(T::ZERO).minimum(T::of(6.0))
+}
+
+struct Forward(Activation);
+struct Backward<'a> {
+    f: Activation,
+    x: &'a Tensor,
+}
+
+impl Unary for Forward {
+    const NAME: &'static str = "activation";
+    fn run<T: Element>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
+        let mut y = vec![T::ZERO; x.len()];
+        fill(&mut y, TASK, TASK, |task, y| {
+            let x = &x[task * TASK..][..y.len()];
+            specialise!(self.0, |F| {
+                for (y, &x) in y.iter_mut().zip(x) {
+                    *y = F.apply(x);
+                }
+            });
+        });
+        Ok((y, Shape::from(dims)))
+    }
+}
+
+impl Unary for Backward<'_> {
+    const NAME: &'static str = "activation backward";
+    fn run<T: Element>(&self, grad: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
+        let mut dx = vec![T::ZERO; grad.len()];
+        with_values(self.x, |x: &[T]| {
+            fill(&mut dx, TASK, TASK, |task, dx| {
+                let x = &x[task * TASK..][..dx.len()];
+                let grad = &grad[task * TASK..][..dx.len()];
+                specialise!(self.f, |F| {
+                    for ((dx, &x), &g) in dx.iter_mut().zip(x).zip(grad) {
+                        *dx = F.gradient(x, g);
+                    }
+                });
+            });
+            Ok(())
+        })?;
+        Ok((dx, Shape::from(dims)))
+    }
+}
+
+impl CustomOp1 for Forward {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        run_unary(self, storage, layout)
+    }
+    fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        unary(&Backward { f: self.0, x }, grad).map(Some)
+    }
+}

@@ -1,0 +1,233 @@
+//! Resizing of feature maps by interpolation, without antialiasing: `torch.nn.functional.interpolate`.
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+
+use super::parallel::fill;
+use super::window::feature_map;
+use crate::dispatch::{Unary, run_unary, unary};
+use crate::kernels::Element;
+
+/// How a value between the positions of a map is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResizeMode {
+    /// The value at `floor(i · input / output)`.
+    Nearest,
+    /// A line between two neighbours along each axis.
+    Bilinear,
+    /// A cubic through four neighbours along each axis (Keys 1981, a = -0.75); it can leave the values' range.
+    Bicubic,
+}
+
+/// Resizes `(n, c, h, w)` to `(n, c, size.0, size.1)`.
+///
+/// With `align_corners` the centres of the corner positions meet; without, the outer edges do (half-pixel centres).
+///
+/// # Errors
+/// When `x` is not a feature map, a size is zero, or `align_corners` is asked of [`ResizeMode::Nearest`].
+pub fn resize(
+    x: &Tensor,
+    size: (usize, usize),
+    mode: ResizeMode,
+    align_corners: bool,
+) -> Result<Tensor> {
+    feature_map("resize", x.dims())?;
+    if size.0 == 0 || size.1 == 0 {
+        bail!(
+            "resize needs a size of at least 1 × 1, found {} × {}",
+            size.0,
+            size.1
+        );
+    }
+    if align_corners && mode == ResizeMode::Nearest {
+        bail!("`align_corners` has a meaning for bilinear and bicubic resizing only");
+    }
+    x.contiguous()?.apply_op1(Resize {
+        size,
+        mode,
+        align_corners,
+    })
+}
+
+/// What each of `output` positions reads from `input` positions along one axis: pairs of an index and its weight, the same number
+/// for every position (1, 2 or 4), with weights whose sum is 1. At a border an index may come twice.
+///
+/// Both lengths must be at least 1; otherwise the list is empty.
+pub fn resize_taps(
+    input: usize,
+    output: usize,
+    mode: ResizeMode,
+    align_corners: bool,
+) -> Vec<Vec<(usize, f64)>> {
+    if input == 0 {
+        return Vec::new();
+    }
+    let last = input - 1;
+    let position = |i: usize| match align_corners {
+        true if output == 1 => 0.0,
+        true => i as f64 * last as f64 / (output - 1) as f64,
+        false => (i as f64 + 0.5) * input as f64 / output as f64 - 0.5,
+    };
+    let tap = |i: usize| match mode {
+        ResizeMode::Nearest => {
+            // PyTorch rounds in single precision, where the product can fall just short of a whole number.
+            let position = i as f32 * (input as f32 / output as f32);
+            vec![((position as usize).min(last), 1.0)]
+        }
+        ResizeMode::Bilinear => {
+            let position = position(i).max(0.0);
+            let low = (position as usize).min(last);
+            let t = (position - low as f64).min(1.0);
+            vec![(low, 1.0 - t), ((low + 1).min(last), t)]
+        }
+        ResizeMode::Bicubic => {
+            let position = position(i);
+            let low = position.floor();
+            cubic(position - low)
+                .into_iter()
+                .zip(-1..)
+                .map(|(weight, offset)| {
+                    let index = (low as isize + offset).clamp(0, last as isize);
+                    (index as usize, weight)
+                })
+                .collect()
+        }
+    };
+    (0..output).map(tap).collect()
+}
+
+/// The weights of the neighbours at -1, 0, 1 and 2 for a position `t` between 0 and 1 (Keys 1981, eq. 4).
+fn cubic(t: f64) -> [f64; 4] {
+    const A: f64 = -0.75;
+    let near = |d: f64| ((A + 2.0) * d - (A + 3.0)) * d * d + 1.0;
+    let far = |d: f64| ((A * d - 5.0 * A) * d + 8.0 * A) * d - 4.0 * A;
+    [far(t + 1.0), near(t), near(1.0 - t), far(2.0 - t)]
+}
+
+#[derive(Clone, Copy)]
+struct Resize {
+    size: (usize, usize),
+    mode: ResizeMode,
+    align_corners: bool,
+}
+
+/// The taps of both axes for one input size.
+struct Taps<T> {
+    rows: Vec<Vec<(usize, T)>>,
+    columns: Vec<Vec<(usize, T)>>,
+    /// The input's width.
+    width: usize,
+}
+
+impl Resize {
+    fn taps<T: Element>(&self, h: usize, w: usize) -> Taps<T> {
+        let axis = |input, output| {
+            let taps = resize_taps(input, output, self.mode, self.align_corners);
+            taps.into_iter()
+                .map(|taps| {
+                    taps.into_iter()
+                        .map(|(i, weight)| (i, T::of(weight)))
+                        .collect()
+                })
+                .collect()
+        };
+        Taps {
+            rows: axis(h, self.size.0),
+            columns: axis(w, self.size.1),
+            width: w,
+        }
+    }
+}
+
+impl<T: Element> Taps<T> {
+    /// One plane: across the columns, then down the rows.
+    fn forward(&self, x: &[T], y: &mut [T]) {
+        let columns = self.columns.len();
+        let mut wide = vec![T::ZERO; x.len() / self.width * columns];
+        for (x, wide) in x.chunks(self.width).zip(wide.chunks_mut(columns)) {
+            for (taps, wide) in self.columns.iter().zip(wide) {
+                *wide = taps.iter().map(|&(i, weight)| weight * x[i]).sum();
+            }
+        }
+        for (taps, y) in self.rows.iter().zip(y.chunks_mut(columns)) {
+            for &(i, weight) in taps {
+                for (y, &v) in y.iter_mut().zip(&wide[i * columns..][..columns]) {
+                    *y += weight * v;
+                }
+            }
+        }
+    }
+
+    /// The transpose of [`forward`](Self::forward).
+    fn backward(&self, grad: &[T], dx: &mut [T]) {
+        let columns = self.columns.len();
+        let mut wide = vec![T::ZERO; dx.len() / self.width * columns];
+        for (taps, grad) in self.rows.iter().zip(grad.chunks(columns)) {
+            for &(i, weight) in taps {
+                for (v, &g) in wide[i * columns..][..columns].iter_mut().zip(grad) {
+                    *v += weight * g;
+                }
+            }
+        }
+        for (dx, wide) in dx.chunks_mut(self.width).zip(wide.chunks(columns)) {
+            for (taps, &v) in self.columns.iter().zip(wide) {
+                for &(i, weight) in taps {
+                    dx[i] += weight * v;
+                }
+            }
+        }
+    }
+}
+
+struct Backward {
+    resize: Resize,
+    /// The input's height and width.
+    size: (usize, usize),
+}
+
+impl Unary for Resize {
+    const NAME: &'static str = "resize";
+    fn run<T: Element>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
+        let [n, c, h, w] = feature_map(Self::NAME, dims)?;
+        let (oh, ow) = self.size;
+        let taps = self.taps::<T>(h, w);
+        let mut y = vec![T::ZERO; n * c * oh * ow];
+        fill(&mut y, oh * ow, oh * ow + h * w, |plane, y| {
+            taps.forward(&x[plane * h * w..][..h * w], y);
+        });
+        Ok((y, Shape::from((n, c, oh, ow))))
+    }
+}
+
+impl Unary for Backward {
+    const NAME: &'static str = "resize backward";
+    fn run<T: Element>(&self, grad: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
+        let [n, c, oh, ow] = feature_map(Self::NAME, dims)?;
+        let (h, w) = self.size;
+        let taps = self.resize.taps::<T>(h, w);
+        let mut dx = vec![T::ZERO; n * c * h * w];
+        fill(&mut dx, h * w, oh * ow + h * w, |plane, dx| {
+            taps.backward(&grad[plane * oh * ow..][..oh * ow], dx);
+        });
+        Ok((dx, Shape::from((n, c, h, w))))
+    }
+}
+
+impl CustomOp1 for Resize {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        run_unary(self, storage, layout)
+    }
+    fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let [_, _, h, w] = feature_map(Self::NAME, x.dims())?;
+        unary(
+            &Backward {
+                resize: *self,
+                size: (h, w),
+            },
+            grad,
+        )
+        .map(Some)
+    }
+}

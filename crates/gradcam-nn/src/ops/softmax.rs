@@ -1,0 +1,123 @@
+//! Softmax and its logarithm.
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+
+use super::parallel::fill;
+use super::sum::{sum, sum_of};
+use crate::dispatch::{Unary, run_unary, unary, with_values};
+use crate::kernels::Element;
+
+/// `e^x / Σ e^x` over the dimension `dim`: positive, with the sum 1.
+///
+/// # Errors
+/// When `x` has no dimension `dim`, or is empty.
+pub fn softmax(x: &Tensor, dim: usize) -> Result<Tensor> {
+    along(x, dim, Softmax { logarithm: false })
+}
+
+/// The logarithm of [`softmax`], without its overflow and underflow: `x - log Σ e^x`.
+///
+/// # Errors
+/// When `x` has no dimension `dim`, or is empty.
+pub fn log_softmax(x: &Tensor, dim: usize) -> Result<Tensor> {
+    along(x, dim, Softmax { logarithm: true })
+}
+
+fn along(x: &Tensor, dim: usize, op: Softmax) -> Result<Tensor> {
+    if dim >= x.rank() || x.elem_count() == 0 {
+        bail!(
+            "softmax over dimension {dim} expects a tensor that has it, not empty, found {:?}",
+            x.dims()
+        );
+    }
+    let last = x.rank() - 1;
+    x.transpose(dim, last)?
+        .contiguous()?
+        .apply_op1(op)?
+        .transpose(dim, last)
+}
+
+struct Softmax {
+    logarithm: bool,
+}
+struct Backward<'a> {
+    logarithm: bool,
+    y: &'a Tensor,
+}
+
+fn row_length(dims: &[usize]) -> usize {
+    dims.last().copied().unwrap_or(1)
+}
+
+impl Unary for Softmax {
+    const NAME: &'static str = "softmax";
+    fn run<T: Element>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
+        let c = row_length(dims);
+        let mut y = vec![T::ZERO; x.len()];
+        fill(&mut y, c, 4 * c, |row, y| {
+            let x = &x[row * c..][..c];
+            let max = x.iter().fold(T::NEG_INFINITY, |a, &b| a.maximum(b));
+            for (y, &x) in y.iter_mut().zip(x) {
+                *y = (x - max).exp();
+            }
+            let total = sum(y);
+            if self.logarithm {
+                let log = total.ln();
+                for (y, &x) in y.iter_mut().zip(x) {
+                    *y = x - max - log;
+                }
+            } else {
+                for y in y {
+                    *y /= total;
+                }
+            }
+        });
+        Ok((y, Shape::from(dims)))
+    }
+}
+
+/// With the result y: dx = y · (g - Σ g y) for the softmax, dx = g - e^y Σ g for its logarithm.
+impl Unary for Backward<'_> {
+    const NAME: &'static str = "softmax backward";
+    fn run<T: Element>(&self, grad: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
+        let c = row_length(dims);
+        let mut dx = vec![T::ZERO; grad.len()];
+        with_values(self.y, |y: &[T]| {
+            fill(&mut dx, c, 4 * c, |row, dx| {
+                let (y, grad) = (&y[row * c..][..c], &grad[row * c..][..c]);
+                if self.logarithm {
+                    let total = sum(grad);
+                    for ((dx, &y), &g) in dx.iter_mut().zip(y).zip(grad) {
+                        *dx = g - y.exp() * total;
+                    }
+                } else {
+                    let total = sum_of(grad, y, |g, y| g * y);
+                    for ((dx, &y), &g) in dx.iter_mut().zip(y).zip(grad) {
+                        *dx = y * (g - total);
+                    }
+                }
+            });
+            Ok(())
+        })?;
+        Ok((dx, Shape::from(dims)))
+    }
+}
+
+impl CustomOp1 for Softmax {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        run_unary(self, storage, layout)
+    }
+    fn bwd(&self, _x: &Tensor, y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        unary(
+            &Backward {
+                logarithm: self.logarithm,
+                y,
+            },
+            grad,
+        )
+        .map(Some)
+    }
+}

@@ -1,0 +1,183 @@
+//! Which input positions a pooled output position reads, one axis at a time.
+
+use std::ops::Range;
+
+use candle_core::{Result, bail};
+
+use crate::kernels::Element;
+
+/// The positions `start..end` of one axis of the input that one output position reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// What an average divides by: the positions read, with those of the padding where they count.
+    pub(super) size: usize,
+}
+
+/// A window that slides over one axis.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sliding {
+    pub(super) kernel: usize,
+    pub(super) stride: usize,
+    pub(super) padding: usize,
+    pub(super) dilation: usize,
+    /// Whether a last window may reach beyond the padded input.
+    pub(super) ceil_mode: bool,
+}
+
+impl Sliding {
+    /// The number of output positions for `input` positions, by PyTorch's rule: in ceil mode the last window still starts inside the
+    /// input or the padding before it.
+    pub(super) fn output_size(&self, input: usize) -> Result<usize> {
+        let Sliding {
+            kernel,
+            stride,
+            padding,
+            dilation,
+            ceil_mode,
+        } = *self;
+        if input == 0 || kernel == 0 || stride == 0 || dilation == 0 {
+            bail!(
+                "pooling needs an input, kernel, stride and dilation of at least 1, found {input}, {kernel}, {stride} and {dilation}"
+            );
+        }
+        if padding > kernel / 2 {
+            bail!(
+                "pooling takes a padding of at most half the kernel ({}), found {padding}",
+                kernel / 2
+            );
+        }
+        let reach = dilation * (kernel - 1) + 1;
+        let padded = input + 2 * padding;
+        let room = if ceil_mode {
+            padded + stride - 1
+        } else {
+            padded
+        };
+        if room < reach {
+            bail!("the pooling window spans {reach} positions, the padded input only {padded}");
+        }
+        let size = (room - reach) / stride + 1;
+        let starts_outside = ceil_mode && (size - 1) * stride >= input + padding;
+        Ok(size - usize::from(starts_outside))
+    }
+
+    /// The window of every output position, clipped to the input. `count_padding` says whether an average counts the padding.
+    pub(super) fn windows(&self, input: usize, count_padding: bool) -> Result<Vec<Window>> {
+        let Sliding {
+            kernel,
+            stride,
+            padding,
+            dilation,
+            ..
+        } = *self;
+        let windows = (0..self.output_size(input)?).map(|o| {
+            // Positions of the padded input, then of the input.
+            let first = o * stride;
+            let last = first + dilation * (kernel - 1) + 1;
+            let skipped = padding.saturating_sub(first).div_ceil(dilation) * dilation;
+            let start = (first + skipped - padding).min(input);
+            let end = last.saturating_sub(padding).min(input).max(start);
+            let padded = last.min(input + 2 * padding) - first;
+            Window {
+                start,
+                end,
+                size: if count_padding { padded } else { end - start },
+            }
+        });
+        Ok(windows.collect())
+    }
+}
+
+/// The windows that part `input` positions into `output` nearly equal ones, which may overlap.
+pub(super) fn adaptive(input: usize, output: usize) -> Result<Vec<Window>> {
+    if input == 0 || output == 0 {
+        bail!(
+            "adaptive pooling needs an input and an output of at least 1, found {input} and {output}"
+        );
+    }
+    let windows = (0..output).map(|o| {
+        let start = o * input / output;
+        let end = ((o + 1) * input).div_ceil(output);
+        Window {
+            start,
+            end,
+            size: end - start,
+        }
+    });
+    Ok(windows.collect())
+}
+
+/// Neighbouring windows of one length, at one distance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Run {
+    outputs: Range<usize>,
+    /// Where the first window starts.
+    start: usize,
+    stride: usize,
+    len: usize,
+}
+
+/// The windows of one axis as runs: a few for a sliding window, whose partial windows lie at the borders.
+pub(super) fn runs(windows: &[Window]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for (o, window) in windows.iter().enumerate() {
+        let len = window.end - window.start;
+        if let Some(run) = runs.last_mut()
+            && run.len == len
+        {
+            let n = run.outputs.len();
+            let stride = window.start.abs_diff(run.start) / n;
+            let fits = stride > 0 && run.start + n * stride == window.start;
+            if fits && (n == 1 || stride == run.stride) {
+                run.stride = stride;
+                run.outputs.end += 1;
+                continue;
+            }
+        }
+        runs.push(Run {
+            outputs: o..o + 1,
+            start: window.start,
+            stride: 1,
+            len,
+        });
+    }
+    runs
+}
+
+/// Combines every `dilation`-th value of each window over `values` into the window's place in `y`, from the first on.
+///
+/// Goes over all windows of a run with one tap after the other, which the compiler turns into vector instructions.
+#[inline(always)]
+pub(super) fn across<T: Element>(
+    runs: &[Run],
+    dilation: usize,
+    values: &[T],
+    y: &mut [T],
+    combine: impl Fn(T, T) -> T,
+) {
+    for run in runs {
+        let y = &mut y[run.outputs.clone()];
+        for tap in (0..run.len).step_by(dilation) {
+            let values = &values[run.start + tap..];
+            if run.stride == 1 {
+                for (y, &v) in y.iter_mut().zip(values) {
+                    *y = combine(*y, v);
+                }
+            } else {
+                for (y, &v) in y.iter_mut().zip(values.iter().step_by(run.stride)) {
+                    *y = combine(*y, v);
+                }
+            }
+        }
+    }
+}
+
+/// The sizes `[n, channels, height, width]` of a feature map.
+pub(super) fn feature_map(name: &str, dims: &[usize]) -> Result<[usize; 4]> {
+    match *dims {
+        [n, c, h, w] if n * c * h * w > 0 => Ok([n, c, h, w]),
+        _ => bail!("`{name}` expects (n, channels, height, width), all at least 1, found {dims:?}"),
+    }
+}

@@ -1,0 +1,303 @@
+//! A store of named tensors that networks are built from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use candle_core::{DType, Device, Tensor};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+/// Why a network could not be built from a store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WeightsError {
+    /// The store has no such tensor.
+    #[error("the weights lack the parameter `{name}`{}", nearest_hint(.nearest))]
+    Missing {
+        /// The full name.
+        name: String,
+        /// Similar names that the store has.
+        nearest: Vec<String>,
+    },
+    /// The tensor has another shape than the network needs.
+    #[error("the parameter `{name}` has the shape {found:?}, expected {expected:?}")]
+    Shape {
+        /// The full name.
+        name: String,
+        /// What the architecture needs.
+        expected: Vec<usize>,
+        /// What the store has.
+        found: Vec<usize>,
+    },
+    /// The tensor holds NaN or an infinity.
+    #[error("the parameter `{name}` holds {count} values that are not finite (NaN or infinity)")]
+    NotFinite {
+        /// The full name.
+        name: String,
+        /// How many.
+        count: usize,
+    },
+    /// The bytes are not a safetensors file.
+    #[error("not a valid safetensors file: {0}")]
+    Format(String),
+    /// A failure of the tensor library.
+    #[error(transparent)]
+    Candle(#[from] candle_core::Error),
+}
+
+fn nearest_hint(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        return String::new();
+    }
+    format!("; the nearest names are `{}`", nearest.join("`, `"))
+}
+
+/// A store of named tensors, seen from one place in the tree of modules.
+///
+/// A clone and a [scope](Weights::at) share the store, and remember together what was asked for.
+#[derive(Clone)]
+pub struct Weights {
+    source: Arc<Source>,
+    requested: Arc<Mutex<BTreeMap<String, Vec<usize>>>>,
+    prefix: String,
+}
+
+enum Source {
+    Tensors(BTreeMap<String, Tensor>),
+    /// Zeros that take no memory.
+    Skeleton,
+    /// A fresh initialisation.
+    Random(u64),
+}
+
+impl Weights {
+    fn new(source: Source) -> Self {
+        Weights {
+            source: Arc::new(source),
+            requested: Arc::default(),
+            prefix: String::new(),
+        }
+    }
+
+    /// A store of these tensors.
+    pub fn from_tensors(tensors: BTreeMap<String, Tensor>) -> Self {
+        Weights::new(Source::Tensors(tensors))
+    }
+
+    /// A store of the tensors of a safetensors file, floating-point ones widened to `f32`.
+    ///
+    /// # Errors
+    /// When the bytes are not a safetensors file, or are cut short.
+    pub fn from_safetensors(bytes: &[u8], device: &Device) -> Result<Self, WeightsError> {
+        let file = safetensors::SafeTensors::deserialize(bytes)
+            .map_err(|error| WeightsError::Format(error.to_string()))?;
+        let mut tensors = BTreeMap::new();
+        for (name, view) in file.iter() {
+            use candle_core::safetensors::Load;
+            let tensor = view.load(device)?;
+            let tensor = match tensor.dtype() {
+                DType::F16 | DType::BF16 | DType::F64 => tensor.to_dtype(DType::F32)?,
+                _ => tensor,
+            };
+            tensors.insert(name.to_string(), tensor);
+        }
+        Ok(Weights::from_tensors(tensors))
+    }
+
+    /// A store that answers every request with zeros that take no memory: for shapes, names and counts, not for numbers.
+    pub fn skeleton() -> Self {
+        Weights::new(Source::Skeleton)
+    }
+
+    /// A store that answers every request with a fresh initialisation: kernels from He's normal distribution over the fan-in
+    /// (He et al. 2015, eq. 10), norms as the identity, biases zero. A tensor depends on the seed and its own name alone (ChaCha8).
+    pub fn random(seed: u64) -> Self {
+        Weights::new(Source::Random(seed))
+    }
+
+    /// The same store with every name passed through `rename`; names mapped to `None` are left out.
+    ///
+    /// # Errors
+    /// When a rename fails, for example because a tensor cannot be reshaped.
+    pub fn renamed(
+        &self,
+        mut rename: impl FnMut(&str, &Tensor) -> candle_core::Result<Option<(String, Tensor)>>,
+    ) -> candle_core::Result<Self> {
+        let mut tensors = BTreeMap::new();
+        if let Source::Tensors(source) = &*self.source {
+            for (name, tensor) in source {
+                if let Some((name, tensor)) = rename(name, tensor)? {
+                    tensors.insert(name, tensor);
+                }
+            }
+        }
+        Ok(Weights::from_tensors(tensors))
+    }
+
+    /// The store seen from the child `name`.
+    #[must_use]
+    pub fn at(&self, name: impl std::fmt::Display) -> Self {
+        Weights {
+            prefix: self.path(name),
+            ..self.clone()
+        }
+    }
+
+    /// The full name of the child `name`.
+    pub fn path(&self, name: impl std::fmt::Display) -> String {
+        if self.prefix.is_empty() {
+            name.to_string()
+        } else {
+            format!("{}.{name}", self.prefix)
+        }
+    }
+
+    /// The full name of this place in the tree.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Whether the store has the parameter `name` under this scope.
+    pub fn contains(&self, name: &str) -> bool {
+        match &*self.source {
+            Source::Tensors(tensors) => tensors.contains_key(&self.path(name)),
+            Source::Skeleton | Source::Random(_) => true,
+        }
+    }
+
+    /// The parameter `name` under this scope, of the given shape.
+    ///
+    /// # Errors
+    /// When it is missing, has another shape, or holds values that are not finite.
+    pub fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor, WeightsError> {
+        let path = self.path(name);
+        self.requested
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(path.clone(), shape.to_vec());
+        match &*self.source {
+            Source::Skeleton => {
+                Ok(Tensor::zeros((), DType::F32, &Device::Cpu)?.broadcast_as(shape)?)
+            }
+            Source::Random(seed) => Ok(initial(&path, shape, *seed)?),
+            Source::Tensors(tensors) => {
+                let Some(tensor) = tensors.get(&path) else {
+                    let nearest = nearest(&path, tensors.keys());
+                    return Err(WeightsError::Missing {
+                        name: path,
+                        nearest,
+                    });
+                };
+                if tensor.dims() != shape {
+                    return Err(WeightsError::Shape {
+                        name: path,
+                        expected: shape.to_vec(),
+                        found: tensor.dims().to_vec(),
+                    });
+                }
+                let count = not_finite(tensor)?;
+                if count > 0 {
+                    return Err(WeightsError::NotFinite { name: path, count });
+                }
+                Ok(tensor.contiguous()?)
+            }
+        }
+    }
+
+    /// Every parameter that was asked for so far, with its shape, sorted by name.
+    pub fn requested(&self) -> Vec<(String, Vec<usize>)> {
+        let requested = self
+            .requested
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        requested
+            .iter()
+            .map(|(name, shape)| (name.clone(), shape.clone()))
+            .collect()
+    }
+
+    /// The names of the store, sorted.
+    pub fn names(&self) -> Vec<String> {
+        match &*self.source {
+            Source::Tensors(tensors) => tensors.keys().cloned().collect(),
+            Source::Skeleton | Source::Random(_) => {
+                self.requested().into_iter().map(|(name, _)| name).collect()
+            }
+        }
+    }
+
+    /// The tensors that the store holds, by name; empty for a skeleton or a fresh initialisation.
+    pub fn tensor(&self, name: &str) -> Option<&Tensor> {
+        match &*self.source {
+            Source::Tensors(tensors) => tensors.get(name),
+            Source::Skeleton | Source::Random(_) => None,
+        }
+    }
+
+    /// The names that nothing has asked for, sorted.
+    pub fn unused(&self) -> Vec<String> {
+        let requested: BTreeSet<String> = self
+            .requested()
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        let mut names = self.names();
+        names.retain(|name| !requested.contains(name));
+        names
+    }
+}
+
+/// Up to three stored names that are close to `name`.
+fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut scored: Vec<(f64, &String)> = names
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(score, _)| *score > 0.85)
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    scored.into_iter().take(3).map(|(_, n)| n.clone()).collect()
+}
+
+/// How many values of a floating-point tensor are NaN or infinite.
+fn not_finite(tensor: &Tensor) -> candle_core::Result<usize> {
+    if tensor.dtype() != DType::F32 || !tensor.device().is_cpu() || !tensor.is_contiguous() {
+        return Ok(0);
+    }
+    crate::dispatch::with_values::<f32, _>(tensor, |values| {
+        Ok(values.iter().filter(|v| !v.is_finite()).count())
+    })
+}
+
+/// A fresh parameter: see [`Weights::random`].
+fn initial(path: &str, shape: &[usize], seed: u64) -> candle_core::Result<Tensor> {
+    let count: usize = shape.iter().product();
+    let last = path.rsplit('.').next().unwrap_or(path);
+    let values = if shape.len() >= 2 {
+        let fan_in: usize = shape[1..].iter().product();
+        let deviation = (2.0 / fan_in.max(1) as f64).sqrt();
+        normals(path, seed, count, deviation)
+    } else {
+        let one = matches!(last, "weight" | "running_var" | "gamma");
+        vec![if one { 1.0 } else { 0.0 }; count]
+    };
+    Tensor::from_vec(values, shape, &Device::Cpu)
+}
+
+/// Normal variates by Box and Muller's transform of ChaCha8 numbers, one stream for each name.
+fn normals(path: &str, seed: u64, count: usize, deviation: f64) -> Vec<f32> {
+    // FNV-1a: a fixed hash, so that the stream of a name never changes.
+    let hash = path.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let mut generator = ChaCha8Rng::seed_from_u64(seed);
+    generator.set_stream(hash);
+    let mut uniform = || ((generator.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+    let mut values = Vec::with_capacity(count + 1);
+    while values.len() < count {
+        let radius = (-2.0 * uniform().ln()).sqrt() * deviation;
+        let (sin, cos) = (std::f64::consts::TAU * uniform()).sin_cos();
+        values.push((radius * cos) as f32);
+        values.push((radius * sin) as f32);
+    }
+    values.truncate(count);
+    values
+}

@@ -1,0 +1,398 @@
+//! Every operation's gradient against central differences in `f64`, and against PyTorch's choice where the derivative does not exist.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use candle_core::{DType, Device, Result, Tensor, Var};
+use gradcam_nn::ops::{
+    Activation, AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, Axis, BatchNorm, LayerNorm,
+    MaxPool2d, ResizeMode, log_softmax, resize, softmax,
+};
+
+/// Reproducible numbers between -1 and 1 (the generator splitmix64).
+fn noise(seed: u64, n: usize) -> Vec<f64> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    };
+    (0..n)
+        .map(|_| (next() >> 11) as f64 / (1u64 << 52) as f64 - 1.0)
+        .collect()
+}
+
+fn random(seed: u64, shape: &[usize]) -> Tensor {
+    Tensor::from_vec(noise(seed, shape.iter().product()), shape, &Device::Cpu).unwrap()
+}
+
+/// Shuffled numbers that lie at least 0.1 apart: no maximum changes within a difference quotient.
+fn distinct(seed: u64, shape: &[usize]) -> Tensor {
+    let keys = noise(seed, shape.iter().product());
+    let mut order: Vec<usize> = (0..keys.len()).collect();
+    order.sort_by(|&a, &b| keys[a].total_cmp(&keys[b]));
+    let mut values = vec![0.0; keys.len()];
+    for (rank, i) in order.into_iter().enumerate() {
+        values[i] = 0.1 * (rank as f64 - keys.len() as f64 / 2.0);
+    }
+    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+}
+
+fn values(x: &Tensor) -> Vec<f64> {
+    x.to_dtype(DType::F64)
+        .unwrap()
+        .flatten_all()
+        .unwrap()
+        .to_vec1()
+        .unwrap()
+}
+
+/// The gradient at `x` of f's projection on `direction`, by candle's backward.
+fn gradient(f: &impl Fn(&Tensor) -> Result<Tensor>, x: &Tensor, direction: &Tensor) -> Tensor {
+    let x = Var::from_tensor(x).unwrap();
+    let y = f(&x).unwrap();
+    let direction = direction.to_dtype(y.dtype()).unwrap();
+    let loss = (y * direction).unwrap().sum_all().unwrap();
+    loss.backward()
+        .unwrap()
+        .remove(&x)
+        .expect("the operation cuts the graph")
+}
+
+fn assert_close(found: &[f64], expected: &[f64], tolerance: f64) {
+    let scale = expected.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
+    assert!(
+        scale > 0.0,
+        "a gradient that is zero everywhere proves nothing"
+    );
+    for (i, (a, b)) in found.iter().zip(expected).enumerate() {
+        assert!(
+            (a - b).abs() <= tolerance * scale,
+            "at {i}: found {a}, expected {b} (largest {scale})"
+        );
+    }
+}
+
+/// Compares candle's backward through `f` with central differences at the `f64` tensor `x`, within 1e-6 of the largest value; then the
+/// gradient in `f32` with that in `f64`. `f` takes both types.
+fn assert_gradient(f: impl Fn(&Tensor) -> Result<Tensor>, x: &Tensor) {
+    const STEP: f64 = 1e-5;
+    let y = f(x).unwrap();
+    assert!(!y.track_op(), "nothing is recorded without a variable");
+    let direction = random(99, y.dims());
+    let project = |x: Vec<f64>, shape: &[usize]| {
+        let y = f(&Tensor::from_vec(x, shape, &Device::Cpu).unwrap()).unwrap();
+        let terms = values(&y).into_iter().zip(values(&direction));
+        terms.map(|(a, b)| a * b).sum::<f64>()
+    };
+    let start = values(x);
+    let differences: Vec<f64> = (0..start.len())
+        .map(|i| {
+            let at = |step| {
+                let mut x = start.clone();
+                x[i] += step;
+                x
+            };
+            (project(at(STEP), x.dims()) - project(at(-STEP), x.dims())) / (2.0 * STEP)
+        })
+        .collect();
+    let found = gradient(&f, x, &direction);
+    assert_eq!(found.dims(), x.dims());
+    assert_close(&values(&found), &differences, 1e-6);
+    let single = gradient(&f, &x.to_dtype(DType::F32).unwrap(), &direction);
+    assert_eq!(single.dtype(), DType::F32);
+    assert_close(&values(&single), &values(&found), 1e-5);
+}
+
+/// The gradients of a function of single numbers at `points`, in `f64` and `f32`.
+fn assert_derivatives(f: Activation, points: &[f64], expected: &[f64]) {
+    for dtype in [DType::F64, DType::F32] {
+        let x = Tensor::new(points, &Device::Cpu)
+            .unwrap()
+            .to_dtype(dtype)
+            .unwrap();
+        let found = values(&gradient(&|x| f.forward(x), &x, &x.ones_like().unwrap()));
+        for ((x, found), expected) in points.iter().zip(found).zip(expected) {
+            let same = (found - expected).abs() < 1e-6 || (found.is_nan() && expected.is_nan());
+            assert!(same, "{f:?}' at {x} is {found}, PyTorch has {expected}");
+        }
+    }
+}
+
+#[test]
+fn activations() {
+    use Activation::*;
+    for f in [
+        Identity,
+        Relu,
+        Relu6,
+        Silu,
+        Gelu,
+        GeluTanh,
+        HardSwish,
+        HardSigmoid,
+        Sigmoid,
+    ] {
+        // From -8.05 to 7.95 in steps of 0.1: no kink within reach of a difference.
+        let points: Vec<f64> = (0..161).map(|i| 0.1 * f64::from(i) - 8.05).collect();
+        assert_gradient(
+            |x| f.forward(x),
+            &Tensor::new(points, &Device::Cpu).unwrap(),
+        );
+        assert_gradient(|x| f.forward(&x.t()?), &random(1, &[3, 5]));
+    }
+}
+
+#[test]
+fn activations_at_kinks_and_beyond_numbers() {
+    use Activation::*;
+    let (nan, inf) = (f64::NAN, f64::INFINITY);
+    let points = [-3.0, -0.0, 0.0, 3.0, 6.0, nan, -inf];
+    assert_derivatives(Relu, &points, &[0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0]);
+    assert_derivatives(Relu6, &points, &[0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
+    assert_derivatives(HardSwish, &points, &[0.0, 0.5, 0.5, 1.0, 1.0, nan, 0.0]);
+    let sixth = 1.0 / 6.0;
+    assert_derivatives(
+        HardSigmoid,
+        &points,
+        &[0.0, sixth, sixth, 0.0, 0.0, 0.0, 0.0],
+    );
+    assert_derivatives(Silu, &[-100.0, 0.0, 100.0, nan], &[0.0, 0.5, 1.0, nan]);
+    assert_derivatives(Gelu, &[-100.0, 0.0, 100.0, nan], &[0.0, 0.5, 1.0, nan]);
+    assert_derivatives(GeluTanh, &[-100.0, 0.0, 100.0, nan], &[0.0, 0.5, 1.0, nan]);
+    assert_derivatives(Sigmoid, &[-100.0, 0.0, 100.0, nan], &[0.0, 0.25, 0.0, nan]);
+}
+
+#[test]
+fn a_closed_gate_stops_an_undefined_gradient() {
+    let x = Tensor::new(&[-4.0, 0.0, 4.0, 7.0], &Device::Cpu).unwrap();
+    let direction = Tensor::full(f64::NAN, 4, &Device::Cpu).unwrap();
+    for (f, open) in [
+        (Activation::Relu, [false, false, true, true]),
+        (Activation::Relu6, [false, false, true, false]),
+        (Activation::HardSwish, [false, true, true, true]),
+        (Activation::HardSigmoid, [false, true, false, false]),
+        (Activation::Sigmoid, [true; 4]),
+    ] {
+        let found = values(&gradient(&|x| f.forward(x), &x, &direction));
+        assert_eq!(
+            found.iter().map(|g| g.is_nan()).collect::<Vec<_>>(),
+            open,
+            "{f:?}"
+        );
+    }
+}
+
+#[test]
+fn max_pool() {
+    for (pool, shape) in [
+        (MaxPool2d::new(2, 2, 0), [2, 2, 7, 6]),
+        (MaxPool2d::new(3, 2, 1), [1, 3, 9, 8]),
+        (MaxPool2d::new(3, 1, 1), [1, 1, 5, 7]),
+        (
+            MaxPool2d {
+                ceil_mode: true,
+                ..MaxPool2d::new(3, 2, 0)
+            },
+            [1, 2, 8, 7],
+        ),
+        (
+            MaxPool2d {
+                ceil_mode: true,
+                ..MaxPool2d::new(3, 2, 1)
+            },
+            [1, 1, 6, 6],
+        ),
+        (
+            MaxPool2d {
+                ceil_mode: true,
+                ..MaxPool2d::new(3, 5, 0)
+            },
+            [1, 1, 7, 11],
+        ),
+        (
+            MaxPool2d {
+                kernel: (3, 2),
+                stride: (1, 3),
+                padding: (1, 0),
+                dilation: (2, 3),
+                ceil_mode: false,
+            },
+            [2, 1, 9, 11],
+        ),
+    ] {
+        assert_gradient(|x| pool.forward(x), &distinct(2, &shape));
+    }
+}
+
+#[test]
+fn avg_pool() {
+    for count_include_pad in [true, false] {
+        for ceil_mode in [true, false] {
+            let square = |kernel, stride, padding| AvgPool2d {
+                ceil_mode,
+                count_include_pad,
+                ..AvgPool2d::new(kernel, stride, padding)
+            };
+            for (pool, shape) in [
+                (square(2, 2, 0), [2, 2, 7, 6]),
+                (square(3, 2, 1), [1, 3, 8, 5]),
+                (square(3, 1, 1), [1, 1, 5, 7]),
+                (
+                    AvgPool2d {
+                        kernel: (3, 5),
+                        stride: (2, 3),
+                        padding: (0, 2),
+                        ..square(1, 1, 0)
+                    },
+                    [1, 2, 6, 9],
+                ),
+            ] {
+                assert_gradient(|x| pool.forward(x), &random(3, &shape));
+            }
+        }
+    }
+}
+
+#[test]
+fn adaptive_pools() {
+    for (output, shape) in [
+        ((1, 1), [2, 3, 7, 5]),
+        ((2, 3), [1, 2, 7, 5]),
+        ((6, 6), [1, 1, 13, 9]),
+        ((7, 4), [1, 1, 3, 5]),
+        ((1, 3), [1, 2, 4, 3]),
+    ] {
+        assert_gradient(
+            |x| AdaptiveAvgPool2d { output }.forward(x),
+            &random(4, &shape),
+        );
+        assert_gradient(
+            |x| AdaptiveMaxPool2d { output }.forward(x),
+            &distinct(5, &shape),
+        );
+    }
+}
+
+#[test]
+fn the_first_maximum_takes_the_gradient() {
+    let ones = Tensor::ones((1, 1, 3, 4), DType::F64, &Device::Cpu).unwrap();
+    let check = |f: &dyn Fn(&Tensor) -> Result<Tensor>, x: &Tensor, expected: &[f64]| {
+        let y = f(x).unwrap();
+        let found = gradient(&f, x, &y.ones_like().unwrap());
+        assert_eq!(values(&found), expected);
+    };
+    // Windows that begin at columns 0 and 2, or overlap in column 1 and 2.
+    let halves = MaxPool2d {
+        kernel: (3, 2),
+        ..MaxPool2d::new(3, 2, 0)
+    };
+    check(
+        &|x| halves.forward(x),
+        &ones,
+        &[1., 0., 1., 0., 0., 0., 0., 0., 0., 0., 0., 0.],
+    );
+    let overlapping = MaxPool2d {
+        kernel: (2, 3),
+        ..MaxPool2d::new(3, 1, 0)
+    };
+    check(
+        &|x| overlapping.forward(x),
+        &ones,
+        &[1., 1., 0., 0., 1., 1., 0., 0., 0., 0., 0., 0.],
+    );
+    let padded = MaxPool2d::new(3, 2, 1);
+    check(
+        &|x| padded.forward(x),
+        &ones,
+        &[1., 1., 0., 0., 1., 1., 0., 0., 0., 0., 0., 0.],
+    );
+    let adaptive = AdaptiveMaxPool2d { output: (2, 3) };
+    check(
+        &|x| adaptive.forward(x),
+        &ones,
+        &[1., 1., 1., 0., 1., 1., 1., 0., 0., 0., 0., 0.],
+    );
+    // The last NaN wins, and a plane without a number above -∞ still has a first position.
+    let rows = Tensor::new(&[[[[1.0, f64::NAN, 2.0, f64::NAN, 3.0]]]], &Device::Cpu).unwrap();
+    check(
+        &|x| AdaptiveMaxPool2d::new(1).forward(x),
+        &rows,
+        &[0., 0., 0., 1., 0.],
+    );
+    let low = Tensor::full(f64::NEG_INFINITY, (1, 1, 1, 3), &Device::Cpu).unwrap();
+    check(
+        &|x| AdaptiveMaxPool2d::new(1).forward(x),
+        &low,
+        &[1., 0., 0.],
+    );
+}
+
+#[test]
+fn batch_norm() {
+    let c = 5;
+    let norm = |x: &Tensor| {
+        let parameter = |seed| random(seed, &[c]).to_dtype(x.dtype());
+        let variance = (parameter(9)? + 1.5)?;
+        BatchNorm::new(parameter(6)?, parameter(7)?, parameter(8)?, variance, 1e-3)?.forward(x)
+    };
+    assert_gradient(norm, &random(10, &[2, c, 3, 5]));
+    assert_gradient(norm, &random(11, &[3, c, 1, 1]));
+    assert_gradient(norm, &random(12, &[3, c]));
+}
+
+#[test]
+fn layer_norm() {
+    let norm = |axis: Axis, c: usize| {
+        move |x: &Tensor| {
+            let parameter = |seed| random(seed, &[c]).to_dtype(x.dtype());
+            LayerNorm {
+                weight: parameter(13)?,
+                bias: parameter(14)?,
+                eps: 1e-2,
+                axis,
+            }
+            .forward(x)
+        }
+    };
+    for shape in [&[7][..], &[3, 5], &[2, 3, 2, 19]] {
+        assert_gradient(norm(Axis::Last, shape[shape.len() - 1]), &random(15, shape));
+    }
+    // More channels than one block of the sum, more positions than one task.
+    assert_gradient(norm(Axis::Channel, 35), &random(16, &[2, 35, 1, 3]));
+    assert_gradient(norm(Axis::Channel, 2), &random(17, &[1, 2, 15, 19]));
+}
+
+#[test]
+fn softmaxes() {
+    for dim in 0..3 {
+        assert_gradient(|x| softmax(x, dim), &random(18, &[3, 4, 5]));
+        assert_gradient(|x| log_softmax(x, dim), &random(19, &[3, 4, 5]));
+    }
+    assert_gradient(|x| softmax(&(x * 5.0)?, 0), &random(20, &[37]));
+}
+
+#[test]
+fn resizes() {
+    for (shape, size) in [
+        ([1, 2, 3, 5], (7, 11)),
+        ([2, 1, 7, 4], (3, 9)),
+        ([1, 1, 6, 6], (12, 12)),
+        ([1, 1, 1, 3], (4, 1)),
+        ([1, 1, 5, 5], (5, 5)),
+    ] {
+        for (mode, align_corners) in [
+            (ResizeMode::Nearest, false),
+            (ResizeMode::Bilinear, false),
+            (ResizeMode::Bilinear, true),
+            (ResizeMode::Bicubic, false),
+            (ResizeMode::Bicubic, true),
+        ] {
+            assert_gradient(
+                |x| resize(x, size, mode, align_corners),
+                &random(21, &shape),
+            );
+        }
+    }
+}

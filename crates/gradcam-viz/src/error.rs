@@ -1,0 +1,114 @@
+//! What can be wrong with a request for a picture.
+
+use std::path::PathBuf;
+
+use crate::{ColorMap, Format, View};
+
+/// A request that cannot be drawn; the text says what to change.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The number of values is not height × width.
+    #[error("a map of height {height} and width {width} needs {expected} values, found {found}")]
+    Length {
+        /// Rows asked for.
+        height: usize,
+        /// Columns asked for.
+        width: usize,
+        /// height × width.
+        expected: usize,
+        /// Values given.
+        found: usize,
+    },
+    /// The map has no row or no column.
+    #[error("a map needs at least one row and one column, found height {height} and width {width}")]
+    EmptyMap {
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+    },
+    /// Photo and map differ in size.
+    #[error(
+        "photo and map differ in size: the photo is {photo_width}x{photo_height}, \
+         the map {map_width}x{map_height} (width x height); resize one of them first"
+    )]
+    Size {
+        /// Width of the photo.
+        photo_width: u32,
+        /// Height of the photo.
+        photo_height: u32,
+        /// Width of the map.
+        map_width: usize,
+        /// Height of the map.
+        map_height: usize,
+    },
+    /// No colour map has this name.
+    #[error("unknown colour map `{0}`; expected one of {list}", list = quoted(ColorMap::ALL))]
+    ColorMap(String),
+    /// No view has this name.
+    #[error("unknown view `{0}`; expected one of {list}", list = quoted(View::ALL))]
+    View(String),
+    /// The opacity is outside 0 to 1.
+    #[error("alpha must lie between 0 and 1, found {0}")]
+    Alpha(f32),
+    /// The common scale is negative or not finite.
+    #[error("the scale must be a finite number of at least 0, found {0}")]
+    Scale(f32),
+    /// A threshold is outside 0 (excluded) to 1.
+    #[error("a threshold is a fraction of the maximum above 0 and up to 1, found {0}")]
+    Fraction(f32),
+    /// A sheet without pictures or without columns.
+    #[error("a sheet needs at least one picture and one column, found {pictures} and {columns}")]
+    EmptySheet {
+        /// Pictures given.
+        pictures: usize,
+        /// Columns asked for.
+        columns: usize,
+    },
+    /// The picture would have too many pixels.
+    #[error("a picture of {width}x{height} pixels is larger than the limit of {limit} pixels")]
+    TooLarge {
+        /// Width asked for.
+        width: u64,
+        /// Height asked for.
+        height: u64,
+        /// Most pixels that a picture may have.
+        limit: u64,
+    },
+    /// The file name has no extension that names a format.
+    #[error(
+        "no picture format for `{path}`: {found}; supported extensions are {list}",
+        path = .0.display(),
+        found = found_extension(.0),
+        list = quoted(Format::EXTENSIONS)
+    )]
+    Extension(PathBuf),
+    /// The encoder refused the picture, for example for its size.
+    #[error("cannot encode a {width}x{height} picture as {format}")]
+    Encode {
+        /// The format asked for.
+        format: Format,
+        /// Width of the picture.
+        width: u32,
+        /// Height of the picture.
+        height: u32,
+        /// The encoder's reason.
+        source: image::ImageError,
+    },
+}
+
+/// The result of a drawing function.
+pub type Result<T> = std::result::Result<T, Error>;
+
+fn quoted<T: std::fmt::Display>(names: impl IntoIterator<Item = T>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+fn found_extension(path: &std::path::Path) -> String {
+    match path.extension() {
+        Some(extension) => format!("unknown extension `{}`", extension.display()),
+        None => "it has no extension".to_owned(),
+    }
+}

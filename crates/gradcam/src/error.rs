@@ -1,0 +1,101 @@
+//! Why an explanation could not be made.
+
+/// Why an explanation could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No module of the network has this name.
+    #[error("the network has no layer `{name}`{}", nearest_hint(.nearest))]
+    UnknownLayer {
+        /// The name asked for.
+        name: String,
+        /// Similar names.
+        nearest: Vec<String>,
+    },
+    /// The layer's output is not a feature map.
+    #[error("the layer `{name}` has no spatial map: its output is {shape:?}, expected (channels, height, width) with more than one position")]
+    NotSpatial {
+        /// The layer.
+        name: String,
+        /// Its output's shape without the batch.
+        shape: Vec<usize>,
+    },
+    /// No module has a spatial map.
+    #[error("the network offers no layer with a spatial map; tap one in its forward pass")]
+    NoSpatialLayer,
+    /// The target class does not exist.
+    #[error("class {index} is out of range: the network has {classes} classes (0 to {})", .classes.saturating_sub(1))]
+    ClassOutOfRange {
+        /// The class asked for.
+        index: usize,
+        /// The number of classes.
+        classes: usize,
+    },
+    /// The network's output is not one row of logits for each image.
+    #[error("expected logits of the shape ({batch}, classes), found {shape:?}")]
+    Logits {
+        /// Images given.
+        batch: usize,
+        /// The output's shape.
+        shape: Vec<usize>,
+    },
+    /// The input is not a batch of pictures.
+    #[error("expected an input of the shape (n, channels, height, width), found {0:?}")]
+    Input(Vec<usize>),
+    /// A list of targets is needed for each image.
+    #[error("expected a list of targets for each of the {images} images, found {found}")]
+    Targets {
+        /// Images given.
+        images: usize,
+        /// Lists given.
+        found: usize,
+    },
+    /// A user's score is not one number.
+    #[error("a score must be one number, found a tensor of the shape {0:?}")]
+    Score(Vec<usize>),
+    /// A failure of the tensor library.
+    #[error("{0}")]
+    Candle(String),
+}
+
+fn nearest_hint(names: &[String]) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    format!("; the nearest are `{}`", names.join("`, `"))
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        // candle prints a backtrace inside the message when RUST_BACKTRACE is set; the user wants the sentence.
+        fn plain(error: candle_core::Error) -> String {
+            match error {
+                candle_core::Error::WithBacktrace { inner, .. } => plain(*inner),
+                other => other.to_string(),
+            }
+        }
+        Error::Candle(plain(error))
+    }
+}
+
+/// A result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Up to three of `names` that are close to `name`, the closest first.
+pub(crate) fn nearest_names<'a>(
+    name: &str,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Vec<String> {
+    let mut scored: Vec<(f64, &str)> = names
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(score, _)| *score > 0.75)
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    scored.dedup();
+    scored
+        .into_iter()
+        .take(3)
+        .map(|(_, name)| name.to_string())
+        .collect()
+}

@@ -1,0 +1,336 @@
+//! Grad-CAM.
+
+use candle_core::{DType, Device, Tensor};
+use gradcam_nn::Network;
+
+use crate::capture::{Capture, Captured};
+use crate::heatmap::{Heatmap, LayerMap, Verdict};
+use crate::target::{Explained, Target, classes, probabilities};
+use crate::{Error, Grid, Interpolation, Result, layers};
+
+/// How the maps of several layers become one; each is divided by its largest value first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Fusion {
+    /// The average at each pixel.
+    #[default]
+    Mean,
+    /// The largest value at each pixel.
+    Max,
+}
+
+/// Gradient-weighted class activation mapping (Selvaraju et al. 2017).
+///
+/// With the activations `A` of a layer and a score `y` before the softmax, the weight of channel `k` is the gradient averaged over the
+/// `Z` positions (equation 1), and the map is the positive part of the weighted sum (equation 2):
+///
+/// ```text
+/// a_k = 1/Z Σ_ij ∂y/∂A_kij        L = ReLU(Σ_k a_k A_k)
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct GradCam {
+    /// The layers to look at; none for the last one with a spatial map before global pooling. Several are fused.
+    pub layers: Vec<String>,
+    /// How the map is brought to the size of the input.
+    pub interpolation: Interpolation,
+    /// Whether negative evidence is removed, as the paper does.
+    pub relu: bool,
+    /// Negates the weights, so that the map shows what speaks against the score (section 3.3 of the paper).
+    pub counterfactual: bool,
+    /// How several layers become one map.
+    pub fusion: Fusion,
+}
+
+impl Default for GradCam {
+    fn default() -> Self {
+        GradCam {
+            layers: Vec::new(),
+            interpolation: Interpolation::default(),
+            relu: true,
+            counterfactual: false,
+            fusion: Fusion::default(),
+        }
+    }
+}
+
+impl GradCam {
+    /// Grad-CAM at one layer.
+    pub fn at(layer: impl Into<String>) -> Self {
+        GradCam {
+            layers: vec![layer.into()],
+            ..GradCam::default()
+        }
+    }
+
+    /// Explains one image `(1, channels, height, width)`.
+    ///
+    /// # Errors
+    /// As [`explain`](GradCam::explain).
+    pub fn explain_one(
+        &self,
+        network: &dyn Network,
+        image: &Tensor,
+        target: Target,
+    ) -> Result<Heatmap> {
+        let maps = self.explain(network, image, &[vec![target]])?;
+        maps.into_iter()
+            .flatten()
+            .next()
+            .ok_or_else(|| Error::Input(image.dims().to_vec()))
+    }
+
+    /// Explains a batch `(n, channels, height, width)`: for each image a list of targets, and for each target a map.
+    ///
+    /// One forward serves the whole batch, and one backward of the head serves the first target of every image, one the second, and so on.
+    /// An image's maps do not depend on the others in its batch.
+    ///
+    /// # Errors
+    /// When a layer does not exist or has no spatial map, a class is out of range, or the shapes do not fit.
+    pub fn explain(
+        &self,
+        network: &dyn Network,
+        images: &Tensor,
+        targets: &[Vec<Target>],
+    ) -> Result<Vec<Vec<Heatmap>>> {
+        let &[batch, channels, height, width] = images.dims() else {
+            return Err(Error::Input(images.dims().to_vec()));
+        };
+        if targets.len() != batch {
+            return Err(Error::Targets {
+                images: batch,
+                found: targets.len(),
+            });
+        }
+        let size = (height, width);
+        let names = if self.layers.is_empty() {
+            let found = layers(network, (channels, height, width))?;
+            vec![found.automatic()?.name.clone()]
+        } else {
+            self.layers.clone()
+        };
+        let mut pass = Capture::new(&names);
+        let output = network.forward(images, &mut pass)?;
+        let mut captured = Vec::with_capacity(names.len());
+        for (name, layer) in names.iter().zip(pass.captured) {
+            let Some(layer) = layer else {
+                layers(network, (channels, height, width))?.find(name)?;
+                return Err(Error::UnknownLayer {
+                    name: name.clone(),
+                    nearest: Vec::new(),
+                });
+            };
+            captured.push((name.as_str(), layer));
+        }
+        let activations = captured
+            .iter()
+            .map(|(name, layer)| activation(name, layer, batch))
+            .collect::<Result<Vec<_>>>()?;
+        let logits = rows(&output, batch)?;
+
+        let mut maps: Vec<Vec<Heatmap>> = targets.iter().map(|_| Vec::new()).collect();
+        for round in 0..targets.iter().map(Vec::len).max().unwrap_or(0) {
+            let (total, explained) = scores(&output, &logits, targets, round)?;
+            let gradients = total.backward()?;
+            let gradients = captured
+                .iter()
+                .map(|(_, layer)| match gradients.get(layer.variable.as_tensor()) {
+                    Some(gradient) => values(gradient),
+                    // The score does not depend on the layer.
+                    None => Ok(vec![0.0; layer.activation.elem_count()]),
+                })
+                .collect::<Result<Vec<_>>>()?;
+            for (image, target) in explained.into_iter().enumerate() {
+                let Some(target) = target else { continue };
+                let parts: Vec<(LayerMap, Verdict)> = captured
+                    .iter()
+                    .zip(&activations)
+                    .zip(&gradients)
+                    .map(|(((name, _), activation), gradient)| {
+                        let (a, g) = activation.of(image, gradient);
+                        let raw = self.weighted_sum(a, g, activation.size);
+                        let verdict = Verdict::of(&raw, g, &logits[image], &target);
+                        let map = if self.relu { raw.relu() } else { raw.clone() };
+                        let layer = (*name).to_string();
+                        (LayerMap { layer, raw, map }, verdict)
+                    })
+                    .collect();
+                // One good layer makes the fused map worth looking at, one that is not finite spoils it.
+                let verdicts = || parts.iter().map(|(_, verdict)| *verdict);
+                let verdict = verdicts()
+                    .find(|v| *v == Verdict::NonFinite)
+                    .or_else(|| verdicts().find(|v| *v == Verdict::Ok))
+                    .unwrap_or(parts[0].1);
+                let layers: Vec<LayerMap> = parts.into_iter().map(|(map, _)| map).collect();
+                maps[image].push(Heatmap {
+                    upsampled: self.upsample(&layers, size),
+                    layers,
+                    target,
+                    logits: logits[image].clone(),
+                    verdict,
+                });
+            }
+        }
+        Ok(maps)
+    }
+
+    /// Equations 1 and 2 before the ReLU, for one image: `a` and `g` hold `channels` planes of `size`.
+    fn weighted_sum(&self, a: &[f32], g: &[f32], size: (usize, usize)) -> Grid {
+        let positions = size.0 * size.1;
+        let sign = if self.counterfactual { -1.0 } else { 1.0 };
+        let mut sums = vec![0.0_f64; positions];
+        for (a, g) in a.chunks_exact(positions).zip(g.chunks_exact(positions)) {
+            let weight = sign * g.iter().map(|&v| f64::from(v)).sum::<f64>() / positions as f64;
+            // A channel that the score ignores stays out, even if its activation is not finite elsewhere.
+            if weight == 0.0 {
+                continue;
+            }
+            for (sum, &value) in sums.iter_mut().zip(a) {
+                *sum += weight * f64::from(value);
+            }
+        }
+        Grid {
+            height: size.0,
+            width: size.1,
+            values: sums.into_iter().map(|v| v as f32).collect(),
+        }
+    }
+
+    /// The maps of one image's layers as one map of any size, for a picture larger than the input.
+    ///
+    /// One layer keeps its units; several are divided by their maxima and fused. Kernels that overshoot do not bring back negative values
+    /// that the ReLU removed.
+    pub fn upsample(&self, layers: &[LayerMap], (height, width): (usize, usize)) -> Grid {
+        let one = |map: &Grid| {
+            let map = self.interpolation.resize(map, height, width);
+            if self.relu { map.relu() } else { map }
+        };
+        if let [layer] = layers {
+            return one(&layer.map);
+        }
+        let maps: Vec<Grid> = layers
+            .iter()
+            .map(|layer| one(&layer.map).scaled())
+            .collect();
+        let values = (0..height * width)
+            .map(|i| {
+                let values = maps.iter().map(|map| map.values[i]);
+                match self.fusion {
+                    Fusion::Mean => values.sum::<f32>() / maps.len() as f32,
+                    Fusion::Max => values.fold(f32::NEG_INFINITY, f32::max),
+                }
+            })
+            .collect();
+        Grid {
+            height,
+            width,
+            values,
+        }
+    }
+}
+
+/// The activations of a layer for the whole batch.
+struct Activation {
+    values: Vec<f32>,
+    /// Values of one image.
+    per_image: usize,
+    size: (usize, usize),
+}
+
+impl Activation {
+    /// The activations of one image, and its part of `gradient`.
+    fn of<'a>(&'a self, image: usize, gradient: &'a [f32]) -> (&'a [f32], &'a [f32]) {
+        let range = image * self.per_image..(image + 1) * self.per_image;
+        (&self.values[range.clone()], &gradient[range])
+    }
+}
+
+fn activation(name: &str, layer: &Captured, batch: usize) -> Result<Activation> {
+    match *layer.activation.dims() {
+        [n, c, h, w] if n == batch && h * w > 1 => Ok(Activation {
+            values: values(&layer.activation)?,
+            per_image: c * h * w,
+            size: (h, w),
+        }),
+        ref dims => Err(Error::NotSpatial {
+            name: name.to_string(),
+            shape: dims.get(1..).unwrap_or_default().to_vec(),
+        }),
+    }
+}
+
+/// A tensor's values in reading order.
+fn values(tensor: &Tensor) -> Result<Vec<f32>> {
+    Ok(tensor
+        .to_dtype(DType::F32)?
+        .flatten_all()?
+        .to_vec1::<f32>()?)
+}
+
+/// The logits of each image.
+fn rows(output: &Tensor, batch: usize) -> Result<Vec<Vec<f32>>> {
+    match *output.dims() {
+        [n, classes] if n == batch && classes > 0 => {
+            Ok(output.to_dtype(DType::F32)?.to_vec2::<f32>()?)
+        }
+        ref dims => Err(Error::Logits {
+            batch,
+            shape: dims.to_vec(),
+        }),
+    }
+}
+
+/// The sum over the batch of every image's target number `round`, and what that target is for each image.
+///
+/// The images of a batch do not see each other, so the gradient of the sum is that of each image's own score.
+fn scores(
+    output: &Tensor,
+    logits: &[Vec<f32>],
+    targets: &[Vec<Target>],
+    round: usize,
+) -> Result<(Tensor, Vec<Option<Explained>>)> {
+    let classes_of = |row: &Vec<f32>| row.len();
+    let width = logits.first().map_or(0, classes_of);
+    let mut weights = vec![0.0_f32; logits.len() * width];
+    let mut own = Vec::new();
+    let mut explained = Vec::with_capacity(logits.len());
+    for (image, row) in logits.iter().enumerate() {
+        let Some(target) = targets[image].get(round) else {
+            explained.push(None);
+            continue;
+        };
+        let parts = classes(target, row)?;
+        let score = match (&parts, target) {
+            (None, Target::Score(f)) => {
+                let score = f(&output.get(image)?)?;
+                if score.elem_count() != 1 {
+                    return Err(Error::Score(score.dims().to_vec()));
+                }
+                let score = score.flatten_all()?.get(0)?;
+                own.push(score.clone());
+                score.to_dtype(DType::F32)?.to_scalar::<f32>()?
+            }
+            _ => {
+                let parts = parts.as_deref().unwrap_or_default();
+                for &(index, sign) in parts {
+                    weights[image * width + index] += sign;
+                }
+                parts.iter().map(|&(i, sign)| row[i] * sign).sum()
+            }
+        };
+        let class = |n: usize| parts.as_ref().and_then(|p| p.get(n)).map(|&(i, _)| i);
+        explained.push(Some(Explained {
+            index: class(0),
+            against: class(1),
+            score,
+            logit: class(0).map(|i| row[i]),
+            probability: class(0).map(|i| probabilities(row)[i]),
+        }));
+    }
+    let weights = Tensor::from_vec(weights, (logits.len(), width), &Device::Cpu)?
+        .to_device(output.device())?
+        .to_dtype(output.dtype())?;
+    let mut total = (output * weights)?.sum_all()?;
+    for score in own {
+        total = (total + score)?;
+    }
+    Ok((total, explained))
+}

@@ -1,0 +1,107 @@
+//! What a method hands back.
+
+use std::fmt;
+
+use crate::target::Explained;
+use crate::Grid;
+
+/// The map of one layer, at the layer's resolution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerMap {
+    /// The layer's path.
+    pub layer: String,
+    /// The signed map: equation 2 before the ReLU, in units of the score.
+    pub raw: Grid,
+    /// The map after the ReLU; the signed map where the ReLU was switched off.
+    pub map: Grid,
+}
+
+/// The explanation of one score of one image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heatmap {
+    /// One map a layer; more than one only when several layers were fused.
+    pub layers: Vec<LayerMap>,
+    /// The map at the input's resolution. For one layer it is in the units of the raw map; fused maps are fractions of their maxima.
+    pub upsampled: Grid,
+    /// The score that was explained.
+    pub target: Explained,
+    /// All logits of the image.
+    pub logits: Vec<f32>,
+    /// Whether the map can be used, and if not, why.
+    pub verdict: Verdict,
+}
+
+impl Heatmap {
+    /// The signed low-resolution map of the first layer.
+    pub fn raw(&self) -> &Grid {
+        &self.layers[0].raw
+    }
+    /// The low-resolution map of the first layer after the ReLU.
+    pub fn map(&self) -> &Grid {
+        &self.layers[0].map
+    }
+}
+
+/// Whether a map can be used. Exactly one holds; the first that applies, in this order, is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// The logits, the gradient or the map hold NaN or an infinity.
+    NonFinite,
+    /// The scores are probabilities, and the class's is so close to 0 or 1 that its gradient vanishes; explain logits instead.
+    Saturated,
+    /// The score does not depend on the layer.
+    ZeroGradient,
+    /// No position stands out: the values differ by less than a millionth of the largest.
+    Flat,
+    /// Nothing at this layer speaks for the score; the ReLU leaves an empty map.
+    AllNegative,
+    /// The map shows positive evidence somewhere.
+    Ok,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verdict::NonFinite => "non-finite",
+            Verdict::Saturated => "saturated",
+            Verdict::ZeroGradient => "zero-gradient",
+            Verdict::Flat => "flat",
+            Verdict::AllNegative => "all-negative",
+            Verdict::Ok => "ok",
+        })
+    }
+}
+
+impl Verdict {
+    /// The verdict on a signed map `raw` that was made from `gradient` for an image with these `logits` and this target.
+    pub(crate) fn of(raw: &Grid, gradient: &[f32], logits: &[f32], target: &Explained) -> Self {
+        let finite = |values: &[f32]| values.iter().all(|v| v.is_finite());
+        let (min, max) = (raw.min(), raw.max());
+        let largest = min.abs().max(max.abs());
+        if !finite(&raw.values) || !finite(gradient) || !finite(logits) {
+            Verdict::NonFinite
+        } else if saturated(logits, target) {
+            Verdict::Saturated
+        } else if gradient.iter().all(|&g| g == 0.0) {
+            Verdict::ZeroGradient
+        } else if max - min <= 1e-6 * largest {
+            Verdict::Flat
+        } else if max <= 0.0 {
+            Verdict::AllNegative
+        } else {
+            Verdict::Ok
+        }
+    }
+}
+
+/// Whether the network's output is already a softmax whose derivative `p (1 - p)` at the target has all but vanished.
+fn saturated(logits: &[f32], target: &Explained) -> bool {
+    let sum: f64 = logits.iter().map(|&v| f64::from(v)).sum();
+    let is_softmax = logits.len() > 1
+        && logits.iter().all(|v| (0.0..=1.0).contains(v))
+        && (sum - 1.0).abs() < 1e-4;
+    is_softmax
+        && target
+            .logit
+            .is_some_and(|p| !(1e-3..=1.0 - 1e-3).contains(&p))
+}

@@ -1,0 +1,205 @@
+//! From the layer's resolution to the picture's.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::Grid;
+
+/// How a map is brought to the size of the picture.
+///
+/// All of them put samples at the centres of pixels (PyTorch's `align_corners=False`, OpenCV, scikit-image); the saliency card names
+/// the choice as one of Grad-CAM's two hyperparameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Interpolation {
+    /// The nearest sample: shows the cells that the network really has.
+    Nearest,
+    /// Between two samples an axis, the usual choice.
+    #[default]
+    Bilinear,
+    /// Keys' cubic convolution over four samples an axis with a = -0.75, as in PyTorch and OpenCV.
+    Bicubic,
+    /// The sinc function in a window of three samples to each side, weights normalised.
+    Lanczos3,
+}
+
+impl Interpolation {
+    /// Every choice.
+    pub const ALL: [Interpolation; 4] = [
+        Interpolation::Nearest,
+        Interpolation::Bilinear,
+        Interpolation::Bicubic,
+        Interpolation::Lanczos3,
+    ];
+
+    /// `map` at `height` × `width`. Cubic and Lanczos kernels overshoot: the result may leave the range of the map.
+    ///
+    /// A size of zero gives an empty map.
+    pub fn resize(self, map: &Grid, height: usize, width: usize) -> Grid {
+        let rows = self.axis(map.height, height);
+        let columns = self.axis(map.width, width);
+        // Columns first, on the few rows of the small map.
+        let mut wide = Vec::with_capacity(map.height * width);
+        for row in map.values.chunks_exact(map.width.max(1)) {
+            wide.extend(columns.iter().map(|taps| weighted(taps, |i| row[i])));
+        }
+        let mut values = Vec::with_capacity(height * width);
+        for taps in &rows {
+            values.extend((0..width).map(|x| weighted(taps, |i| wide[i * width + x])));
+        }
+        Grid {
+            height,
+            width,
+            values,
+        }
+    }
+
+    /// For each output position of one axis, the input samples that it is made of and their weights.
+    fn axis(self, from: usize, to: usize) -> Vec<Vec<(usize, f64)>> {
+        let scale = from as f64 / to as f64;
+        let last = from.saturating_sub(1) as isize;
+        (0..to)
+            .map(|index| {
+                let centre = (index as f64 + 0.5) * scale - 0.5;
+                if self == Interpolation::Nearest {
+                    let nearest = ((index as f64 + 0.5) * scale) as usize;
+                    return vec![(nearest.min(from.saturating_sub(1)), 1.0)];
+                }
+                let reach = match self {
+                    Interpolation::Lanczos3 => 3,
+                    Interpolation::Bicubic => 2,
+                    _ => 1,
+                };
+                let base = centre.floor() as isize;
+                let mut taps: Vec<(usize, f64)> = (base - reach + 1..=base + reach)
+                    .map(|i| (i.clamp(0, last) as usize, self.kernel(centre - i as f64)))
+                    .collect();
+                let total: f64 = taps.iter().map(|(_, weight)| weight).sum();
+                for (_, weight) in &mut taps {
+                    *weight /= total;
+                }
+                taps
+            })
+            .collect()
+    }
+
+    /// The weight of a sample at the distance `x`, in samples.
+    fn kernel(self, x: f64) -> f64 {
+        let x = x.abs();
+        match self {
+            Interpolation::Nearest => f64::from(u8::from(x <= 0.5)),
+            Interpolation::Bilinear => (1.0 - x).max(0.0),
+            Interpolation::Bicubic => {
+                const A: f64 = -0.75;
+                if x <= 1.0 {
+                    ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0
+                } else if x < 2.0 {
+                    (((x - 5.0) * x + 8.0) * x - 4.0) * A
+                } else {
+                    0.0
+                }
+            }
+            Interpolation::Lanczos3 => {
+                let sinc = |x: f64| {
+                    let x = x * std::f64::consts::PI;
+                    if x == 0.0 { 1.0 } else { x.sin() / x }
+                };
+                if x < 3.0 { sinc(x) * sinc(x / 3.0) } else { 0.0 }
+            }
+        }
+    }
+}
+
+fn weighted(taps: &[(usize, f64)], value: impl Fn(usize) -> f32) -> f32 {
+    taps.iter()
+        .map(|&(index, weight)| f64::from(value(index)) * weight)
+        .sum::<f64>() as f32
+}
+
+impl fmt::Display for Interpolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Interpolation::Nearest => "nearest",
+            Interpolation::Bilinear => "bilinear",
+            Interpolation::Bicubic => "bicubic",
+            Interpolation::Lanczos3 => "lanczos3",
+        })
+    }
+}
+
+impl FromStr for Interpolation {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Interpolation::ALL
+            .into_iter()
+            .find(|i| i.to_string() == text)
+            .ok_or_else(|| {
+                format!(
+                    "unknown interpolation `{text}`, expected `nearest`, `bilinear`, `bicubic` or `lanczos3`"
+                )
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ramp() -> Grid {
+        Grid {
+            height: 2,
+            width: 3,
+            values: vec![0.0, 1.0, 4.0, -2.0, 3.0, 5.0],
+        }
+    }
+
+    #[test]
+    fn every_kernel_keeps_a_map_of_the_same_size() {
+        for interpolation in Interpolation::ALL {
+            let map = interpolation.resize(&ramp(), 2, 3);
+            for (a, b) in map.values.iter().zip(&ramp().values) {
+                assert!((a - b).abs() < 1e-6, "{interpolation}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_constant_stays_constant() {
+        let map = Grid {
+            height: 3,
+            width: 2,
+            values: vec![0.7; 6],
+        };
+        for interpolation in Interpolation::ALL {
+            for v in interpolation.resize(&map, 11, 5).values {
+                assert!((v - 0.7).abs() < 1e-6, "{interpolation}");
+            }
+        }
+    }
+
+    /// torch 2.15: `F.interpolate(torch.tensor([[[0., 1., 4.], [-2., 3., 5.]]])[None], (3, 5), mode=…, align_corners=False)`.
+    #[test]
+    fn the_values_are_those_of_pytorch() {
+        for (interpolation, expected) in [Interpolation::Bilinear, Interpolation::Bicubic]
+            .into_iter()
+            .zip(TORCH)
+        {
+            let map = interpolation.resize(&ramp(), 3, 5);
+            for (a, b) in map.values.iter().zip(expected) {
+                assert!((a - b).abs() < 1e-5, "{interpolation}: {:?}", map.values);
+            }
+        }
+    }
+
+    const TORCH: [[f32; 15]; 2] = [
+        [0.000000, 0.400000, 1.000000, 2.800000, 4.000000, -1.000000, 0.200000, 2.000000, 3.500000, 4.500000, -2.000000, 0.000000, 3.000000, 4.200000, 5.000000],
+        [0.110945, 0.204640, 0.826389, 2.762515, 4.209529, -1.288000, -0.015999, 2.000000, 3.746000, 4.740001, -2.686944, -0.236637, 3.173611, 4.729486, 5.270473],
+    ];
+
+    #[test]
+    fn names_go_there_and_back() {
+        for interpolation in Interpolation::ALL {
+            assert_eq!(interpolation.to_string().parse(), Ok(interpolation));
+        }
+        assert!("cubic".parse::<Interpolation>().is_err());
+    }
+}

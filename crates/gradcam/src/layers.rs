@@ -1,0 +1,230 @@
+//! The layers of a network that a method can look at.
+
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Tensor, TensorId};
+use gradcam_nn::ops::{
+    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, LayerNorm, Linear, MaxPool2d,
+};
+use gradcam_nn::{Network, Pass};
+
+use crate::{Error, Result};
+
+/// A module that a pass can tap.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layer {
+    /// Its path in the network.
+    pub name: String,
+    /// Its output's shape for one image: `[channels, height, width]` for a feature map.
+    pub shape: Vec<usize>,
+    /// Input pixels from one position of its map to the next, rows and columns; `None` where it is not a map.
+    pub stride: Option<(usize, usize)>,
+    /// The number of parameters inside it.
+    pub parameters: usize,
+}
+
+impl Layer {
+    /// Whether the output is a feature map with more than one position.
+    pub fn is_spatial(&self) -> bool {
+        matches!(self.shape.as_slice(), &[_, h, w] if h * w > 1)
+    }
+}
+
+/// What a network looks like for inputs of one size.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layers {
+    /// Every tappable module in the order in which the network offers them; of one output, the inner path comes first.
+    pub layers: Vec<Layer>,
+    /// The number of parameters of the whole network, where it tells.
+    pub parameters: usize,
+    /// The index of the last layer with a spatial map before the last global pooling.
+    automatic: Option<usize>,
+}
+
+impl Layers {
+    /// The layer that Grad-CAM looks at by default: the last module with a spatial map before global pooling, under its outermost path.
+    ///
+    /// # Errors
+    /// When no module has a spatial map.
+    pub fn automatic(&self) -> Result<&Layer> {
+        self.automatic
+            .and_then(|index| self.layers.get(index))
+            .ok_or(Error::NoSpatialLayer)
+    }
+
+    /// The layer of this name.
+    ///
+    /// # Errors
+    /// When there is none; the error has the nearest names.
+    pub fn find(&self, name: &str) -> Result<&Layer> {
+        self.layers
+            .iter()
+            .find(|layer| layer.name == name)
+            .ok_or_else(|| Error::UnknownLayer {
+                name: name.to_string(),
+                nearest: crate::error::nearest_names(
+                    name,
+                    self.layers.iter().map(|layer| layer.name.as_str()),
+                ),
+            })
+    }
+}
+
+/// Lists the layers for inputs of `(channels, height, width)`.
+///
+/// Operations that go through the pass are not computed, only their shapes; a network that computes outside of the pass runs as it is.
+///
+/// # Errors
+/// When the network refuses an input of this size.
+pub fn layers(network: &dyn Network, input: (usize, usize, usize)) -> Result<Layers> {
+    let (channels, height, width) = input;
+    let x = Tensor::zeros((1, channels, height, width), DType::F32, &Device::Cpu)?;
+    let mut trace = Trace {
+        input: (height, width),
+        strides: HashMap::from([(x.id(), (1, 1))]),
+        layers: Vec::new(),
+        automatic: None,
+    };
+    network.forward(&x, &mut trace)?;
+    let parameters = network.parameters();
+    let mut layers = trace.layers;
+    for layer in &mut layers {
+        layer.parameters = parameters
+            .iter()
+            .filter(|(name, _)| {
+                name.strip_prefix(&layer.name)
+                    .is_some_and(|rest| rest.starts_with('.'))
+            })
+            .map(|(_, size)| size)
+            .sum();
+    }
+    let spatial = |layers: &[Layer]| layers.iter().rposition(Layer::is_spatial);
+    Ok(Layers {
+        automatic: trace
+            .automatic
+            .and_then(|end| spatial(&layers[..end]))
+            .or_else(|| spatial(&layers)),
+        layers,
+        parameters: parameters.iter().map(|(_, size)| size).sum(),
+    })
+}
+
+/// A pass that follows shapes and strides.
+struct Trace {
+    input: (usize, usize),
+    strides: HashMap<TensorId, (usize, usize)>,
+    layers: Vec<Layer>,
+    /// How many layers came before the last global pooling of a whole feature map.
+    automatic: Option<usize>,
+}
+
+impl Trace {
+    /// A tensor of zeros that takes no memory.
+    fn output(
+        &mut self,
+        x: &Tensor,
+        dims: &[usize],
+        stride: (usize, usize),
+    ) -> candle_core::Result<Tensor> {
+        let y = Tensor::zeros((), x.dtype(), x.device())?.broadcast_as(dims)?;
+        if let Some(&(rows, columns)) = self.strides.get(&x.id()) {
+            self.strides
+                .insert(y.id(), (rows * stride.0, columns * stride.1));
+        }
+        Ok(y)
+    }
+
+    fn same(&mut self, x: &Tensor) -> candle_core::Result<Tensor> {
+        self.output(x, x.dims(), (1, 1))
+    }
+
+    fn pooled(
+        &mut self,
+        x: &Tensor,
+        size: (usize, usize),
+        stride: (usize, usize),
+    ) -> candle_core::Result<Tensor> {
+        let (n, c, _, _) = x.dims4()?;
+        self.output(x, &[n, c, size.0, size.1], stride)
+    }
+}
+
+impl Pass for Trace {
+    fn tap(&mut self, name: &str, x: Tensor) -> candle_core::Result<Tensor> {
+        let shape = x.dims().get(1..).unwrap_or_default().to_vec();
+        let stride = match shape.as_slice() {
+            &[_, h, w] if h * w > 0 => Some(self.strides.get(&x.id()).copied().unwrap_or((
+                (self.input.0 as f64 / h as f64).round() as usize,
+                (self.input.1 as f64 / w as f64).round() as usize,
+            ))),
+            _ => None,
+        };
+        self.layers.push(Layer {
+            name: name.to_string(),
+            shape,
+            stride,
+            parameters: 0,
+        });
+        Ok(x)
+    }
+    fn fuses(&self) -> bool {
+        false
+    }
+    fn conv2d(&mut self, layer: &Conv2d, x: &Tensor) -> candle_core::Result<Tensor> {
+        let (n, _, h, w) = x.dims4()?;
+        let (oh, ow) = layer.output_size((h, w))?;
+        let out = layer.weight.dim(0)?;
+        self.output(x, &[n, out, oh, ow], layer.stride)
+    }
+    fn linear(&mut self, layer: &Linear, x: &Tensor) -> candle_core::Result<Tensor> {
+        let mut dims = x.dims().to_vec();
+        if let Some(last) = dims.last_mut() {
+            *last = layer.weight.dim(0)?;
+        }
+        self.output(x, &dims, (1, 1))
+    }
+    fn batch_norm(&mut self, _: &BatchNorm, x: &Tensor) -> candle_core::Result<Tensor> {
+        self.same(x)
+    }
+    fn layer_norm(&mut self, _: &LayerNorm, x: &Tensor) -> candle_core::Result<Tensor> {
+        self.same(x)
+    }
+    fn activation(&mut self, _: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
+        self.same(x)
+    }
+    fn max_pool(&mut self, pool: &MaxPool2d, x: &Tensor) -> candle_core::Result<Tensor> {
+        let (_, _, h, w) = x.dims4()?;
+        self.pooled(x, pool.output_size((h, w))?, pool.stride)
+    }
+    fn avg_pool(&mut self, pool: &AvgPool2d, x: &Tensor) -> candle_core::Result<Tensor> {
+        let (_, _, h, w) = x.dims4()?;
+        self.pooled(x, pool.output_size((h, w))?, pool.stride)
+    }
+    fn adaptive_avg_pool(
+        &mut self,
+        pool: &AdaptiveAvgPool2d,
+        x: &Tensor,
+    ) -> candle_core::Result<Tensor> {
+        let (_, _, h, w) = x.dims4()?;
+        if pool.output == (1, 1) && h * w > 1 {
+            self.automatic = Some(self.layers.len());
+        }
+        let stride = (h / pool.output.0.max(1), w / pool.output.1.max(1));
+        self.pooled(x, pool.output, stride)
+    }
+    fn add(&mut self, branch: &Tensor, _: &Tensor) -> candle_core::Result<Tensor> {
+        self.same(branch)
+    }
+    fn multiply(&mut self, x: &Tensor, _: &Tensor) -> candle_core::Result<Tensor> {
+        self.same(x)
+    }
+    fn concat(&mut self, parts: &[Tensor]) -> candle_core::Result<Tensor> {
+        let first = &parts[0];
+        let mut dims = first.dims().to_vec();
+        dims[1] = parts
+            .iter()
+            .map(|part| part.dim(1))
+            .sum::<candle_core::Result<usize>>()?;
+        self.output(first, &dims, (1, 1))
+    }
+}

@@ -1,0 +1,53 @@
+//! Why a network says what it says: Grad-CAM and its family.
+//!
+//! A convolutional network ends in a stack of feature maps, each of which fires where it sees its own pattern. Grad-CAM asks how much the
+//! score of a class would rise if a map fired more strongly, weighs each map with the answer, and adds them up: what remains positive is
+//! where the network found evidence for the class ([`GradCam`]).
+//!
+//! The crate works on every [`Network`](gradcam_nn::Network). A network of one's own needs a forward pass and one `tap` for each layer
+//! that is worth looking at:
+//!
+//! ```
+//! use candle_core::{Device, Result, Tensor};
+//! use gradcam::{GradCam, Target};
+//! use gradcam_nn::{Network, Pass};
+//!
+//! /// Two feature maps (the picture and its negative), averaged into two logits.
+//! struct Bright;
+//!
+//! impl Network for Bright {
+//!     fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+//!         let maps = Tensor::cat(&[x, &(1.0 - x)?], 1)?;
+//!         let maps = pass.tap("maps", maps)?;
+//!         maps.mean((2, 3))
+//!     }
+//! }
+//!
+//! let picture = Tensor::new(&[[[[0.9_f32, 0.1], [0.2, 0.3]]]], &Device::Cpu)?;
+//! let heatmap = GradCam::default().explain_one(&Bright, &picture, Target::Index(0))?;
+//! assert_eq!(heatmap.raw().argmax(), Some((0, 0)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The result ([`Heatmap`]) keeps the signed map at the layer's resolution, the map after the ReLU, the map at the picture's resolution,
+//! and a [`Verdict`]: a map may be empty for several reasons, and they should not look alike. Nothing is rescaled before a picture is
+//! drawn.
+//!
+//! Maps are the same to the bit for any number of threads and any batch.
+
+mod capture;
+mod error;
+mod grad_cam;
+mod grid;
+mod heatmap;
+mod interpolation;
+mod layers;
+mod target;
+
+pub use error::{Error, Result};
+pub use grad_cam::{Fusion, GradCam};
+pub use grid::Grid;
+pub use heatmap::{Heatmap, LayerMap, Verdict};
+pub use interpolation::Interpolation;
+pub use layers::{Layer, Layers, layers};
+pub use target::{Explained, Score, Target, TargetError, probabilities, ranking};

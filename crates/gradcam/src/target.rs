@@ -1,0 +1,242 @@
+//! What a map explains: one number made from the logits.
+
+use std::fmt;
+use std::sync::Arc;
+
+use candle_core::Tensor;
+
+use crate::error::nearest_names;
+use crate::{Error, Result};
+
+/// A user's score: from the logits of one image `(classes,)` to a tensor with one element, by candle operations.
+pub type Score = Arc<dyn Fn(&Tensor) -> candle_core::Result<Tensor> + Send + Sync>;
+
+/// What a map explains. Scores are taken before the softmax: its gradient vanishes where the network is sure.
+#[derive(Clone)]
+pub enum Target {
+    /// The class of the given rank, 0 for the one with the largest logit; ties go to the smaller index.
+    Top(usize),
+    /// A class by its index.
+    Index(usize),
+    /// The logit of the first class less that of the second: what speaks for the one against the other.
+    Difference(usize, usize),
+    /// Any differentiable function of the logits.
+    Score(Score),
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Top(rank) => write!(f, "Top({rank})"),
+            Target::Index(index) => write!(f, "Index({index})"),
+            Target::Difference(a, b) => write!(f, "Difference({a}, {b})"),
+            Target::Score(_) => f.write_str("Score(..)"),
+        }
+    }
+}
+
+/// Why a target's text could not be understood.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TargetError {
+    /// Neither a class nor a label.
+    #[error("unknown label `{text}`{}", hint(.nearest))]
+    Unknown {
+        /// The text.
+        text: String,
+        /// Similar labels.
+        nearest: Vec<String>,
+    },
+    /// Several classes have this label.
+    #[error("the label `{text}` belongs to several classes ({}); name one by its index", list(.indices))]
+    Ambiguous {
+        /// The text.
+        text: String,
+        /// The classes.
+        indices: Vec<usize>,
+    },
+    /// The index is not a class.
+    #[error("class {index} is out of range: the network has {classes} classes (0 to {})", .classes.saturating_sub(1))]
+    OutOfRange {
+        /// The index.
+        index: usize,
+        /// The number of classes.
+        classes: usize,
+    },
+}
+
+fn hint(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        return String::new();
+    }
+    format!("; the nearest are `{}`", nearest.join("`, `"))
+}
+
+fn list(indices: &[usize]) -> String {
+    let texts: Vec<String> = indices.iter().map(usize::to_string).collect();
+    texts.join(", ")
+}
+
+impl Target {
+    /// Reads `top`, a class index, a label (in any case) or a difference `A-B` of two of these; `labels` are the classes' names.
+    ///
+    /// # Errors
+    /// When no class fits, or several do.
+    pub fn parse(text: &str, labels: &[String]) -> std::result::Result<Self, TargetError> {
+        let text = text.trim();
+        if text.eq_ignore_ascii_case("top") {
+            return Ok(Target::Top(0));
+        }
+        let whole = class(text, labels);
+        if let Ok(index) = whole {
+            return Ok(Target::Index(index));
+        }
+        // Labels may have hyphens of their own, so every one is tried.
+        for (at, _) in text.match_indices('-') {
+            let (a, b) = (class(&text[..at], labels), class(&text[at + 1..], labels));
+            match (a, b) {
+                (Ok(a), Ok(b)) => return Ok(Target::Difference(a, b)),
+                (Ok(_), Err(error)) | (Err(error), Ok(_))
+                    if !matches!(error, TargetError::Unknown { .. }) =>
+                {
+                    return Err(error);
+                }
+                _ => {}
+            }
+        }
+        whole.map(Target::Index)
+    }
+}
+
+/// The class that `text` names by index or label.
+fn class(text: &str, labels: &[String]) -> std::result::Result<usize, TargetError> {
+    let text = text.trim();
+    let matches: Vec<usize> = labels
+        .iter()
+        .enumerate()
+        .filter(|(_, label)| label.to_lowercase() == text.to_lowercase())
+        .map(|(index, _)| index)
+        .collect();
+    match (matches.as_slice(), text.parse::<usize>()) {
+        (&[index], _) => Ok(index),
+        (&[], Ok(index)) if index < labels.len() => Ok(index),
+        (&[], Ok(index)) => Err(TargetError::OutOfRange {
+            index,
+            classes: labels.len(),
+        }),
+        (&[], Err(_)) => Err(TargetError::Unknown {
+            text: text.to_string(),
+            nearest: nearest_names(text, labels.iter().map(String::as_str)),
+        }),
+        _ => Err(TargetError::Ambiguous {
+            text: text.to_string(),
+            indices: matches,
+        }),
+    }
+}
+
+/// A target with the numbers of one image put in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explained {
+    /// The class, where the target is one.
+    pub index: Option<usize>,
+    /// The class that it is compared with, for a difference.
+    pub against: Option<usize>,
+    /// The score that was explained.
+    pub score: f32,
+    /// The class's logit.
+    pub logit: Option<f32>,
+    /// The class's probability after a softmax over all logits.
+    pub probability: Option<f32>,
+}
+
+/// The classes from the largest logit to the smallest; NaN last, ties by index.
+pub fn ranking(logits: &[f32]) -> Vec<usize> {
+    let key = |v: f32| if v.is_nan() { f32::NEG_INFINITY } else { v };
+    let mut order: Vec<usize> = (0..logits.len()).collect();
+    order.sort_by(|&a, &b| key(logits[b]).total_cmp(&key(logits[a])).then(a.cmp(&b)));
+    order
+}
+
+/// The softmax of one image's logits, computed in `f64`.
+pub fn probabilities(logits: &[f32]) -> Vec<f32> {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let exps: Vec<f64> = logits
+        .iter()
+        .map(|&v| (f64::from(v) - f64::from(max)).exp())
+        .collect();
+    let total: f64 = exps.iter().sum();
+    exps.into_iter().map(|e| (e / total) as f32).collect()
+}
+
+/// The classes that a target weighs, with their signs: `None` for a user's score.
+pub(crate) fn classes(target: &Target, logits: &[f32]) -> Result<Option<Vec<(usize, f32)>>> {
+    let check = |index: usize| {
+        if index < logits.len() {
+            Ok(index)
+        } else {
+            Err(Error::ClassOutOfRange {
+                index,
+                classes: logits.len(),
+            })
+        }
+    };
+    Ok(match *target {
+        Target::Top(rank) => Some(vec![(ranking(logits)[check(rank)?], 1.0)]),
+        Target::Index(index) => Some(vec![(check(index)?, 1.0)]),
+        Target::Difference(a, b) => Some(vec![(check(a)?, 1.0), (check(b)?, -1.0)]),
+        Target::Score(_) => None,
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn labels() -> Vec<String> {
+        ["tabby", "T-shirt", "crane", "crane", "tiger cat"]
+            .map(String::from)
+            .to_vec()
+    }
+
+    fn show(text: &str) -> String {
+        match Target::parse(text, &labels()) {
+            Ok(target) => format!("{target:?}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn texts_become_targets() {
+        for (text, expected) in [
+            ("top", "Top(0)"),
+            ("3", "Index(3)"),
+            ("Tabby", "Index(0)"),
+            ("t-shirt", "Index(1)"),
+            ("tabby-tiger cat", "Difference(0, 4)"),
+            ("T-shirt-tabby", "Difference(1, 0)"),
+            ("4-0", "Difference(4, 0)"),
+            ("9", "class 9 is out of range: the network has 5 classes (0 to 4)"),
+            ("tabby-9", "class 9 is out of range: the network has 5 classes (0 to 4)"),
+            ("taby", "unknown label `taby`; the nearest are `tabby`"),
+            (
+                "crane",
+                "the label `crane` belongs to several classes (2, 3); name one by its index",
+            ),
+        ] {
+            assert_eq!(show(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn ranks_break_ties_by_index_and_leave_nan_last() {
+        assert_eq!(ranking(&[1.0, f32::NAN, 3.0, 3.0]), [2, 3, 0, 1]);
+    }
+
+    #[test]
+    fn probabilities_sum_to_one_for_large_logits() {
+        let p = probabilities(&[1000.0, 1001.0]);
+        assert!((p[0] + p[1] - 1.0).abs() < 1e-6 && (p[1] - 0.731_058_6).abs() < 1e-6);
+    }
+}

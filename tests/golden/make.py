@@ -1,0 +1,194 @@
+"""Makes `golden.json.gz`: logits, raw Grad-CAM maps and input gradients from PyTorch, for `tests/tests/all/golden.rs`.
+
+    python -m pip install torch torchvision timm grad-cam transformers
+    python tests/golden/make.py models/efficientnet-lite0 models/photos
+
+Parameters and inputs come from `formula.py`, so only results are stored. Logits and maps are made in f32 on one thread and checked
+against f64, so that a difference from the file is the tested program's own. Input gradients are made in f64: in a network of ReLUs they
+jump where a unit crosses zero, and in f32 rounding decides. For the default model, the first argument is its folder and the second the
+folder with the photos.
+"""
+
+import gzip
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytorch_grad_cam
+import timm
+import torch
+from PIL import Image
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from safetensors.torch import load_file
+
+import architectures
+import cam
+import formula
+
+CLASSES = 10
+# Name: (inner layer, size of the input, gain of the kernels). The gains keep the activations near 1.
+NETWORKS = {
+    "resnet18": ("layer2.0.conv2", (97, 81), 0.8),
+    "resnet50": ("layer2.0.conv2", (81, 97), 0.8),
+    "resnext50_32x4d": ("layer3.1.conv2", (97, 83), 0.75),
+    "vgg11": ("features.8", (67, 75), 1.0),
+    "vgg16_bn": ("features.20", (75, 64), 1.0),
+    "alexnet": ("features.6", (97, 87), 1.0),
+    "googlenet": ("inception4a.branch3.0.conv", (93, 79), 1.0),
+    "inception_v3": ("Mixed_6b.branch7x7_2.conv", (139, 107), 1.0),
+    "densenet121": ("features.denseblock2.denselayer3.conv2", (83, 97), 1.0),
+    "mobilenetv2_100": ("blocks.3.0.conv_dw", (95, 89), 0.8),
+    "mobilenetv3_small_100": ("blocks.2.0.conv_dw", (89, 97), 1.06),
+    "squeezenet1_1": ("features.6.expand3x3", (79, 97), 1.0),
+    "efficientnet_b0": ("blocks.3.0.conv_dw", (97, 91), 1.04),
+    "tf_efficientnet_lite0": ("blocks.3.0.conv_dw", (85, 96), 0.8),
+    "convnext_tiny": ("stages.1.blocks.0.conv_dw", (97, 85), 1.0),
+}
+# How far f32 and f64 may lie apart, relative to the largest value.
+LOGITS, MAPS, GRADIENTS = 1e-5, 1e-4, 1e-5
+
+
+def numbers(tensor):
+    """The values in row-major order, each written with the digits that an f32 needs."""
+    return [float(f"{v:.9g}") for v in tensor.detach().float().flatten().tolist()]
+
+
+def deviation(a, b):
+    """The largest difference relative to the largest value of `b`."""
+    return ((a.double() - b.double()).abs().max() / b.double().abs().max()).item()
+
+
+def measure(network, x, layers, classes=None):
+    """The first and the second class of each image, logits, raw maps of every layer for both, and the gradient for the first."""
+    x = x.clone().requires_grad_(True)
+    logits, seen = cam.record(network, x, layers)
+    if classes is None:
+        classes = logits.topk(2).indices.T.tolist()
+    maps = {name: [cam.raw_maps(logits, seen[name], choice) for choice in classes] for name in layers}
+    gradient = cam.input_gradient(logits, x, classes[0])
+    return classes, logits.detach(), maps, gradient
+
+
+def in_both_precisions(network, x, layers):
+    """Classes, logits and maps in f32 with the gradient in f64, and how far f32 is from f64: (logits, maps, gradient)."""
+    classes, logits, maps, gradient = measure(network.float(), x, layers)
+    double = measure(network.double(), x.double(), layers, classes)
+    network.float()
+    apart = (
+        deviation(logits, double[1]),
+        max(deviation(a, b) for name in layers for a, b in zip(maps[name], double[2][name])),
+        deviation(gradient, double[3]),
+    )
+    return (classes, logits, maps, double[3]), apart
+
+
+def with_pytorch_grad_cam(network, x, layer, classes, raw):
+    """pytorch-grad-cam's map at the layer's own resolution, which must be ours after its ReLU and min-max scaling."""
+    with pytorch_grad_cam.GradCAM(model=network, target_layers=[network.get_submodule(layer)]) as method:
+        method.get_target_width_height = lambda _x: (raw.shape[2], raw.shape[1])
+        theirs = method(x.clone().requires_grad_(True), targets=[ClassifierOutputTarget(c) for c in classes])
+    theirs = torch.from_numpy(np.asarray(theirs))
+    ours = raw.clamp(min=0)
+    ours = ours - ours.amin((1, 2), keepdim=True)
+    ours = ours / (1e-7 + ours.amax((1, 2), keepdim=True))
+    assert (theirs - ours).abs().max() < 1e-5, f"pytorch-grad-cam differs by {(theirs - ours).abs().max()}"
+    return theirs
+
+
+def layer_record(name, classes, maps):
+    """One layer's maps: for every image, one for each class."""
+    images = [
+        [{"class": choice[i], "raw": numbers(m[i])} for choice, m in zip(classes, maps)]
+        for i in range(len(classes[0]))
+    ]
+    return {"name": name, "size": list(maps[0].shape[1:]), "images": images}
+
+
+def network_record(name):
+    """The record of one network with parameters by formula."""
+    inner, size, gain = NETWORKS[name]
+    network = formula.fill(architectures.build(name, CLASSES), gain).requires_grad_(False)
+    last = architectures.last_layer(name, network)
+    # The first input whose gradient is the same in both precisions: no unit lies so near the kink of its ReLU that rounding decides.
+    for attempt in range(100):
+        source = f"input.{attempt}"
+        x = torch.from_numpy(formula.picture(source, (2, 3, *size)))
+        (classes, logits, maps, gradient), apart = in_both_precisions(network, x, [last, inner])
+        if apart[2] < GRADIENTS:
+            break
+    print(f"{name:24} {source:9} largest logit {logits.abs().max():8.3g}, f32 against f64: "
+          + ", ".join(f"{what} {d:.1e}" for what, d in zip(("logits", "maps", "gradient"), apart)), flush=True)
+    assert apart[0] < LOGITS and apart[1] < MAPS and apart[2] < GRADIENTS, "badly conditioned: choose another gain"
+    theirs = with_pytorch_grad_cam(network, x, last, classes[0], maps[last][0])
+    return {
+        "name": name,
+        "classes": CLASSES,
+        "gain": gain,
+        "input": {"name": source, "shape": [2, 3, *size]},
+        "logits": [numbers(row) for row in logits],
+        "layers": [layer_record(layer, classes, maps[layer]) for layer in (last, inner)],
+        "grad_cam": [numbers(m) for m in theirs],
+        "gradient": [
+            {"l1": numbers(g.abs().sum())[0], "blocks": numbers(b)}
+            for g, b in zip(gradient, cam.block_sums(gradient))
+        ],
+    }
+
+
+def default_record(folder, photos):
+    """The record of the default model with its trained weights: an input by formula, and photos."""
+    config = json.loads((folder / "config.json").read_text())
+    network = timm.create_model(config["architecture"], num_classes=config["num_classes"]).eval()
+    network.load_state_dict(load_file(folder / "model.safetensors"), strict=False)
+    network.requires_grad_(False)
+    last, inner = architectures.last_layer(config["architecture"], network), "blocks.3.0.conv_dw"
+
+    def record(x):
+        (classes, logits, maps, _), apart = in_both_precisions(network, x, [last, inner])
+        print(f"{'default model':24} top {classes[0]}, f32 against f64: logits {apart[0]:.1e}, maps {apart[1]:.1e}", flush=True)
+        assert apart[0] < LOGITS and apart[1] < MAPS
+        top = logits[0].argsort(descending=True, stable=True)[:5].tolist()
+        return {
+            "top": [{"class": c, "logit": numbers(logits[0, c])[0], "probability": numbers(logits[0].softmax(0)[c])[0]} for c in top],
+            "layers": [layer_record(layer, classes, maps[layer]) for layer in (last, inner)],
+        }
+
+    cfg = config["pretrained_cfg"]
+    transform = timm.data.create_transform(
+        tuple(cfg["input_size"]), interpolation=cfg["interpolation"], mean=cfg["mean"], std=cfg["std"], crop_pct=cfg["crop_pct"]
+    )
+    shape = [1, *cfg["input_size"]]
+    pictures = []
+    for path in sorted(photos.iterdir()):
+        if path.stem in ("chelsea", "coffee", "rocket"):
+            x = transform(Image.open(path).convert("RGB"))[None]
+            pictures.append({"photo": path.name} | record(x))
+    assert len(pictures) == 3, f"chelsea, coffee and rocket are not all in {photos}"
+    return {
+        "architecture": config["architecture"],
+        "formula": {"name": "input", "shape": shape} | record(torch.from_numpy(formula.picture("input", shape))),
+        "photos": pictures,
+    }
+
+
+def write(path, value):
+    """Compressed JSON whose bytes depend on the value alone."""
+    text = json.dumps(value, separators=(",", ":")) + "\n"
+    path.write_bytes(gzip.compress(text.encode(), mtime=0))
+    print(f"{path}: {path.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    versions = architectures.versions()
+    print(versions)
+    write(
+        Path(__file__).parent / "golden.json.gz",
+        {
+            "versions": versions,
+            "networks": [network_record(name) for name in NETWORKS],
+            "default": default_record(Path(sys.argv[1]), Path(sys.argv[2])),
+        },
+    )
