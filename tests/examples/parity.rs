@@ -27,10 +27,15 @@ fn main() -> Result<()> {
 
     let model = Model::from_folder(folder, &Device::Cpu)?;
     if model.default_layer() != layer {
-        return Err(format!("the default layer is {}, expected {layer}", model.default_layer()).into());
+        return Err(format!(
+            "the default layer is {}, expected {layer}",
+            model.default_layer()
+        )
+        .into());
     }
     let x = find(&reference, "input")?;
-    let heatmap = GradCam::at(model.default_layer()).explain_one(&model.network, x, Target::Index(class))?;
+    let heatmap =
+        GradCam::at(model.default_layer()).explain_one(&model.network, x, Target::Index(class))?;
     let logits = Tensor::new(heatmap.logits.as_slice(), &Device::Cpu)?;
     let raw = Tensor::new(heatmap.raw().values.as_slice(), &Device::Cpu)?;
     let single = input_gradient(&model.network, x, class)?;
@@ -59,7 +64,9 @@ fn in_f64(folder: &Path) -> Result<ModuleTree> {
             .into_iter()
             .map(|(name, tensor)| Ok((name, tensor.to_dtype(DType::F64)?)))
             .collect::<Result<_>>()?;
-    let naming = config.architecture.naming(tensors.keys().map(String::as_str));
+    let naming = config
+        .architecture
+        .naming(tensors.keys().map(String::as_str));
     let stored = Weights::from_tensors(tensors);
     let own = rename(&stored, config.architecture, naming, config.classes)?;
     Ok(config.architecture.build(&own, config.classes)?)

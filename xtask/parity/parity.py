@@ -67,14 +67,12 @@ def results(network, x, layer, classes=None):
 def last_layer_in_torchvision(name, network):
     """Torchvision's path of the layer that `architectures.last_layer` names."""
     if name.startswith("densenet"):
-        # Its ReLU is a function call behind `features`; timm has it inside.
+        # Its ReLU is a function call behind `features`; timm has it inside. A second one behind that would stop gradients at zero.
         network.features.add_module("relu", torch.nn.ReLU())
+        network.forward = lambda x: network.classifier(network.features(x).mean((2, 3)))
     children = [path for path, _ in network.features.named_children()] if hasattr(network, "features") else []
-    if name.startswith(("mobilenetv2", "efficientnet")):
+    if name.startswith(("mobilenet", "efficientnet")):
         return f"features.{children[-1]}"
-    if name.startswith("mobilenetv3"):
-        # The last child is the convolution that timm has behind the pooling.
-        return f"features.{children[-2]}"
     return "features" if name.startswith("convnext") else architectures.last_layer(name, network)
 
 

@@ -1,2 +1,78 @@
-//! Automation.
-fn main() {}
+//! Automation: `cargo xtask --help`.
+
+mod ci;
+mod demo;
+mod dist;
+mod fetch;
+mod import;
+mod parity;
+
+use std::path::{Path, absolute};
+
+use anyhow::{Context, Result};
+use xshell::Shell;
+
+/// The arguments, as xflags generates them.
+#[allow(missing_docs, unreachable_pub)]
+mod flags {
+    use std::path::PathBuf;
+
+    xflags::xflags! {
+        /// The chores of this workspace. Outputs go below `target/`.
+        cmd xtask {
+            /// Run every check, the cheapest first.
+            cmd ci {
+                /// Run the slow tests too.
+                optional --full
+            }
+            /// Explain the pictures in models/photos into target/demo, with an index page.
+            cmd demo {}
+            /// Fetch models of the hub into the shared cache.
+            cmd fetch-models {
+                /// Architectures or hf:OWNER/NAME[@REVISION]; none for every network that `gradcam models` lists with a repository.
+                repeated name: String
+            }
+            /// Make a model folder from a state dict.
+            cmd import {
+                /// A .pth or .safetensors file.
+                required file: PathBuf
+                /// The architecture that it belongs to; `gradcam models` lists them.
+                required architecture: String
+                /// The folder to make.
+                required -o, --output dir: PathBuf
+            }
+            /// Put the release binary, its manual page and its completions into target/dist.
+            cmd dist {}
+            /// Compare every architecture with timm's and torchvision's.
+            cmd parity {
+                /// A Python environment with torch, torchvision, timm and grad-cam.
+                required venv: PathBuf
+                /// Architectures; none for all.
+                repeated architecture: String
+            }
+        }
+    }
+}
+
+fn main() -> Result<()> {
+    use flags::XtaskCmd;
+    let flags = flags::Xtask::from_env_or_exit();
+    let sh = Shell::new()?;
+    sh.change_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    // The shell stands at the root from here on; paths in arguments are relative to where the user does.
+    let from_here =
+        |path: &Path| absolute(path).with_context(|| format!("`{}` is not a path", path.display()));
+    match flags.subcommand {
+        XtaskCmd::Ci(ci) => ci::run(&sh, ci.full),
+        XtaskCmd::Demo(_) => demo::run(&sh),
+        XtaskCmd::FetchModels(fetch) => fetch::run(&sh, &fetch.name),
+        XtaskCmd::Import(import) => {
+            let (file, output) = (from_here(&import.file)?, from_here(&import.output)?);
+            import::run(&sh, &file, &import.architecture, &output)
+        }
+        XtaskCmd::Dist(_) => dist::run(&sh),
+        XtaskCmd::Parity(parity) => {
+            parity::run(&sh, &from_here(&parity.venv)?, &parity.architecture)
+        }
+    }
+}

@@ -1,4 +1,5 @@
 //! Every architecture at full size against timm's and torchvision's own network.
+#![allow(clippy::print_stdout)]
 
 use std::path::Path;
 
@@ -17,7 +18,7 @@ const LIMIT: f64 = 1e-3;
 ///
 /// # Errors
 /// When a name in `only` is unknown, a program fails, or a deviation exceeds 1e-3.
-pub fn run(sh: &Shell, venv: &Path, only: &[String]) -> Result<()> {
+pub(crate) fn run(sh: &Shell, venv: &Path, only: &[String]) -> Result<()> {
     let python = ["bin/python", "Scripts/python.exe"]
         .map(|path| venv.join(path))
         .into_iter()
@@ -28,11 +29,20 @@ pub fn run(sh: &Shell, venv: &Path, only: &[String]) -> Result<()> {
     let pairs: Vec<Vec<&str>> = list.lines().map(|l| l.split(' ').collect()).collect();
     for name in only {
         let known = pairs.iter().any(|pair| pair[0] == name);
-        ensure!(known, "unknown architecture `{name}`; `{script} list` prints them");
+        ensure!(
+            known,
+            "unknown architecture `{name}`; `{script} list` prints them"
+        );
     }
-    cmd!(sh, "cargo build --release --package gradcam-tests --example parity").run()?;
+    cmd!(
+        sh,
+        "cargo build --release --package gradcam-tests --example parity"
+    )
+    .run()?;
 
-    println!("| architecture | package | logits | raw map | input gradient (f64) | (f32) | (f32, PyTorch) |");
+    println!(
+        "| architecture | package | logits | raw map | input gradient (f64) | (f32) | (f32, PyTorch) |"
+    );
     println!("|---|---|---|---|---|---|---|");
     let mut failed = Vec::new();
     for pair in pairs {
@@ -49,9 +59,12 @@ pub fn run(sh: &Shell, venv: &Path, only: &[String]) -> Result<()> {
             .quiet()
             .run()
             .and_then(|()| {
-                cmd!(sh, "cargo run --release --quiet --package gradcam-tests --example parity -- {path}")
-                    .quiet()
-                    .read()
+                cmd!(
+                    sh,
+                    "cargo run --release --quiet --package gradcam-tests --example parity -- {path}"
+                )
+                .quiet()
+                .read()
             });
         let deviations = match outcome {
             Ok(text) => text,
@@ -66,7 +79,10 @@ pub fn run(sh: &Shell, venv: &Path, only: &[String]) -> Result<()> {
             .map(str::parse)
             .collect::<Result<Vec<f64>, _>>()
             .with_context(|| format!("the example `parity` printed `{deviations}`"))?;
-        ensure!(values.len() == 5, "the example `parity` printed `{deviations}`");
+        ensure!(
+            values.len() == 5,
+            "the example `parity` printed `{deviations}`"
+        );
         // A NaN is no agreement.
         if !values[..3].iter().all(|v| *v <= LIMIT) {
             failed.push(format!("{name} ({package})"));
@@ -74,6 +90,10 @@ pub fn run(sh: &Shell, venv: &Path, only: &[String]) -> Result<()> {
         let cells: Vec<String> = values.iter().map(|v| format!("{v:.1e}")).collect();
         println!("| {name} | {package} | {} |", cells.join(" | "));
     }
-    ensure!(failed.is_empty(), "deviations over {LIMIT:e}: {}", failed.join(", "));
+    ensure!(
+        failed.is_empty(),
+        "deviations over {LIMIT:e}: {}",
+        failed.join(", ")
+    );
     Ok(())
 }

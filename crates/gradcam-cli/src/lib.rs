@@ -67,13 +67,15 @@ pub fn run<A: Into<OsString> + Clone>(
         Ok(cli) => cli,
         Err(error) => {
             let text = error.render();
-            // Help and version are data; the rest is an error. A reader that went away does not matter.
-            let (written, exit) = if error.use_stderr() {
-                (write!(err, "{text}"), Exit::Error)
-            } else {
-                (write!(out, "{text}"), Exit::Done)
-            };
-            return written.map_or(Exit::Done, |()| exit);
+            if error.use_stderr() {
+                // Standard error may be closed; there is nobody left to tell.
+                let _ = write!(err, "{text}");
+                return Exit::Error;
+            }
+            // Help and version are data.
+            let mut console = Console::new(out, err, 0, false);
+            let written = console.data(text.to_string().as_bytes());
+            return finish(written.map(|()| Exit::Done), &mut console);
         }
     };
     let mut console = Console::new(out, err, cli.quiet, cli.verbose);
@@ -96,6 +98,11 @@ pub fn run<A: Into<OsString> + Clone>(
                 .map(|()| Exit::Done)
         }
     };
+    finish(result, &mut console)
+}
+
+/// Says what went wrong; a reader that went away is no error.
+fn finish(result: anyhow::Result<Exit>, console: &mut Console<'_>) -> Exit {
     result.unwrap_or_else(|error| {
         if is_broken_pipe(&error) {
             return Exit::Done;

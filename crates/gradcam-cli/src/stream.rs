@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use candle_core::{Device, Tensor};
+use gradcam_models::picture::PictureError;
 use gradcam_models::preprocess::{self, Prepared};
 use gradcam_models::{Model, picture};
 use image::RgbImage;
@@ -47,6 +48,18 @@ impl Workers {
             None => work(),
         }
     }
+}
+
+/// Reports pictures that were read but that the network cannot take, most often for their size, and returns how many they are.
+pub(crate) fn refuse(
+    batch: &[Loaded<'_>],
+    error: impl std::fmt::Display,
+    console: &mut Console<'_>,
+) -> usize {
+    for loaded in batch {
+        console.warn(format!("`{}`: {error}", loaded.input.name()));
+    }
+    batch.len()
 }
 
 /// What is done with a batch; pictures of one batch have one size. Returns how many of them failed.
@@ -110,7 +123,10 @@ fn load<'a>(input: &'a Input, model: &Model, options: &Network) -> Result<Loaded
         max_pixels: options.max_pixels,
         ..picture::Limits::default()
     };
-    let original = picture::decode(&input.read()?, limits)?;
+    let original = picture::decode(&input.read()?, limits).map_err(|error| match error {
+        PictureError::TooLarge { .. } => anyhow!("{error} (`--max-pixels` changes it)"),
+        other => other.into(),
+    })?;
     let fit = match options.fit {
         Fit::Crop => preprocess::Fit::Crop,
         Fit::Squash => preprocess::Fit::Squash,

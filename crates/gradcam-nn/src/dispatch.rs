@@ -12,34 +12,11 @@ pub(crate) trait Unary: Send + Sync {
     fn run<T: Element>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)>;
 }
 
-/// A computation on two contiguous tensors of one element type.
-pub(crate) trait Binary: Send + Sync {
-    /// The name that error messages use.
-    const NAME: &'static str;
-    /// The result's values and shape from `a` and `b` with their dimensions.
-    fn run<T: Element>(
-        &self,
-        a: &[T],
-        a_dims: &[usize],
-        b: &[T],
-        b_dims: &[usize],
-    ) -> Result<(Vec<T>, Shape)>;
-}
-
 /// A [`Unary`] computation as a candle operation without a gradient.
 pub(crate) struct UnaryOp<'a, U>(pub(crate) &'a U);
-/// A [`Binary`] computation as a candle operation without a gradient.
-pub(crate) struct BinaryOp<'a, B>(pub(crate) &'a B);
-
 /// Runs `op` on `x` and records no gradient.
 pub(crate) fn unary<U: Unary>(op: &U, x: &Tensor) -> Result<Tensor> {
     x.contiguous()?.apply_op1_no_bwd(&UnaryOp(op))
-}
-
-/// Runs `op` on `a` and `b` and records no gradient.
-pub(crate) fn binary<B: Binary>(op: &B, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    a.contiguous()?
-        .apply_op2_no_bwd(&b.contiguous()?, &BinaryOp(op))
 }
 
 /// The values that a contiguous layout covers.
@@ -69,49 +46,12 @@ pub(crate) fn run_unary<U: Unary>(
     }
 }
 
-/// Runs `op` on two storages: the body of a custom operation's `cpu_fwd`.
-pub(crate) fn run_binary<B: Binary>(
-    op: &B,
-    a: (&CpuStorage, &Layout),
-    b: (&CpuStorage, &Layout),
-) -> Result<(CpuStorage, Shape)> {
-    let (da, db) = (a.1.dims(), b.1.dims());
-    match (a.0, b.0) {
-        (CpuStorage::F32(_), CpuStorage::F32(_)) => {
-            let (x, y) = (slice(a.0, a.1, B::NAME)?, slice(b.0, b.1, B::NAME)?);
-            let (z, shape) = op.run::<f32>(x, da, y, db)?;
-            Ok((CpuStorage::F32(z), shape))
-        }
-        (CpuStorage::F64(_), CpuStorage::F64(_)) => {
-            let (x, y) = (slice(a.0, a.1, B::NAME)?, slice(b.0, b.1, B::NAME)?);
-            let (z, shape) = op.run::<f64>(x, da, y, db)?;
-            Ok((CpuStorage::F64(z), shape))
-        }
-        _ => bail!("`{}` takes two f32 or two f64 tensors", B::NAME),
-    }
-}
-
 impl<U: Unary> candle_core::CustomOp1 for UnaryOp<'_, U> {
     fn name(&self) -> &'static str {
         U::NAME
     }
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         run_unary(self.0, storage, layout)
-    }
-}
-
-impl<B: Binary> candle_core::CustomOp2 for BinaryOp<'_, B> {
-    fn name(&self) -> &'static str {
-        B::NAME
-    }
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        run_binary(self.0, (s1, l1), (s2, l2))
     }
 }
 

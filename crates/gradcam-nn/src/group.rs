@@ -1,6 +1,6 @@
 //! A convolution with what follows it.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 
 use crate::Pass;
 use crate::ops::{Activation, BatchNorm, Conv2d};
@@ -35,6 +35,13 @@ impl ConvNormAct {
             None => (None, conv.bias.clone()),
             Some((_, norm)) => {
                 let (scale, shift) = (norm.scale().clone(), norm.shift().clone());
+                let channels = conv.weight.dim(0)?;
+                if scale.dims() != [channels] {
+                    bail!(
+                        "a convolution with {channels} output channels takes a batch norm of as many, found {:?}",
+                        scale.dims()
+                    );
+                }
                 let shift = match &conv.bias {
                     None => shift,
                     Some(bias) => ((bias * &scale)? + shift)?,
@@ -85,12 +92,7 @@ impl ConvNormAct {
     }
 
     /// Whether the operations run one by one.
-    fn splits(
-        &self,
-        x: &Tensor,
-        closing: Option<(&Tensor, Activation)>,
-        pass: &dyn Pass,
-    ) -> bool {
+    fn splits(&self, x: &Tensor, closing: Option<(&Tensor, Activation)>, pass: &dyn Pass) -> bool {
         let wanted = |names: &[String]| names.iter().any(|name| pass.wants(name));
         let ends_linear = closing.is_none() && self.activation.is_none();
         let inner_conv = (self.norm.is_some() || !ends_linear) && wanted(&self.conv_names);

@@ -7,6 +7,8 @@ use candle_core::{DType, Device, Tensor};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
+use crate::dispatch::with_values;
+
 /// Why a network could not be built from a store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -195,11 +197,12 @@ impl Weights {
                         found: tensor.dims().to_vec(),
                     });
                 }
-                let count = not_finite(tensor)?;
+                let tensor = tensor.contiguous()?;
+                let count = not_finite(&tensor)?;
                 if count > 0 {
                     return Err(WeightsError::NotFinite { name: path, count });
                 }
-                Ok(tensor.contiguous()?)
+                Ok(tensor)
             }
         }
     }
@@ -236,11 +239,8 @@ impl Weights {
 
     /// The names that nothing has asked for, sorted.
     pub fn unused(&self) -> Vec<String> {
-        let requested: BTreeSet<String> = self
-            .requested()
-            .into_iter()
-            .map(|(name, _)| name)
-            .collect();
+        let requested: BTreeSet<String> =
+            self.requested().into_iter().map(|(name, _)| name).collect();
         let mut names = self.names();
         names.retain(|name| !requested.contains(name));
         names
@@ -257,12 +257,17 @@ fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a String>) -> Vec<Strin
     scored.into_iter().take(3).map(|(_, n)| n.clone()).collect()
 }
 
-/// How many values of a floating-point tensor are NaN or infinite.
+/// How many values of a contiguous tensor are NaN or infinite; those on a GPU are not looked at.
 fn not_finite(tensor: &Tensor) -> candle_core::Result<usize> {
-    if tensor.dtype() != DType::F32 || !tensor.device().is_cpu() || !tensor.is_contiguous() {
+    if !tensor.device().is_cpu() || tensor.dtype().is_int() {
         return Ok(0);
     }
-    crate::dispatch::with_values::<f32, _>(tensor, |values| {
+    if tensor.dtype() == DType::F32 {
+        return with_values(tensor, |values: &[f32]| {
+            Ok(values.iter().filter(|v| !v.is_finite()).count())
+        });
+    }
+    with_values(&tensor.to_dtype(DType::F64)?, |values: &[f64]| {
         Ok(values.iter().filter(|v| !v.is_finite()).count())
     })
 }

@@ -4,9 +4,10 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use gradcam_nn::ops::{
-    Activation, AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, Axis, BatchNorm, LayerNorm,
-    MaxPool2d, ResizeMode, log_softmax, resize, softmax,
+    Activation, AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, Axis, BatchNorm, Conv2d,
+    LayerNorm, Linear, MaxPool2d, Padding, ResizeMode, log_softmax, resize, softmax,
 };
+use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Network, Weights};
 
 /// Reproducible numbers between -1 and 1 (the generator splitmix64).
 fn noise(seed: u64, n: usize) -> Vec<f64> {
@@ -393,6 +394,129 @@ fn resizes() {
                 |x| resize(x, size, mode, align_corners),
                 &random(21, &shape),
             );
+        }
+    }
+}
+
+/// A convolution with one kind of everything, in the element type of `x`; the weight is `(out, in / groups, kh, kw)`.
+fn conv(weight: [usize; 4], groups: usize, padding: Padding, x: &Tensor) -> Result<Conv2d> {
+    Ok(Conv2d {
+        weight: random(22, &weight).to_dtype(x.dtype())?,
+        bias: Some(random(23, &weight[..1]).to_dtype(x.dtype())?),
+        stride: (1, 1),
+        padding,
+        dilation: (1, 1),
+        groups,
+    })
+}
+
+#[test]
+fn conv2d() {
+    let skewed = Padding::Explicit {
+        top: 2,
+        bottom: 0,
+        left: 1,
+        right: 4,
+    };
+    for (weight, groups, shape) in [
+        ([4, 3, 3, 3], 1, [2, 3, 7, 5]),
+        ([3, 2, 1, 1], 1, [2, 2, 5, 3]),
+        ([5, 2, 2, 4], 1, [1, 2, 6, 9]),
+        // Several groups; depthwise; depthwise with a multiplier.
+        ([6, 2, 3, 2], 2, [1, 4, 5, 7]),
+        ([3, 1, 3, 3], 3, [2, 3, 5, 6]),
+        ([6, 1, 2, 3], 2, [1, 2, 7, 6]),
+    ] {
+        for padding in [Padding::all(0), Padding::all(1), skewed, Padding::Same] {
+            for (stride, dilation) in [
+                ((1, 1), (1, 1)),
+                ((2, 2), (1, 1)),
+                ((3, 1), (1, 2)),
+                ((1, 2), (2, 1)),
+            ] {
+                let f = |x: &Tensor| {
+                    let conv = Conv2d {
+                        stride,
+                        dilation,
+                        ..conv(weight, groups, padding, x)?
+                    };
+                    conv.forward(x)
+                };
+                assert_gradient(f, &random(24, &shape));
+            }
+        }
+    }
+    // A view, and strides that leave rows and columns out.
+    let f = |x: &Tensor| {
+        let narrow = conv([2, 3, 1, 1], 1, Padding::all(0), x)?;
+        let sparse = Conv2d {
+            stride: (3, 2),
+            ..narrow
+        };
+        sparse.forward(&x.transpose(2, 3)?)
+    };
+    assert_gradient(f, &random(25, &[1, 3, 4, 7]));
+}
+
+/// More channels than one task of the gradient takes: each is the sum over all output channels.
+#[test]
+fn conv2d_with_many_channels() {
+    for (weight, groups) in [([9, 37, 3, 3], 1), ([6, 21, 1, 1], 1), ([10, 11, 2, 2], 2)] {
+        let f = |x: &Tensor| conv(weight, groups, Padding::Same, x)?.forward(x);
+        assert_gradient(f, &random(26, &[1, weight[1] * groups, 4, 3]));
+    }
+}
+
+#[test]
+fn linear() {
+    for shape in [&[7][..], &[3, 5], &[2, 3, 4], &[2, 1100]] {
+        let f = |x: &Tensor| {
+            let inputs = x.dim(x.rank() - 1)?;
+            let layer = Linear {
+                weight: random(27, &[6, inputs]).to_dtype(x.dtype())?,
+                bias: Some(random(28, &[6]).to_dtype(x.dtype())?),
+            };
+            layer.forward(x)
+        };
+        assert_gradient(f, &random(29, shape));
+    }
+}
+
+/// A recorded gradient goes through the parts of a group, which run as one kernel without it.
+#[test]
+fn groups() {
+    let group = |x: &Tensor, weight: [usize; 4], activation: Option<Activation>| {
+        let parameter = |seed| random(seed, &weight[..1]).to_dtype(x.dtype());
+        let variance = (parameter(30)? + 1.5)?;
+        let norm = BatchNorm::new(
+            parameter(31)?,
+            parameter(32)?,
+            parameter(33)?,
+            variance,
+            1e-3,
+        )?;
+        let group = ConvNormAct::new(
+            (vec![], conv(weight, 1, Padding::Same, x)?),
+            Some((vec![], norm)),
+            activation.map(|f| (vec![], f)),
+        )?;
+        Result::Ok(Module::unnamed(Kind::Conv(Box::new(group))))
+    };
+    for f in [Activation::Silu, Activation::Relu] {
+        for closing in [None, Some((vec![], f))] {
+            let run = |x: &Tensor| {
+                let residual = Kind::Residual {
+                    branch: vec![
+                        group(x, [5, 3, 1, 1], Some(f))?,
+                        group(x, [4, 5, 3, 3], None)?,
+                    ],
+                    shortcut: vec![group(x, [4, 3, 1, 1], None)?],
+                    activation: closing.clone(),
+                };
+                let modules = vec![Module::unnamed(residual), group(x, [2, 4, 3, 1], Some(f))?];
+                ModuleTree::new(modules, &Weights::skeleton()).forward(x, &mut ())
+            };
+            assert_gradient(run, &random(34, &[2, 3, 4, 5]));
         }
     }
 }

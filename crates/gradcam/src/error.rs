@@ -20,6 +20,9 @@ pub enum Error {
         /// Its output's shape without the batch.
         shape: Vec<usize>,
     },
+    /// A layer cannot be fused with itself.
+    #[error("the layer `{0}` is given twice")]
+    RepeatedLayer(String),
     /// No module has a spatial map.
     #[error("the network offers no layer with a spatial map; tap one in its forward pass")]
     NoSpatialLayer,

@@ -84,7 +84,7 @@ impl GradCam {
     /// An image's maps do not depend on the others in its batch.
     ///
     /// # Errors
-    /// When a layer does not exist or has no spatial map, a class is out of range, or the shapes do not fit.
+    /// When a layer does not exist, is given twice or has no spatial map, a class is out of range, or the shapes do not fit.
     pub fn explain(
         &self,
         network: &dyn Network,
@@ -107,6 +107,9 @@ impl GradCam {
         } else {
             self.layers.clone()
         };
+        if let Some(name) = (1..names.len()).find_map(|i| names[..i].iter().find(|n| **n == names[i])) {
+            return Err(Error::RepeatedLayer(name.clone()));
+        }
         let mut pass = Capture::new(&names);
         let output = network.forward(images, &mut pass)?;
         let mut captured = Vec::with_capacity(names.len());

@@ -18,9 +18,10 @@ const LOGITS: f32 = 1e-4;
 const MAPS: f32 = 1e-3;
 /// Input gradients are compared in f64: in f32, rounding decides on which side of its ReLU's kink a unit near zero lies.
 const GRADIENTS: f32 = 1e-5;
-/// On photos, where the resize is not Pillow's to the last bit.
-const PHOTO_LOGITS: f32 = 1e-4;
-const PHOTO_MAPS: f32 = 1e-3;
+/// On photos, whose pixels are not Pillow's to the last bit (by 2 of 255 at most after the resize; the JPEG decoder rounds differently too).
+/// Measured: logits 3.4e-4 (chelsea), 1.2e-3 (coffee) and 3.0e-3 (rocket, the JPEG), maps 1.6e-3, 2.3e-3 and 8.4e-3.
+const PHOTO_LOGITS: f32 = 5e-3;
+const PHOTO_MAPS: f32 = 1.5e-2;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -144,8 +145,7 @@ fn by_formula(input: &Input) -> Result<Tensor> {
                 index / (width * height),
             );
             let (image, channel) = (plane / channels, plane % channels);
-            let square =
-                ((image * channels + channel) * height + row / 8) * width + column / 8;
+            let square = ((image * channels + channel) * height + row / 8) * width + column / 8;
             (uniform(coarse, square) + uniform(fine, index)) as f32
         })
         .collect();
@@ -185,7 +185,10 @@ fn deviation(found: &[f32], expected: &[f32]) -> f32 {
 /// Fails unless the values agree within `limit`; a NaN fails.
 fn compare(what: &str, found: &[f32], expected: &[f32], limit: f32) {
     let apart = deviation(found, expected);
-    assert!(apart <= limit, "{what}: deviation {apart:e}, allowed {limit:e}");
+    assert!(
+        apart <= limit,
+        "{what}: deviation {apart:e}, allowed {limit:e}"
+    );
 }
 
 /// Compares the maps of one layer.
@@ -193,7 +196,10 @@ fn compare_maps(what: &str, layer: &Layer, found: &[Vec<Heatmap>], limit: f32) {
     for (image, (found, expected)) in found.iter().zip(&layer.images).enumerate() {
         for (heatmap, map) in found.iter().zip(expected) {
             let raw = heatmap.raw();
-            let what = format!("{what}: {} for class {} of image {image}", layer.name, map.class);
+            let what = format!(
+                "{what}: {} for class {} of image {image}",
+                layer.name, map.class
+            );
             assert_eq!([raw.height, raw.width], layer.size, "{what}");
             compare(&what, &raw.values, &map.raw, limit);
         }
@@ -282,14 +288,31 @@ fn check(name: &str) {
     let [_, _, height, width] = expected.input.shape;
     for (found, expected) in gradients.iter().zip(&expected.gradient) {
         let l1 = found.iter().map(|v| v.abs()).sum::<f64>() as f32;
-        compare(&format!("{name}: L1 norm of the input gradient"), &[l1], &[expected.l1], GRADIENTS);
+        compare(
+            &format!("{name}: L1 norm of the input gradient"),
+            &[l1],
+            &[expected.l1],
+            GRADIENTS,
+        );
         let blocks = block_sums(found, (height, width));
-        compare(&format!("{name}: input gradient"), &blocks, &expected.blocks, GRADIENTS);
+        compare(
+            &format!("{name}: input gradient"),
+            &blocks,
+            &expected.blocks,
+            GRADIENTS,
+        );
     }
 }
 
 /// Compares the default model's view of one image; `logits` and `maps` are the deviations that are allowed.
-fn check_default(model: &Model, what: &str, expected: &OneImage, x: &Tensor, logits: f32, maps: f32) {
+fn check_default(
+    model: &Model,
+    what: &str,
+    expected: &OneImage,
+    x: &Tensor,
+    logits: f32,
+    maps: f32,
+) {
     for layer in &expected.layers {
         let found = GradCam::at(&layer.name)
             .explain(&model.network, x, &targets(layer))
@@ -299,13 +322,17 @@ fn check_default(model: &Model, what: &str, expected: &OneImage, x: &Tensor, log
         let ranking = gradcam::ranking(all);
         let probabilities = gradcam::probabilities(all);
         assert_eq!(ranking[0], expected.top[0].class, "{what}");
-        let pick = |values: &[f32]| -> Vec<f32> {
-            expected.top.iter().map(|t| values[t.class]).collect()
-        };
+        let pick =
+            |values: &[f32]| -> Vec<f32> { expected.top.iter().map(|t| values[t.class]).collect() };
         let wanted: Vec<f32> = expected.top.iter().map(|t| t.logit).collect();
         compare(&format!("{what}: logits"), &pick(all), &wanted, logits);
         let wanted: Vec<f32> = expected.top.iter().map(|t| t.probability).collect();
-        compare(&format!("{what}: probabilities"), &pick(&probabilities), &wanted, 10.0 * logits);
+        compare(
+            &format!("{what}: probabilities"),
+            &pick(&probabilities),
+            &wanted,
+            10.0 * logits,
+        );
     }
 }
 
@@ -330,9 +357,19 @@ fn default_model_on_photos() {
     for expected in &golden.default.photos {
         let path = photos.join(&expected.photo);
         let photo = picture::read(&path, Limits::default()).unwrap();
-        let prepared = model.preprocess.prepare(&photo, Fit::Crop, &Device::Cpu).unwrap();
+        let prepared = model
+            .preprocess
+            .prepare(&photo, Fit::Crop, &Device::Cpu)
+            .unwrap();
         let x = prepared.tensor.unsqueeze(0).unwrap();
-        check_default(&model, &expected.photo, expected, &x, PHOTO_LOGITS, PHOTO_MAPS);
+        check_default(
+            &model,
+            &expected.photo,
+            expected,
+            &x,
+            PHOTO_LOGITS,
+            PHOTO_MAPS,
+        );
     }
 }
 

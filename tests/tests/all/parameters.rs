@@ -56,11 +56,13 @@ fn without_counters(state: &Shapes) -> Shapes {
 
 /// One line for each name on one side only, or with two shapes.
 fn differences(found: &Shapes, expected: &Shapes) -> Vec<String> {
-    let missing = expected.iter().filter_map(|(name, shape)| match found.get(name) {
-        None => Some(format!("missing: {name} {shape:?}")),
-        Some(other) if other != shape => Some(format!("{name}: {other:?}, expected {shape:?}")),
-        Some(_) => None,
-    });
+    let missing = expected
+        .iter()
+        .filter_map(|(name, shape)| match found.get(name) {
+            None => Some(format!("missing: {name} {shape:?}")),
+            Some(other) if other != shape => Some(format!("{name}: {other:?}, expected {shape:?}")),
+            Some(_) => None,
+        });
     let left_over = found
         .iter()
         .filter(|(name, _)| !expected.contains_key(*name))
@@ -79,7 +81,12 @@ fn for_each(check: impl Fn(&Parameters, &Expected, &Architecture) -> Vec<String>
         }
     }
     let shown: Vec<&str> = failures.iter().take(50).map(String::as_str).collect();
-    assert!(failures.is_empty(), "{} differences:\n{}", failures.len(), shown.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} differences:\n{}",
+        failures.len(),
+        shown.join("\n")
+    );
 }
 
 #[test]
@@ -120,7 +127,8 @@ fn modules_are_those_of_timm() {
             .map(|(name, shape)| {
                 let mut shape = shape[1..].to_vec();
                 // Parts of ConvNeXt's blocks have the channels last in timm; here every feature map has them first.
-                if let (Some(&[c, h, w]), &[a, b, d]) = (found.get(name).map(Vec::as_slice), shape.as_slice())
+                if let (Some(&[c, h, w]), &[a, b, d]) =
+                    (found.get(name).map(Vec::as_slice), shape.as_slice())
                     && [a, b, d] == [h, w, c]
                 {
                     shape = vec![c, h, w];
@@ -149,7 +157,10 @@ fn default_layers_are_the_last_with_a_map() {
             failures.push(format!("automatic {automatic}"));
         }
         let expected = &expected.last_layer;
-        failures.iter().map(|f| format!("{f}, expected {expected}")).collect()
+        failures
+            .iter()
+            .map(|f| format!("{f}, expected {expected}"))
+            .collect()
     });
 }
 
@@ -161,7 +172,13 @@ fn after_renaming(architecture: &Architecture, state: &Shapes, classes: usize) -
         .map(|(name, shape)| (name.clone(), zero.broadcast_as(shape.as_slice()).unwrap()))
         .collect();
     let naming = architecture.naming(state.keys().map(String::as_str));
-    let renamed = rename(&Weights::from_tensors(tensors), architecture, naming, classes).unwrap();
+    let renamed = rename(
+        &Weights::from_tensors(tensors),
+        architecture,
+        naming,
+        classes,
+    )
+    .unwrap();
     let found: Shapes = renamed
         .names()
         .into_iter()
@@ -188,12 +205,17 @@ fn torchvisions_parameters_are_consumed_exactly() {
 #[test]
 fn transformers_parameters_are_consumed_exactly() {
     let parameters: Parameters = committed("parameters.json.gz");
-    let with_resnet = parameters.architectures.iter().filter(|a| a.transformers.is_some());
+    let with_resnet = parameters
+        .architectures
+        .iter()
+        .filter(|a| a.transformers.is_some());
     assert_eq!(with_resnet.count(), 5);
-    for_each(|parameters, expected, architecture| match &expected.transformers {
-        Some(state) => after_renaming(architecture, state, parameters.classes),
-        None => Vec::new(),
-    });
+    for_each(
+        |parameters, expected, architecture| match &expected.transformers {
+            Some(state) => after_renaming(architecture, state, parameters.classes),
+            None => Vec::new(),
+        },
+    );
 }
 
 #[test]
@@ -205,6 +227,10 @@ fn every_architecture_is_compared() {
         compared.extend(expected.torchvision.iter().map(|t| t.name.as_str()));
     }
     for architecture in architectures::all() {
-        assert!(compared.contains(&architecture.name), "{}", architecture.name);
+        assert!(
+            compared.contains(&architecture.name),
+            "{}",
+            architecture.name
+        );
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::args::Classify;
 use crate::console::Console;
 use crate::record::{Prediction, predictions};
-use crate::stream::{Workers, batches};
+use crate::stream::{Workers, batches, refuse};
 use crate::{Exit, inputs, model};
 
 /// A line of `--json`.
@@ -38,7 +38,10 @@ pub(crate) fn run(
         console,
         interrupted,
         &mut |batch, x, console| {
-            let logits = workers.run(|| model.network.forward(x, &mut ()))?;
+            let logits = match workers.run(|| model.network.forward(x, &mut ())) {
+                Ok(logits) => logits,
+                Err(error) => return Ok(refuse(batch, gradcam::Error::from(error), console)),
+            };
             for (loaded, logits) in batch.iter().zip(logits.to_vec2::<f32>()?) {
                 let image = loaded.input.name();
                 let predictions = predictions(&logits, &model.labels, count);

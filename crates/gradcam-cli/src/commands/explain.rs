@@ -16,7 +16,7 @@ use crate::args::{Explain, Fusion};
 use crate::console::Console;
 use crate::outputs::{Destination, Names, refuse_existing, slug, write};
 use crate::record::{self, Outputs, Record, TargetRecord};
-use crate::stream::{Loaded, Workers, batches};
+use crate::stream::{Loaded, Workers, batches, refuse};
 use crate::{Exit, inputs, model};
 
 /// Everything that stays the same from batch to batch.
@@ -144,9 +144,8 @@ fn layers(args: &Explain, model: &Model) -> Result<Vec<String>> {
     let (height, width) = model.preprocess.input_size;
     let size = (3, usize::try_from(height)?, usize::try_from(width)?);
     let known = gradcam::layers(&model.network, size)?;
-    args.layer
-        .iter()
-        .map(|name| {
+    let mut names: Vec<String> = Vec::new();
+    for name in &args.layer {
             let layer = known.find(name).or_else(|error| {
                 // torchvision's path of the same module is understood too.
                 model
@@ -165,9 +164,12 @@ fn layers(args: &Explain, model: &Model) -> Result<Vec<String>> {
                 }
                 .into());
             }
-            Ok(layer.name.clone())
-        })
-        .collect()
+            if names.contains(&layer.name) {
+                return Err(gradcam::Error::RepeatedLayer(layer.name.clone()).into());
+            }
+            names.push(layer.name.clone());
+    }
+    Ok(names)
 }
 
 impl Job<'_> {
@@ -187,7 +189,10 @@ impl Job<'_> {
     ) -> Result<usize> {
         let start = Instant::now();
         let wanted: Vec<Vec<Target>> = batch.iter().map(|_| self.targets.clone()).collect();
-        let maps = workers.run(|| self.method.explain(&self.model.network, x, &wanted))?;
+        let maps = match workers.run(|| self.method.explain(&self.model.network, x, &wanted)) {
+            Ok(maps) => maps,
+            Err(error) => return Ok(refuse(batch, error, console)),
+        };
         let count = batch.len() * self.targets.len();
         let millis = start.elapsed().as_secs_f64() * 1000.0 / count.max(1) as f64;
         // Pictures are painted and compressed side by side, and written in order.

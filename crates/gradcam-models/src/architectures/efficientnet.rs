@@ -118,7 +118,7 @@ impl EfficientNet {
         let name = match path.as_slice() {
             ["features"] => HEAD.1,
             ["features", path @ ..] => {
-                return self.trunk.from_torchvision(path, |rest| unit(HEAD, rest));
+                return self.trunk.torchvision_module(path, |rest| unit(HEAD, rest));
             }
             ["avgpool"] => "global_pool.pool",
             ["classifier", "0"] => "global_pool",
@@ -206,7 +206,3 @@ mod tests {
         assert_eq!(net.from_torchvision("features.0.0"), None);
     }
 }
-
-#[cfg(test)]
-#[path = "/tmp/mb_parity.rs"]
-mod parity_temporary;

@@ -4,7 +4,7 @@ use super::mbconv::{Block, Form, Numbering, Trunk};
 
 impl Trunk {
     /// The path of torchvision's `features.PATH` in this tree; `head` gives that of the modules behind the last block.
-    pub(crate) fn from_torchvision(
+    pub(crate) fn torchvision_module(
         &self,
         path: &[&str],
         head: impl Fn(&[&str]) -> Option<String>,
@@ -45,11 +45,11 @@ fn inside(stage: usize, index: usize, block: &Block, rest: &[&str]) -> Option<St
     if rest.is_empty() {
         return Some(path);
     }
-    Some(format!("{path}.{}", block.from_torchvision(rest)?))
+    Some(format!("{path}.{}", block.torchvision_module(rest)?))
 }
 
 impl Block {
-    fn from_torchvision(&self, path: &[&str]) -> Option<String> {
+    fn torchvision_module(&self, path: &[&str]) -> Option<String> {
         let names = self.form.names();
         let (&project, inner) = names.split_last()?;
         if self.form == Form::Pointwise {

@@ -115,7 +115,7 @@ impl MobileNetV3 {
         let path: Vec<&str> = module.split('.').collect();
         let name = match path.as_slice() {
             ["features"] => "blocks",
-            ["features", path @ ..] => return self.trunk.from_torchvision(path, |_| None),
+            ["features", path @ ..] => return self.trunk.torchvision_module(path, |_| None),
             ["avgpool"] => "global_pool",
             ["classifier", "0"] => "conv_head",
             ["classifier", "1"] => "act2",

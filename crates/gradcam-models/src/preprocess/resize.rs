@@ -18,8 +18,9 @@
 //! ratio: where the centre of an output pixel, or the edge of its window, falls exactly between two source pixels,
 //! they may take the other one.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
@@ -91,15 +92,18 @@ pub fn resize_rgb(
 
     let failed = |reason: String| PreprocessError::Resize { reason };
     let options = ResizeOptions::new().resize_alg(interpolation.algorithm());
-    let source = ImageRef::new(from_width, from_height, picture.as_raw(), PixelType::U8x3)
+    // The typed calls: `resize` on images of any kind would compile the filters for thirteen pixel types.
+    let source = TypedImageRef::<U8x3>::from_buffer(from_width, from_height, picture.as_raw())
         .map_err(|e| failed(e.to_string()))?;
-    let mut narrowed = Image::new(width, from_height, PixelType::U8x3);
-    let mut resized = Image::new(width, height, PixelType::U8x3);
+    let mut narrowed = TypedImage::<U8x3>::new(width, from_height);
+    let mut resized = vec![0; width as usize * height as usize * 3];
+    let mut target = TypedImage::<U8x3>::from_buffer(width, height, &mut resized)
+        .map_err(|e| failed(e.to_string()))?;
     let mut resizer = Resizer::new();
     resizer
-        .resize(&source, &mut narrowed, &options)
-        .and_then(|()| resizer.resize(&narrowed, &mut resized, &options))
+        .resize_typed(&source, &mut narrowed, &options)
+        .and_then(|()| resizer.resize_typed(&narrowed, &mut target, &options))
         .map_err(|e| failed(e.to_string()))?;
-    RgbImage::from_raw(width, height, resized.into_vec())
+    RgbImage::from_raw(width, height, resized)
         .ok_or_else(|| failed("the resized buffer has the wrong length".into()))
 }

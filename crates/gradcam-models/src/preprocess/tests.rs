@@ -7,6 +7,8 @@ use super::{
     CropMode, Fit, Interpolation, Prepared, Preprocess, PreprocessError, Region, resize_rgb,
 };
 
+type Size = (u32, u32);
+
 /// The picture of every golden value below; in NumPy `fromfunction(lambda y, x, c: (37*x + 59*y + 83*c) % 256)`.
 fn pattern(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
@@ -33,7 +35,7 @@ fn assert_within(found: &[u8], wanted: &[u8], tolerance: u8) {
 fn resizes_like_pillow() {
     use Interpolation::{Bicubic, Bilinear, Box, Hamming, Lanczos, Nearest};
     #[rustfmt::skip]
-    let goldens: [(Interpolation, (u32, u32), &[u8]); 7] = [
+    let goldens: [(Interpolation, Size, &[u8]); 7] = [
         (Nearest, (4, 3), &[0, 74, 148, 222, 118, 192, 10, 84, 236, 54, 128, 202]),
         (Box, (4, 3), &[49, 123, 178, 170, 137, 211, 10, 66, 162, 108, 99, 155]),
         (Bilinear, (4, 3), &[44, 102, 170, 171, 137, 179, 104, 92, 160, 111, 100, 158]),
@@ -69,7 +71,7 @@ fn the_same_size_is_the_same_picture() {
 #[test]
 fn crops_like_timm() {
     #[rustfmt::skip]
-    let goldens: [((u32, u32), (u32, u32), f64, CropMode, &[u8]); 6] = [
+    let goldens: [(Size, Size, f64, CropMode, &[u8]); 6] = [
         ((13, 9), (6, 6), 0.875, CropMode::Center, &[
             186, 188, 49, 94, 165, 152, 126, 88, 118, 183, 156, 43, 85, 157, 203, 73, 72, 139,
             191, 143, 89, 95, 167, 173, 155, 70, 130, 202, 98, 58, 82, 164, 169, 92, 75, 142,
@@ -180,7 +182,8 @@ fn no_fit_leaves_the_picture_alone() {
 
 #[test]
 fn settings_out_of_range_are_named() {
-    let broken: [(&str, fn(&mut Preprocess)); 6] = [
+    type Break = fn(&mut Preprocess);
+    let broken: [(&str, Break); 6] = [
         ("input_size", |p| p.input_size = (0, 224)),
         ("input_size", |p| p.input_size = (224, u32::MAX)),
         ("crop_pct", |p| p.crop_pct = 0.0),

@@ -223,6 +223,15 @@ impl Unary for Fused<'_> {
     fn run<T: Element>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
         let geometry = self.conv.geometry(dims)?;
         let shape = out_shape(&geometry);
+        let channels = [geometry.out_channels];
+        for vector in [self.scale, self.shift].into_iter().flatten() {
+            if vector.dims() != channels {
+                bail!(
+                    "conv2d expects a bias or a norm of the shape {channels:?}, found {:?}",
+                    vector.dims()
+                );
+            }
+        }
         if let Some(residual) = self.residual
             && residual.shape() != &shape
         {

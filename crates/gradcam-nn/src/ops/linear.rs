@@ -18,9 +18,17 @@ impl Linear {
     /// Maps `(…, inputs)` to `(…, outputs)`. Differentiable in `x`; the weight is a constant.
     ///
     /// # Errors
-    /// When the last dimension of `x` is not the weight's number of inputs.
+    /// When the last dimension of `x` is not the weight's number of inputs, or the bias does not fit the weight.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (_, inputs) = self.weight.dims2()?;
+        let (outputs, inputs) = self.weight.dims2()?;
+        if let Some(bias) = &self.bias
+            && bias.dims() != [outputs]
+        {
+            bail!(
+                "linear expects a bias of the shape [{outputs}], found {:?}",
+                bias.dims()
+            );
+        }
         if x.dims().last() != Some(&inputs) {
             bail!(
                 "linear expects {inputs} inputs, found the shape {:?}",

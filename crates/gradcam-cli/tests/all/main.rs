@@ -1,0 +1,9 @@
+//! The command line through its real binary, in one test binary.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod bad_input;
+mod bad_models;
+mod binary;
+mod cli;
+mod determinism;
+mod outputs;

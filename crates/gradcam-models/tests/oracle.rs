@@ -1,0 +1,159 @@
+//! The networks against those of candle-transformers, another implementation, on the same random weights.
+//!
+//! Left out: its mobilenet v4, RepVGG and the like, which this crate lacks; its VGG 13 and 19, which differ from VGG 16 in the table of
+//! convolutions only and are as slow.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::collections::BTreeMap;
+
+use candle_core::{D, DType, Device, Result, Tensor};
+use candle_nn::{Module, ModuleT, VarBuilder};
+use candle_transformers::models::{convnext, efficientnet, resnet, vgg};
+use gradcam_models::architectures::{self, Naming};
+use gradcam_nn::{Network, Weights};
+
+/// Numbers evenly distributed between `low` and `high` (the generator splitmix64); every name has a stream of its own.
+fn uniform(name: &str, shape: &[usize], low: f32, high: f32) -> Tensor {
+    let mut state = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let mut next = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    };
+    let values: Vec<f32> = (0..shape.iter().product())
+        .map(|_| low + (high - low) * (next() >> 40) as f32 / (1u32 << 24) as f32)
+        .collect();
+    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+}
+
+/// A parameter that makes every part count: kernels keep the size of what they are given, no norm is the identity.
+fn parameter(name: &str, shape: &[usize]) -> Tensor {
+    match name.rsplit('.').next().unwrap() {
+        "weight" if shape.len() > 1 => {
+            // As wide as He's normal distribution.
+            let fan_in: usize = shape[1..].iter().product();
+            let bound = (6.0 / fan_in as f32).sqrt();
+            uniform(name, shape, -bound, bound)
+        }
+        "weight" | "running_var" => uniform(name, shape, 0.5, 1.5),
+        _ => uniform(name, shape, -0.5, 0.5),
+    }
+}
+
+/// Builds our network `name` and gives its logits for `x`, and the weights under our names.
+fn ours(name: &str, classes: usize, x: &Tensor) -> (Tensor, BTreeMap<String, Tensor>) {
+    let architecture = architectures::find(name).unwrap();
+    let skeleton = Weights::skeleton();
+    architecture.build(&skeleton, classes).unwrap();
+    let tensors: BTreeMap<String, Tensor> = skeleton
+        .requested()
+        .into_iter()
+        .map(|(name, shape)| {
+            let tensor = parameter(&name, &shape);
+            (name, tensor)
+        })
+        .collect();
+    let weights = Weights::from_tensors(tensors.clone());
+    let network = architecture.build(&weights, classes).unwrap();
+    assert!(weights.unused().is_empty());
+    (network.forward(x, &mut ()).unwrap(), tensors)
+}
+
+/// The same weights for candle's networks.
+fn builder(tensors: BTreeMap<String, Tensor>) -> VarBuilder<'static> {
+    VarBuilder::from_tensors(tensors.into_iter().collect(), DType::F32, &Device::Cpu)
+}
+
+/// Compares within 1e-4 of the largest logit.
+fn assert_close(found: &Tensor, expected: &Tensor) {
+    assert_eq!(found.dims(), expected.dims());
+    let largest = |x: &Tensor| -> f32 {
+        let x = x.abs().unwrap().flatten_all().unwrap();
+        x.max(0).unwrap().to_scalar().unwrap()
+    };
+    let scale = largest(expected);
+    let difference = largest(&(found - expected).unwrap());
+    assert!(
+        difference <= 1e-4 * scale,
+        "differs by {difference}, largest {scale}"
+    );
+    // Logits that hardly depend on class and image would prove little.
+    for dim in [0, 1] {
+        let mean = expected.mean_keepdim(dim).unwrap();
+        let spread = largest(&expected.broadcast_sub(&mean).unwrap());
+        let single = expected.dim(dim).unwrap() == 1;
+        assert!(
+            single || spread > 0.02 * scale,
+            "along {dim} the logits spread by {spread}, largest {scale}"
+        );
+        eprintln!("DBG {difference} {scale} {dim} {spread}");
+    }
+}
+
+/// A dark and a bright image.
+fn images(height: usize, width: usize) -> Tensor {
+    let shape = [1, 3, height, width];
+    let images = [
+        uniform("dark", &shape, -3.0, 0.0),
+        uniform("bright", &shape, -1.0, 3.0),
+    ];
+    Tensor::cat(&images, 0).unwrap()
+}
+
+fn check<M: Module>(
+    name: &str,
+    (height, width): (usize, usize),
+    theirs: impl FnOnce(VarBuilder<'static>) -> Result<M>,
+) {
+    let x = images(height, width);
+    let (found, tensors) = ours(name, 10, &x);
+    let expected = theirs(builder(tensors)).unwrap().forward(&x).unwrap();
+    assert_close(&found, &expected);
+}
+
+#[test]
+fn resnets() {
+    check("resnet18", (65, 96), |w| resnet::resnet18(10, w));
+    check("resnet34", (64, 64), |w| resnet::resnet34(10, w));
+    check("resnet50", (65, 96), |w| resnet::resnet50(10, w));
+}
+
+#[test]
+fn convnexts() {
+    // candle's mean over the rows and then the columns has no use for a remainder that the patches leave out.
+    check("convnext_tiny", (64, 96), |w| {
+        convnext::convnext(&convnext::Config::tiny(), 10, w)
+    });
+}
+
+/// candle has the network with TensorFlow's padding under torchvision's names.
+#[test]
+fn efficientnets() {
+    let configs = efficientnet::MBConvConfig::b0;
+    let names = architectures::find("efficientnet_b0").unwrap();
+    check("tf_efficientnet_b0", (65, 96), |w| {
+        let w = w.rename_f(|name| names.parameter(Naming::Torchvision, name).unwrap());
+        efficientnet::EfficientNet::new(w, configs(), 10)
+    });
+    let names = architectures::find("efficientnet_b2").unwrap();
+    check("tf_efficientnet_b2", (65, 64), |w| {
+        let w = w.rename_f(|name| names.parameter(Naming::Torchvision, name).unwrap());
+        efficientnet::EfficientNet::new(w, efficientnet::MBConvConfig::b2(), 10)
+    });
+}
+
+/// candle's takes one image of 224×224 pixels, always has 1000 classes, and ends in a ReLU.
+#[test]
+fn vggs() {
+    let x = uniform("image", &[1, 3, 224, 224], -2.0, 2.0);
+    let (found, tensors) = ours("vgg16", 1000, &x);
+    let network = vgg::Vgg::new(builder(tensors), vgg::Models::Vgg16).unwrap();
+    let expected = network.forward_t(&x.squeeze(0).unwrap(), false).unwrap();
+    assert!(expected.max(D::Minus1).unwrap().to_vec1::<f32>().unwrap()[0] > 0.0);
+    assert_close(&found.relu().unwrap(), &expected);
+}

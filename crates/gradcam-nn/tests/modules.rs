@@ -1,0 +1,702 @@
+//! Trees of modules: what fuses gives what its parts give, every path is offered in order, and a store says what it lacks.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Device, Result, Tensor};
+use gradcam_nn::ops::{
+    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, Linear, MaxPool2d, Padding,
+};
+use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Network, Pass, Weights, WeightsError};
+
+const ACTIVATIONS: [Activation; 9] = [
+    Activation::Identity,
+    Activation::Relu,
+    Activation::Relu6,
+    Activation::Silu,
+    Activation::Gelu,
+    Activation::GeluTanh,
+    Activation::HardSwish,
+    Activation::HardSigmoid,
+    Activation::Sigmoid,
+];
+
+/// Reproducible numbers between -1 and 1 (the generator splitmix64).
+fn random(seed: u64, shape: &[usize]) -> Tensor {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    };
+    let values: Vec<f32> = (0..shape.iter().product())
+        .map(|_| (next() >> 40) as f32 / (1u32 << 23) as f32 - 1.0)
+        .collect();
+    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+}
+
+fn values(x: &Tensor) -> Vec<f32> {
+    x.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// Within 1e-6 of the largest value.
+fn assert_close(found: &Tensor, expected: &Tensor) {
+    assert_eq!(found.dims(), expected.dims());
+    let (found, expected) = (values(found), values(expected));
+    let scale = expected.iter().fold(0f32, |a, b| a.max(b.abs()));
+    assert!(
+        expected.iter().any(|v| *v != expected[0]),
+        "equal numbers prove nothing"
+    );
+    for (i, (a, b)) in found.iter().zip(&expected).enumerate() {
+        assert!(
+            (a - b).abs() <= 1e-6 * scale,
+            "at {i}: found {a}, expected {b} (largest {scale})"
+        );
+    }
+}
+
+/// Writes down what it is offered and which kernels run.
+#[derive(Default)]
+struct Log {
+    /// The operations run one by one.
+    split: bool,
+    wanted: Vec<&'static str>,
+    taps: Vec<(String, Tensor)>,
+    /// `fused`, or the name of a part that ran on its own.
+    kernels: Vec<&'static str>,
+}
+
+impl Log {
+    fn split() -> Self {
+        Log {
+            split: true,
+            ..Log::default()
+        }
+    }
+    fn wanting(name: &'static str) -> Self {
+        Log {
+            wanted: vec![name],
+            ..Log::default()
+        }
+    }
+    fn names(&self) -> Vec<&str> {
+        self.taps.iter().map(|(name, _)| name.as_str()).collect()
+    }
+    /// What was offered under `name`.
+    fn offered(&self, name: &str) -> &Tensor {
+        &self.taps.iter().find(|tap| tap.0 == name).unwrap().1
+    }
+}
+
+impl Pass for Log {
+    fn tap(&mut self, name: &str, x: Tensor) -> Result<Tensor> {
+        self.taps.push((name.to_string(), x.clone()));
+        Ok(x)
+    }
+    fn wants(&self, name: &str) -> bool {
+        self.wanted.contains(&name)
+    }
+    fn fuses(&self) -> bool {
+        !self.split
+    }
+    fn conv2d(&mut self, layer: &Conv2d, x: &Tensor) -> Result<Tensor> {
+        self.kernels.push("conv");
+        layer.forward(x)
+    }
+    fn batch_norm(&mut self, layer: &BatchNorm, x: &Tensor) -> Result<Tensor> {
+        self.kernels.push("norm");
+        layer.forward(x)
+    }
+    fn activation(&mut self, f: Activation, x: &Tensor) -> Result<Tensor> {
+        self.kernels.push("activation");
+        f.forward(x)
+    }
+    fn add(&mut self, branch: &Tensor, shortcut: &Tensor) -> Result<Tensor> {
+        self.kernels.push("add");
+        branch + shortcut
+    }
+    fn conv_norm_act(
+        &mut self,
+        group: &ConvNormAct,
+        x: &Tensor,
+        residual: Option<&Tensor>,
+        activation: Activation,
+    ) -> Result<Tensor> {
+        self.kernels.push(if residual.is_some() {
+            "fused with residual"
+        } else {
+            "fused"
+        });
+        group.fused(x, residual, activation)
+    }
+}
+
+fn conv(inputs: usize, outputs: usize, kernel: usize) -> Conv2d {
+    Conv2d {
+        weight: random(1, &[outputs, inputs, kernel, kernel]),
+        bias: None,
+        stride: (1, 1),
+        padding: Padding::all(kernel / 2),
+        dilation: (1, 1),
+        groups: 1,
+    }
+}
+
+fn norm(channels: usize) -> BatchNorm {
+    let parameter = |seed| random(seed, &[channels]);
+    let variance = (parameter(5) + 1.5).unwrap();
+    BatchNorm::new(parameter(2), parameter(3), parameter(4), variance, 1e-3).unwrap()
+}
+
+fn paths(names: &[&str]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+/// A group whose parts have the paths `NAME.conv`, `NAME.norm` and `NAME.act`.
+fn group(name: &str, conv: Conv2d, norm: Option<BatchNorm>, f: Option<Activation>) -> Module {
+    let path = |part: &str| vec![format!("{name}.{part}")];
+    let group = ConvNormAct::new(
+        (path("conv"), conv),
+        norm.map(|norm| (path("norm"), norm)),
+        f.map(|f| (path("act"), f)),
+    )
+    .unwrap();
+    Module::unnamed(Kind::Conv(Box::new(group)))
+}
+
+fn tree(modules: Vec<Module>) -> ModuleTree {
+    ModuleTree::new(modules, &Weights::skeleton())
+}
+
+fn run(modules: &[Module], x: &Tensor, pass: &mut dyn Pass) -> Tensor {
+    tree(modules.to_vec()).forward(x, pass).unwrap()
+}
+
+/// Checks that the fused and the split run agree, and returns their result.
+fn both_ways(modules: &[Module], x: &Tensor) -> Tensor {
+    let mut log = Log::split();
+    let expected = run(modules, x, &mut log);
+    assert!(!log.kernels.iter().any(|kernel| kernel.starts_with("fused")));
+    let found = run(modules, x, &mut ());
+    assert_close(&found, &expected);
+    found
+}
+
+#[test]
+fn a_group_gives_what_its_parts_give() {
+    let x = random(6, &[2, 6, 9, 7]);
+    let biased = |conv: Conv2d| Conv2d {
+        bias: Some(random(7, &[conv.weight.dim(0).unwrap()])),
+        ..conv
+    };
+    let strided = Conv2d {
+        stride: (2, 1),
+        padding: Padding::Same,
+        ..conv(6, 5, 3)
+    };
+    let depthwise = Conv2d {
+        groups: 6,
+        ..conv(1, 12, 3)
+    };
+    let convolutions = [
+        conv(6, 4, 1),
+        biased(conv(6, 20, 3)),
+        strided,
+        depthwise.clone(),
+        biased(depthwise),
+    ];
+    for conv in convolutions {
+        let outputs = conv.weight.dim(0).unwrap();
+        for f in ACTIVATIONS {
+            for norm in [None, Some(norm(outputs))] {
+                let mut plain = conv.forward(&x).unwrap();
+                if let Some(norm) = &norm {
+                    plain = norm.forward(&plain).unwrap();
+                }
+                let linear = group("g", conv.clone(), norm.clone(), None);
+                assert_close(&both_ways(&[linear], &x), &plain);
+                let whole = group("g", conv.clone(), norm, Some(f));
+                assert_close(&both_ways(&[whole], &x), &f.forward(&plain).unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_group_takes_the_residual_into_its_kernel() {
+    let x = random(6, &[2, 6, 9, 7]);
+    let depthwise = Conv2d {
+        groups: 6,
+        ..conv(1, 6, 3)
+    };
+    for last in [conv(6, 6, 3), conv(6, 6, 1), depthwise] {
+        for norm in [None, Some(norm(6))] {
+            for f in ACTIVATIONS {
+                let branch = last.forward(&x).unwrap();
+                let branch = norm
+                    .as_ref()
+                    .map_or(Ok(branch.clone()), |norm| norm.forward(&branch))
+                    .unwrap();
+                let expected = f.forward(&(branch + &x).unwrap()).unwrap();
+                let block = Module::new(
+                    "block",
+                    Kind::Residual {
+                        branch: vec![group("g", last.clone(), norm.clone(), None)],
+                        shortcut: vec![],
+                        activation: Some((paths(&["block.act"]), f)),
+                    },
+                );
+                assert_close(&both_ways(std::slice::from_ref(&block), &x), &expected);
+                let mut log = Log::default();
+                run(&[block], &x, &mut log);
+                assert_eq!(log.kernels, ["fused with residual"]);
+                assert_eq!(log.names(), ["block.act", "block"]);
+            }
+        }
+    }
+}
+
+/// A bottleneck with a projection, as in a ResNet, between a stem and a classifier.
+fn network() -> Vec<Module> {
+    let relu = Some(Activation::Relu);
+    vec![
+        group("stem", conv(3, 6, 3), Some(norm(6)), relu),
+        Module::new("pool", Kind::MaxPool(MaxPool2d::new(2, 2, 0))),
+        Module::new(
+            "layer",
+            Kind::Residual {
+                branch: vec![
+                    group("layer.a", conv(6, 5, 1), Some(norm(5)), relu),
+                    group("layer.b", conv(5, 8, 3), Some(norm(8)), None),
+                ],
+                shortcut: vec![group("layer.down", conv(6, 8, 1), Some(norm(8)), None)],
+                activation: Some((paths(&["layer.act"]), Activation::Relu)),
+            },
+        ),
+        Module::new("global", Kind::AdaptiveAvgPool(AdaptiveAvgPool2d::new(1))).also("drop"),
+        Module::unnamed(Kind::Flatten),
+        Module::new(
+            "fc",
+            Kind::Linear(Linear {
+                weight: random(8, &[4, 8]),
+                bias: Some(random(9, &[4])),
+            }),
+        ),
+    ]
+}
+
+#[test]
+fn every_path_is_offered_in_the_order_of_the_network() {
+    let (modules, x) = (network(), random(10, &[2, 3, 8, 10]));
+    let mut log = Log::split();
+    let y = run(&modules, &x, &mut log);
+    assert_eq!(y.dims(), [2, 4]);
+    // The shortcut runs before the last group of the branch, whose kernel takes it in; split up, the order is the same.
+    assert_eq!(
+        log.names(),
+        [
+            "stem.conv",
+            "stem.norm",
+            "stem.act",
+            "pool",
+            "layer.a.conv",
+            "layer.a.norm",
+            "layer.a.act",
+            "layer.down.conv",
+            "layer.down.norm",
+            "layer.b.conv",
+            "layer.b.norm",
+            "layer.act",
+            "layer",
+            "global",
+            "drop",
+            "fc",
+        ]
+    );
+    // Each under its own name: the values are those of the parts.
+    let stem = conv(3, 6, 3).forward(&x).unwrap();
+    assert_close(log.offered("stem.conv"), &stem);
+    let stem = norm(6).forward(&stem).unwrap();
+    assert_close(log.offered("stem.norm"), &stem);
+    let stem = stem.relu().unwrap();
+    assert_close(log.offered("stem.act"), &stem);
+    let pooled = stem.max_pool2d(2).unwrap();
+    assert_close(log.offered("pool"), &pooled);
+    let parts = ["layer.b.norm", "layer.down.norm"].map(|name| log.offered(name));
+    let sum = (parts[0] + parts[1]).unwrap();
+    assert_close(log.offered("layer"), &sum.relu().unwrap());
+    assert_close(log.offered("fc"), &y);
+
+    let mut fused = Log::default();
+    let z = run(&modules, &x, &mut fused);
+    assert_close(&z, &y);
+    let kernels = ["fused", "fused", "fused", "fused with residual"];
+    assert_eq!(fused.kernels, kernels);
+    // The inner paths of a group that runs as one kernel have no value; the others are offered as before.
+    assert_eq!(
+        fused.names(),
+        [
+            "stem.act",
+            "pool",
+            "layer.a.act",
+            "layer.down.norm",
+            "layer.act",
+            "layer",
+            "global",
+            "drop",
+            "fc",
+        ]
+    );
+    for (name, found) in &fused.taps {
+        assert_close(found, log.offered(name));
+    }
+}
+
+#[test]
+fn a_wanted_path_splits_only_its_own_group() {
+    let (modules, x) = (network(), random(10, &[2, 3, 8, 10]));
+    let mut whole = Log::split();
+    run(&modules, &x, &mut whole);
+    let stem = [
+        "conv",
+        "norm",
+        "activation",
+        "fused",
+        "fused",
+        "fused with residual",
+    ];
+    let first = [
+        "fused",
+        "conv",
+        "norm",
+        "activation",
+        "fused",
+        "fused with residual",
+    ];
+    let last = [
+        "fused",
+        "fused",
+        "fused",
+        "conv",
+        "norm",
+        "add",
+        "activation",
+    ];
+    let shortcut = ["fused", "fused", "conv", "norm", "fused with residual"];
+    let none = ["fused", "fused", "fused", "fused with residual"];
+    for (name, kernels) in [
+        ("stem.conv", &stem[..]),
+        ("stem.norm", &stem),
+        ("layer.a.conv", &first),
+        ("layer.a.norm", &first),
+        ("layer.b.conv", &last),
+        ("layer.b.norm", &last),
+        ("layer.down.conv", &shortcut),
+        // What a group ends with has a value in any case.
+        ("stem.act", &none),
+        ("layer.down.norm", &none),
+        ("layer.act", &none),
+        ("fc", &none),
+        ("elsewhere", &none),
+    ] {
+        let mut log = Log::wanting(name);
+        run(&modules, &x, &mut log);
+        assert_eq!(log.kernels, kernels, "`{name}` is wanted");
+        if name != "elsewhere" {
+            assert_close(log.offered(name), whole.offered(name));
+        }
+    }
+}
+
+/// A pass may hand back something else than it was offered; what follows sees that.
+#[test]
+fn a_tap_may_replace_what_it_is_offered() {
+    struct Zero(&'static str);
+    impl Pass for Zero {
+        fn tap(&mut self, name: &str, x: Tensor) -> Result<Tensor> {
+            if name == self.0 {
+                x.zeros_like()
+            } else {
+                Ok(x)
+            }
+        }
+        fn wants(&self, name: &str) -> bool {
+            name == self.0
+        }
+    }
+    let (modules, x) = (network(), random(10, &[2, 3, 8, 10]));
+    let mut whole = Log::split();
+    run(&modules, &x, &mut whole);
+    // Without its branch, the block is the ReLU of its shortcut.
+    let expected = whole.offered("layer.down.norm").relu().unwrap();
+    let expected = expected.mean((2, 3)).unwrap();
+    let expected = expected.matmul(&random(8, &[4, 8]).t().unwrap()).unwrap();
+    let expected = expected.broadcast_add(&random(9, &[4])).unwrap();
+    assert_close(&run(&modules, &x, &mut Zero("layer.b.norm")), &expected);
+    // Without the global average, the logits are the classifier's bias.
+    let bias = random(9, &[1, 4]).repeat((2, 1)).unwrap();
+    assert_close(&run(&modules, &x, &mut Zero("drop")), &bias);
+}
+
+#[test]
+fn kinds_are_their_tensor_expressions() {
+    let x = random(11, &[2, 6, 5, 7]);
+    let one = |kind| both_ways(&[Module::unnamed(kind)], &x);
+    let scale = || Module::unnamed(Kind::Scale(random(12, &[6, 1, 1])));
+    let scaled = x.broadcast_mul(&random(12, &[6, 1, 1])).unwrap();
+    let sigmoid = || Module::unnamed(Kind::Activation(Activation::Sigmoid));
+    let squashed = ((x.neg().unwrap().exp().unwrap() + 1.0).unwrap())
+        .recip()
+        .unwrap();
+
+    assert_close(&one(Kind::Identity), &x);
+    assert_close(&one(Kind::Sequence(vec![])), &x);
+    assert_close(&one(Kind::Flatten), &x.reshape((2, 210)).unwrap());
+    assert_close(&one(Kind::Scale(random(12, &[6, 1, 1]))), &scaled);
+    let average = AvgPool2d::new(5, 1, 0);
+    assert_close(
+        &one(Kind::AvgPool(average)),
+        &x.avg_pool2d_with_stride((5, 5), (1, 1)).unwrap(),
+    );
+    assert_close(&one(Kind::AtLeast((5, 7))), &x);
+    let widened = one(Kind::AtLeast((10, 3)));
+    assert_eq!(widened.dims(), [2, 6, 10, 7]);
+    assert_close(&widened, &x.upsample_nearest2d(10, 7).unwrap());
+
+    // Squeeze and excitation: the gate is a number for each channel.
+    let gate = vec![
+        Module::new("squeeze", Kind::AdaptiveAvgPool(AdaptiveAvgPool2d::new(1))),
+        sigmoid(),
+    ];
+    let mean = x.mean_keepdim(3).unwrap().mean_keepdim(2).unwrap();
+    let expected = Activation::Sigmoid.forward(&mean).unwrap();
+    let expected = x.broadcast_mul(&expected).unwrap();
+    assert_close(&one(Kind::Gate(gate)), &expected);
+
+    let parts = [&scaled, &squashed];
+    assert_close(
+        &one(Kind::Concat(vec![scale(), sigmoid()])),
+        &Tensor::cat(&parts, 1).unwrap(),
+    );
+
+    // Every layer of a dense block sees all that came before.
+    let layer = |inputs| group("layer", conv(inputs, 2, 1), None, None);
+    let first = conv(6, 2, 1).forward(&x).unwrap();
+    let seen = Tensor::cat(&[&x, &first], 1).unwrap();
+    let second = conv(8, 2, 1).forward(&seen).unwrap();
+    let expected = Tensor::cat(&[&x, &first, &second], 1).unwrap();
+    assert_close(&one(Kind::Dense(vec![layer(6), layer(8)])), &expected);
+
+    let residual = |branch: Vec<Module>, shortcut: Vec<Module>, f: Option<Activation>| {
+        one(Kind::Residual {
+            branch,
+            shortcut,
+            activation: f.map(|f| (vec![], f)),
+        })
+    };
+    let sum = (&scaled + &x).unwrap();
+    assert_close(&residual(vec![scale()], vec![], None), &sum);
+    assert_close(&residual(vec![], vec![scale()], None), &sum);
+    let relu = Some(Activation::Relu);
+    assert_close(&residual(vec![scale()], vec![], relu), &sum.relu().unwrap());
+    let sum = (&scaled + &squashed).unwrap();
+    assert_close(&residual(vec![scale()], vec![sigmoid()], None), &sum);
+    // A group with an activation of its own ends the branch: the activation comes before the sum.
+    let ending = group("end", conv(6, 6, 1), None, relu);
+    let branch = conv(6, 6, 1).forward(&x).unwrap().relu().unwrap();
+    let expected = (branch + &x).unwrap();
+    assert_close(&residual(vec![ending], vec![], None), &expected);
+}
+
+#[test]
+fn misfits_are_refused() {
+    let group = |conv: Conv2d, norm: BatchNorm| {
+        ConvNormAct::new((vec![], conv), Some((vec![], norm)), None)
+    };
+    assert!(group(conv(3, 6, 1), norm(6)).is_ok());
+    let biased = Conv2d {
+        bias: Some(random(7, &[6])),
+        ..conv(3, 6, 1)
+    };
+    for channels in [1, 5, 7] {
+        assert!(group(conv(3, 6, 1), norm(channels)).is_err());
+        assert!(group(biased.clone(), norm(channels)).is_err());
+    }
+    let block = Module::unnamed(Kind::Residual {
+        branch: vec![self::group("g", conv(3, 6, 1), None, None)],
+        shortcut: vec![],
+        activation: None,
+    });
+    for pass in [&mut () as &mut dyn Pass, &mut Log::split()] {
+        let modules = vec![block.clone()];
+        assert!(
+            tree(modules)
+                .forward(&random(6, &[1, 3, 4, 4]), pass)
+                .is_err()
+        );
+    }
+}
+
+fn store() -> Weights {
+    let mut tensors = BTreeMap::new();
+    let mut insert = |name: &str, tensor: Tensor| tensors.insert(name.to_string(), tensor);
+    insert("layer1.0.conv1.weight", random(1, &[4, 3, 3, 3]));
+    insert("layer1.0.conv2.weight", random(2, &[4, 4, 3, 3]));
+    insert("layer1.0.bn1.weight", random(3, &[4]));
+    insert(
+        "fc.bias",
+        Tensor::new(&[1f32, f32::NAN, f32::INFINITY], &Device::Cpu).unwrap(),
+    );
+    Weights::from_tensors(tensors)
+}
+
+#[test]
+fn a_store_says_what_is_wrong() {
+    let store = store();
+    let block = store.at("layer1").at(0);
+    assert_eq!(block.prefix(), "layer1.0");
+    assert_eq!(block.path("bn1"), "layer1.0.bn1");
+    assert!(block.contains("bn1.weight") && !block.contains("bn2.weight"));
+    let conv = block.at("conv1").get("weight", &[4, 3, 3, 3]).unwrap();
+    assert_eq!(values(&conv), values(&random(1, &[4, 3, 3, 3])));
+
+    match block.get("conv3.weight", &[4, 4, 1, 1]).unwrap_err() {
+        WeightsError::Missing { name, nearest } => {
+            assert_eq!(name, "layer1.0.conv3.weight");
+            let close = ["layer1.0.conv1.weight", "layer1.0.conv2.weight"];
+            assert_eq!(nearest[..2], close);
+        }
+        other => panic!("{other}"),
+    }
+    let error = store.get("stem.kernel", &[1]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the weights lack the parameter `stem.kernel`"
+    );
+
+    let error = block.get("bn1.weight", &[5]).unwrap_err();
+    assert!(matches!(error, WeightsError::Shape { .. }));
+    assert_eq!(
+        error.to_string(),
+        "the parameter `layer1.0.bn1.weight` has the shape [4], expected [5]"
+    );
+    // As many values, yet another shape.
+    assert!(block.get("bn1.weight", &[2, 2]).is_err());
+
+    match store.get("fc.bias", &[3]).unwrap_err() {
+        WeightsError::NotFinite { name, count } => {
+            assert_eq!((name.as_str(), count), ("fc.bias", 2));
+        }
+        other => panic!("{other}"),
+    }
+    // All scopes remember together what was asked for.
+    assert_eq!(store.unused(), ["layer1.0.conv2.weight"]);
+    assert!(matches!(
+        Weights::from_safetensors(b"no such thing", &Device::Cpu),
+        Err(WeightsError::Format(_))
+    ));
+}
+
+#[test]
+fn not_finite_values_are_found_in_any_layout() {
+    let mut numbers = [0f32; 6];
+    numbers[4] = f32::NAN;
+    let x = Tensor::new(&numbers, &Device::Cpu).unwrap();
+    let view = x.reshape((2, 3)).unwrap().t().unwrap();
+    for tensor in [
+        view,
+        x.to_dtype(DType::F64).unwrap(),
+        x.to_dtype(DType::F16).unwrap(),
+    ] {
+        let shape = tensor.dims().to_vec();
+        let tensors = BTreeMap::from([("x".to_string(), tensor)]);
+        let result = Weights::from_tensors(tensors).get("x", &shape);
+        assert!(
+            matches!(result, Err(WeightsError::NotFinite { count: 1, .. })),
+            "{result:?}"
+        );
+    }
+}
+
+#[test]
+fn a_store_can_be_renamed() {
+    let renamed = store()
+        .renamed(|name, tensor| {
+            let Some(name) = name.strip_prefix("layer1.0.") else {
+                return Ok(None);
+            };
+            let flat = tensor.flatten_all()?;
+            Ok(Some((name.replace("conv", "stem"), flat)))
+        })
+        .unwrap();
+    assert_eq!(
+        renamed.names(),
+        ["bn1.weight", "stem1.weight", "stem2.weight"]
+    );
+    assert_eq!(
+        values(&renamed.get("stem1.weight", &[108]).unwrap()),
+        values(&random(1, &[108]))
+    );
+    assert!(renamed.tensor("fc.bias").is_none());
+    let failed = store().renamed(|_, tensor| tensor.reshape(1).map(|t| Some((String::new(), t))));
+    assert!(failed.is_err());
+}
+
+#[test]
+fn a_fresh_initialisation_depends_on_the_seed_and_the_name() {
+    let get =
+        |seed: u64, name: &str| values(&Weights::random(seed).get(name, &[64, 32, 3, 3]).unwrap());
+    let kernel = get(1, "a.weight");
+    assert_eq!(kernel, get(1, "a.weight"));
+    assert_ne!(kernel, get(2, "a.weight"));
+    assert_ne!(kernel, get(1, "b.weight"));
+    // Neither on what was asked for before, nor on the scope.
+    let weights = Weights::random(1);
+    weights.get("b.weight", &[5, 5]).unwrap();
+    assert_eq!(
+        kernel,
+        values(&weights.at("a").get("weight", &[64, 32, 3, 3]).unwrap())
+    );
+    // He et al.: a normal distribution of variance 2 / fan-in. 18432 numbers: the bounds are five standard errors.
+    let n = kernel.len() as f64;
+    let mean = kernel.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
+    let variance = kernel.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / n;
+    let expected = 2.0 / (32.0 * 9.0);
+    assert!(mean.abs() < 5.0 * (expected / n).sqrt(), "{mean}");
+    assert!(
+        (variance / expected - 1.0).abs() < 5.0 * (2.0 / n).sqrt(),
+        "{variance}"
+    );
+
+    let vector = |name: &str| values(&Weights::random(1).get(name, &[3]).unwrap());
+    for name in ["bn.weight", "bn.running_var", "block.gamma"] {
+        assert_eq!(vector(name), [1.0; 3]);
+    }
+    for name in ["bn.bias", "bn.running_mean"] {
+        assert_eq!(vector(name), [0.0; 3]);
+    }
+}
+
+#[test]
+fn a_skeleton_knows_shapes_and_counts() {
+    let weights = Weights::skeleton();
+    // More than any memory holds, were the zeros stored.
+    let vast = weights.get("vast.weight", &[1 << 20, 1 << 20]).unwrap();
+    assert_eq!(vast.dims(), [1 << 20, 1 << 20]);
+    let bn = weights.at("bn");
+    for name in ["weight", "bias", "running_mean", "running_var"] {
+        assert_eq!(values(&bn.get(name, &[6]).unwrap()), [0.0; 6]);
+    }
+    assert_eq!(weights.requested().len(), 5);
+    assert_eq!(weights.requested()[0], ("bn.bias".to_string(), vec![6]));
+    assert!(weights.unused().is_empty() && weights.tensor("bn.bias").is_none());
+    // Statistics are no parameters.
+    let network = ModuleTree::new(vec![], &weights);
+    let expected = [("bn.bias", 6), ("bn.weight", 6), ("vast.weight", 1 << 40)];
+    let expected = expected.map(|(name, count)| (name.to_string(), count));
+    assert_eq!(network.parameters(), expected);
+}

@@ -1,0 +1,42 @@
+//! What a release hands out.
+
+use std::env::consts::EXE_SUFFIX;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use xshell::{Shell, cmd};
+
+/// Puts the release binary, its manual page and its completions into `target/dist`.
+pub(crate) fn run(sh: &Shell) -> Result<()> {
+    let binary = binary(sh)?;
+    let folder = Path::new("target/dist");
+    sh.remove_path(folder)?;
+    sh.create_dir(folder)?;
+    sh.copy_file(&binary, folder.join(format!("gradcam{EXE_SUFFIX}")))?;
+    let page = cmd!(sh, "{binary} man").output()?.stdout;
+    sh.write_file(folder.join("gradcam.1"), page)?;
+    // Each under the name by which its shell looks for it.
+    for (shell, name) in [
+        ("bash", "gradcam.bash"),
+        ("zsh", "_gradcam"),
+        ("fish", "gradcam.fish"),
+        ("powershell", "_gradcam.ps1"),
+    ] {
+        let script = cmd!(sh, "{binary} completions {shell}").output()?.stdout;
+        sh.write_file(folder.join(name), script)?;
+    }
+    Ok(())
+}
+
+/// Builds the release binary and tells where it is.
+pub(crate) fn binary(sh: &Shell) -> Result<PathBuf> {
+    cmd!(sh, "cargo build --release --package gradcam-cli").run()?;
+    let target = sh
+        .var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    Ok(sh
+        .current_dir()
+        .join(target)
+        .join("release")
+        .join(format!("gradcam{EXE_SUFFIX}")))
+}
