@@ -1,4 +1,5 @@
 //! Automation: `cargo xtask --help`.
+#![allow(clippy::print_stderr)]
 
 mod ci;
 mod demo;
@@ -8,6 +9,7 @@ mod import;
 mod parity;
 
 use std::path::{Path, absolute};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use xshell::Shell;
@@ -54,9 +56,18 @@ mod flags {
     }
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run(flags::Xtask::from_env_or_exit()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(flags: flags::Xtask) -> Result<()> {
     use flags::XtaskCmd;
-    let flags = flags::Xtask::from_env_or_exit();
     let sh = Shell::new()?;
     sh.change_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
     // The shell stands at the root from here on; paths in arguments are relative to where the user does.

@@ -557,6 +557,11 @@ fn bad_arguments_are_refused() {
         "expects 5 inputs, found the shape [2, 4]",
     );
     refused(layer.forward(&zeros(&[])), "expects 5 inputs");
+    let empty = Linear {
+        weight: zeros(&[3, 0]),
+        bias: None,
+    };
+    refused(empty.forward(&zeros(&[2, 0])), "found a weight of [3, 0]");
     let short = Linear {
         bias: Some(zeros(&[2])),
         ..layer

@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod committed;
+mod crates;
 mod golden;
 mod hub;
+mod laws;
 mod parameters;
+mod pictures;

@@ -21,6 +21,11 @@ impl Linear {
     /// When the last dimension of `x` is not the weight's number of inputs, or the bias does not fit the weight.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (outputs, inputs) = self.weight.dims2()?;
+        if outputs * inputs == 0 {
+            bail!(
+                "linear needs at least one input and output, found a weight of [{outputs}, {inputs}]"
+            );
+        }
         if let Some(bias) = &self.bias
             && bias.dims() != [outputs]
         {

@@ -1,0 +1,359 @@
+//! Laws of Grad-CAM, on small random networks.
+
+use std::sync::Arc;
+
+use candle_core::{Device, Result, Tensor};
+use gradcam::{Error, Fusion, GradCam, Heatmap, Target, Verdict};
+use gradcam_models::Model;
+use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, Conv2d, Linear, Padding};
+use gradcam_nn::{Network, Pass};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// A convolution, a ReLU, global average pooling and a linear head: the networks for which CAM was made (Zhou et al. 2016).
+#[derive(Debug, Clone)]
+struct Small {
+    stem: Conv2d,
+    head: Linear,
+}
+
+impl Small {
+    fn maps(&self, x: &Tensor) -> Result<Tensor> {
+        Activation::Relu.forward(&self.stem.forward(x)?)
+    }
+}
+
+impl Network for Small {
+    fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+        let x = pass.conv2d(&self.stem, x)?;
+        let x = pass.tap("stem", x)?;
+        let x = pass.activation(Activation::Relu, &x)?;
+        let x = pass.tap("maps", x)?;
+        let x = pass.tap("again", x)?;
+        let x = pass.adaptive_avg_pool(&AdaptiveAvgPool2d::new(1), &x)?;
+        pass.linear(&self.head, &x.flatten_from(1)?)
+    }
+}
+
+/// Images, channels of the maps, height, width and classes.
+type Sizes = (usize, usize, usize, usize, usize);
+
+/// A network and a batch of images for it.
+#[derive(Debug, Clone)]
+struct Case {
+    sizes: Sizes,
+    network: Small,
+    x: Tensor,
+    head: Vec<f32>,
+}
+
+impl Case {
+    fn new(sizes: Sizes, kernel: &[f32], head: &[f32], x: &[f32]) -> Self {
+        let (images, channels, height, width, classes) = sizes;
+        let tensor = |values: &[f32], shape: &[usize]| {
+            Tensor::from_vec(values.to_vec(), shape, &Device::Cpu).unwrap()
+        };
+        let stem = Conv2d {
+            weight: tensor(kernel, &[channels, 2, 3, 3]),
+            bias: Some(tensor(&kernel[..channels], &[channels])),
+            stride: (1, 1),
+            padding: Padding::all(1),
+            dilation: (1, 1),
+            groups: 1,
+        };
+        let linear = Linear {
+            weight: tensor(head, &[classes, channels]),
+            bias: Some(tensor(&head[..classes], &[classes])),
+        };
+        Case {
+            sizes,
+            network: Small { stem, head: linear },
+            x: tensor(x, &[images, 2, height, width]),
+            head: head.to_vec(),
+        }
+    }
+
+    /// The maps of all images for the same targets.
+    fn maps(&self, method: &GradCam, targets: &[Target]) -> Vec<Vec<Heatmap>> {
+        let targets = vec![targets.to_vec(); self.sizes.0];
+        method.explain(&self.network, &self.x, &targets).unwrap()
+    }
+
+    /// The map of the first image.
+    fn first(&self, target: Target) -> Heatmap {
+        self.maps(&GradCam::at("maps"), &[target]).remove(0).remove(0)
+    }
+}
+
+/// Cases whose pictures have these values.
+fn cases(values: impl Strategy<Value = f32> + Clone) -> impl Strategy<Value = Case> {
+    let sizes = (1..4_usize, 2..5_usize, 1..5_usize, 2..6_usize, 2..5_usize);
+    sizes.prop_flat_map(move |sizes| {
+        // A bias is the beginning of its weight, so that every number of a case is printed once.
+        let (images, channels, height, width, classes) = sizes;
+        let head = classes * channels;
+        (
+            vec(-1.0_f32..1.0, channels * 18),
+            vec(-1.0_f32..1.0, head),
+            vec(values.clone(), images * 2 * height * width),
+        )
+            .prop_map(move |(kernel, head, x)| Case::new(sizes, &kernel, &head, &x))
+    })
+}
+
+fn ordinary() -> impl Strategy<Value = Case> {
+    cases(-1.0_f32..1.0)
+}
+
+/// The largest absolute value.
+fn largest(values: &[f32]) -> f32 {
+    values.iter().fold(0.0, |m, v| m.max(v.abs()))
+}
+
+/// Fails unless both are equal within rounding, relative to values as large as `scale`.
+fn close(found: &[f32], expected: &[f32], scale: f32) {
+    assert_eq!(found.len(), expected.len());
+    for (a, b) in found.iter().zip(expected) {
+        assert!((a - b).abs() <= 1e-5 * scale, "{a} and {b} at the scale {scale}");
+    }
+}
+
+/// Every number of a map, as bits.
+fn bits(map: &Heatmap) -> Vec<u32> {
+    let layers = map.layers.iter().flat_map(|l| [&l.raw.values, &l.map.values]);
+    let all = layers.chain([&map.upsampled.values, &map.logits]);
+    all.flatten().map(|v| v.to_bits()).collect()
+}
+
+/// A score that is `factor` times the logit of class 0.
+fn scaled(factor: f32) -> Target {
+    Target::Score(Arc::new(move |logits| logits.get(0)? * f64::from(factor)))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// At a head of global average pooling and one linear layer, Grad-CAM is CAM over the number of positions (section 3.1 of the paper).
+    #[test]
+    fn grad_cam_generalises_cam(case in ordinary(), class in 0..2_usize) {
+        let (_, channels, height, width, _) = case.sizes;
+        let positions = height * width;
+        let activations = case.network.maps(&case.x).unwrap();
+        let all = activations.flatten_from(1).unwrap().to_vec2::<f32>().unwrap();
+        let weights = &case.head[class * channels..][..channels];
+        for (maps, a) in case.maps(&GradCam::at("maps"), &[Target::Index(class)]).iter().zip(all) {
+            let cam: Vec<f32> = (0..positions)
+                .map(|i| (0..channels).map(|k| weights[k] * a[k * positions + i]).sum::<f32>())
+                .map(|sum| sum / positions as f32)
+                .collect();
+            close(&maps[0].raw().values, &cam, largest(&a) / positions as f32 * channels as f32);
+        }
+    }
+
+    #[test]
+    fn a_positive_factor_of_the_score_is_a_factor_of_the_map(case in ordinary(), factor in 1e-3_f32..1e3) {
+        let (one, many) = (case.first(scaled(1.0)), case.first(scaled(factor)));
+        let expected: Vec<f32> = one.raw().values.iter().map(|v| v * factor).collect();
+        close(&many.raw().values, &expected, largest(&expected));
+        prop_assert_eq!(one.verdict, many.verdict);
+        // A class and its own score are the same target.
+        let class = case.first(Target::Index(0));
+        prop_assert_eq!(one.raw(), class.raw());
+    }
+
+    #[test]
+    fn a_batch_is_its_images(case in ordinary()) {
+        let method = GradCam::at("stem");
+        let together = case.maps(&method, &[Target::Top(0), Target::Index(1)]);
+        for (image, maps) in together.iter().enumerate() {
+            let alone = Case {
+                sizes: (1, case.sizes.1, case.sizes.2, case.sizes.3, case.sizes.4),
+                x: case.x.narrow(0, image, 1).unwrap(),
+                ..case.clone()
+            };
+            let alone = alone.maps(&method, &[Target::Top(0), Target::Index(1)]);
+            for (a, b) in maps.iter().zip(&alone[0]) {
+                prop_assert_eq!(bits(a), bits(b));
+            }
+        }
+    }
+
+    #[test]
+    fn targets_that_share_a_forward_are_separate_runs(case in ordinary()) {
+        let targets = [Target::Index(1), Target::Top(1), Target::Difference(0, 1), scaled(2.0)];
+        let together = case.maps(&GradCam::at("stem"), &targets);
+        for (n, target) in targets.iter().enumerate() {
+            let alone = case.maps(&GradCam::at("stem"), std::slice::from_ref(target));
+            for (a, b) in together.iter().zip(&alone) {
+                prop_assert_eq!(bits(&a[n]), bits(&b[0]));
+            }
+        }
+    }
+
+    #[test]
+    fn a_difference_is_the_difference_of_the_maps(case in ordinary()) {
+        let (a, b) = (case.first(Target::Index(0)), case.first(Target::Index(1)));
+        let both = case.first(Target::Difference(0, 1));
+        let (a, b) = (&a.raw().values, &b.raw().values);
+        let expected: Vec<f32> = a.iter().zip(b).map(|(a, b)| a - b).collect();
+        close(&both.raw().values, &expected, largest(a) + largest(b));
+        let other: Vec<f32> = case.first(Target::Difference(1, 0)).raw().values.iter().map(|v| -v).collect();
+        prop_assert_eq!(&both.raw().values, &other);
+    }
+
+    #[test]
+    fn a_counterfactual_is_the_negative(case in ordinary()) {
+        let method = GradCam { counterfactual: true, ..GradCam::at("maps") };
+        let against = case.maps(&method, &[Target::Index(0)]).remove(0).remove(0);
+        let negative: Vec<f32> = case.first(Target::Index(0)).raw().values.iter().map(|v| -v).collect();
+        prop_assert_eq!(&against.raw().values, &negative);
+    }
+
+    #[test]
+    fn the_best_class_is_the_top(case in ordinary()) {
+        let top = case.first(Target::Top(0));
+        let class = top.target.index.unwrap();
+        prop_assert!(top.logits.iter().all(|&logit| logit <= top.logits[class]));
+        prop_assert_eq!(bits(&top), bits(&case.first(Target::Index(class))));
+    }
+
+    /// The automatic layer is the last one with a map, and a second name of one output sees the same.
+    #[test]
+    fn names_of_one_output_agree(case in ordinary()) {
+        prop_assume!(case.sizes.2 * case.sizes.3 > 1);
+        let at = |layers: &[&str]| {
+            let layers = layers.iter().map(|l| (*l).to_string()).collect();
+            let method = GradCam { layers, ..GradCam::default() };
+            case.maps(&method, &[Target::Index(0)]).remove(0).remove(0)
+        };
+        let (one, automatic, both) = (at(&["maps"]), at(&[]), at(&["maps", "again"]));
+        prop_assert_eq!(bits(&one), bits(&automatic));
+        prop_assert_eq!(&both.layers[0].raw, one.raw());
+        prop_assert_eq!(&both.layers[1].raw, one.raw());
+        // Each layer of a fusion is divided by its largest value.
+        let expected = one.upsampled.scaled();
+        close(&both.upsampled.values, &expected.values, 1.0);
+    }
+
+    #[test]
+    fn a_fusion_lies_between_its_layers(case in ordinary()) {
+        let fused = |fusion| {
+            let layers = vec!["stem".to_string(), "maps".to_string()];
+            let method = GradCam { layers, fusion, ..GradCam::default() };
+            case.maps(&method, &[Target::Index(0)]).remove(0).remove(0)
+        };
+        let (mean, max) = (fused(Fusion::Mean), fused(Fusion::Max));
+        prop_assert_eq!(&mean.layers, &max.layers);
+        for (mean, max) in mean.upsampled.values.iter().zip(&max.upsampled.values) {
+            prop_assert!((0.0..=1.0).contains(max) && *mean <= *max && *mean >= max / 2.0 - 1e-6);
+        }
+    }
+
+    /// Each verdict says what it means, and they leave nothing out.
+    #[test]
+    fn a_verdict_means_what_it_says(case in cases(prop_oneof![
+        4 => -1.0_f32..1.0,
+        4 => Just(0.0_f32),
+        1 => prop_oneof![Just(f32::NAN), Just(f32::INFINITY), Just(3e38_f32)],
+    ]), target in 0..3_usize) {
+        let target = [Target::Top(0), Target::Difference(0, 0), Target::Index(1)][target].clone();
+        for map in case.maps(&GradCam::at("stem"), &[target]).remove(0) {
+            let (raw, map, verdict) = (map.raw(), map.map(), map.verdict);
+            let finite = raw.values.iter().all(|v| v.is_finite());
+            let spread = raw.max() - raw.min();
+            let empty = map.values.iter().all(|&v| v == 0.0);
+            match verdict {
+                Verdict::Ok => prop_assert!(finite && map.max() > 0.0 && spread > 0.0),
+                Verdict::AllNegative => prop_assert!(finite && empty && raw.min() < 0.0),
+                Verdict::Flat => prop_assert!(finite && spread <= 1e-6 * largest(&raw.values)),
+                Verdict::ZeroGradient => prop_assert!(finite && empty && spread == 0.0),
+                // The logits may overflow where the map does not.
+                Verdict::NonFinite => prop_assert!(case.x.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+                    .iter().any(|v| !v.is_finite() || *v > 1e38)),
+                Verdict::Saturated => prop_assert!(false, "these logits are no probabilities"),
+            }
+            prop_assert!(finite || verdict == Verdict::NonFinite);
+        }
+    }
+}
+
+/// Two feature maps, averaged, each times a factor; then a softmax where that is asked for.
+struct Two {
+    factors: [f64; 2],
+    softmax: bool,
+}
+
+impl Network for Two {
+    fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+        let maps = pass.tap("maps", x.clone())?;
+        let factors = Tensor::new(&self.factors, x.device())?.to_dtype(x.dtype())?;
+        let logits = maps.mean((2, 3))?.broadcast_mul(&factors)?;
+        if !self.softmax {
+            return Ok(logits);
+        }
+        let exps = logits.exp()?;
+        exps.broadcast_div(&exps.sum_keepdim(1)?)
+    }
+}
+
+/// The verdict on class 0 of a picture with two channels of 1 × 2 pixels.
+fn verdict(network: &Two, x: [f32; 4]) -> Verdict {
+    let x = Tensor::new(&x, &Device::Cpu).unwrap().reshape((1, 2, 1, 2)).unwrap();
+    GradCam::at("maps").explain_one(network, &x, Target::Index(0)).unwrap().verdict
+}
+
+#[test]
+fn every_verdict_has_its_case() {
+    let plain = |factor| Two { factors: [factor, 1.0], softmax: false };
+    let sure = Two { factors: [1.0, 1.0], softmax: true };
+    let x = [1.0, 3.0, 0.5, 0.5];
+    assert_eq!(verdict(&plain(1.0), x), Verdict::Ok);
+    assert_eq!(verdict(&plain(-1.0), x), Verdict::AllNegative);
+    assert_eq!(verdict(&plain(0.0), x), Verdict::ZeroGradient);
+    assert_eq!(verdict(&plain(1.0), [2.0, 2.0, 0.5, 0.7]), Verdict::Flat);
+    assert_eq!(verdict(&plain(-1.0), [2.0, 2.0, 0.5, 0.7]), Verdict::Flat);
+    assert_eq!(verdict(&plain(1.0), [0.0, 0.0, 0.5, 0.7]), Verdict::Flat);
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        assert_eq!(verdict(&plain(1.0), [1.0, bad, 0.5, 0.5]), Verdict::NonFinite);
+        // In a channel that the class ignores: the other class's logit is spoilt.
+        assert_eq!(verdict(&plain(1.0), [1.0, 3.0, bad, 0.5]), Verdict::NonFinite);
+    }
+    assert_eq!(verdict(&plain(1e39), x), Verdict::NonFinite);
+    assert_eq!(verdict(&sure, [30.0, 32.0, 0.5, 0.5]), Verdict::Saturated);
+    assert_eq!(verdict(&sure, [0.5, 0.5, 30.0, 32.0]), Verdict::Saturated);
+    // A softmax that is not sure has a gradient to look at.
+    assert_eq!(verdict(&sure, x), Verdict::Ok);
+}
+
+#[test]
+fn a_layer_is_not_fused_with_itself() {
+    let network = Two { factors: [1.0, 1.0], softmax: false };
+    let x = Tensor::ones((1, 2, 1, 2), candle_core::DType::F32, &Device::Cpu).unwrap();
+    let method = GradCam {
+        layers: ["maps", "maps"].map(String::from).to_vec(),
+        ..GradCam::default()
+    };
+    let error = method.explain_one(&network, &x, Target::Top(0)).unwrap_err();
+    assert!(matches!(&error, Error::RepeatedLayer(name) if name == "maps"), "{error}");
+    assert_eq!(error.to_string(), "the layer `maps` is given twice");
+}
+
+/// The default model at a small input, at layers of every kind: fused and unfused passes, deep and shallow gradients.
+#[test]
+fn a_batch_of_the_default_model_is_its_images() {
+    let model = Model::default_model(&Device::Cpu).unwrap();
+    let values: Vec<f32> = (0..3 * 3 * 64 * 96).map(|i| (i as f32 * 0.37).sin() * (i as f32 * 0.001).cos()).collect();
+    let x = Tensor::from_vec(values, (3, 3, 64, 96), &Device::Cpu).unwrap();
+    let targets = vec![vec![Target::Top(0), Target::Index(7)]; 3];
+    for layer in [model.default_layer(), "blocks.3.1.conv_dw"] {
+        let method = GradCam::at(layer);
+        let together = method.explain(&model.network, &x, &targets).unwrap();
+        for (image, maps) in together.iter().enumerate() {
+            let alone = x.narrow(0, image, 1).unwrap();
+            let alone = method.explain(&model.network, &alone, &targets[..1]).unwrap();
+            for (a, b) in maps.iter().zip(&alone[0]) {
+                assert!(bits(a) == bits(b), "{layer}: image {image}");
+            }
+        }
+    }
+}
