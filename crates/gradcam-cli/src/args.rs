@@ -9,7 +9,9 @@ use gradcam_viz::{ColorMap, View};
 /// Show which pixels make a vision network say what it says, with Grad-CAM.
 #[derive(Debug, Parser)]
 #[command(name = "gradcam", version, max_term_width = 100)]
-#[command(after_help = "Data goes to stdout, everything else to stderr. Exit status: 0 done, 2 an error or a bad image.")]
+#[command(
+    after_help = "Data goes to stdout, everything else to stderr. Exit status: 0 done, 2 an error or a bad image."
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -52,7 +54,12 @@ const EXPLAIN_EXAMPLES: &str = "Examples:
 #[derive(Debug, Args)]
 pub(crate) struct Network {
     /// A network: the name of an architecture, a folder with config.json and model.safetensors, or a repository of the hub.
-    #[arg(long, value_name = "NAME|DIR|hf:REPO[@REV]", env = "GRADCAM_MODEL", default_value = "efficientnet-lite0")]
+    #[arg(
+        long,
+        value_name = "NAME|DIR|hf:REPO[@REV]",
+        env = "GRADCAM_MODEL",
+        default_value = "efficientnet-lite0"
+    )]
     pub(crate) model: String,
     /// How the picture is brought to the network's input size.
     #[arg(long, value_enum, default_value_t = Fit::Crop)]
@@ -82,7 +89,12 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "NAME", help_heading = "Method")]
     pub(crate) layer: Vec<String>,
     /// What to explain: top, a class's index or label, or a difference A-B; may be given more than once [default: top].
-    #[arg(long, value_name = "top|INDEX|LABEL|A-B", help_heading = "Method", conflicts_with = "top")]
+    #[arg(
+        long,
+        value_name = "top|INDEX|LABEL|A-B",
+        help_heading = "Method",
+        conflicts_with = "top"
+    )]
     pub(crate) target: Vec<String>,
     /// Explain the K classes with the highest scores.
     #[arg(long, value_name = "K", help_heading = "Method", value_parser = clap::value_parser!(u64).range(1..=1000))]
@@ -153,7 +165,10 @@ pub(crate) struct Models {
 #[derive(Debug, Args)]
 pub(crate) struct Layers {
     /// The name of an architecture, a folder, or a repository of the hub.
-    #[arg(value_name = "NAME|DIR|hf:REPO[@REV]", default_value = "efficientnet-lite0")]
+    #[arg(
+        value_name = "NAME|DIR|hf:REPO[@REV]",
+        default_value = "efficientnet-lite0"
+    )]
     pub(crate) model: String,
     /// Height and width of the input in pixels [default: the network's].
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=8192))]

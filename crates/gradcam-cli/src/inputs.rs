@@ -26,8 +26,9 @@ impl Input {
     /// Its bytes.
     pub(crate) fn read(&self) -> Result<Vec<u8>> {
         match &self.path {
-            Some(path) => std::fs::read(path)
-                .with_context(|| format!("cannot read `{}`", path.display())),
+            Some(path) => {
+                std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))
+            }
             None => {
                 let mut bytes = Vec::new();
                 std::io::stdin()

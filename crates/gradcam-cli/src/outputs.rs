@@ -40,7 +40,10 @@ impl Destination {
         if is_folder(&text) {
             return Ok(Destination::Folder(path.to_path_buf(), ""));
         }
-        if path.extension().is_none_or(|ending| ending != "safetensors") {
+        if path
+            .extension()
+            .is_none_or(|ending| ending != "safetensors")
+        {
             bail!("`--save-maps {text}`: a file of maps ends in `.safetensors`");
         }
         Ok(Destination::File(path.to_path_buf()))
@@ -135,7 +138,13 @@ impl Names {
 pub(crate) fn slug(text: &str) -> String {
     let plain: String = text
         .chars()
-        .map(|c| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .map(|c| {
+            if c.is_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        })
         .collect();
     let parts: Vec<&str> = plain.split('-').filter(|part| !part.is_empty()).collect();
     parts.join("-")
@@ -252,6 +261,9 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"one");
         write(&path, b"two", true).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
-        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        assert_eq!(
+            std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            1
+        );
     }
 }

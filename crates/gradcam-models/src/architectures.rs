@@ -79,7 +79,11 @@ pub fn find(name: &str) -> std::result::Result<&'static Architecture, Vec<String
             .map(|a| (strsim::jaro_winkler(plain, a.name), a.name))
             .collect();
         scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-        scored.iter().take(3).map(|(_, n)| (*n).to_string()).collect()
+        scored
+            .iter()
+            .take(3)
+            .map(|(_, n)| (*n).to_string())
+            .collect()
     })
 }
 

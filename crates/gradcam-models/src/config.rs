@@ -83,9 +83,15 @@ impl Config {
         let classes = fields
             .num_classes
             .or(cfg.num_classes)
-            .unwrap_or(if labels.is_empty() { 1000 } else { labels.len() });
+            .unwrap_or(if labels.is_empty() {
+                1000
+            } else {
+                labels.len()
+            });
         if classes == 0 {
-            return Err(invalid("`num_classes` is 0: the network has no classifier to explain"));
+            return Err(invalid(
+                "`num_classes` is 0: the network has no classifier to explain",
+            ));
         }
         if !labels.is_empty() && labels.len() != classes {
             return Err(invalid(&format!(
@@ -96,7 +102,10 @@ impl Config {
         let labels = match fields.label_descriptions {
             _ if labels.is_empty() => labels::for_classes(classes),
             // timm names ImageNet's classes by their WordNet id and describes them apart.
-            Some(words) => labels.iter().map(|l| words.get(l).unwrap_or(l).clone()).collect(),
+            Some(words) => labels
+                .iter()
+                .map(|l| words.get(l).unwrap_or(l).clone())
+                .collect(),
             None => labels,
         };
         let mut preprocess = Preprocess {
@@ -187,7 +196,9 @@ fn triple(field: &str, values: Vec<f32>) -> Result<[f32; 3], LoadError> {
 fn pretrained(preprocess: &mut Preprocess, cfg: Pretrained) -> Result<(), LoadError> {
     if let Some(size) = cfg.input_size {
         let &[3, height, width] = size.as_slice() else {
-            return Err(invalid(&format!("`input_size` is {size:?}, expected [3, height, width]")));
+            return Err(invalid(&format!(
+                "`input_size` is {size:?}, expected [3, height, width]"
+            )));
         };
         preprocess.input_size = (height, width);
     }
@@ -280,7 +291,10 @@ mod tests {
     fn the_default_model_is_described() {
         let config = Config::parse(crate::embedded::CONFIG, None).unwrap();
         assert_eq!(config.architecture.name, "tf_efficientnet_lite0");
-        assert_eq!((config.classes, config.labels[281].as_str()), (1000, "tabby"));
+        assert_eq!(
+            (config.classes, config.labels[281].as_str()),
+            (1000, "tabby")
+        );
         assert_eq!(config.license.as_deref(), Some("apache-2.0"));
     }
 

@@ -1,7 +1,7 @@
 //! Layers read from a store, under the paths of PyTorch's modules.
 
-use gradcam_nn::ops::{Activation, BatchNorm, Conv2d, LayerNorm, Linear, Padding};
 use gradcam_nn::ops::Axis;
+use gradcam_nn::ops::{Activation, BatchNorm, Conv2d, LayerNorm, Linear, Padding};
 use gradcam_nn::{ConvNormAct, Kind, Module, Weights, WeightsError};
 
 pub(crate) type Result<T> = std::result::Result<T, WeightsError>;
@@ -54,10 +54,7 @@ impl Conv {
         let shape = [outputs, inputs / self.groups, self.kernel.0, self.kernel.1];
         Ok(Conv2d {
             weight: w.get("weight", &shape)?,
-            bias: self
-                .bias
-                .then(|| w.get("bias", &[outputs]))
-                .transpose()?,
+            bias: self.bias.then(|| w.get("bias", &[outputs])).transpose()?,
             stride: (self.stride, self.stride),
             padding: self.padding,
             dilation: (1, 1),

@@ -80,7 +80,9 @@ pub enum LoadError {
         names: Vec<String>,
     },
     /// The weights are not those that the model is known by.
-    #[error("the weights of `{model}` have the SHA-256 {found}, expected {expected}: the file is damaged or another one")]
+    #[error(
+        "the weights of `{model}` have the SHA-256 {found}, expected {expected}: the file is damaged or another one"
+    )]
     Checksum {
         /// The model.
         model: String,
@@ -90,7 +92,9 @@ pub enum LoadError {
         found: String,
     },
     /// The default model's folder is missing.
-    #[error("the default model is not built in, and its folder `models/efficientnet-lite0` was not found; build with the feature `embedded`")]
+    #[error(
+        "the default model is not built in, and its folder `models/efficientnet-lite0` was not found; build with the feature `embedded`"
+    )]
     NoDefault,
     /// The hub did not give the files.
     #[cfg(feature = "hub")]
@@ -133,7 +137,10 @@ impl Model {
     pub fn from_folder(folder: &Path, device: &Device) -> Result<Self, LoadError> {
         let config = read_text(&folder.join("config.json"))?;
         let processor = folder.join("preprocessor_config.json");
-        let processor = processor.exists().then(|| read_text(&processor)).transpose()?;
+        let processor = processor
+            .exists()
+            .then(|| read_text(&processor))
+            .transpose()?;
         let weights = read(&folder.join("model.safetensors"))?;
         let name = folder.display().to_string();
         Model::new(&name, &config, processor.as_deref(), &weights, device)
@@ -261,10 +268,13 @@ fn hexadecimal(bytes: &[u8]) -> String {
 fn default_folder() -> Option<PathBuf> {
     let inner = Path::new("models").join("efficientnet-lite0");
     let binary = std::env::current_exe().ok()?;
-    let beside = binary.parent().into_iter().flat_map(|bin| {
-        [bin.join(&inner), bin.join("../share/gradcam").join(&inner)]
-    });
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(&inner);
+    let beside = binary
+        .parent()
+        .into_iter()
+        .flat_map(|bin| [bin.join(&inner), bin.join("../share/gradcam").join(&inner)]);
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(&inner);
     beside
         .chain([repository])
         .find(|folder| folder.join("model.safetensors").exists())

@@ -63,7 +63,10 @@ pub(crate) fn with_values<T: Element, R>(
     let (storage, layout) = tensor.storage_and_layout();
     match &*storage {
         candle_core::Storage::Cpu(cpu) => f(slice(cpu, layout, "with_values")?),
-        _ => bail!("expected a tensor on the CPU, found one on {:?}", tensor.device().location()),
+        _ => bail!(
+            "expected a tensor on the CPU, found one on {:?}",
+            tensor.device().location()
+        ),
     }
 }
 

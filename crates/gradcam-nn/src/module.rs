@@ -144,11 +144,7 @@ fn sequence(modules: &[Module], x: &Tensor, pass: &mut dyn Pass) -> Result<Tenso
 }
 
 /// Widens a map that is smaller than `(rows, columns)`.
-fn at_least(
-    (rows, columns): (usize, usize),
-    x: &Tensor,
-    pass: &mut dyn Pass,
-) -> Result<Tensor> {
+fn at_least((rows, columns): (usize, usize), x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
     let (_, _, height, width) = x.dims4()?;
     let output = (height.max(rows), width.max(columns));
     if output == (height, width) {
@@ -170,7 +166,13 @@ fn residual(
         None => (&[][..], Activation::Identity),
     };
     let y = match branch.split_last() {
-        Some((Module { names, kind: Kind::Conv(group) }, first)) if names.is_empty() => {
+        Some((
+            Module {
+                names,
+                kind: Kind::Conv(group),
+            },
+            first,
+        )) if names.is_empty() => {
             let y = sequence(first, x, pass)?;
             let short = sequence(shortcut, x, pass)?;
             group.run(&y, Some((&short, f)), pass)?

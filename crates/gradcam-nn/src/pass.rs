@@ -2,10 +2,10 @@
 
 use candle_core::{Result, Tensor};
 
+use crate::ConvNormAct;
 use crate::ops::{
     Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, LayerNorm, Linear, MaxPool2d,
 };
-use crate::ConvNormAct;
 
 /// How the operations of a network run; `()` is plain inference.
 ///

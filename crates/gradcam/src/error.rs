@@ -13,7 +13,9 @@ pub enum Error {
         nearest: Vec<String>,
     },
     /// The layer's output is not a feature map.
-    #[error("the layer `{name}` has no spatial map: its output is {shape:?}, expected (channels, height, width) with more than one position")]
+    #[error(
+        "the layer `{name}` has no spatial map: its output is {shape:?}, expected (channels, height, width) with more than one position"
+    )]
     NotSpatial {
         /// The layer.
         name: String,

@@ -107,7 +107,9 @@ impl GradCam {
         } else {
             self.layers.clone()
         };
-        if let Some(name) = (1..names.len()).find_map(|i| names[..i].iter().find(|n| **n == names[i])) {
+        if let Some(name) =
+            (1..names.len()).find_map(|i| names[..i].iter().find(|n| **n == names[i]))
+        {
             return Err(Error::RepeatedLayer(name.clone()));
         }
         let mut pass = Capture::new(&names);
@@ -135,11 +137,13 @@ impl GradCam {
             let gradients = total.backward()?;
             let gradients = captured
                 .iter()
-                .map(|(_, layer)| match gradients.get(layer.variable.as_tensor()) {
-                    Some(gradient) => values(gradient),
-                    // The score does not depend on the layer.
-                    None => Ok(vec![0.0; layer.activation.elem_count()]),
-                })
+                .map(
+                    |(_, layer)| match gradients.get(layer.variable.as_tensor()) {
+                        Some(gradient) => values(gradient),
+                        // The score does not depend on the layer.
+                        None => Ok(vec![0.0; layer.activation.elem_count()]),
+                    },
+                )
                 .collect::<Result<Vec<_>>>()?;
             for (image, target) in explained.into_iter().enumerate() {
                 let Some(target) = target else { continue };

@@ -14,7 +14,10 @@ pub struct Grid {
 impl Grid {
     /// The largest value; NaN values are passed over; negative infinity for a map without a number.
     pub fn max(&self) -> f32 {
-        self.values.iter().copied().fold(f32::NEG_INFINITY, f32::max)
+        self.values
+            .iter()
+            .copied()
+            .fold(f32::NEG_INFINITY, f32::max)
     }
     /// The smallest value; NaN values are passed over; infinity for a map without a number.
     pub fn min(&self) -> f32 {
@@ -23,7 +26,11 @@ impl Grid {
     /// The share of the map's absolute mass that is negative, 0 to 1; 0 for a zero map.
     pub fn negative_mass(&self) -> f32 {
         let total: f64 = self.values.iter().map(|v| f64::from(v.abs())).sum();
-        let negative: f64 = self.values.iter().map(|v| f64::from(v.min(0.0).abs())).sum();
+        let negative: f64 = self
+            .values
+            .iter()
+            .map(|v| f64::from(v.min(0.0).abs()))
+            .sum();
         if total > 0.0 {
             (negative / total) as f32
         } else {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::target::Explained;
 use crate::Grid;
+use crate::target::Explained;
 
 /// The map of one layer, at the layer's resolution.
 #[derive(Debug, Clone, PartialEq)]

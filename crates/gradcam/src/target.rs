@@ -217,8 +217,14 @@ mod tests {
             ("tabby-tiger cat", "Difference(0, 4)"),
             ("T-shirt-tabby", "Difference(1, 0)"),
             ("4-0", "Difference(4, 0)"),
-            ("9", "class 9 is out of range: the network has 5 classes (0 to 4)"),
-            ("tabby-9", "class 9 is out of range: the network has 5 classes (0 to 4)"),
+            (
+                "9",
+                "class 9 is out of range: the network has 5 classes (0 to 4)",
+            ),
+            (
+                "tabby-9",
+                "class 9 is out of range: the network has 5 classes (0 to 4)",
+            ),
             ("taby", "unknown label `taby`; the nearest are `tabby`"),
             (
                 "crane",

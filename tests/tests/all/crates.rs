@@ -10,7 +10,16 @@ const ALLOWED: [(&str, &[&str], &[&str]); 6] = [
     (
         "gradcam-nn",
         &[],
-        &["candle-core", "candle-nn", "gemm", "rand_chacha", "rayon", "safetensors", "strsim", "thiserror"],
+        &[
+            "candle-core",
+            "candle-nn",
+            "gemm",
+            "rand_chacha",
+            "rayon",
+            "safetensors",
+            "strsim",
+            "thiserror",
+        ],
     ),
     (
         "gradcam",
@@ -21,8 +30,17 @@ const ALLOWED: [(&str, &[&str], &[&str]); 6] = [
         "gradcam-models",
         &["gradcam-nn"],
         &[
-            "candle-core", "fast_image_resize", "fs4", "hf-hub", "image", "safetensors", "serde", "serde_json", "sha2",
-            "strsim", "thiserror", "ureq",
+            "candle-core",
+            "fast_image_resize",
+            "hf-hub",
+            "image",
+            "safetensors",
+            "serde",
+            "serde_json",
+            "sha2",
+            "strsim",
+            "thiserror",
+            "ureq",
         ],
     ),
     // Plain grids and pictures: no candle, no network.
@@ -35,8 +53,22 @@ const ALLOWED: [(&str, &[&str], &[&str]); 6] = [
         "gradcam-cli",
         &["gradcam", "gradcam-models", "gradcam-nn", "gradcam-viz"],
         &[
-            "anyhow", "candle-core", "clap", "clap_complete", "clap_mangen", "ctrlc", "glob", "image", "indicatif",
-            "mimalloc", "rayon", "safetensors", "serde", "serde_json", "sha2", "tempfile",
+            "anyhow",
+            "candle-core",
+            "clap",
+            "clap_complete",
+            "clap_mangen",
+            "ctrlc",
+            "glob",
+            "image",
+            "indicatif",
+            "mimalloc",
+            "rayon",
+            "safetensors",
+            "serde",
+            "serde_json",
+            "sha2",
+            "tempfile",
         ],
     ),
     // Automation builds in seconds: it runs the others as programs.
@@ -44,7 +76,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 6] = [
 ];
 
 /// What only the hub client may use, and only when its feature is on.
-const NETWORK: [&str; 3] = ["fs4", "hf-hub", "ureq"];
+const NETWORK: [&str; 2] = ["hf-hub", "ureq"];
 
 fn metadata() -> Metadata {
     MetadataCommand::new()
@@ -83,7 +115,10 @@ fn dependencies_point_one_way() {
             .partition(|name| names.contains(name));
         assert_eq!(ours, inner.iter().copied().collect(), "{name}");
         if name == "xtask" {
-            let heavy: Vec<&&str> = others.iter().filter(|d| d.starts_with("candle") || **d == "image").collect();
+            let heavy: Vec<&&str> = others
+                .iter()
+                .filter(|d| d.starts_with("candle") || **d == "image")
+                .collect();
             assert!(heavy.is_empty(), "xtask depends on {heavy:?}");
         } else {
             let outer: BTreeSet<&str> = outer.iter().copied().collect();
@@ -115,8 +150,16 @@ fn every_crate_inherits_from_the_workspace() {
     for package in metadata().workspace_packages() {
         let text = std::fs::read_to_string(&package.manifest_path).unwrap();
         for field in ["version", "edition", "rust-version", "license", "publish"] {
-            assert!(text.contains(&format!("{field}.workspace = true")), "{}: {field}", package.name);
+            assert!(
+                text.contains(&format!("{field}.workspace = true")),
+                "{}: {field}",
+                package.name
+            );
         }
-        assert!(text.contains("[lints]\nworkspace = true"), "{}", package.name);
+        assert!(
+            text.contains("[lints]\nworkspace = true"),
+            "{}",
+            package.name
+        );
     }
 }

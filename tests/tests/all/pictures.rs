@@ -43,7 +43,9 @@ fn draw(view: View, colors: ColorMap) -> RgbImage {
 
 /// Fails unless the picture `name` of `tests/pictures` has exactly these pixels; what was drawn is left in the target folder.
 fn compare(name: &str, drawn: &RgbImage) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("pictures").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("pictures")
+        .join(name);
     let bytes = encode(drawn, Format::Png).unwrap();
     assert!(bytes.len() < 40 * 1024, "{name} has {} bytes", bytes.len());
     if std::env::var_os("MAKE_REF").is_some() {
@@ -57,7 +59,10 @@ fn compare(name: &str, drawn: &RgbImage) {
     if expected != *drawn {
         let actual = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::write(&actual, bytes).unwrap();
-        let differing = expected.pixels().zip(drawn.pixels()).filter(|(a, b)| a != b);
+        let differing = expected
+            .pixels()
+            .zip(drawn.pixels())
+            .filter(|(a, b)| a != b);
         panic!(
             "{name}: {} pixels differ (sizes {:?} and {:?}); what was drawn is in {}",
             differing.count(),
@@ -78,7 +83,10 @@ fn views() {
 #[test]
 fn signed_maps() {
     for view in [View::Overlay, View::Heatmap] {
-        compare(&format!("signed-{view}.png"), &draw(view, ColorMap::Coolwarm));
+        compare(
+            &format!("signed-{view}.png"),
+            &draw(view, ColorMap::Coolwarm),
+        );
     }
 }
 
@@ -101,7 +109,10 @@ fn color_maps() {
 
 #[test]
 fn a_sheet_with_a_colour_bar() {
-    let (overlay, boxes) = (draw(View::Overlay, ColorMap::Turbo), draw(View::Boxes, ColorMap::Turbo));
+    let (overlay, boxes) = (
+        draw(View::Overlay, ColorMap::Turbo),
+        draw(View::Boxes, ColorMap::Turbo),
+    );
     let panel = |title, caption, image| Panel {
         title,
         caption,

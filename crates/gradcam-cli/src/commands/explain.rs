@@ -41,7 +41,9 @@ pub(crate) fn run(
     }
     let pictures = Destination::pictures(args.output.as_deref())?;
     if pictures == Destination::Stdout && (args.json || args.show) {
-        bail!("`-o -` sends the picture to standard output, where `--json` and `--show` write too; use one of them");
+        bail!(
+            "`-o -` sends the picture to standard output, where `--json` and `--show` write too; use one of them"
+        );
     }
     let mut inputs = inputs::resolve(&args.images)?;
     let device = model::device(&args.network.device)?;
@@ -85,7 +87,10 @@ pub(crate) fn run(
     if args.resume {
         let before = inputs.len();
         inputs.retain(|input| !job.files(input).all(|path| path.exists()));
-        console.note(format!("{} of {before} images are done", before - inputs.len()));
+        console.note(format!(
+            "{} of {before} images are done",
+            before - inputs.len()
+        ));
     } else if !args.force {
         refuse_existing(inputs.iter().flat_map(|input| job.files(input)))?;
     }
@@ -146,28 +151,31 @@ fn layers(args: &Explain, model: &Model) -> Result<Vec<String>> {
     let known = gradcam::layers(&model.network, size)?;
     let mut names: Vec<String> = Vec::new();
     for name in &args.layer {
-            let layer = known.find(name).or_else(|error| {
-                // torchvision's path of the same module is understood too.
-                model
-                    .architecture
-                    .from_torchvision(name)
-                    .and_then(|own| known.find(&own).ok())
-                    .ok_or(error)
-            });
-            let layer = layer.map_err(|error| {
-                anyhow::anyhow!("{error}\n\nhint: `gradcam layers {}` lists them", args.network.model)
-            })?;
-            if !layer.is_spatial() {
-                return Err(gradcam::Error::NotSpatial {
-                    name: layer.name.clone(),
-                    shape: layer.shape.clone(),
-                }
-                .into());
+        let layer = known.find(name).or_else(|error| {
+            // torchvision's path of the same module is understood too.
+            model
+                .architecture
+                .from_torchvision(name)
+                .and_then(|own| known.find(&own).ok())
+                .ok_or(error)
+        });
+        let layer = layer.map_err(|error| {
+            anyhow::anyhow!(
+                "{error}\n\nhint: `gradcam layers {}` lists them",
+                args.network.model
+            )
+        })?;
+        if !layer.is_spatial() {
+            return Err(gradcam::Error::NotSpatial {
+                name: layer.name.clone(),
+                shape: layer.shape.clone(),
             }
-            if names.contains(&layer.name) {
-                return Err(gradcam::Error::RepeatedLayer(layer.name.clone()).into());
-            }
-            names.push(layer.name.clone());
+            .into());
+        }
+        if names.contains(&layer.name) {
+            return Err(gradcam::Error::RepeatedLayer(layer.name.clone()).into());
+        }
+        names.push(layer.name.clone());
     }
     Ok(names)
 }
@@ -242,7 +250,11 @@ impl Job<'_> {
         }
         let layer_names: Vec<&str> = heatmap.layers.iter().map(|l| l.layer.as_str()).collect();
         let layer = layer_names.join("+");
-        if let Some(path) = self.maps.as_ref().and_then(|names| names.path(input, index)) {
+        if let Some(path) = self
+            .maps
+            .as_ref()
+            .and_then(|names| names.path(input, index))
+        {
             write(&path, &safetensors(heatmap)?, replace)?;
             outputs.maps = Some(path.display().to_string());
         }
@@ -296,7 +308,9 @@ fn meaning(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Ok => "the map shows positive evidence",
         Verdict::NonFinite => "non-finite: the network's numbers overflow, the map cannot be used",
-        Verdict::Saturated => "saturated: the network ends in a softmax, and its gradient has vanished",
+        Verdict::Saturated => {
+            "saturated: the network ends in a softmax, and its gradient has vanished"
+        }
         Verdict::ZeroGradient => "zero-gradient: the score does not depend on this layer",
         Verdict::Flat => "flat: no position stands out",
         Verdict::AllNegative => {
@@ -308,7 +322,11 @@ fn meaning(verdict: Verdict) -> &'static str {
 /// The numbers of one image and target as a safetensors file, all of them `f32`.
 fn safetensors(heatmap: &Heatmap) -> Result<Vec<u8>> {
     let several = heatmap.layers.len() > 1;
-    let logits: Vec<u8> = heatmap.logits.iter().flat_map(|v| v.to_le_bytes()).collect();
+    let logits: Vec<u8> = heatmap
+        .logits
+        .iter()
+        .flat_map(|v| v.to_le_bytes())
+        .collect();
     let mut tensors = vec![("logits".to_string(), vec![heatmap.logits.len()], logits)];
     let mut add = |name: String, grid: &gradcam::Grid| {
         tensors.push((name, vec![grid.height, grid.width], record::bytes(grid)));
@@ -326,7 +344,10 @@ fn safetensors(heatmap: &Heatmap) -> Result<Vec<u8>> {
     let views = tensors
         .iter()
         .map(|(name, shape, bytes)| {
-            Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes)?))
+            Ok((
+                name.as_str(),
+                TensorView::new(Dtype::F32, shape.clone(), bytes)?,
+            ))
         })
         .collect::<Result<Vec<_>>>()?;
     Ok(safetensors::serialize(views, None)?)

@@ -25,11 +25,19 @@ pub(crate) fn run(args: &Layers, console: &mut Console<'_>) -> Result<Exit> {
     let (network, architecture, size) = match architectures::find(&args.model) {
         Ok(architecture) => {
             let network = architecture.build(&Weights::skeleton(), 1000)?;
-            (network, architecture, (architecture.input_size, architecture.input_size))
+            (
+                network,
+                architecture,
+                (architecture.input_size, architecture.input_size),
+            )
         }
         Err(_) => {
             let model = model::load(&args.model, &Device::Cpu, console)?;
-            (model.network, model.architecture, model.preprocess.input_size)
+            (
+                model.network,
+                model.architecture,
+                model.preprocess.input_size,
+            )
         }
     };
     let (height, width) = args.size.map_or(size, |side| (side, side));

@@ -36,7 +36,10 @@ fn a_bad_picture_is_named_with_its_fault() {
     }
     gradcam(folder.path(), &["explain", "nothing"]).refused(&["no pictures found", "png"]);
     gradcam(folder.path(), &["explain", "x*.png"]).refused(&["`x*.png` fits no file"]);
-    assert_eq!(files(folder.path()), ["cut.jpg", "cut.png", "empty.png", "text.png"]);
+    assert_eq!(
+        files(folder.path()),
+        ["cut.jpg", "cut.png", "empty.png", "text.png"]
+    );
 }
 
 #[test]
@@ -44,7 +47,12 @@ fn a_large_picture_is_refused_before_it_is_decoded() {
     let folder = tempdir().unwrap();
     let coffee = photo("coffee.png");
     let run = gradcam(folder.path(), &["explain", &coffee, "--max-pixels", "1000"]);
-    run.refused(&["600 × 400", "240000 pixels", "the limit is 1000", "`--max-pixels`"]);
+    run.refused(&[
+        "600 × 400",
+        "240000 pixels",
+        "the limit is 1000",
+        "`--max-pixels`",
+    ]);
 
     // A header that claims 2.5 gigapixels.
     let mut bomb = fs::read(&coffee).unwrap();
@@ -59,7 +67,9 @@ fn a_large_picture_is_refused_before_it_is_decoded() {
 /// A PNG chunk's checksum (ISO 3309).
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0_u32, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
+        })
     })
 }
 
@@ -83,12 +93,22 @@ fn a_picture_too_small_for_the_layer_does_not_stop_the_others() {
     let folder = tempdir().unwrap();
     let photos = folder.path().join("photos");
     fs::create_dir(&photos).unwrap();
-    image::RgbImage::new(1, 1).save(photos.join("a.png")).unwrap();
-    image::RgbImage::new(70, 40).save(photos.join("b.png")).unwrap();
-    let run = gradcam(folder.path(), &["explain", "photos", "-o", "out", "--fit", "none"]);
+    image::RgbImage::new(1, 1)
+        .save(photos.join("a.png"))
+        .unwrap();
+    image::RgbImage::new(70, 40)
+        .save(photos.join("b.png"))
+        .unwrap();
+    let run = gradcam(
+        folder.path(),
+        &["explain", "photos", "-o", "out", "--fit", "none"],
+    );
     run.refused(&["`photos/a.png`", "no spatial map"]);
     assert_eq!(files(&folder.path().join("out")), ["b.png"]);
-    let run = gradcam(folder.path(), &["classify", "photos/a.png", "--fit", "none"]);
+    let run = gradcam(
+        folder.path(),
+        &["classify", "photos/a.png", "--fit", "none"],
+    );
     assert!(matches!(run.code, Some(0 | 2)));
 }
 
@@ -103,7 +123,9 @@ fn a_bad_layer_is_refused_with_the_nearest() {
         "`gradcam layers efficientnet-lite0`",
     ]);
     at("classifier").refused(&["`classifier` has no spatial map", "[1000]"]);
-    let twice = ["explain", &coffee, "--layer", "blocks.6", "--layer", "blocks.6"];
+    let twice = [
+        "explain", &coffee, "--layer", "blocks.6", "--layer", "blocks.6",
+    ];
     gradcam(folder.path(), &twice).refused(&["`blocks.6` is given twice"]);
     assert!(files(folder.path()).is_empty());
 }
@@ -113,14 +135,22 @@ fn a_bad_target_is_refused_with_the_nearest() {
     let folder = tempdir().unwrap();
     let coffee = photo("coffee.png");
     for (target, words) in [
-        ("1000", ["class 1000 is out of range", "1000 classes (0 to 999)"]),
+        (
+            "1000",
+            ["class 1000 is out of range", "1000 classes (0 to 999)"],
+        ),
         ("expresso", ["unknown label `expresso`", "`espresso`"]),
-        ("espresso-1000", ["out of range", "`gradcam classify IMAGE`"]),
+        (
+            "espresso-1000",
+            ["out of range", "`gradcam classify IMAGE`"],
+        ),
     ] {
         let run = gradcam(folder.path(), &["explain", &coffee, "--target", target]);
         run.refused(&words);
     }
-    let twice = ["explain", &coffee, "--target", "espresso", "--target", "Espresso"];
+    let twice = [
+        "explain", &coffee, "--target", "espresso", "--target", "Espresso",
+    ];
     gradcam(folder.path(), &twice).refused(&["given twice"]);
     assert!(files(folder.path()).is_empty());
 }
@@ -162,7 +192,10 @@ fn a_place_that_cannot_be_written_is_named() {
         let run = gradcam(folder.path(), &["explain", &coffee, "-o", place]);
         run.refused(&["cannot make the folder `file"]);
     }
-    let run = gradcam(folder.path(), &["explain", &coffee, "--save-maps", "file/m.safetensors"]);
+    let run = gradcam(
+        folder.path(),
+        &["explain", &coffee, "--save-maps", "file/m.safetensors"],
+    );
     run.refused(&["cannot make the folder `file`"]);
     assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"mine");
 }
@@ -184,7 +217,11 @@ fn a_write_that_fails_leaves_nothing_behind() {
         .args(["explain", &coffee, "-o", "map.png"]);
     let run = Run::of(shell.output().unwrap());
     run.refused(&["cannot write `map.png`", "too large"]);
-    assert!(files(folder.path()).is_empty(), "{:?}", files(folder.path()));
+    assert!(
+        files(folder.path()).is_empty(),
+        "{:?}",
+        files(folder.path())
+    );
 }
 
 #[cfg(target_os = "linux")]
@@ -194,8 +231,15 @@ fn a_full_disk_behind_standard_output_is_an_error() {
 
     let folder = tempdir().unwrap();
     let coffee = photo("coffee.png");
-    for args in [&["explain", &coffee, "-o", "-"][..], &["models"], &["--help"]] {
-        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    for args in [
+        &["explain", &coffee, "-o", "-"][..],
+        &["models"],
+        &["--help"],
+    ] {
+        let full = fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
         let output = command(folder.path(), args).stdout(full).output().unwrap();
         Run::of(output).refused(&["cannot write to standard output", "No space left"]);
     }

@@ -28,7 +28,10 @@ fn model(folder: &Path, change: impl FnOnce(&mut Parameters)) {
         .collect();
     change(&mut parameters);
     let views = parameters.iter().map(|(name, (dtype, shape, data))| {
-        (name.as_str(), TensorView::new(*dtype, shape.clone(), data).unwrap())
+        (
+            name.as_str(),
+            TensorView::new(*dtype, shape.clone(), data).unwrap(),
+        )
     });
     let bytes = safetensors::serialize(views, None).unwrap();
     fs::write(folder.join("model.safetensors"), bytes).unwrap();
@@ -39,7 +42,10 @@ fn with(change: impl FnOnce(&mut Parameters)) -> Run {
     let folder = tempdir().unwrap();
     fs::create_dir(folder.path().join("own")).unwrap();
     model(&folder.path().join("own"), change);
-    gradcam(folder.path(), &["classify", &photo("coffee.png"), "--model", "own"])
+    gradcam(
+        folder.path(),
+        &["classify", &photo("coffee.png"), "--model", "own"],
+    )
 }
 
 #[test]
@@ -65,7 +71,10 @@ fn weights_that_do_not_fit_are_named() {
         let head = p["conv_head.weight"].clone();
         p.insert("conv_tail.weight".into(), head);
     })
-    .refused(&["1 parameters that `tf_efficientnet_lite0` does not have", "`conv_tail.weight`"]);
+    .refused(&[
+        "1 parameters that `tf_efficientnet_lite0` does not have",
+        "`conv_tail.weight`",
+    ]);
 }
 
 #[test]
@@ -86,7 +95,12 @@ fn damaged_files_are_refused() {
     let own = folder.path().join("own");
     let weights = own.join("model.safetensors");
     fs::create_dir(&own).unwrap();
-    let classify = || gradcam(folder.path(), &["classify", &photo("coffee.png"), "--model", "own"]);
+    let classify = || {
+        gradcam(
+            folder.path(),
+            &["classify", &photo("coffee.png"), "--model", "own"],
+        )
+    };
     classify().refused(&["own/config.json", "No such file"]);
     model(&own, |_| {});
     let whole = fs::read(&weights).unwrap();
@@ -95,7 +109,13 @@ fn damaged_files_are_refused() {
     header[..8].fill(0xff);
     let mut json = whole.clone();
     json[8..16].copy_from_slice(b"not json");
-    let halves = [&header[..], &json, &whole[..whole.len() / 2], &whole[..5], b""];
+    let halves = [
+        &header[..],
+        &json,
+        &whole[..whole.len() / 2],
+        &whole[..5],
+        b"",
+    ];
     for bytes in halves {
         fs::write(&weights, bytes).unwrap();
         classify().refused(&["`own`", "not a valid safetensors file"]);
@@ -107,8 +127,14 @@ fn damaged_files_are_refused() {
     for (text, words) in [
         ("{", &["`config.json` cannot be read"][..]),
         ("{}", &["the field `architecture` is missing"]),
-        (r#"{"architecture": "resnet51"}"#, &["unknown architecture `resnet51`", "`resnet50`"]),
-        (r#"{"architecture": "resnet18"}"#, &["the weights", "`conv1.weight`"]),
+        (
+            r#"{"architecture": "resnet51"}"#,
+            &["unknown architecture `resnet51`", "`resnet50`"],
+        ),
+        (
+            r#"{"architecture": "resnet18"}"#,
+            &["the weights", "`conv1.weight`"],
+        ),
         (
             r#"{"architecture": "tf_efficientnet_lite0", "num_classes": 10}"#,
             &["`classifier.weight`", "expected [10, 1280]", "[1000, 1280]"],
@@ -122,7 +148,10 @@ fn damaged_files_are_refused() {
 #[test]
 fn an_unknown_model_is_refused_with_the_nearest() {
     let folder = tempdir().unwrap();
-    let run = gradcam(folder.path(), &["classify", &photo("coffee.png"), "--model", "resnet51"]);
+    let run = gradcam(
+        folder.path(),
+        &["classify", &photo("coffee.png"), "--model", "resnet51"],
+    );
     run.refused(&["no model `resnet51`", "`resnet50`", "`gradcam models`"]);
     gradcam(folder.path(), &["layers", "vgg17"]).refused(&["`vgg17`", "`vgg16`"]);
     gradcam(folder.path(), &["layers", "hf:no/such/repo"]).refused(&["`no/such/repo`"]);
@@ -131,7 +160,12 @@ fn an_unknown_model_is_refused_with_the_nearest() {
 #[test]
 fn no_network_is_an_error_that_says_so() {
     let folder = tempdir().unwrap();
-    let args = ["classify", &photo("coffee.png"), "--model", "hf:timm/resnet18.a1_in1k"];
+    let args = [
+        "classify",
+        &photo("coffee.png"),
+        "--model",
+        "hf:timm/resnet18.a1_in1k",
+    ];
     let run = |name: &str, value: &str| {
         let mut command = command(folder.path(), &args);
         command.env("HF_HUB_CACHE", folder.path()).env(name, value);

@@ -47,7 +47,9 @@ impl Run {
     /// The lines of a `--json` run that must have gone well.
     pub(crate) fn records(&self) -> Vec<Value> {
         let lines = self.text().lines();
-        lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// Fails unless the run ended with exit status 2 and a message that has all these words.
@@ -63,7 +65,12 @@ impl Run {
 pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gradcam"));
     command.current_dir(folder).args(args).stdin(Stdio::null());
-    for name in ["GRADCAM_MODEL", "GRADCAM_THREADS", "HF_ENDPOINT", "HF_TOKEN"] {
+    for name in [
+        "GRADCAM_MODEL",
+        "GRADCAM_THREADS",
+        "HF_ENDPOINT",
+        "HF_TOKEN",
+    ] {
         command.env_remove(name);
     }
     // No message may grow a backtrace.

@@ -50,12 +50,20 @@ fn a_filter_reads_and_writes_the_standard_streams() {
         .output()
         .unwrap();
     assert_eq!(Run::of(written).text(), "stdin.gradcam.png\n");
-    assert_eq!(fs::read(folder.path().join("stdin.gradcam.png")).unwrap(), named.out);
+    assert_eq!(
+        fs::read(folder.path().join("stdin.gradcam.png")).unwrap(),
+        named.out
+    );
     gradcam(folder.path(), &["explain", &coffee, "-o", "-", "--json"]).refused(&["`-o -`"]);
 }
 
 fn keys(value: &Value) -> BTreeSet<&str> {
-    value.as_object().unwrap().keys().map(String::as_str).collect()
+    value
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
 }
 
 #[test]
@@ -66,15 +74,36 @@ fn a_folder_gives_one_json_object_a_line() {
     fs::copy(photo("coffee.png"), photos.join("coffee.png")).unwrap();
     fs::copy(photo("rocket.jpg"), photos.join("deep/deeper/rocket.JPG")).unwrap();
     fs::write(photos.join("notes.txt"), "not a picture").unwrap();
-    let args = ["explain", "photos", "-o", "out", "--save-maps", "maps", "--json"];
+    let args = [
+        "explain",
+        "photos",
+        "-o",
+        "out",
+        "--save-maps",
+        "maps",
+        "--json",
+    ];
     let records = gradcam(folder.path(), &args).records();
     assert_eq!(records.len(), 2);
     for (record, (image, stem, class, label)) in records.iter().zip([
         ("photos/coffee.png", "coffee", 967, "espresso"),
-        ("photos/deep/deeper/rocket.JPG", "deep/deeper/rocket", 657, "missile"),
+        (
+            "photos/deep/deeper/rocket.JPG",
+            "deep/deeper/rocket",
+            657,
+            "missile",
+        ),
     ]) {
         let expected = [
-            "image", "model", "method", "layer", "target", "predictions", "map", "outputs", "millis",
+            "image",
+            "model",
+            "method",
+            "layer",
+            "target",
+            "predictions",
+            "map",
+            "outputs",
+            "millis",
         ];
         assert_eq!(keys(record), BTreeSet::from(expected));
         assert_eq!(
@@ -82,7 +111,13 @@ fn a_folder_gives_one_json_object_a_line() {
             BTreeSet::from(["index", "label", "logit", "probability"])
         );
         let expected = [
-            "height", "width", "raw_min", "raw_max", "negative_mass", "verdict", "sha256",
+            "height",
+            "width",
+            "raw_min",
+            "raw_max",
+            "negative_mass",
+            "verdict",
+            "sha256",
         ];
         assert_eq!(keys(&record["map"]), BTreeSet::from(expected));
         assert_eq!(record["image"], image);
@@ -95,13 +130,19 @@ fn a_folder_gives_one_json_object_a_line() {
         assert_eq!(record["map"]["verdict"], "ok");
         assert!(record["millis"].as_f64().unwrap() > 0.0);
         assert_eq!(record["outputs"]["picture"], format!("out/{stem}.png"));
-        assert_eq!(record["outputs"]["maps"], format!("maps/{stem}.safetensors"));
+        assert_eq!(
+            record["outputs"]["maps"],
+            format!("maps/{stem}.safetensors")
+        );
         for kind in ["picture", "maps"] {
             let path = record["outputs"][kind].as_str().unwrap();
             assert!(folder.path().join(path).is_file(), "{path}");
         }
     }
-    assert_eq!(files(&folder.path().join("out")), ["coffee.png", "deep/deeper/rocket.png"]);
+    assert_eq!(
+        files(&folder.path().join("out")),
+        ["coffee.png", "deep/deeper/rocket.png"]
+    );
 }
 
 #[test]
@@ -123,9 +164,16 @@ fn the_photos_have_their_labels() {
     args.push("--json");
     let records = gradcam(folder.path(), &args).records();
     for (record, (name, class)) in records.iter().zip(photos) {
-        assert_eq!(keys(record), BTreeSet::from(["image", "model", "predictions"]));
+        assert_eq!(
+            keys(record),
+            BTreeSet::from(["image", "model", "predictions"])
+        );
         let predictions = record["predictions"].as_array().unwrap();
-        assert_eq!((predictions.len(), &predictions[0]["index"]), (3, &class.into()), "{name}");
+        assert_eq!(
+            (predictions.len(), &predictions[0]["index"]),
+            (3, &class.into()),
+            "{name}"
+        );
     }
     assert!(files(folder.path()).is_empty());
 }
@@ -141,7 +189,10 @@ fn models_are_listed() {
     assert_eq!(records.len() + 1, table.text().lines().count());
     let resnet = records.iter().find(|r| r["name"] == "resnet50").unwrap();
     assert_eq!(resnet["parameters"], 25_557_032);
-    assert_eq!((&resnet["default_layer"], &resnet["input_size"]), (&"layer4".into(), &224.into()));
+    assert_eq!(
+        (&resnet["default_layer"], &resnet["input_size"]),
+        (&"layer4".into(), &224.into())
+    );
     assert_eq!(records.iter().filter(|r| r["embedded"] == true).count(), 1);
 }
 
@@ -149,17 +200,38 @@ fn models_are_listed() {
 fn layers_are_listed_with_the_default_marked() {
     let folder = tempdir().unwrap();
     let table = gradcam(folder.path(), &["layers", "resnet18"]);
-    let marked: Vec<&str> = table.text().lines().filter(|l| l.ends_with("default")).collect();
+    let marked: Vec<&str> = table
+        .text()
+        .lines()
+        .filter(|l| l.ends_with("default"))
+        .collect();
     assert_eq!(marked.len(), 1, "{marked:?}");
-    assert!(marked[0].starts_with("layer4 ") && marked[0].contains("512×7×7"), "{marked:?}");
-    let records = gradcam(folder.path(), &["layers", "resnet18", "--json", "--size", "64"]).records();
+    assert!(
+        marked[0].starts_with("layer4 ") && marked[0].contains("512×7×7"),
+        "{marked:?}"
+    );
+    let records = gradcam(
+        folder.path(),
+        &["layers", "resnet18", "--json", "--size", "64"],
+    )
+    .records();
     assert_eq!(records.len() + 1, table.text().lines().count());
-    let conv = records.iter().find(|r| r["name"] == "layer2.0.conv1").unwrap();
+    let conv = records
+        .iter()
+        .find(|r| r["name"] == "layer2.0.conv1")
+        .unwrap();
     assert_eq!(conv["shape"], serde_json::json!([128, 8, 8]));
-    assert_eq!((&conv["stride"], &conv["parameters"]), (&serde_json::json!([8, 8]), &73_728.into()));
+    assert_eq!(
+        (&conv["stride"], &conv["parameters"]),
+        (&serde_json::json!([8, 8]), &73_728.into())
+    );
     // Without an argument: the default model.
     let default = gradcam(folder.path(), &["layers"]);
-    assert!(default.text().contains("blocks.6.0.conv_pwl"), "{}", default.text());
+    assert!(
+        default.text().contains("blocks.6.0.conv_pwl"),
+        "{}",
+        default.text()
+    );
 }
 
 #[test]
@@ -190,7 +262,11 @@ fn quiet_is_quiet() {
     run.refused(&[]);
     assert!(run.err.is_empty() && run.out.is_empty());
     let run = gradcam(folder.path(), &["classify", &coffee, "-v"]);
-    assert!(run.text().contains("espresso") && run.err.contains("sha256"), "{}", run.err);
+    assert!(
+        run.text().contains("espresso") && run.err.contains("sha256"),
+        "{}",
+        run.err
+    );
 }
 
 #[test]

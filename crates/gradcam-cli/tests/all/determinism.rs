@@ -14,7 +14,12 @@ use crate::binary::{files, gradcam, photo};
 
 /// Every number of a map, as bits.
 fn bits(map: &Heatmap) -> Vec<u32> {
-    let grids = [&map.raw().values, &map.map().values, &map.upsampled.values, &map.logits];
+    let grids = [
+        &map.raw().values,
+        &map.map().values,
+        &map.upsampled.values,
+        &map.logits,
+    ];
     grids.into_iter().flatten().map(|v| v.to_bits()).collect()
 }
 
@@ -23,7 +28,9 @@ fn inputs(model: &Model) -> Vec<Tensor> {
     ["coffee.png", "chelsea.png", "rocket.jpg", "astronaut.png"]
         .map(|name| {
             let photo = picture::read(Path::new(&photo(name)), picture::Limits::default());
-            let prepared = model.preprocess.prepare(&photo.unwrap(), Fit::Crop, &Device::Cpu);
+            let prepared = model
+                .preprocess
+                .prepare(&photo.unwrap(), Fit::Crop, &Device::Cpu);
             prepared.unwrap().tensor
         })
         .to_vec()
@@ -50,7 +57,10 @@ fn repeats_threads_and_batches_change_no_bit() {
     assert_ne!(expected[0], expected[1]);
     assert_eq!(maps(&model, &photos[..1]), expected[..1], "a repeat");
     for threads in [1, 2, 4] {
-        let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         for size in [1, 2, 4] {
             let found: Vec<Vec<u32>> = photos
                 .chunks(size)
@@ -69,7 +79,18 @@ fn a_new_process_writes_the_same_files() {
     let [a, b, c] = photos.each_ref().map(String::as_str);
     for (out, threads, batch) in [("one", "1", "8"), ("two", "2", "1"), ("three", "4", "2")] {
         let maps = format!("{out}/maps");
-        let args = ["explain", a, b, c, "--top", "2", "-o", out, "--save-maps", &maps];
+        let args = [
+            "explain",
+            a,
+            b,
+            c,
+            "--top",
+            "2",
+            "-o",
+            out,
+            "--save-maps",
+            &maps,
+        ];
         let how = ["--threads", threads, "--batch", batch];
         gradcam(folder.path(), &[&args[..], &how].concat()).text();
     }

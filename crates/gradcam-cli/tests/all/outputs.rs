@@ -25,7 +25,13 @@ fn maps_are_saved_as_they_are() {
     let folder = tempdir().unwrap();
     // A difference of two cats has evidence on both sides.
     let chelsea = photo("chelsea.png");
-    let maps = ["--save-maps", "cat.safetensors", "--json", "--target", "tiger cat-lynx"];
+    let maps = [
+        "--save-maps",
+        "cat.safetensors",
+        "--json",
+        "--target",
+        "tiger cat-lynx",
+    ];
     let args = [&["explain", &chelsea][..], &maps].concat();
     let record = gradcam(folder.path(), &args).records().remove(0);
     let bytes = fs::read(folder.path().join("cat.safetensors")).unwrap();
@@ -43,7 +49,10 @@ fn maps_are_saved_as_they_are() {
     assert_eq!(logits[282], best);
     let (shape, raw) = tensor(&bytes, "raw");
     assert_eq!(shape, [7, 7]);
-    assert!(raw.iter().any(|&v| v < 0.0), "the signed map keeps its signs");
+    assert!(
+        raw.iter().any(|&v| v < 0.0),
+        "the signed map keeps its signs"
+    );
     let (shape, map) = tensor(&bytes, "map");
     assert_eq!(shape, [7, 7]);
     assert!(map.iter().zip(&raw).all(|(&m, &r)| m == r.max(0.0)));
@@ -61,14 +70,22 @@ fn maps_are_saved_as_they_are() {
         .map(|byte| format!("{byte:02x}"))
         .collect();
     assert_eq!(record["map"]["sha256"], hash);
-    assert_eq!(record["map"]["raw_max"].as_f64().unwrap() as f32, largest(&raw));
+    assert_eq!(
+        record["map"]["raw_max"].as_f64().unwrap() as f32,
+        largest(&raw)
+    );
     assert_eq!(record["target"]["logit"].as_f64().unwrap() as f32, best);
 }
 
 #[test]
 fn the_cats_face_stands_out() {
     let folder = tempdir().unwrap();
-    let args = ["explain", &photo("chelsea.png"), "--save-maps", "cat.safetensors"];
+    let args = [
+        "explain",
+        &photo("chelsea.png"),
+        "--save-maps",
+        "cat.safetensors",
+    ];
     gradcam(folder.path(), &args).text();
     let bytes = fs::read(folder.path().join("cat.safetensors")).unwrap();
     let (_, map) = tensor(&bytes, "upsampled");
@@ -77,7 +94,10 @@ fn the_cats_face_stands_out() {
     let largest = map.iter().copied().fold(0.0, f32::max);
     for (i, &value) in map.iter().enumerate() {
         let face = rows.contains(&(i / 224)) && columns.contains(&(i % 224));
-        assert!(face || value < 0.85 * largest, "{value} of {largest} at {i}");
+        assert!(
+            face || value < 0.85 * largest,
+            "{value} of {largest} at {i}"
+        );
     }
 }
 
@@ -89,8 +109,17 @@ fn several_targets_have_a_file_each() {
     let names = ["top1", "top2", "top3"].map(|n| format!("chelsea.gradcam.{n}.png"));
     assert_eq!(top.text().lines().collect::<Vec<_>>(), names);
 
-    let args = ["explain", &chelsea, "-o", "out/", "--json", "--target", "282"];
-    let more = ["--target", "Tiger cat", "--target", "tiger cat-lynx", "--target", "287"];
+    let args = [
+        "explain", &chelsea, "-o", "out/", "--json", "--target", "282",
+    ];
+    let more = [
+        "--target",
+        "Tiger cat",
+        "--target",
+        "tiger cat-lynx",
+        "--target",
+        "287",
+    ];
     let records = gradcam(folder.path(), &[&args[..], &more].concat()).records();
     let index: Vec<&Value> = records.iter().map(|r| &r["target"]["index"]).collect();
     assert_eq!(index, [282, 282, 282, 287]);
@@ -99,7 +128,12 @@ fn several_targets_have_a_file_each() {
     assert_eq!(records[2]["target"]["against"], 287);
     assert_eq!(
         files(&folder.path().join("out")),
-        ["chelsea.282.png", "chelsea.287.png", "chelsea.tiger-cat-lynx.png", "chelsea.tiger-cat.png"]
+        [
+            "chelsea.282.png",
+            "chelsea.287.png",
+            "chelsea.tiger-cat-lynx.png",
+            "chelsea.tiger-cat.png"
+        ]
     );
 }
 
@@ -126,7 +160,10 @@ fn resume_goes_on_where_files_are_missing() {
 /// The picture that a run with these options draws.
 fn drawn(folder: &Path, options: &[&str]) -> image::RgbImage {
     let coffee = photo("coffee.png");
-    let run = gradcam(folder, &[&["explain", &coffee, "-o", "-"], options].concat());
+    let run = gradcam(
+        folder,
+        &[&["explain", &coffee, "-o", "-"], options].concat(),
+    );
     assert_eq!(run.code, Some(0), "{}", run.err);
     image::load_from_memory(&run.out).unwrap().into_rgb8()
 }
@@ -145,7 +182,9 @@ fn options_change_the_picture() {
         &["--no-relu"],
         &["--counterfactual"],
         &["--layer", "blocks.4"],
-        &["--layer", "blocks.4", "--layer", "blocks.6", "--fusion", "max"],
+        &[
+            "--layer", "blocks.4", "--layer", "blocks.6", "--fusion", "max",
+        ],
     ] {
         let picture = drawn(folder.path(), options);
         assert_eq!(picture.dimensions(), plain.dimensions(), "{options:?}");
@@ -176,8 +215,15 @@ fn the_ending_decides_the_format() {
     }
     let run = gradcam(folder.path(), &["explain", &coffee, "-o", "a.gif"]);
     run.refused(&["a.gif", "png"]);
-    let run = gradcam(folder.path(), &["explain", &coffee, "--show", "-o", "b.png"]);
-    assert!(run.text().contains('▀') || run.text().contains('▄'), "{}", run.text());
+    let run = gradcam(
+        folder.path(),
+        &["explain", &coffee, "--show", "-o", "b.png"],
+    );
+    assert!(
+        run.text().contains('▀') || run.text().contains('▄'),
+        "{}",
+        run.text()
+    );
 }
 
 /// Ctrl-C ends the run after the batch at hand, with every file whole.
@@ -195,15 +241,24 @@ fn an_interruption_leaves_whole_files() {
     for i in 0..60 {
         fs::copy(photo("rocket.jpg"), photos.join(format!("{i:02}.jpg"))).unwrap();
     }
-    let mut child = command(folder.path(), &["explain", "photos", "-o", "out", "--batch", "1"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = command(
+        folder.path(),
+        &["explain", "photos", "-o", "out", "--batch", "1"],
+    )
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert_eq!(lines.next().unwrap().unwrap(), "out/00.png");
     let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
     let said = 1 + lines.count();
     let run = Run::of(child.wait_with_output().unwrap());
     run.refused(&["interrupted after", "of 60 images"]);

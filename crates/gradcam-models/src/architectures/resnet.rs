@@ -74,7 +74,9 @@ impl ResNet {
             let width = planes * self.width / 64 * self.groups;
             vec![
                 Conv::new(inputs, width, 1),
-                Conv::new(width, width, 3).stride(stride).groups(self.groups),
+                Conv::new(width, width, 3)
+                    .stride(stride)
+                    .groups(self.groups),
                 Conv::new(width, outputs, 1),
             ]
         } else {

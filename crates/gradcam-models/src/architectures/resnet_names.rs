@@ -36,7 +36,11 @@ impl ResNet {
                         format!("layer{stage}.{block}.downsample.{part}")
                     }
                     ["layers", block, "layer", index, part] => {
-                        let kind = if part == "normalization" { "bn" } else { "conv" };
+                        let kind = if part == "normalization" {
+                            "bn"
+                        } else {
+                            "conv"
+                        };
                         let number = index.parse::<usize>().ok()? + 1;
                         format!("layer{stage}.{block}.{kind}{number}")
                     }

@@ -1,7 +1,8 @@
 //! The table of architectures.
 
 use super::{
-    AlexNet, Architecture, ConvNeXt, DenseNet, EfficientNet, Family, GoogLeNet, InceptionV3, MobileNetV3, ResNet, SqueezeNet, Vgg,
+    AlexNet, Architecture, ConvNeXt, DenseNet, EfficientNet, Family, GoogLeNet, InceptionV3,
+    MobileNetV3, ResNet, SqueezeNet, Vgg,
 };
 
 const fn row(

@@ -134,7 +134,7 @@ impl Store {
         fs::create_dir_all(&folder).map_err(at(&folder))?;
         let path = folder.join(format!("{etag}.lock"));
         let file = File::create(&path).map_err(at(&path))?;
-        fs4::FileExt::lock(&file).map_err(at(&path))?;
+        file.lock().map_err(at(&path))?;
         Ok(file)
     }
 

@@ -5,12 +5,12 @@
 use rayon::prelude::*;
 
 use super::Element;
+use super::depthwise;
 use super::epilogue::Epilogue;
 use super::gemm::{Matrix, multiply};
 use super::geometry::Geometry;
 use super::im2col::{col2im, im2col};
 use super::shared::Shared;
-use super::depthwise;
 
 /// Values of an im2col tile: together with the tile of sums it stays in a second-level cache of 1 MiB.
 const TILE: usize = 128 * 1024;
@@ -59,7 +59,8 @@ pub(crate) fn forward<T: Element>(
                 multiply(sums, a, b);
                 for (row, sums) in sums.chunks_exact(count).enumerate() {
                     let channel = first + row;
-                    let start = (image * g.out_channels + channel) * g.out_plane() + positions.start;
+                    let start =
+                        (image * g.out_channels + channel) * g.out_plane() + positions.start;
                     // SAFETY: tiles cover the output without overlap, so no other task writes this run.
                     let out = unsafe { shared.part(start, count) };
                     epilogue.write(out, sums, channel, start);

@@ -17,7 +17,6 @@ pub(crate) struct Epilogue<'a, T> {
 }
 
 impl<T: Element> Epilogue<'_, T> {
-
     /// Writes the results for a run of `sums` of one `channel`, which begins at the index `start` of the whole output.
     pub(crate) fn write(&self, out: &mut [T], sums: &[T], channel: usize, start: usize) {
         let scale = self.scale.map_or(T::ONE, |s| s[channel]);

@@ -18,12 +18,7 @@ pub(crate) struct Matrix<'a, T> {
 
 impl<'a, T: Element> Matrix<'a, T> {
     /// Rows that follow one another without a gap of their own.
-    pub(crate) fn row_major(
-        data: &'a [T],
-        rows: usize,
-        columns: usize,
-        row_stride: usize,
-    ) -> Self {
+    pub(crate) fn row_major(data: &'a [T], rows: usize, columns: usize, row_stride: usize) -> Self {
         Matrix {
             data,
             rows,

@@ -70,23 +70,22 @@ pub(crate) fn backward<T: Element>(
     const BLOCK: usize = 1024;
     let rows = grad.len() / outputs;
     let mut dx = vec![T::ZERO; rows * inputs];
-    for (dx, grad) in dx
-        .chunks_exact_mut(inputs)
-        .zip(grad.chunks_exact(outputs))
-    {
-        dx.par_chunks_mut(BLOCK).enumerate().for_each(|(block, dx)| {
-            let start = block * BLOCK;
-            for (output, &g) in grad.iter().enumerate() {
-                // The score's gradient is zero but for the target class.
-                if g == T::ZERO {
-                    continue;
+    for (dx, grad) in dx.chunks_exact_mut(inputs).zip(grad.chunks_exact(outputs)) {
+        dx.par_chunks_mut(BLOCK)
+            .enumerate()
+            .for_each(|(block, dx)| {
+                let start = block * BLOCK;
+                for (output, &g) in grad.iter().enumerate() {
+                    // The score's gradient is zero but for the target class.
+                    if g == T::ZERO {
+                        continue;
+                    }
+                    let weight = &weight[output * inputs + start..];
+                    for (d, &w) in dx.iter_mut().zip(weight) {
+                        *d += g * w;
+                    }
                 }
-                let weight = &weight[output * inputs + start..];
-                for (d, &w) in dx.iter_mut().zip(weight) {
-                    *d += g * w;
-                }
-            }
-        });
+            });
     }
     dx
 }
