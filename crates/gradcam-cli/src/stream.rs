@@ -121,7 +121,6 @@ pub(crate) fn batches(
 fn load<'a>(input: &'a Input, model: &Model, options: &Network) -> Result<Loaded<'a>> {
     let limits = picture::Limits {
         max_pixels: options.max_pixels,
-        ..picture::Limits::default()
     };
     let original = picture::decode(&input.read()?, limits).map_err(|error| match error {
         PictureError::TooLarge { .. } => anyhow!("{error} (`--max-pixels` changes it)"),

@@ -147,36 +147,51 @@ impl GradCam {
                 .collect::<Result<Vec<_>>>()?;
             for (image, target) in explained.into_iter().enumerate() {
                 let Some(target) = target else { continue };
-                let parts: Vec<(LayerMap, Verdict)> = captured
+                let layers: Vec<_> = names
                     .iter()
                     .zip(&activations)
                     .zip(&gradients)
-                    .map(|(((name, _), activation), gradient)| {
+                    .map(|((name, activation), gradient)| {
                         let (a, g) = activation.of(image, gradient);
-                        let raw = self.weighted_sum(a, g, activation.size);
-                        let verdict = Verdict::of(&raw, g, &logits[image], &target);
-                        let map = if self.relu { raw.relu() } else { raw.clone() };
-                        let layer = (*name).to_string();
-                        (LayerMap { layer, raw, map }, verdict)
+                        (name.as_str(), self.weighted_sum(a, g, activation.size), g)
                     })
                     .collect();
-                // One good layer makes the fused map worth looking at, one that is not finite spoils it.
-                let verdicts = || parts.iter().map(|(_, verdict)| *verdict);
-                let verdict = verdicts()
-                    .find(|v| *v == Verdict::NonFinite)
-                    .or_else(|| verdicts().find(|v| *v == Verdict::Ok))
-                    .unwrap_or(parts[0].1);
-                let layers: Vec<LayerMap> = parts.into_iter().map(|(map, _)| map).collect();
-                maps[image].push(Heatmap {
-                    upsampled: self.upsample(&layers, size),
-                    layers,
-                    target,
-                    logits: logits[image].clone(),
-                    verdict,
-                });
+                maps[image].push(self.heatmap(layers, target, &logits[image], size));
             }
         }
         Ok(maps)
+    }
+
+    /// Puts one image's explanation together from the signed map and the gradient of each layer.
+    fn heatmap(
+        &self,
+        layers: Vec<(&str, Grid, &[f32])>,
+        target: Explained,
+        logits: &[f32],
+        size: (usize, usize),
+    ) -> Heatmap {
+        let mut verdicts = Vec::with_capacity(layers.len());
+        let layers: Vec<LayerMap> = layers
+            .into_iter()
+            .map(|(name, raw, gradient)| {
+                verdicts.push(Verdict::of(&raw, gradient, logits, &target));
+                let map = if self.relu { raw.relu() } else { raw.clone() };
+                let layer = name.to_string();
+                LayerMap { layer, raw, map }
+            })
+            .collect();
+        // One good layer makes the fused map worth looking at, one that is not finite spoils it.
+        let verdict = [Verdict::NonFinite, Verdict::Ok]
+            .into_iter()
+            .find(|verdict| verdicts.contains(verdict))
+            .unwrap_or(verdicts[0]);
+        Heatmap {
+            upsampled: self.upsample(&layers, size),
+            layers,
+            target,
+            logits: logits.to_vec(),
+            verdict,
+        }
     }
 
     /// Equations 1 and 2 before the ReLU, for one image: `a` and `g` hold `channels` planes of `size`.
@@ -294,8 +309,7 @@ fn scores(
     targets: &[Vec<Target>],
     round: usize,
 ) -> Result<(Tensor, Vec<Option<Explained>>)> {
-    let classes_of = |row: &Vec<f32>| row.len();
-    let width = logits.first().map_or(0, classes_of);
+    let width = logits.first().map_or(0, Vec::len);
     let mut weights = vec![0.0_f32; logits.len() * width];
     let mut own = Vec::new();
     let mut explained = Vec::with_capacity(logits.len());
