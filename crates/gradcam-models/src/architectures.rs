@@ -76,7 +76,12 @@ pub fn find(name: &str) -> std::result::Result<&'static Architecture, Vec<String
     all().iter().find(|a| a.name == plain).ok_or_else(|| {
         let mut scored: Vec<(f64, &str)> = all()
             .iter()
-            .map(|a| (strsim::jaro_winkler(plain, a.name), a.name))
+            .map(|a| {
+                (
+                    strsim::normalized_damerau_levenshtein(plain, a.name),
+                    a.name,
+                )
+            })
             .collect();
         scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
         scored

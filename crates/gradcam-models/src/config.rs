@@ -332,7 +332,7 @@ mod tests {
         );
         assert_eq!(
             message(r#"{"architecture": "resnet51"}"#),
-            "unknown architecture `resnet51`; the nearest are `resnet50`, `resnet152`, `resnet18`"
+            "unknown architecture `resnet51`; the nearest are `resnet50`, `resnet101`, `resnet152`"
         );
         assert!(
             message(r#"{"architecture": "resnet50", "label_names": ["a"], "num_classes": 2}"#)
