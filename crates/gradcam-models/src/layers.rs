@@ -1,7 +1,7 @@
 //! Layers read from a store, under the paths of PyTorch's modules.
 
 use gradcam_nn::ops::Axis;
-use gradcam_nn::ops::{Activation, BatchNorm, Conv2d, LayerNorm, Linear, Padding};
+use gradcam_nn::ops::{Activation, BatchNorm, Conv2d, ConvOptions, LayerNorm, Linear, Padding};
 use gradcam_nn::{ConvNormAct, Kind, Module, Weights, WeightsError};
 
 pub(crate) type Result<T> = std::result::Result<T, WeightsError>;
@@ -52,14 +52,16 @@ impl Conv {
     pub(crate) fn read(self, w: &Weights) -> Result<Conv2d> {
         let (inputs, outputs) = self.channels;
         let shape = [outputs, inputs / self.groups, self.kernel.0, self.kernel.1];
-        Ok(Conv2d {
-            weight: w.get("weight", &shape)?,
-            bias: self.bias.then(|| w.get("bias", &[outputs])).transpose()?,
-            stride: (self.stride, self.stride),
-            padding: self.padding,
-            dilation: (1, 1),
-            groups: self.groups,
-        })
+        Ok(Conv2d::new(
+            w.get("weight", &shape)?,
+            self.bias.then(|| w.get("bias", &[outputs])).transpose()?,
+            ConvOptions {
+                stride: (self.stride, self.stride),
+                padding: self.padding,
+                dilation: (1, 1),
+                groups: self.groups,
+            },
+        ))
     }
 
     /// A convolution alone.

@@ -32,17 +32,17 @@ impl ConvNormAct {
     ) -> Result<Self> {
         let (conv_names, conv) = conv;
         let folded = match &norm {
-            None => (None, conv.bias.clone()),
+            None => (None, conv.bias().cloned()),
             Some((_, norm)) => {
                 let (scale, shift) = (norm.scale().clone(), norm.shift().clone());
-                let channels = conv.weight.dim(0)?;
+                let channels = conv.weight().dim(0)?;
                 if scale.dims() != [channels] {
                     bail!(
                         "a convolution with {channels} output channels takes a batch norm of as many, found {:?}",
                         scale.dims()
                     );
                 }
-                let shift = match &conv.bias {
+                let shift = match conv.bias() {
                     None => shift,
                     Some(bias) => ((bias * &scale)? + shift)?,
                 };
@@ -144,7 +144,10 @@ impl ConvNormAct {
     }
 }
 
-/// Offers `x` under each of its names in turn.
+/// Offers `x` under each of its names in turn, in the usual memory order where the pass wants it.
 pub(crate) fn tap_all(names: &[String], x: Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
-    names.iter().try_fold(x, |x, name| pass.tap(name, x))
+    names.iter().try_fold(x, |x, name| {
+        let x = if pass.wants(name) { x.contiguous()? } else { x };
+        pass.tap(name, x)
+    })
 }

@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use gradcam_nn::candle::{DType, Device, Result, Tensor};
-//! use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, Conv2d, Padding};
+//! use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, Conv2d, ConvOptions, Padding};
 //! use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Network, Pass, Weights};
 //!
 //! /// Remembers the shape of every module's output.
@@ -21,14 +21,12 @@
 //! }
 //!
 //! let weights = Weights::random(0);
-//! let conv = Conv2d {
-//!     weight: weights.get("conv.weight", &[4, 3, 3, 3])?,
-//!     bias: None,
+//! let options = ConvOptions {
 //!     stride: (2, 2),
 //!     padding: Padding::all(1),
-//!     dilation: (1, 1),
-//!     groups: 1,
+//!     ..ConvOptions::default()
 //! };
+//! let conv = Conv2d::new(weights.get("conv.weight", &[4, 3, 3, 3])?, None, options);
 //! let relu = Some((vec!["relu".to_string()], Activation::Relu));
 //! let group = ConvNormAct::new((vec!["conv".to_string()], conv), None, relu)?;
 //! let pool = Kind::AdaptiveAvgPool(AdaptiveAvgPool2d { output: (1, 1) });

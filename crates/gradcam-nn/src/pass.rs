@@ -4,7 +4,8 @@ use candle_core::{Result, Tensor};
 
 use crate::ConvNormAct;
 use crate::ops::{
-    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, LayerNorm, Linear, MaxPool2d,
+    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, LayerNorm, Linear, MaxPool2d, add,
+    concat, multiply,
 };
 
 /// How the operations of a network run; `()` is plain inference.
@@ -88,21 +89,21 @@ pub trait Pass {
     /// # Errors
     /// When the shapes differ.
     fn add(&mut self, branch: &Tensor, shortcut: &Tensor) -> Result<Tensor> {
-        branch + shortcut
+        add(branch, shortcut)
     }
     /// A feature map times a gate or a scale that is broadcast over it.
     ///
     /// # Errors
     /// When the shapes do not fit.
     fn multiply(&mut self, x: &Tensor, gate: &Tensor) -> Result<Tensor> {
-        x.broadcast_mul(gate)
+        multiply(x, gate)
     }
     /// Feature maps joined along the channels.
     ///
     /// # Errors
     /// When the other dimensions differ.
     fn concat(&mut self, parts: &[Tensor]) -> Result<Tensor> {
-        Tensor::cat(parts, 1)
+        concat(parts)
     }
     /// A convolution, its norm, an optional residual and an activation as one kernel; called only when [`fuses`](Pass::fuses) and no
     /// inner name is wanted.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use candle_core::{DType, Device, Result, Tensor, Var};
-use gradcam_nn::ops::{Conv2d, Linear, Padding};
+use gradcam_nn::ops::{Conv2d, ConvOptions, Linear, Padding};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
@@ -103,9 +103,9 @@ struct Line {
 impl Line {
     fn new(conv: &Conv2d, axis: usize, size: usize) -> Self {
         let pick = |pair: (usize, usize)| if axis == 0 { pair.0 } else { pair.1 };
-        let kernel = conv.weight.dim(2 + axis).unwrap();
-        let (stride, dilation) = (pick(conv.stride), pick(conv.dilation));
-        let zeros = match conv.padding {
+        let kernel = conv.weight().dim(2 + axis).unwrap();
+        let (stride, dilation) = (pick(conv.options().stride), pick(conv.options().dilation));
+        let zeros = match conv.options().padding {
             Padding::Explicit {
                 top,
                 bottom,
@@ -150,15 +150,15 @@ impl Line {
 /// The convolution by its definition, one loop for each index; none where the kernel fits nowhere.
 fn naive(conv: &Conv2d, x: &Tensor) -> Option<([usize; 4], Vec<Sum>)> {
     let (n, inputs, height, width) = x.dims4().unwrap();
-    let (outputs, group_in, kh, kw) = conv.weight.dims4().unwrap();
-    let group_out = outputs / conv.groups;
+    let (outputs, group_in, kh, kw) = conv.weight().dims4().unwrap();
+    let group_out = outputs / conv.options().groups;
     let (rows, columns) = (Line::new(conv, 0, height), Line::new(conv, 1, width));
     let (oh, ow) = (rows.outputs(), columns.outputs());
     if oh * ow == 0 {
         return None;
     }
-    let (x, weight) = (values(x), values(&conv.weight));
-    let bias = conv.bias.as_ref().map(values);
+    let (x, weight) = (values(x), values(conv.weight()));
+    let bias = conv.bias().map(values);
     let mut sums = Vec::with_capacity(n * outputs * oh * ow);
     for image in 0..n {
         for output in 0..outputs {
@@ -204,6 +204,12 @@ struct Case {
     seed: u64,
 }
 
+/// The same convolution with other options.
+fn with(conv: &Conv2d, change: impl Fn(ConvOptions) -> ConvOptions) -> Conv2d {
+    let options = change(conv.options());
+    Conv2d::new(conv.weight().clone(), conv.bias().cloned(), options)
+}
+
 impl Case {
     /// A single `f32` image under a square kernel with the padding that keeps its size.
     fn new(channels: (usize, usize, usize), size: (usize, usize), kernel: usize) -> Self {
@@ -225,16 +231,17 @@ impl Case {
         let (groups, group_in, group_out) = self.channels;
         let outputs = groups * group_out;
         let shape = [outputs, group_in, self.kernel.0, self.kernel.1];
-        Conv2d {
-            weight: random(self.seed, &shape, self.dtype),
-            bias: self
-                .bias
+        Conv2d::new(
+            random(self.seed, &shape, self.dtype),
+            self.bias
                 .then(|| random(self.seed ^ 1, &[outputs], self.dtype)),
-            stride: self.stride,
-            padding: self.padding,
-            dilation: self.dilation,
-            groups,
-        }
+            ConvOptions {
+                stride: self.stride,
+                padding: self.padding,
+                dilation: self.dilation,
+                groups,
+            },
+        )
     }
 
     fn input(&self) -> Tensor {
@@ -510,11 +517,11 @@ fn bad_arguments_are_refused() {
     assert!(conv.forward(&x.to_dtype(DType::F64).unwrap()).is_err());
     let narrow = Padding::all(0);
     refused(
-        Conv2d {
+        with(&conv, |o| ConvOptions {
             padding: narrow,
             dilation: (1, 4),
-            ..conv.clone()
-        }
+            ..o
+        })
         .forward(&x),
         "dilated kernel (9) is larger than the padded input (8)",
     );
@@ -526,29 +533,25 @@ fn bad_arguments_are_refused() {
         ((1, 1), (1, 1), 0),
     ] {
         for padding in [narrow, Padding::Same] {
-            let conv = Conv2d {
+            let conv = with(&conv, |_| ConvOptions {
                 stride,
+                padding,
                 dilation,
                 groups,
-                padding,
-                ..conv.clone()
-            };
+            });
             refused(conv.forward(&x), "at least 1");
         }
     }
     // Eight output channels do not fall into three groups.
-    let conv = Conv2d { groups: 3, ..conv };
+    let conv = with(&conv, |o| ConvOptions { groups: 3, ..o });
     assert!(conv.forward(&zeros(&[1, 9, 8, 8])).is_err());
-    let long = Conv2d {
+    let halves = ConvOptions {
         groups: 2,
-        bias: Some(zeros(&[7])),
-        ..conv.clone()
+        ..conv.options()
     };
+    let long = Conv2d::new(conv.weight().clone(), Some(zeros(&[7])), halves);
     refused(long.forward(&x), "bias");
-    let flat = Conv2d {
-        weight: zeros(&[8, 3, 3]),
-        ..conv
-    };
+    let flat = Conv2d::new(zeros(&[8, 3, 3]), None, conv.options());
     assert!(flat.forward(&x).is_err());
 
     let layer = linear(DType::F32, 5, 3, true);

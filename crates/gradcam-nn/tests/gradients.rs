@@ -5,7 +5,7 @@
 use candle_core::{DType, Device, Result, Tensor, Var};
 use gradcam_nn::ops::{
     Activation, AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, Axis, BatchNorm, Conv2d,
-    LayerNorm, Linear, MaxPool2d, Padding, ResizeMode, log_softmax, resize, softmax,
+    ConvOptions, LayerNorm, Linear, MaxPool2d, Padding, ResizeMode, log_softmax, resize, softmax,
 };
 use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Network, Weights};
 
@@ -400,14 +400,22 @@ fn resizes() {
 
 /// A convolution with one kind of everything, in the element type of `x`; the weight is `(out, in / groups, kh, kw)`.
 fn conv(weight: [usize; 4], groups: usize, padding: Padding, x: &Tensor) -> Result<Conv2d> {
-    Ok(Conv2d {
-        weight: random(22, &weight).to_dtype(x.dtype())?,
-        bias: Some(random(23, &weight[..1]).to_dtype(x.dtype())?),
-        stride: (1, 1),
-        padding,
-        dilation: (1, 1),
-        groups,
-    })
+    moving(
+        weight,
+        x,
+        ConvOptions {
+            groups,
+            padding,
+            ..ConvOptions::default()
+        },
+    )
+}
+
+/// As [`conv`], with all options.
+fn moving(weight: [usize; 4], x: &Tensor, options: ConvOptions) -> Result<Conv2d> {
+    let bias = random(23, &weight[..1]).to_dtype(x.dtype())?;
+    let weight = random(22, &weight).to_dtype(x.dtype())?;
+    Ok(Conv2d::new(weight, Some(bias), options))
 }
 
 #[test]
@@ -435,12 +443,13 @@ fn conv2d() {
                 ((1, 2), (2, 1)),
             ] {
                 let f = |x: &Tensor| {
-                    let conv = Conv2d {
+                    let options = ConvOptions {
                         stride,
+                        padding,
                         dilation,
-                        ..conv(weight, groups, padding, x)?
+                        groups,
                     };
-                    conv.forward(x)
+                    moving(weight, x, options)?.forward(x)
                 };
                 assert_gradient(f, &random(24, &shape));
             }
@@ -448,12 +457,11 @@ fn conv2d() {
     }
     // A view, and strides that leave rows and columns out.
     let f = |x: &Tensor| {
-        let narrow = conv([2, 3, 1, 1], 1, Padding::all(0), x)?;
-        let sparse = Conv2d {
+        let sparse = ConvOptions {
             stride: (3, 2),
-            ..narrow
+            ..ConvOptions::default()
         };
-        sparse.forward(&x.transpose(2, 3)?)
+        moving([2, 3, 1, 1], x, sparse)?.forward(&x.transpose(2, 3)?)
     };
     assert_gradient(f, &random(25, &[1, 3, 4, 7]));
 }

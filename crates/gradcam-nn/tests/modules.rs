@@ -4,7 +4,8 @@
 
 use candle_core::{Device, Result, Tensor};
 use gradcam_nn::ops::{
-    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, Linear, MaxPool2d, Padding,
+    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, ConvOptions, Linear, MaxPool2d,
+    Padding,
 };
 use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Network, Pass, Weights};
 
@@ -134,14 +135,23 @@ impl Pass for Log {
 }
 
 fn conv(inputs: usize, outputs: usize, kernel: usize) -> Conv2d {
-    Conv2d {
-        weight: random(1, &[outputs, inputs, kernel, kernel]),
-        bias: None,
-        stride: (1, 1),
+    grouped(inputs, outputs, kernel, 1)
+}
+
+/// `inputs` are those of one group.
+fn grouped(inputs: usize, outputs: usize, kernel: usize, groups: usize) -> Conv2d {
+    let options = ConvOptions {
         padding: Padding::all(kernel / 2),
-        dilation: (1, 1),
-        groups: 1,
-    }
+        groups,
+        ..ConvOptions::default()
+    };
+    Conv2d::new(random(1, &[outputs, inputs, kernel, kernel]), None, options)
+}
+
+/// The same convolution with a bias.
+fn biased(conv: Conv2d) -> Conv2d {
+    let bias = random(7, &[conv.weight().dim(0).unwrap()]);
+    Conv2d::new(conv.weight().clone(), Some(bias), conv.options())
 }
 
 fn norm(channels: usize) -> BatchNorm {
@@ -187,28 +197,22 @@ fn both_ways(modules: &[Module], x: &Tensor) -> Tensor {
 #[test]
 fn a_group_gives_what_its_parts_give() {
     let x = random(6, &[2, 6, 9, 7]);
-    let biased = |conv: Conv2d| Conv2d {
-        bias: Some(random(7, &[conv.weight.dim(0).unwrap()])),
-        ..conv
-    };
-    let strided = Conv2d {
+    let sparse = ConvOptions {
         stride: (2, 1),
         padding: Padding::Same,
-        ..conv(6, 5, 3)
-    };
-    let depthwise = Conv2d {
-        groups: 6,
-        ..conv(1, 12, 3)
+        ..ConvOptions::default()
     };
     let convolutions = [
         conv(6, 4, 1),
         biased(conv(6, 20, 3)),
-        strided,
-        depthwise.clone(),
-        biased(depthwise),
+        Conv2d::new(conv(6, 5, 3).weight().clone(), None, sparse),
+        grouped(1, 6, 3, 6),
+        grouped(1, 12, 3, 6),
+        biased(grouped(1, 6, 3, 6)),
+        biased(grouped(1, 12, 3, 6)),
     ];
     for conv in convolutions {
-        let outputs = conv.weight.dim(0).unwrap();
+        let outputs = conv.weight().dim(0).unwrap();
         for f in ACTIVATIONS {
             for norm in [None, Some(norm(outputs))] {
                 let mut plain = conv.forward(&x).unwrap();
@@ -227,10 +231,7 @@ fn a_group_gives_what_its_parts_give() {
 #[test]
 fn a_group_takes_the_residual_into_its_kernel() {
     let x = random(6, &[2, 6, 9, 7]);
-    let depthwise = Conv2d {
-        groups: 6,
-        ..conv(1, 6, 3)
-    };
+    let depthwise = grouped(1, 6, 3, 6);
     for last in [conv(6, 6, 3), conv(6, 6, 1), depthwise] {
         for norm in [None, Some(norm(6))] {
             for f in ACTIVATIONS {
@@ -516,10 +517,7 @@ fn misfits_are_refused() {
         ConvNormAct::new((vec![], conv), Some((vec![], norm)), None)
     };
     assert!(group(conv(3, 6, 1), norm(6)).is_ok());
-    let biased = Conv2d {
-        bias: Some(random(7, &[6])),
-        ..conv(3, 6, 1)
-    };
+    let biased = biased(conv(3, 6, 1));
     for channels in [1, 5, 7] {
         assert!(group(conv(3, 6, 1), norm(channels)).is_err());
         assert!(group(biased.clone(), norm(channels)).is_err());

@@ -173,8 +173,8 @@ impl Pass for Trace {
     fn conv2d(&mut self, layer: &Conv2d, x: &Tensor) -> candle_core::Result<Tensor> {
         let (n, _, h, w) = x.dims4()?;
         let (oh, ow) = layer.output_size((h, w))?;
-        let out = layer.weight.dim(0)?;
-        self.output(x, &[n, out, oh, ow], layer.stride)
+        let out = layer.weight().dim(0)?;
+        self.output(x, &[n, out, oh, ow], layer.options().stride)
     }
     fn linear(&mut self, layer: &Linear, x: &Tensor) -> candle_core::Result<Tensor> {
         let mut dims = x.dims().to_vec();

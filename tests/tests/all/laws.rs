@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{Device, Result, Tensor};
 use gradcam::{Error, Fusion, GradCam, Heatmap, Target, Verdict};
 use gradcam_models::Model;
-use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, Conv2d, Linear, Padding};
+use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, Conv2d, ConvOptions, Linear, Padding};
 use gradcam_nn::{Network, Pass};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -54,14 +54,12 @@ impl Case {
         let tensor = |values: &[f32], shape: &[usize]| {
             Tensor::from_vec(values.to_vec(), shape, &Device::Cpu).unwrap()
         };
-        let stem = Conv2d {
-            weight: tensor(kernel, &[channels, 2, 3, 3]),
-            bias: Some(tensor(&kernel[..channels], &[channels])),
-            stride: (1, 1),
+        let same = ConvOptions {
             padding: Padding::all(1),
-            dilation: (1, 1),
-            groups: 1,
+            ..ConvOptions::default()
         };
+        let bias = tensor(&kernel[..channels], &[channels]);
+        let stem = Conv2d::new(tensor(kernel, &[channels, 2, 3, 3]), Some(bias), same);
         let linear = Linear {
             weight: tensor(head, &[classes, channels]),
             bias: Some(tensor(&head[..classes], &[classes])),

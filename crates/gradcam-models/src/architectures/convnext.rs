@@ -3,7 +3,7 @@
 //! timm runs a block's `norm` and `mlp` with the channels last. Here every feature map stays `(n, c, h, w)`: the norm runs over the
 //! channels, the two matrices are 1×1 convolutions, and `norm`, `mlp` and what is inside are offered in that shape.
 
-use gradcam_nn::ops::{Activation, BatchNorm, Conv2d, Padding};
+use gradcam_nn::ops::{Activation, BatchNorm, Conv2d, ConvOptions, Padding};
 use gradcam_nn::{Kind, Module, Weights};
 
 use super::mbconv_names::parameter;
@@ -184,14 +184,12 @@ fn block(w: &Weights, channels: usize) -> Result<Module> {
 /// A matrix as a 1×1 convolution.
 fn pointwise(w: &Weights, inputs: usize, outputs: usize) -> Result<(Vec<String>, Conv2d)> {
     let matrix = w.get("weight", &[outputs, inputs])?;
-    let conv = Conv2d {
-        weight: matrix.reshape((outputs, inputs, 1, 1))?,
-        bias: Some(w.get("bias", &[outputs])?),
-        stride: (1, 1),
-        padding: Padding::all(0),
-        dilation: (1, 1),
-        groups: 1,
-    };
+    let bias = w.get("bias", &[outputs])?;
+    let conv = Conv2d::new(
+        matrix.reshape((outputs, inputs, 1, 1))?,
+        Some(bias),
+        ConvOptions::default(),
+    );
     Ok((vec![w.prefix().into()], conv))
 }
 

@@ -1,152 +1,218 @@
-//! Convolution as a product of matrices, tile by tile.
+//! Convolution and the gradient of its input, over weights that are packed once.
 
 #![allow(unsafe_code)]
 
-use rayon::prelude::*;
+use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use super::Element;
 use super::depthwise;
 use super::epilogue::Epilogue;
-use super::gemm::{Matrix, multiply};
+use super::gather::{Gather, classes};
 use super::geometry::Geometry;
-use super::im2col::{col2im, im2col};
-use super::shared::Shared;
+use super::output::{filled, parts};
+use super::panels::Panels;
+use super::product::Product;
+use crate::dispatch::Map;
 
-/// Values of an im2col tile: together with the tile of sums it stays in a second-level cache of 1 MiB.
-const TILE: usize = 128 * 1024;
-/// Tasks that a layer is split into at the least, where its size allows: small layers keep several cores busy too.
-const TASKS: usize = 4;
+/// Input channels below which the taps of a kernel's row are read as one run.
+const FEW: usize = 16;
 
-/// The forward pass: `x` is `(n, c, h, w)`, `weight` `(out, c / groups, kh, kw)`; returns `(n, out, oh, ow)`.
+/// A convolution's weights as the kernels read them, made when they are first needed.
+pub(crate) struct Packed<T> {
+    forward: OnceLock<Form<T>>,
+    /// One for each class of positions, see [`Gather::backward`].
+    backward: OnceLock<Vec<Form<T>>>,
+}
+
+impl<T> Default for Packed<T> {
+    fn default() -> Self {
+        Packed {
+            forward: OnceLock::new(),
+            backward: OnceLock::new(),
+        }
+    }
+}
+
+enum Form<T> {
+    Panels(Panels<T>),
+    /// `(taps, c)`.
+    Depthwise(Vec<T>),
+}
+
+impl<T: Element> Packed<T> {
+    /// `weight` is `(out, c / groups, kh, kw)`.
+    fn forward(&self, weight: &[T], g: &Geometry) -> &Form<T> {
+        self.forward.get_or_init(|| {
+            if g.is_depthwise() {
+                let taps = (0..g.taps()).collect::<Vec<_>>();
+                return depthwise_form(weight, g, &taps);
+            }
+            let (inputs, outputs) = (g.group_in(), g.group_out());
+            Form::Panels(Panels::new(
+                &T::kernel(),
+                g.groups,
+                outputs,
+                g.taps() * inputs,
+                |group, term, channel| {
+                    let (tap, input) = (term / inputs, term % inputs);
+                    weight[((group * outputs + channel) * inputs + input) * g.taps() + tap]
+                },
+            ))
+        })
+    }
+
+    fn backward(&self, weight: &[T], g: &Geometry) -> &[Form<T>] {
+        self.backward.get_or_init(|| {
+            let rows = classes(g.kernel.0, g.stride.0, g.dilation.0);
+            let columns = classes(g.kernel.1, g.stride.1, g.dilation.1);
+            let taps = rows.iter().flat_map(|rows| {
+                columns.iter().map(move |columns| {
+                    let taps = rows
+                        .iter()
+                        .flat_map(|ky| columns.iter().map(move |kx| ky * g.kernel.1 + kx));
+                    taps.collect::<Vec<_>>()
+                })
+            });
+            taps.map(|taps| {
+                if g.is_depthwise() {
+                    return depthwise_form(weight, g, &taps);
+                }
+                let (inputs, outputs) = (g.group_in(), g.group_out());
+                Form::Panels(Panels::new(
+                    &T::kernel(),
+                    g.groups,
+                    inputs,
+                    taps.len() * outputs,
+                    |group, term, channel| {
+                        let (tap, output) = (taps[term / outputs], term % outputs);
+                        weight[((group * outputs + output) * inputs + channel) * g.taps() + tap]
+                    },
+                ))
+            })
+            .collect()
+        })
+    }
+}
+
+fn depthwise_form<T: Element>(weight: &[T], g: &Geometry, taps: &[usize]) -> Form<T> {
+    let channels = g.in_channels;
+    let values = taps
+        .iter()
+        .flat_map(|tap| (0..channels).map(move |channel| weight[channel * g.taps() + tap]));
+    Form::Depthwise(values.collect())
+}
+
+/// The forward pass: `weight` is `(out, c / groups, kh, kw)`, the result `(n, oh, ow, out)`.
 pub(crate) fn forward<T: Element>(
-    x: &[T],
+    x: Map<'_, T>,
     weight: &[T],
+    packed: &Packed<T>,
     g: &Geometry,
     epilogue: Epilogue<'_, T>,
 ) -> Vec<T> {
-    let mut out = vec![T::ZERO; g.batch * g.out_channels * g.out_plane()];
-    if out.is_empty() {
-        return out;
-    }
-    if g.is_depthwise() {
-        depthwise::forward(&mut out, x, weight, g, epilogue);
-        return out;
-    }
-    let depth = g.group_in() * g.taps();
-    let tiles = Tiles::new(g, depth);
-    let shared = Shared::new(&mut out);
-    (0..g.batch * g.groups * tiles.count())
-        .into_par_iter()
-        .for_each_init(
-            || (Vec::new(), Vec::new()),
-            |(columns, sums), task| {
-                let (plane, tile) = (task / tiles.count(), task % tiles.count());
-                let (image, group) = (plane / g.groups, plane % g.groups);
-                let (rows, positions) = tiles.get(tile);
-                let count = positions.len();
-                let first = (image * g.in_channels + group * g.group_in()) * g.in_plane();
-                let x = &x[first..first + g.group_in() * g.in_plane()];
-                let b = if g.is_pointwise() {
-                    Matrix::row_major(&x[positions.start..], depth, count, g.in_plane())
-                } else {
-                    columns.resize(depth * count, T::ZERO);
-                    im2col(columns, x, g, positions.start, count);
-                    Matrix::row_major(columns, depth, count, count)
-                };
-                let first = group * g.group_out() + rows.start;
-                let a = Matrix::row_major(&weight[first * depth..], rows.len(), depth, depth);
-                sums.resize(rows.len() * count, T::ZERO);
-                multiply(sums, a, b);
-                for (row, sums) in sums.chunks_exact(count).enumerate() {
-                    let channel = first + row;
-                    let start =
-                        (image * g.out_channels + channel) * g.out_plane() + positions.start;
-                    // SAFETY: tiles cover the output without overlap, so no other task writes this run.
-                    let out = unsafe { shared.part(start, count) };
-                    epilogue.write(out, sums, channel, start);
-                }
-            },
-        );
-    out
+    let form = packed.forward(weight, g);
+    let mut gather = Gather::forward(g);
+    let x = if g.groups == 1 && g.in_channels < FEW && g.kernel.1 > 1 && g.dilation.1 == 1 {
+        Cow::Owned(as_runs(x, &mut gather))
+    } else {
+        x.channels_last()
+    };
+    compute(
+        &x,
+        &[gather],
+        std::slice::from_ref(form),
+        g.batch,
+        g.out_size,
+        g.out_channels,
+        epilogue,
+    )
 }
 
-/// How the output of one group of one image is cut: a grid of row blocks (channels) and column blocks (positions).
-struct Tiles {
+/// The gradient of the input, `(n, h, w, c)`: `grad` is `(n, oh, ow, out)`. The kernel's gradient is not computed.
+pub(crate) fn backward<T: Element>(
+    grad: &[T],
+    weight: &[T],
+    packed: &Packed<T>,
+    g: &Geometry,
+) -> Vec<T> {
+    let forms = packed.backward(weight, g);
+    let gathers = Gather::backward(g);
+    compute(
+        grad,
+        &gathers,
+        forms,
+        g.batch,
+        g.in_size,
+        g.in_channels,
+        Epilogue::NONE,
+    )
+}
+
+/// Computes the gathers, which part the positions of the result `(batch, size.0, size.1, channels)` among them.
+fn compute<T: Element>(
+    x: &[T],
+    gathers: &[Gather],
+    forms: &[Form<T>],
+    batch: usize,
+    size: (usize, usize),
     channels: usize,
-    positions: usize,
-    rows: usize,
-    columns: usize,
-}
-
-impl Tiles {
-    fn new(g: &Geometry, depth: usize) -> Self {
-        let (channels, positions) = (g.group_out(), g.out_plane());
-        let most = (TILE / depth.max(channels)).max(48);
-        let columns = positions.div_ceil(positions.div_ceil(most));
-        let blocks = g.groups * positions.div_ceil(columns);
-        let wanted = TASKS.div_ceil(blocks).min(channels.div_ceil(64));
-        // Whole micro-kernels (multiples of 16 rows), so that no block ends in a slow remainder.
-        let rows = channels.div_ceil(wanted).next_multiple_of(16);
-        Tiles {
-            channels,
-            positions,
-            rows,
-            columns,
-        }
-    }
-    fn count(&self) -> usize {
-        self.channels.div_ceil(self.rows) * self.positions.div_ceil(self.columns)
-    }
-    fn get(&self, tile: usize) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
-        let blocks = self.channels.div_ceil(self.rows);
-        let (column, row) = (tile / blocks * self.columns, tile % blocks * self.rows);
-        (
-            row..(row + self.rows).min(self.channels),
-            column..(column + self.columns).min(self.positions),
-        )
-    }
-}
-
-/// The gradient of the input: `grad` is `(n, out, oh, ow)`; returns `(n, c, h, w)`.
-///
-/// `dX = col2im(Wᵀ · dY)`, a block of input channels at a time; the kernel's gradient is not computed.
-pub(crate) fn backward<T: Element>(grad: &[T], weight: &[T], g: &Geometry) -> Vec<T> {
-    let mut dx = vec![T::ZERO; g.batch * g.in_channels * g.in_plane()];
-    if dx.is_empty() {
-        return dx;
-    }
-    if g.is_depthwise() {
-        depthwise::backward(&mut dx, grad, weight, g);
-        return dx;
-    }
-    let depth = g.group_in() * g.taps();
-    let per_channel = g.taps() * g.out_plane();
-    let block = (2 * TILE / per_channel.max(1))
-        .min(g.group_in().div_ceil(TASKS))
-        .max(1);
-    dx.par_chunks_mut(g.group_in() * g.in_plane())
-        .enumerate()
-        .for_each(|(index, dx)| {
-            let (image, group) = (index / g.groups, index % g.groups);
-            let first = (image * g.out_channels + group * g.group_out()) * g.out_plane();
-            let grad = &grad[first..first + g.group_out() * g.out_plane()];
-            let grad = Matrix::row_major(grad, g.group_out(), g.out_plane(), g.out_plane());
-            let weight = &weight[group * g.group_out() * depth..];
-            dx.par_chunks_mut(block * g.in_plane())
-                .enumerate()
-                .for_each_init(Vec::new, |columns, (index, planes)| {
-                    let channels = planes.len() / g.in_plane();
-                    let rows = channels * g.taps();
-                    let weight = &weight[index * block * g.taps()..];
-                    let weight = Matrix::row_major(weight, g.group_out(), rows, depth);
-                    if g.is_pointwise() {
-                        multiply(planes, weight.transposed(), grad);
-                    } else {
-                        columns.resize(rows * g.out_plane(), T::ZERO);
-                        multiply(columns, weight.transposed(), grad);
-                        col2im(planes, columns, g);
+    epilogue: Epilogue<'_, T>,
+) -> Vec<T> {
+    // SAFETY: the gathers part the positions among them, and each writes all channels of its own.
+    unsafe {
+        filled(batch * size.0 * size.1 * channels, |out| {
+            for (gather, form) in gathers.iter().zip(forms) {
+                match form {
+                    Form::Depthwise(weight) => {
+                        depthwise::run(out, size, x, weight, gather, batch, epilogue);
                     }
-                });
-        });
-    dx
+                    Form::Panels(panels) => Product {
+                        kernel: T::kernel(),
+                        panels,
+                        gather,
+                        x,
+                        batch,
+                        size,
+                        epilogue,
+                    }
+                    .run(out),
+                }
+            }
+        })
+    }
+}
+
+/// Copies a map of few channels between explicit zeros, so that the taps of one row of the kernel are one run of values.
+fn as_runs<T: Element>(x: Map<'_, T>, gather: &mut Gather) -> Vec<T> {
+    let [n, c, h, w] = x.dims;
+    let [sn, sc, sh, sw] = x.strides;
+    let columns = &mut gather.columns;
+    let padding = columns
+        .offsets
+        .first()
+        .map_or(0, |first| first.unsigned_abs());
+    let width = (columns.count - 1) * columns.stride + columns.offsets.len();
+    let copied = w.min(width.saturating_sub(padding));
+    let values = parts(
+        n * h * width * c,
+        width * c,
+        width * c,
+        #[inline(always)]
+        |row, line: &mut [T]| {
+            let first = row / h * sn + row % h * sh;
+            for channel in 0..c {
+                let x = &x.values[first + channel * sc..];
+                let line = line.iter_mut().skip(padding * c + channel).step_by(c);
+                for (column, y) in line.take(copied).enumerate() {
+                    *y = x[column * sw];
+                }
+            }
+        },
+    );
+    gather.depth = columns.offsets.len() * c;
+    gather.pixel = c;
+    columns.offsets = vec![0];
+    columns.size = width;
+    values
 }

@@ -2,6 +2,11 @@
 
 use candle_core::WithDType;
 
+use super::convolution::Packed;
+use super::micro::{
+    DepthwiseKernel, Kernel, fastest, fastest_depthwise, portable, portable_depthwise,
+};
+
 /// A floating-point number that kernels and gradient checks work on.
 ///
 /// The `f32` functions are built from additions, multiplications and bit operations alone, so that a loop over them is vectorised and
@@ -13,6 +18,7 @@ pub(crate) trait Element:
     + std::ops::SubAssign
     + std::ops::MulAssign
     + std::iter::Sum
+    + Default
 {
     /// Zero.
     const ZERO: Self;
@@ -37,6 +43,12 @@ pub(crate) trait Element:
     fn normal_pdf(self) -> Self {
         (self * self * Self::of(-0.5)).exp() * Self::of(1.0 / (2.0 * std::f64::consts::PI).sqrt())
     }
+    /// The fastest micro-kernel for this type on this processor.
+    fn kernel() -> Kernel<Self, Self>;
+    /// The fastest depthwise kernel for this type on this processor.
+    fn depthwise() -> DepthwiseKernel<Self>;
+    /// The slot for packed weights of this type.
+    fn packed(weights: &PackedWeights) -> &Packed<Self>;
     /// The larger of two numbers; NaN if either is, as in PyTorch.
     #[inline(always)]
     fn maximum(self, other: Self) -> Self {
@@ -57,8 +69,15 @@ pub(crate) trait Element:
     }
 }
 
+/// A convolution's packed weights, for either element type.
+#[derive(Default)]
+pub(crate) struct PackedWeights {
+    f32: Packed<f32>,
+    f64: Packed<f64>,
+}
+
 macro_rules! element {
-    ($type:ty, $exp:path, $normal_cdf:path) => {
+    ($type:ident, $exp:path, $normal_cdf:path, $kernel:path, $depthwise:path) => {
         impl Element for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -87,11 +106,20 @@ macro_rules! element {
             fn normal_cdf(self) -> Self {
                 $normal_cdf(self)
             }
+            fn kernel() -> Kernel<Self, Self> {
+                $kernel()
+            }
+            fn depthwise() -> DepthwiseKernel<Self> {
+                $depthwise()
+            }
+            fn packed(weights: &PackedWeights) -> &Packed<Self> {
+                &weights.$type
+            }
         }
     };
 }
-element!(f32, exp_f32, normal_cdf_f32);
-element!(f64, f64::exp, normal_cdf_f64);
+element!(f32, exp_f32, normal_cdf_f32, fastest, fastest_depthwise);
+element!(f64, f64::exp, normal_cdf_f64, portable, portable_depthwise);
 
 fn normal_cdf_f64(x: f64) -> f64 {
     0.5 * candle_core::cpu::erf::erfc_f64(-x * std::f64::consts::FRAC_1_SQRT_2)

@@ -1,5 +1,7 @@
 //! What follows a convolution's sum while its tile is still in the cache.
 
+use std::mem::MaybeUninit;
+
 use super::Element;
 use crate::ops::Activation;
 
@@ -16,45 +18,213 @@ pub(crate) struct Epilogue<'a, T> {
     pub(crate) activation: Activation,
 }
 
-impl<T: Element> Epilogue<'_, T> {
-    /// Writes the results for a run of `sums` of one `channel`, which begins at the index `start` of the whole output.
-    pub(crate) fn write(&self, out: &mut [T], sums: &[T], channel: usize, start: usize) {
-        let scale = self.scale.map_or(T::ONE, |s| s[channel]);
-        let shift = self.shift.map_or(T::ZERO, |s| s[channel]);
-        let residual = self.residual.map(|r| &r[start..start + sums.len()]);
+/// Channels that are handled at once.
+const LANES: usize = 16;
+
+impl<'a, T: Element> Epilogue<'a, T> {
+    /// No change.
+    pub(crate) const NONE: Self = Epilogue {
+        scale: None,
+        shift: None,
+        residual: None,
+        activation: Activation::Identity,
+    };
+
+    /// Writes the results of a tile: rows of `width` sums, of which the first `channels.len()` count. `row(r)` gives where row `r` begins
+    /// in the output, and its memory.
+    #[inline(always)]
+    pub(crate) fn write<'o>(
+        &self,
+        sums: &[T],
+        width: usize,
+        channels: std::ops::Range<usize>,
+        row: impl Fn(usize) -> (usize, &'o mut [MaybeUninit<T>]),
+    ) where
+        T: 'o,
+    {
         // The usual functions get a loop of their own, so that each is compiled without a branch inside.
         match self.activation {
-            Activation::Identity => run(out, sums, scale, shift, residual, |v| v),
-            Activation::Relu => run(out, sums, scale, shift, residual, |v| {
-                Activation::Relu.apply(v)
-            }),
-            Activation::Relu6 => run(out, sums, scale, shift, residual, |v| {
-                Activation::Relu6.apply(v)
-            }),
-            other => run(out, sums, scale, shift, residual, |v| other.apply(v)),
+            Activation::Identity => self.rows(
+                sums,
+                width,
+                channels,
+                row,
+                #[inline(always)]
+                |v| v,
+            ),
+            Activation::Relu => self.rows(
+                sums,
+                width,
+                channels,
+                row,
+                #[inline(always)]
+                |v| Activation::Relu.apply(v),
+            ),
+            Activation::Relu6 => self.rows(
+                sums,
+                width,
+                channels,
+                row,
+                #[inline(always)]
+                |v| Activation::Relu6.apply(v),
+            ),
+            Activation::Silu => self.rows(
+                sums,
+                width,
+                channels,
+                row,
+                #[inline(always)]
+                |v| Activation::Silu.apply(v),
+            ),
+            Activation::HardSwish => self.rows(
+                sums,
+                width,
+                channels,
+                row,
+                #[inline(always)]
+                |v| Activation::HardSwish.apply(v),
+            ),
+            Activation::Gelu => self.rows(
+                sums,
+                width,
+                channels,
+                row,
+                #[inline(always)]
+                |v| Activation::Gelu.apply(v),
+            ),
+            other => self.rows(
+                sums,
+                width,
+                channels,
+                row,
+                #[inline(always)]
+                |v| other.apply(v),
+            ),
+        }
+    }
+
+    #[inline(always)]
+    fn rows<'o>(
+        &self,
+        sums: &[T],
+        width: usize,
+        channels: std::ops::Range<usize>,
+        row: impl Fn(usize) -> (usize, &'o mut [MaybeUninit<T>]),
+        f: impl Fn(T) -> T + Copy,
+    ) where
+        T: 'o,
+    {
+        let scale = self.scale.map(|s| &s[channels.clone()]);
+        let shift = self.shift.map(|s| &s[channels.clone()]);
+        let mut r = 0;
+        while (r + 1) * width <= sums.len() {
+            let (start, out) = row(r);
+            let sums = &sums[r * width..][..channels.len()];
+            r += 1;
+            match self.residual.map(|r| &r[start..start + channels.len()]) {
+                None => line(
+                    out,
+                    sums,
+                    scale,
+                    shift,
+                    sums,
+                    #[inline(always)]
+                    |v, _| f(v),
+                ),
+                Some(residual) => line(
+                    out,
+                    sums,
+                    scale,
+                    shift,
+                    residual,
+                    #[inline(always)]
+                    |v, r| f(v + r),
+                ),
+            }
         }
     }
 }
 
+/// One row. `other` goes to `f` beside the scaled sum.
 #[inline(always)]
-fn run<T: Element>(
-    out: &mut [T],
+fn line<T: Element>(
+    out: &mut [MaybeUninit<T>],
     sums: &[T],
-    scale: T,
-    shift: T,
-    residual: Option<&[T]>,
-    f: impl Fn(T) -> T,
+    scale: Option<&[T]>,
+    shift: Option<&[T]>,
+    other: &[T],
+    f: impl Fn(T, T) -> T + Copy,
 ) {
-    match residual {
-        None => {
-            for (y, &s) in out.iter_mut().zip(sums) {
-                *y = f(s * scale + shift);
-            }
+    match (scale, shift) {
+        (Some(scale), Some(shift)) => vectors(
+            out,
+            sums,
+            scale,
+            shift,
+            other,
+            #[inline(always)]
+            |v, a, b, o| f(v * a + b, o),
+        ),
+        (None, Some(shift)) => vectors(
+            out,
+            sums,
+            shift,
+            shift,
+            other,
+            #[inline(always)]
+            |v, b, _, o| f(v + b, o),
+        ),
+        (Some(scale), None) => vectors(
+            out,
+            sums,
+            scale,
+            scale,
+            other,
+            #[inline(always)]
+            |v, a, _, o| f(v * a, o),
+        ),
+        (None, None) => vectors(
+            out,
+            sums,
+            sums,
+            sums,
+            other,
+            #[inline(always)]
+            |v, _, _, o| f(v, o),
+        ),
+    }
+}
+
+/// `out = f(v, a, b, o)` in whole vectors, then one by one. Over indices, as in the micro-kernels.
+#[inline(always)]
+#[allow(clippy::needless_range_loop)]
+fn vectors<T: Element>(
+    out: &mut [MaybeUninit<T>],
+    v: &[T],
+    a: &[T],
+    b: &[T],
+    o: &[T],
+    f: impl Fn(T, T, T, T) -> T,
+) {
+    let len = out.len();
+    let (v, a, b, o) = (&v[..len], &a[..len], &b[..len], &o[..len]);
+    let whole = len / LANES * LANES;
+    let mut first = 0;
+    while first < whole {
+        let range = first..first + LANES;
+        let out = &mut out[range.clone()];
+        let (v, a, b, o) = (
+            &v[range.clone()],
+            &a[range.clone()],
+            &b[range.clone()],
+            &o[range],
+        );
+        for lane in 0..LANES {
+            out[lane] = MaybeUninit::new(f(v[lane], a[lane], b[lane], o[lane]));
         }
-        Some(residual) => {
-            for ((y, &s), &r) in out.iter_mut().zip(sums).zip(residual) {
-                *y = f(s * scale + shift + r);
-            }
-        }
+        first += LANES;
+    }
+    for i in whole..len {
+        out[i] = MaybeUninit::new(f(v[i], a[i], b[i], o[i]));
     }
 }

@@ -1,6 +1,6 @@
 //! The sizes of a convolution, resolved for one input.
 
-/// All sizes of a two-dimensional convolution over an NCHW input.
+/// All sizes of a two-dimensional convolution over a batch of feature maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Geometry {
     pub(crate) batch: usize,
@@ -29,41 +29,8 @@ impl Geometry {
     pub(crate) fn taps(&self) -> usize {
         self.kernel.0 * self.kernel.1
     }
-    /// Positions of one input plane.
-    pub(crate) fn in_plane(&self) -> usize {
-        self.in_size.0 * self.in_size.1
-    }
-    /// Positions of one output plane.
-    pub(crate) fn out_plane(&self) -> usize {
-        self.out_size.0 * self.out_size.1
-    }
-    /// Whether every output position reads just the input position of the same index.
-    pub(crate) fn is_pointwise(&self) -> bool {
-        self.kernel == (1, 1)
-            && self.stride == (1, 1)
-            && self.padding == (0, 0)
-            && self.in_size == self.out_size
-    }
-    /// Whether each group reads one channel.
+    /// Whether each group reads one channel and makes one.
     pub(crate) fn is_depthwise(&self) -> bool {
-        self.groups > 1 && self.group_in() == 1
+        self.groups > 1 && self.group_in() == 1 && self.group_out() == 1
     }
-}
-
-/// The output positions `from..to` of one axis whose input `o * stride + offset - padding` lies inside `0..size`, where `offset` is
-/// the tap's distance from the window's start.
-pub(crate) fn valid_range(
-    out: usize,
-    size: usize,
-    stride: usize,
-    offset: usize,
-    padding: usize,
-) -> (usize, usize) {
-    let from = padding.saturating_sub(offset).div_ceil(stride);
-    let to = if size + padding > offset {
-        (size + padding - offset - 1) / stride + 1
-    } else {
-        0
-    };
-    (from.min(out), to.min(out).max(from.min(out)))
 }

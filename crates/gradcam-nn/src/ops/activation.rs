@@ -2,9 +2,12 @@
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
-use super::parallel::{TASK, fill};
-use crate::dispatch::{Unary, run_unary, unary, with_values};
+use crate::dispatch::{
+    Map, Mapped, Unary, channels_first, map, map_recorded, run_map, run_unary, unary, with_map,
+    with_values,
+};
 use crate::kernels::Element;
+use crate::kernels::output::{TASK, parts};
 
 /// A function that is applied to every element on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,7 +58,8 @@ impl Activation {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match self {
             Activation::Identity => Ok(x.clone()),
-            f => x.contiguous()?.apply_op1(Forward(*f)),
+            f if x.rank() == 4 => map_recorded(OnMap(*f), x),
+            f => x.contiguous()?.apply_op1(OnValues(*f)),
         }
     }
 
@@ -154,49 +158,95 @@ fn relu6<T: Element>(x: T) -> T {
     x.maximum(T::ZERO).minimum(T::of(6.0))
 }
 
-struct Forward(Activation);
+/// The function on a feature map, which keeps its memory layout.
+struct OnMap(Activation);
+/// The function on values that follow one another.
+struct OnValues(Activation);
 struct Backward<'a> {
     f: Activation,
     x: &'a Tensor,
 }
 
-impl Unary for Forward {
-    const NAME: &'static str = "activation";
-    fn run<T: Element>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
-        let mut y = vec![T::ZERO; x.len()];
-        fill(&mut y, TASK, TASK, |task, y| {
+fn values<T: Element>(f: Activation, x: &[T]) -> Vec<T> {
+    parts(
+        x.len(),
+        TASK,
+        TASK,
+        #[inline(always)]
+        |task, y| {
             let x = &x[task * TASK..][..y.len()];
-            specialise!(self.0, |F| {
+            specialise!(f, |F| {
                 for (y, &x) in y.iter_mut().zip(x) {
                     *y = F.apply(x);
                 }
             });
-        });
-        Ok((y, Shape::from(dims)))
+        },
+    )
+}
+
+fn gradients<T: Element>(f: Activation, x: &[T], grad: &[T]) -> Vec<T> {
+    parts(
+        x.len(),
+        TASK,
+        TASK,
+        #[inline(always)]
+        |task, dx| {
+            let x = &x[task * TASK..][..dx.len()];
+            let grad = &grad[task * TASK..][..dx.len()];
+            specialise!(f, |F| {
+                for ((dx, &x), &g) in dx.iter_mut().zip(x).zip(grad) {
+                    *dx = F.gradient(x, g);
+                }
+            });
+        },
+    )
+}
+
+impl Mapped for OnMap {
+    const NAME: &'static str = "activation";
+    fn run<T: Element>(&self, x: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
+        Ok((values(self.0, &x.channels_last()), x.dims))
+    }
+}
+
+impl Unary for OnValues {
+    const NAME: &'static str = "activation";
+    fn run<T: Element>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
+        Ok((values(self.0, x), Shape::from(dims)))
+    }
+}
+
+impl Mapped for Backward<'_> {
+    const NAME: &'static str = "activation backward";
+    fn run<T: Element>(&self, grad: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
+        let dx = with_map(self.x, |x: Map<'_, T>| {
+            Ok(gradients(self.f, &x.channels_last(), &grad.channels_last()))
+        })?;
+        Ok((dx, grad.dims))
     }
 }
 
 impl Unary for Backward<'_> {
     const NAME: &'static str = "activation backward";
     fn run<T: Element>(&self, grad: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
-        let mut dx = vec![T::ZERO; grad.len()];
-        with_values(self.x, |x: &[T]| {
-            fill(&mut dx, TASK, TASK, |task, dx| {
-                let x = &x[task * TASK..][..dx.len()];
-                let grad = &grad[task * TASK..][..dx.len()];
-                specialise!(self.f, |F| {
-                    for ((dx, &x), &g) in dx.iter_mut().zip(x).zip(grad) {
-                        *dx = F.gradient(x, g);
-                    }
-                });
-            });
-            Ok(())
-        })?;
+        let dx = with_values(self.x, |x: &[T]| Ok(gradients(self.f, x, grad)))?;
         Ok((dx, Shape::from(dims)))
     }
 }
 
-impl CustomOp1 for Forward {
+impl CustomOp1 for OnMap {
+    fn name(&self) -> &'static str {
+        <Self as Mapped>::NAME
+    }
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        run_map(self, storage, layout)
+    }
+    fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        map(&Backward { f: self.0, x }, &channels_first(grad)?).map(Some)
+    }
+}
+
+impl CustomOp1 for OnValues {
     fn name(&self) -> &'static str {
         Self::NAME
     }

@@ -2,11 +2,10 @@
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
-use super::parallel::fill;
-use super::sum::sum;
-use super::window::{Run, Sliding, Window, across, feature_map, runs};
-use crate::dispatch::{Unary, run_unary, unary};
+use super::window::{Sliding, Window, feature_map, readers};
+use crate::dispatch::{Map, Mapped, channels_first, map, map_recorded, run_map};
 use crate::kernels::Element;
+use crate::kernels::output::parts;
 
 /// The mean of each window. Pairs are `(rows, columns)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,49 +80,7 @@ pub(super) struct MeanWindows {
 
 impl MeanWindows {
     pub(super) fn apply(self, x: &Tensor) -> Result<Tensor> {
-        x.contiguous()?.apply_op1(self)
-    }
-
-    /// One plane: the sum down the rows of a window, which runs over whole rows, then across its columns.
-    fn plane<T: Element>(&self, x: &[T], width: usize, column_runs: &[Run], y: &mut [T]) {
-        if let ([rows], [columns]) = (&*self.rows, &*self.columns)
-            && (rows.end - rows.start) * (columns.end - columns.start) == x.len()
-        {
-            y[0] = sum(x) / count(rows, columns);
-            return;
-        }
-        let mut sums = vec![T::ZERO; width];
-        for (rows, y) in self.rows.iter().zip(y.chunks_mut(self.columns.len())) {
-            sums.fill(T::ZERO);
-            for x in x[rows.start * width..rows.end * width].chunks(width) {
-                for (sum, &v) in sums.iter_mut().zip(x) {
-                    *sum += v;
-                }
-            }
-            across(column_runs, 1, &sums, y, |sum, v| sum + v);
-            for (y, columns) in y.iter_mut().zip(&self.columns) {
-                *y /= count(rows, columns);
-            }
-        }
-    }
-
-    /// Hands the gradient of one plane back to the positions of its windows.
-    fn plane_backward<T: Element>(&self, grad: &[T], width: usize, dx: &mut [T]) {
-        let mut shares = vec![T::ZERO; width];
-        for (rows, grad) in self.rows.iter().zip(grad.chunks(self.columns.len())) {
-            shares.fill(T::ZERO);
-            for (columns, &g) in self.columns.iter().zip(grad) {
-                let share = g / count(rows, columns);
-                for s in &mut shares[columns.start..columns.end] {
-                    *s += share;
-                }
-            }
-            for dx in dx[rows.start * width..rows.end * width].chunks_mut(width) {
-                for (dx, &share) in dx.iter_mut().zip(&shares) {
-                    *dx += share;
-                }
-            }
-        }
+        map_recorded(self, x)
     }
 }
 
@@ -137,31 +94,78 @@ struct Backward<'a> {
     size: (usize, usize),
 }
 
-impl Unary for MeanWindows {
+impl Mapped for MeanWindows {
     const NAME: &'static str = "avg_pool2d";
-    fn run<T: Element>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
-        let [n, c, h, w] = feature_map(Self::NAME, dims)?;
+    fn run<T: Element>(&self, map: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
+        let [n, c, h, w] = feature_map(Self::NAME, &map.dims)?;
         let (oh, ow) = (self.rows.len(), self.columns.len());
-        let mut y = vec![T::ZERO; n * c * oh * ow];
-        let columns = runs(&self.columns);
-        fill(&mut y, oh * ow, h * w, |plane, y| {
-            self.plane(&x[plane * h * w..][..h * w], w, &columns, y);
-        });
-        Ok((y, Shape::from((n, c, oh, ow))))
+        let x = map.channels_last();
+        let cost = h * w * c / oh;
+        let y = parts(
+            n * oh * ow * c,
+            ow * c,
+            cost,
+            #[inline(always)]
+            |row, y| {
+                let (image, oy) = (row / oh, row % oh);
+                let rows = &self.rows[oy];
+                // Row by row, so that the rounding error grows slowly.
+                let mut sums = vec![T::ZERO; c];
+                for (y, columns) in y.chunks_exact_mut(c).zip(&self.columns) {
+                    for row in rows.start..rows.end {
+                        sums.fill(T::ZERO);
+                        let first = ((image * h + row) * w + columns.start) * c;
+                        let len = (columns.end - columns.start) * c;
+                        for x in x[first..first + len].chunks_exact(c) {
+                            for (sum, &v) in sums.iter_mut().zip(x) {
+                                *sum += v;
+                            }
+                        }
+                        for (y, &sum) in y.iter_mut().zip(&sums) {
+                            *y += sum;
+                        }
+                    }
+                    let count = count(rows, columns);
+                    for y in y {
+                        *y /= count;
+                    }
+                }
+            },
+        );
+        Ok((y, [n, c, oh, ow]))
     }
 }
 
-impl Unary for Backward<'_> {
+/// Takes the gradient of the output, and hands it back to the positions of each window.
+impl Mapped for Backward<'_> {
     const NAME: &'static str = "avg_pool2d backward";
-    fn run<T: Element>(&self, grad: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
-        let [n, c, oh, ow] = feature_map(Self::NAME, dims)?;
+    fn run<T: Element>(&self, map: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
+        let [n, c, oh, ow] = feature_map(Self::NAME, &map.dims)?;
         let (h, w) = self.size;
-        let mut dx = vec![T::ZERO; n * c * h * w];
-        fill(&mut dx, h * w, h * w, |plane, dx| {
-            self.windows
-                .plane_backward(&grad[plane * oh * ow..][..oh * ow], w, dx);
-        });
-        Ok((dx, Shape::from((n, c, h, w))))
+        let MeanWindows { rows, columns } = self.windows;
+        let (above, beside) = (readers(rows, h), readers(columns, w));
+        let grad = map.channels_last();
+        let dx = parts(
+            n * h * w * c,
+            w * c,
+            w * c,
+            #[inline(always)]
+            |row, dx| {
+                let (image, row) = (row / h, row % h);
+                for (dx, beside) in dx.chunks_exact_mut(c).zip(&beside) {
+                    for oy in above[row].clone() {
+                        for ox in beside.clone() {
+                            let count = count::<T>(&rows[oy], &columns[ox]);
+                            let grad = &grad[((image * oh + oy) * ow + ox) * c..][..c];
+                            for (dx, &g) in dx.iter_mut().zip(grad) {
+                                *dx += g / count;
+                            }
+                        }
+                    }
+                }
+            },
+        );
+        Ok((dx, [n, c, h, w]))
     }
 }
 
@@ -170,17 +174,12 @@ impl CustomOp1 for MeanWindows {
         Self::NAME
     }
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        run_unary(self, storage, layout)
+        run_map(self, storage, layout)
     }
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         let [_, _, h, w] = feature_map(Self::NAME, x.dims())?;
-        unary(
-            &Backward {
-                windows: self,
-                size: (h, w),
-            },
-            grad,
-        )
-        .map(Some)
+        let windows = self;
+        let size = (h, w);
+        map(&Backward { windows, size }, &channels_first(grad)?).map(Some)
     }
 }

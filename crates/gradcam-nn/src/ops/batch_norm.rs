@@ -2,9 +2,11 @@
 
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
 
-use super::parallel::fill;
-use crate::dispatch::{Unary, run_unary, unary, with_optional, with_values};
+use crate::dispatch::{
+    Map, Mapped, channels_first, map, map_recorded, run_map, with_optional, with_values,
+};
 use crate::kernels::Element;
+use crate::kernels::output::parts;
 
 /// `(x - mean) / √(variance + eps) · weight + bias` for each channel, with statistics fixed in training (Ioffe and Szegedy 2015).
 #[derive(Debug, Clone)]
@@ -84,10 +86,18 @@ impl BatchNorm {
                 x.dims()
             );
         }
-        x.contiguous()?.apply_op1(Affine {
+        let affine = Affine {
             scale: self.scale.clone(),
             shift: Some(self.shift.clone()),
-        })
+        };
+        match x.rank() {
+            4 => map_recorded(affine, x),
+            _ => {
+                // One position an image.
+                let (n, c) = x.dims2()?;
+                map_recorded(affine, &x.reshape((n, c, 1, 1))?)?.reshape((n, c))
+            }
+        }
     }
 }
 
@@ -97,35 +107,41 @@ struct Affine {
     shift: Option<Tensor>,
 }
 
-impl Unary for Affine {
+impl Mapped for Affine {
     const NAME: &'static str = "batch_norm";
-    fn run<T: Element>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
-        let channels = dims[1];
-        let plane: usize = dims[2..].iter().product();
-        let mut y = vec![T::ZERO; x.len()];
-        with_values(&self.scale, |scale: &[T]| {
+    fn run<T: Element>(&self, map: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
+        let [_, c, _, w] = map.dims;
+        let x = map.channels_last();
+        let y = with_values(&self.scale, |scale: &[T]| {
             with_optional(self.shift.as_ref(), |shift: Option<&[T]>| {
-                // An image of single positions is one run over the channels, a map one run a channel.
-                if plane == 1 {
-                    fill(&mut y, channels, channels, |i, y| {
-                        let x = &x[i * channels..][..channels];
-                        for (c, (y, &x)) in y.iter_mut().zip(x).enumerate() {
-                            *y = x * scale[c] + shift.map_or(T::ZERO, |shift| shift[c]);
+                Ok(parts(
+                    x.len(),
+                    w * c,
+                    w * c,
+                    #[inline(always)]
+                    |row, y: &mut [T]| {
+                        let x = &x[row * w * c..][..y.len()];
+                        for (y, x) in y.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
+                            match shift {
+                                Some(shift) => {
+                                    for (((y, &x), &a), &b) in
+                                        y.iter_mut().zip(x).zip(scale).zip(shift)
+                                    {
+                                        *y = x * a + b;
+                                    }
+                                }
+                                None => {
+                                    for ((y, &x), &a) in y.iter_mut().zip(x).zip(scale) {
+                                        *y = x * a;
+                                    }
+                                }
+                            }
                         }
-                    });
-                } else {
-                    fill(&mut y, plane, plane, |i, y| {
-                        let scale = scale[i % channels];
-                        let shift = shift.map_or(T::ZERO, |shift| shift[i % channels]);
-                        for (y, &x) in y.iter_mut().zip(&x[i * plane..][..plane]) {
-                            *y = x * scale + shift;
-                        }
-                    });
-                }
-                Ok(())
+                    },
+                ))
             })
         })?;
-        Ok((y, Shape::from(dims)))
+        Ok((y, map.dims))
     }
 }
 
@@ -134,16 +150,13 @@ impl CustomOp1 for Affine {
         Self::NAME
     }
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        run_unary(self, storage, layout)
+        run_map(self, storage, layout)
     }
     fn bwd(&self, _x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        unary(
-            &Affine {
-                scale: self.scale.clone(),
-                shift: None,
-            },
-            grad,
-        )
-        .map(Some)
+        let affine = Affine {
+            scale: self.scale.clone(),
+            shift: None,
+        };
+        map(&affine, &channels_first(grad)?).map(Some)
     }
 }

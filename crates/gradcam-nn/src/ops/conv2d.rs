@@ -1,9 +1,14 @@
 //! Two-dimensional convolution.
 
+use std::sync::Arc;
+
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 use super::Activation;
-use crate::dispatch::{Unary, run_unary, unary, with_optional, with_values};
+use crate::dispatch::{
+    Map, Mapped, channels_first, map, map_recorded, run_map, with_map, with_optional, with_values,
+};
+use crate::kernels::element::PackedWeights;
 use crate::kernels::epilogue::Epilogue;
 use crate::kernels::geometry::Geometry;
 use crate::kernels::{Element, convolution};
@@ -72,13 +77,9 @@ impl Padding {
     }
 }
 
-/// A two-dimensional convolution (cross-correlation, as in every deep learning library).
-#[derive(Debug, Clone)]
-pub struct Conv2d {
-    /// `(out, in / groups, kernel height, kernel width)`.
-    pub weight: Tensor,
-    /// `(out,)`.
-    pub bias: Option<Tensor>,
+/// How a convolution's kernel moves over its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConvOptions {
     /// Rows, columns.
     pub stride: (usize, usize),
     /// Zeros around the input.
@@ -89,7 +90,65 @@ pub struct Conv2d {
     pub groups: usize,
 }
 
+impl Default for ConvOptions {
+    /// Every position, no padding, no dilation, one group.
+    fn default() -> Self {
+        ConvOptions {
+            stride: (1, 1),
+            padding: Padding::all(0),
+            dilation: (1, 1),
+            groups: 1,
+        }
+    }
+}
+
+/// A two-dimensional convolution (cross-correlation, as in every deep learning library).
+///
+/// The weight is packed for the processor when it is first used; a clone shares what is packed.
+#[derive(Clone)]
+pub struct Conv2d {
+    weight: Tensor,
+    bias: Option<Tensor>,
+    options: ConvOptions,
+    packed: Arc<PackedWeights>,
+}
+
+impl std::fmt::Debug for Conv2d {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Conv2d")
+            .field("weight", &self.weight.shape())
+            .field("bias", &self.bias.is_some())
+            .field("options", &self.options)
+            .finish()
+    }
+}
+
 impl Conv2d {
+    /// A convolution with a weight `(out, in / groups, kernel height, kernel width)` and a bias `(out,)`.
+    pub fn new(weight: Tensor, bias: Option<Tensor>, options: ConvOptions) -> Self {
+        Conv2d {
+            weight,
+            bias,
+            options,
+            packed: Arc::default(),
+        }
+    }
+
+    /// The weight, `(out, in / groups, kernel height, kernel width)`.
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    /// The bias, `(out,)`.
+    pub fn bias(&self) -> Option<&Tensor> {
+        self.bias.as_ref()
+    }
+
+    /// How the kernel moves over its input.
+    pub fn options(&self) -> ConvOptions {
+        self.options
+    }
+
     /// Rows and columns of the output for an input of `(height, width)`.
     ///
     /// # Errors
@@ -102,7 +161,7 @@ impl Conv2d {
 
     /// The number of input channels.
     fn in_channels(&self) -> Result<usize> {
-        Ok(self.weight.dim(1)? * self.groups)
+        Ok(self.weight.dim(1)? * self.options.groups)
     }
 
     /// Convolves `(n, in, h, w)` to `(n, out, oh, ow)`. Differentiable in `x`; the weight is a constant.
@@ -111,7 +170,7 @@ impl Conv2d {
     /// When the shapes do not fit; the message names the expected and the found sizes.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         self.geometry(x.dims())?;
-        x.contiguous()?.apply_op1(Forward(self.clone()))
+        map_recorded(Forward(self.clone()), x)
     }
 
     /// `activation((conv(x) without bias) * scale + shift + residual)` in one pass over the output, with no gradient.
@@ -125,17 +184,14 @@ impl Conv2d {
         residual: Option<&Tensor>,
         activation: Activation,
     ) -> Result<Tensor> {
-        let residual = residual.map(Tensor::contiguous).transpose()?;
-        unary(
-            &Fused {
-                conv: self,
-                scale,
-                shift,
-                residual: residual.as_ref(),
-                activation,
-            },
-            x,
-        )
+        let op = Fused {
+            conv: self,
+            scale,
+            shift,
+            residual,
+            activation,
+        };
+        map(&op, x)
     }
 
     fn geometry(&self, dims: &[usize]) -> Result<Geometry> {
@@ -143,19 +199,24 @@ impl Conv2d {
         let &[batch, in_channels, h, w] = dims else {
             bail!("conv2d expects (n, channels, height, width), found {dims:?}");
         };
-        let (kernel, stride, dilation) = ((kh, kw), self.stride, self.dilation);
-        if self.groups == 0 || stride.0 * stride.1 * dilation.0 * dilation.1 * kh * kw == 0 {
+        let ConvOptions {
+            stride,
+            padding,
+            dilation,
+            groups,
+        } = self.options;
+        let kernel = (kh, kw);
+        if groups == 0 || stride.0 * stride.1 * dilation.0 * dilation.1 * kh * kw == 0 {
             bail!("conv2d needs a kernel, stride, dilation and group count of at least 1");
         }
-        if in_channels != group_in * self.groups || !out_channels.is_multiple_of(self.groups) {
+        if in_channels != group_in * groups || !out_channels.is_multiple_of(groups) {
             bail!(
-                "conv2d expects {} input channels (weight {:?}, {} groups), found {in_channels}",
-                group_in * self.groups,
+                "conv2d expects {} input channels (weight {:?}, {groups} groups), found {in_channels}",
+                group_in * groups,
                 self.weight.dims(),
-                self.groups
             );
         }
-        let (rows, columns) = self.padding.resolve((h, w), kernel, stride, dilation);
+        let (rows, columns) = padding.resolve((h, w), kernel, stride, dilation);
         let axis = |size: usize,
                     pad: (usize, usize),
                     kernel: usize,
@@ -182,13 +243,9 @@ impl Conv2d {
             stride,
             padding: (rows.0, columns.0),
             dilation,
-            groups: self.groups,
+            groups,
         })
     }
-}
-
-fn out_shape(g: &Geometry) -> Shape {
-    Shape::from((g.batch, g.out_channels, g.out_size.0, g.out_size.1))
 }
 
 struct Forward(Conv2d);
@@ -204,9 +261,9 @@ struct Fused<'a> {
     activation: Activation,
 }
 
-impl Unary for Forward {
+impl Mapped for Forward {
     const NAME: &'static str = "conv2d";
-    fn run<T: Element>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
+    fn run<T: Element>(&self, x: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
         Fused {
             conv: &self.0,
             scale: None,
@@ -214,16 +271,15 @@ impl Unary for Forward {
             residual: None,
             activation: Activation::Identity,
         }
-        .run(x, dims)
+        .run(x)
     }
 }
 
-impl Unary for Fused<'_> {
+impl Mapped for Fused<'_> {
     const NAME: &'static str = "conv2d";
-    fn run<T: Element>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
-        let geometry = self.conv.geometry(dims)?;
-        let shape = out_shape(&geometry);
-        let channels = [geometry.out_channels];
+    fn run<T: Element>(&self, x: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
+        let g = self.conv.geometry(&x.dims)?;
+        let channels = [g.out_channels];
         for vector in [self.scale, self.shift].into_iter().flatten() {
             if vector.dims() != channels {
                 bail!(
@@ -232,44 +288,54 @@ impl Unary for Fused<'_> {
                 );
             }
         }
+        let dims = [g.batch, g.out_channels, g.out_size.0, g.out_size.1];
         if let Some(residual) = self.residual
-            && residual.shape() != &shape
+            && residual.dims() != dims
         {
             bail!(
-                "a residual of {shape:?} is expected, found {:?}",
-                residual.shape()
+                "a residual of {dims:?} is expected, found {:?}",
+                residual.dims()
             );
         }
-        let y = with_values(&self.conv.weight, |weight| {
-            with_optional(self.scale, |scale| {
-                with_optional(self.shift, |shift| {
-                    with_optional(self.residual, |residual| {
+        let run = |residual: Option<&[T]>| {
+            with_values(&self.conv.weight, |weight| {
+                with_optional(self.scale, |scale| {
+                    with_optional(self.shift, |shift| {
                         let epilogue = Epilogue {
                             scale,
                             shift,
                             residual,
                             activation: self.activation,
                         };
-                        Ok(convolution::forward(x, weight, &geometry, epilogue))
+                        let packed = T::packed(&self.conv.packed);
+                        Ok(convolution::forward(x, weight, packed, &g, epilogue))
                     })
                 })
             })
-        })?;
-        Ok((y, shape))
+        };
+        let y = match self.residual {
+            None => run(None)?,
+            Some(residual) => with_map(residual, |residual| run(Some(&residual.channels_last())))?,
+        };
+        Ok((y, dims))
     }
 }
 
-impl Unary for Backward<'_> {
+/// Takes the gradient of the output.
+impl Mapped for Backward<'_> {
     const NAME: &'static str = "conv2d backward";
-    fn run<T: Element>(&self, grad: &[T], _dims: &[usize]) -> Result<(Vec<T>, Shape)> {
+    fn run<T: Element>(&self, grad: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
         let g = &self.geometry;
         let dx = with_values(&self.conv.weight, |weight| {
-            Ok(convolution::backward(grad, weight, g))
+            let packed = T::packed(&self.conv.packed);
+            Ok(convolution::backward(
+                &grad.channels_last(),
+                weight,
+                packed,
+                g,
+            ))
         })?;
-        Ok((
-            dx,
-            Shape::from((g.batch, g.in_channels, g.in_size.0, g.in_size.1)),
-        ))
+        Ok((dx, [g.batch, g.in_channels, g.in_size.0, g.in_size.1]))
     }
 }
 
@@ -278,11 +344,11 @@ impl CustomOp1 for Forward {
         Self::NAME
     }
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        run_unary(self, storage, layout)
+        run_map(self, storage, layout)
     }
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         let geometry = self.0.geometry(x.dims())?;
         let conv = &self.0;
-        unary(&Backward { conv, geometry }, grad).map(Some)
+        map(&Backward { conv, geometry }, &channels_first(grad)?).map(Some)
     }
 }

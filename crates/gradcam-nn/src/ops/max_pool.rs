@@ -2,10 +2,10 @@
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
-use super::parallel::fill;
-use super::window::{Run, Sliding, Window, across, feature_map, runs};
-use crate::dispatch::{Unary, run_unary, unary, with_values};
+use super::window::{Sliding, Window, feature_map};
+use crate::dispatch::{Map, Mapped, channels_first, map, map_recorded, run_map, with_map};
 use crate::kernels::Element;
+use crate::kernels::output::parts;
 
 /// The maximum of each window; its first maximum takes the gradient. Pairs are `(rows, columns)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,43 +92,19 @@ pub(super) struct MaxWindows {
 
 impl MaxWindows {
     pub(super) fn apply(self, x: &Tensor) -> Result<Tensor> {
-        x.contiguous()?.apply_op1(self)
+        map_recorded(self, x)
     }
 
-    /// One plane: the maximum down the rows of a window, which runs over whole rows, then across its columns.
-    fn plane<T: Element>(&self, x: &[T], width: usize, columns: &[Run], y: &mut [T]) {
-        let mut best = vec![T::ZERO; width];
-        for (rows, y) in self.rows.iter().zip(y.chunks_mut(self.columns.len())) {
-            best.fill(T::NEG_INFINITY);
-            for row in (rows.start..rows.end).step_by(self.dilation.0) {
-                for (best, &v) in best.iter_mut().zip(&x[row * width..][..width]) {
-                    *best = best.maximum(v);
-                }
-            }
-            y.fill(T::NEG_INFINITY);
-            across(columns, self.dilation.1, &best, y, T::maximum);
-        }
-    }
-
-    /// The index of the window's first maximum in the plane `x`, by rows; none where the window misses the input.
-    fn first_maximum<T: Element>(
-        &self,
-        x: &[T],
-        width: usize,
-        rows: &Window,
-        columns: &Window,
-    ) -> Option<usize> {
-        let mut found: Option<(usize, T)> = None;
-        for row in (rows.start..rows.end).step_by(self.dilation.0) {
-            let first = row * width + columns.start;
-            let taps = &x[first..row * width + columns.end];
-            for (tap, &v) in taps.iter().enumerate().step_by(self.dilation.1) {
-                if found.is_none_or(|(_, best)| v > best || v.is_nan()) {
-                    found = Some((first + tap, v));
-                }
-            }
-        }
-        found.map(|(i, _)| i)
+    /// The positions that the window of the output `(oy, ox)` reads in a map of `width` columns, by rows.
+    #[inline(always)]
+    fn positions(&self, oy: usize, ox: usize, width: usize) -> impl Iterator<Item = usize> {
+        let (rows, columns) = (self.rows[oy], self.columns[ox]);
+        let (down, right) = self.dilation;
+        (rows.start..rows.end).step_by(down).flat_map(move |row| {
+            (columns.start..columns.end)
+                .step_by(right)
+                .map(move |column| row * width + column)
+        })
     }
 }
 
@@ -137,42 +113,73 @@ struct Backward<'a> {
     x: &'a Tensor,
 }
 
-impl Unary for MaxWindows {
+impl Mapped for MaxWindows {
     const NAME: &'static str = "max_pool2d";
-    fn run<T: Element>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
-        let [n, c, h, w] = feature_map(Self::NAME, dims)?;
+    fn run<T: Element>(&self, map: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
+        let [n, c, h, w] = feature_map(Self::NAME, &map.dims)?;
         let (oh, ow) = (self.rows.len(), self.columns.len());
-        let mut y = vec![T::ZERO; n * c * oh * ow];
-        let columns = runs(&self.columns);
-        fill(&mut y, oh * ow, h * w, |plane, y| {
-            self.plane(&x[plane * h * w..][..h * w], w, &columns, y);
-        });
-        Ok((y, Shape::from((n, c, oh, ow))))
+        let x = map.channels_last();
+        let y = parts(
+            n * oh * ow * c,
+            ow * c,
+            w * c,
+            #[inline(always)]
+            |row, y| {
+                let (image, oy) = (row / oh, row % oh);
+                let x = &x[image * h * w * c..][..h * w * c];
+                for (ox, best) in y.chunks_exact_mut(c).enumerate() {
+                    best.fill(T::NEG_INFINITY);
+                    for position in self.positions(oy, ox, w) {
+                        for (best, &v) in best.iter_mut().zip(&x[position * c..][..c]) {
+                            *best = best.maximum(v);
+                        }
+                    }
+                }
+            },
+        );
+        Ok((y, [n, c, oh, ow]))
     }
 }
 
-impl Unary for Backward<'_> {
+/// Takes the gradient of the output. The first maximum of a window takes its gradient.
+impl Mapped for Backward<'_> {
     const NAME: &'static str = "max_pool2d backward";
-    fn run<T: Element>(&self, grad: &[T], _dims: &[usize]) -> Result<(Vec<T>, Shape)> {
+    fn run<T: Element>(&self, grad: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
         let [n, c, h, w] = feature_map(Self::NAME, self.x.dims())?;
-        let MaxWindows { rows, columns, .. } = self.windows;
-        let mut dx = vec![T::ZERO; n * c * h * w];
-        with_values(self.x, |x: &[T]| {
-            fill(&mut dx, h * w, h * w, |plane, dx| {
-                let x = &x[plane * h * w..][..h * w];
-                let grad = &grad[plane * rows.len() * columns.len()..];
-                let pairs = rows
-                    .iter()
-                    .flat_map(|r| columns.iter().map(move |c| (r, c)));
-                for ((rows, columns), &g) in pairs.zip(grad) {
-                    if let Some(i) = self.windows.first_maximum(x, w, rows, columns) {
-                        dx[i] += g;
+        let (oh, ow) = (self.windows.rows.len(), self.windows.columns.len());
+        let grad = grad.channels_last();
+        let dx = with_map(self.x, |x: Map<'_, T>| {
+            let x = x.channels_last();
+            Ok(parts(
+                n * h * w * c,
+                h * w * c,
+                h * w * c,
+                #[inline(always)]
+                |image, dx| {
+                    let x = &x[image * h * w * c..][..h * w * c];
+                    let mut found: Vec<Option<(usize, T)>> = vec![None; c];
+                    for (index, grad) in grad[image * oh * ow * c..][..oh * ow * c]
+                        .chunks_exact(c)
+                        .enumerate()
+                    {
+                        found.fill(None);
+                        for position in self.windows.positions(index / ow, index % ow, w) {
+                            for (found, &v) in found.iter_mut().zip(&x[position * c..][..c]) {
+                                if found.is_none_or(|(_, best)| v > best || v.is_nan()) {
+                                    *found = Some((position, v));
+                                }
+                            }
+                        }
+                        for (channel, (found, &g)) in found.iter().zip(grad).enumerate() {
+                            if let Some((position, _)) = found {
+                                dx[position * c + channel] += g;
+                            }
+                        }
                     }
-                }
-            });
-            Ok(())
+                },
+            ))
         })?;
-        Ok((dx, Shape::from((n, c, h, w))))
+        Ok((dx, [n, c, h, w]))
     }
 }
 
@@ -181,9 +188,9 @@ impl CustomOp1 for MaxWindows {
         Self::NAME
     }
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        run_unary(self, storage, layout)
+        run_map(self, storage, layout)
     }
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        unary(&Backward { windows: self, x }, grad).map(Some)
+        map(&Backward { windows: self, x }, &channels_first(grad)?).map(Some)
     }
 }

@@ -2,10 +2,10 @@
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
-use super::parallel::fill;
 use super::window::feature_map;
 use crate::dispatch::{Unary, run_unary, unary};
 use crate::kernels::Element;
+use crate::kernels::output::parts;
 
 /// How a value between the positions of a map is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,10 +190,15 @@ impl Unary for Resize {
         let [n, c, h, w] = feature_map(Self::NAME, dims)?;
         let (oh, ow) = self.size;
         let taps = self.taps::<T>(h, w);
-        let mut y = vec![T::ZERO; n * c * oh * ow];
-        fill(&mut y, oh * ow, oh * ow + h * w, |plane, y| {
-            taps.forward(&x[plane * h * w..][..h * w], y);
-        });
+        let y = parts(
+            n * c * oh * ow,
+            oh * ow,
+            oh * ow + h * w,
+            #[inline(always)]
+            |plane, y: &mut [T]| {
+                taps.forward(&x[plane * h * w..][..h * w], y);
+            },
+        );
         Ok((y, Shape::from((n, c, oh, ow))))
     }
 }
@@ -204,10 +209,15 @@ impl Unary for Backward {
         let [n, c, oh, ow] = feature_map(Self::NAME, dims)?;
         let (h, w) = self.size;
         let taps = self.resize.taps::<T>(h, w);
-        let mut dx = vec![T::ZERO; n * c * h * w];
-        fill(&mut dx, h * w, oh * ow + h * w, |plane, dx| {
-            taps.backward(&grad[plane * oh * ow..][..oh * ow], dx);
-        });
+        let dx = parts(
+            n * c * h * w,
+            h * w,
+            oh * ow + h * w,
+            #[inline(always)]
+            |plane, dx: &mut [T]| {
+                taps.backward(&grad[plane * oh * ow..][..oh * ow], dx);
+            },
+        );
         Ok((dx, Shape::from((n, c, h, w))))
     }
 }

@@ -2,10 +2,10 @@
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
-use super::parallel::fill;
 use super::sum::{sum, sum_of};
 use crate::dispatch::{Unary, run_unary, unary, with_values};
 use crate::kernels::Element;
+use crate::kernels::output::parts;
 
 /// `e^x / Σ e^x` over the dimension `dim`: positive, with the sum 1.
 ///
@@ -53,25 +53,30 @@ impl Unary for Softmax {
     const NAME: &'static str = "softmax";
     fn run<T: Element>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
         let c = row_length(dims);
-        let mut y = vec![T::ZERO; x.len()];
-        fill(&mut y, c, 4 * c, |row, y| {
-            let x = &x[row * c..][..c];
-            let max = x.iter().fold(T::NEG_INFINITY, |a, &b| a.maximum(b));
-            for (y, &x) in y.iter_mut().zip(x) {
-                *y = (x - max).exp();
-            }
-            let total = sum(y);
-            if self.logarithm {
-                let log = total.ln();
+        let y = parts(
+            x.len(),
+            c,
+            4 * c,
+            #[inline(always)]
+            |row, y: &mut [T]| {
+                let x = &x[row * c..][..c];
+                let max = x.iter().fold(T::NEG_INFINITY, |a, &b| a.maximum(b));
                 for (y, &x) in y.iter_mut().zip(x) {
-                    *y = x - max - log;
+                    *y = (x - max).exp();
                 }
-            } else {
-                for y in y {
-                    *y /= total;
+                let total = sum(y);
+                if self.logarithm {
+                    let log = total.ln();
+                    for (y, &x) in y.iter_mut().zip(x) {
+                        *y = x - max - log;
+                    }
+                } else {
+                    for y in y {
+                        *y /= total;
+                    }
                 }
-            }
-        });
+            },
+        );
         Ok((y, Shape::from(dims)))
     }
 }
@@ -81,23 +86,27 @@ impl Unary for Backward<'_> {
     const NAME: &'static str = "softmax backward";
     fn run<T: Element>(&self, grad: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
         let c = row_length(dims);
-        let mut dx = vec![T::ZERO; grad.len()];
-        with_values(self.y, |y: &[T]| {
-            fill(&mut dx, c, 4 * c, |row, dx| {
-                let (y, grad) = (&y[row * c..][..c], &grad[row * c..][..c]);
-                if self.logarithm {
-                    let total = sum(grad);
-                    for ((dx, &y), &g) in dx.iter_mut().zip(y).zip(grad) {
-                        *dx = g - y.exp() * total;
+        let dx = with_values(self.y, |y: &[T]| {
+            Ok(parts(
+                grad.len(),
+                c,
+                4 * c,
+                #[inline(always)]
+                |row, dx: &mut [T]| {
+                    let (y, grad) = (&y[row * c..][..c], &grad[row * c..][..c]);
+                    if self.logarithm {
+                        let total = sum(grad);
+                        for ((dx, &y), &g) in dx.iter_mut().zip(y).zip(grad) {
+                            *dx = g - y.exp() * total;
+                        }
+                    } else {
+                        let total = sum_of(grad, y, |g, y| g * y);
+                        for ((dx, &y), &g) in dx.iter_mut().zip(y).zip(grad) {
+                            *dx = y * (g - total);
+                        }
                     }
-                } else {
-                    let total = sum_of(grad, y, |g, y| g * y);
-                    for ((dx, &y), &g) in dx.iter_mut().zip(y).zip(grad) {
-                        *dx = y * (g - total);
-                    }
-                }
-            });
-            Ok(())
+                },
+            ))
         })?;
         Ok((dx, Shape::from(dims)))
     }

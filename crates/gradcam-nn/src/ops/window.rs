@@ -4,8 +4,6 @@ use std::ops::Range;
 
 use candle_core::{Result, bail};
 
-use crate::kernels::Element;
-
 /// The positions `start..end` of one axis of the input that one output position reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Window {
@@ -109,69 +107,15 @@ pub(super) fn adaptive(input: usize, output: usize) -> Result<Vec<Window>> {
     Ok(windows.collect())
 }
 
-/// Neighbouring windows of one length, at one distance.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Run {
-    outputs: Range<usize>,
-    /// Where the first window starts.
-    start: usize,
-    stride: usize,
-    len: usize,
-}
-
-/// The windows of one axis as runs: a few for a sliding window, whose partial windows lie at the borders.
-pub(super) fn runs(windows: &[Window]) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
-    for (o, window) in windows.iter().enumerate() {
-        let len = window.end - window.start;
-        if let Some(run) = runs.last_mut()
-            && run.len == len
-        {
-            let n = run.outputs.len();
-            let stride = window.start.abs_diff(run.start) / n;
-            let fits = stride > 0 && run.start + n * stride == window.start;
-            if fits && (n == 1 || stride == run.stride) {
-                run.stride = stride;
-                run.outputs.end += 1;
-                continue;
-            }
-        }
-        runs.push(Run {
-            outputs: o..o + 1,
-            start: window.start,
-            stride: 1,
-            len,
-        });
-    }
-    runs
-}
-
-/// Combines every `dilation`-th value of each window over `values` into the window's place in `y`, from the first on.
-///
-/// Goes over all windows of a run with one tap after the other, which the compiler turns into vector instructions.
-#[inline(always)]
-pub(super) fn across<T: Element>(
-    runs: &[Run],
-    dilation: usize,
-    values: &[T],
-    y: &mut [T],
-    combine: impl Fn(T, T) -> T,
-) {
-    for run in runs {
-        let y = &mut y[run.outputs.clone()];
-        for tap in (0..run.len).step_by(dilation) {
-            let values = &values[run.start + tap..];
-            if run.stride == 1 {
-                for (y, &v) in y.iter_mut().zip(values) {
-                    *y = combine(*y, v);
-                }
-            } else {
-                for (y, &v) in y.iter_mut().zip(values.iter().step_by(run.stride)) {
-                    *y = combine(*y, v);
-                }
-            }
-        }
-    }
+/// The windows that read each of `input` positions, as a range: they follow one another.
+pub(super) fn readers(windows: &[Window], input: usize) -> Vec<Range<usize>> {
+    (0..input)
+        .map(|position| {
+            let first = windows.partition_point(|window| window.end <= position);
+            let after = windows.partition_point(|window| window.start <= position);
+            first..after.max(first)
+        })
+        .collect()
 }
 
 /// The sizes `[n, channels, height, width]` of a feature map.

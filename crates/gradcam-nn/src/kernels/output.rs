@@ -1,0 +1,94 @@
+//! Results that several tasks fill at the same time, in memory that is not zeroed first.
+
+#![allow(unsafe_code)]
+
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+
+use rayon::prelude::*;
+
+use super::Element;
+use super::wide::wide;
+
+/// Numbers that a task handles at least; less is not worth another thread.
+pub(crate) const TASK: usize = 16 * 1024;
+
+/// A result whose disjoint parts are handed to concurrent tasks.
+///
+/// A tile of a feature map is not one contiguous range, so `chunks_mut` cannot give it out.
+pub(crate) struct Output<'a, T> {
+    start: *mut MaybeUninit<T>,
+    len: usize,
+    memory: PhantomData<&'a mut [MaybeUninit<T>]>,
+}
+
+// SAFETY: the pointer is only turned into slices by `part`, whose caller promises that no two of them overlap.
+unsafe impl<T: Send> Send for Output<'_, T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Output<'_, T> {}
+
+impl<'a, T> Output<'a, T> {
+    /// The part `start..start + len`, not initialised.
+    ///
+    /// # Safety
+    /// No two parts that are alive at the same time may overlap.
+    #[allow(clippy::mut_from_ref)]
+    pub(crate) unsafe fn part(&self, start: usize, len: usize) -> &'a mut [MaybeUninit<T>] {
+        assert!(start <= self.len && len <= self.len - start);
+        // SAFETY: in bounds by the assertion; not aliased by the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(start), len) }
+    }
+}
+
+/// A vector of `len` numbers that `write` fills.
+///
+/// # Safety
+/// `write` must have written every number when it returns.
+pub(crate) unsafe fn filled<T: Element>(len: usize, write: impl FnOnce(&Output<'_, T>)) -> Vec<T> {
+    let mut values = Vec::with_capacity(len);
+    write(&Output {
+        start: values.spare_capacity_mut().as_mut_ptr(),
+        len,
+        memory: PhantomData,
+    });
+    // SAFETY: the capacity is `len`, and the caller promises that all of it was written.
+    unsafe { values.set_len(len) };
+    values
+}
+
+/// A vector of `len` numbers from `f(i, part)` for every part of `size` of them; the last may be shorter. A part comes as zeros.
+///
+/// `cost` is how many numbers one part reads or writes. A part is computed by one thread whatever their number, so that the result
+/// does not depend on it. `f` runs with the widest vector instructions that the processor has.
+pub(crate) fn parts<T: Element>(
+    len: usize,
+    size: usize,
+    cost: usize,
+    f: impl Fn(usize, &mut [T]) + Sync,
+) -> Vec<T> {
+    let per_task = TASK.div_ceil(cost.max(1));
+    let count = len.div_ceil(size.max(1));
+    // SAFETY: the parts cover the result without overlap, and each is filled with zeros before it is handed on.
+    unsafe {
+        filled(len, |output| {
+            let run = |i: usize| {
+                let start = i * size;
+                let part = output.part(start, size.min(len - start));
+                part.fill(MaybeUninit::new(T::ZERO));
+                let part = &mut *(std::ptr::from_mut(part) as *mut [T]);
+                wide(
+                    #[inline(always)]
+                    || f(i, part),
+                );
+            };
+            if count <= per_task {
+                (0..count).for_each(run);
+            } else {
+                (0..count)
+                    .into_par_iter()
+                    .with_min_len(per_task)
+                    .for_each(run);
+            }
+        })
+    }
+}

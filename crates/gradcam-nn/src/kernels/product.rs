@@ -1,0 +1,243 @@
+//! Convolution as a matrix product whose rows are read where they lie: no im2col.
+//!
+//! For each tap of the kernel a position of the result reads `depth` consecutive values of the source, since the channels of a position
+//! are neighbours in memory. A micro-kernel gets a pointer for each tap and position of its tile. The forward pass and the gradient of
+//! the input are the same computation over different [`Gather`]s.
+
+#![allow(unsafe_code)]
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::Element;
+use super::epilogue::Epilogue;
+use super::gather::Gather;
+use super::micro::Kernel;
+use super::output::Output;
+use super::panels::Panels;
+use super::wide::wide;
+
+/// Tasks that a layer is split into at the least, where its size allows: small layers keep several cores busy too.
+const TASKS: usize = 8;
+/// Bytes of the source, and of the weights, that stay in a second-level cache of 1 MiB.
+const CACHE: usize = 320 * 1024;
+
+/// A product of gathered rows and packed weights.
+pub(crate) struct Product<'a, A, T> {
+    pub(crate) kernel: Kernel<A, T>,
+    pub(crate) panels: &'a Panels<A>,
+    pub(crate) gather: &'a Gather,
+    /// `(n, rows, columns, pixel)` as the gather says.
+    pub(crate) x: &'a [A],
+    /// Images in the source and in the result.
+    pub(crate) batch: usize,
+    /// Rows and columns of the result.
+    pub(crate) size: (usize, usize),
+    pub(crate) epilogue: Epilogue<'a, T>,
+}
+
+/// What one task computes.
+struct Task {
+    group: usize,
+    panels: Range<usize>,
+    blocks: Range<usize>,
+}
+
+impl<A: Copy + Default + Send + Sync, T: Element> Product<'_, A, T> {
+    /// Writes the gather's positions of the result `(n, size.0, size.1, groups * channels)`.
+    pub(crate) fn run(&self, out: &Output<'_, T>) {
+        let positions = self.batch * self.gather.positions();
+        if positions == 0 || self.panels.count() == 0 {
+            return;
+        }
+        let zeros = vec![A::default(); self.gather.depth];
+        let tasks = self.tasks(positions.div_ceil(self.kernel.rows));
+        tasks.par_iter().with_max_len(1).for_each_init(
+            || Tile {
+                sources: Vec::new(),
+                sums: Vec::new(),
+            },
+            |tile, task| {
+                let panels = &task.panels;
+                let bytes = panels.len() * self.panels.depth() * self.kernel.lanes * size_of::<A>();
+                // What is read again and again lies in the nearer cache: few weights beside each block, or a block row beside each panel.
+                if bytes <= CACHE || task.blocks.len() == 1 {
+                    for block in task.blocks.clone() {
+                        tile.locate(self, task.group, block, &zeros);
+                        for panel in panels.clone() {
+                            tile.compute(self, task.group, panel, block, 0, out);
+                        }
+                    }
+                } else {
+                    let mut starts = Vec::with_capacity(task.blocks.len());
+                    tile.sources.clear();
+                    for block in task.blocks.clone() {
+                        starts.push(tile.sources.len());
+                        tile.append(self, task.group, block, &zeros);
+                    }
+                    for panel in panels.clone() {
+                        for (block, &start) in task.blocks.clone().zip(&starts) {
+                            tile.compute(self, task.group, panel, block, start, out);
+                        }
+                    }
+                }
+            },
+        );
+    }
+
+    /// The positions of a block, counted over all images.
+    fn positions(&self, block: usize) -> Range<usize> {
+        let all = self.batch * self.gather.positions();
+        block * self.kernel.rows..((block + 1) * self.kernel.rows).min(all)
+    }
+
+    /// Cuts the work by shapes alone: along the panels where the weights are large, so that each is read by one core, else along the
+    /// blocks of positions.
+    fn tasks(&self, blocks: usize) -> Vec<Task> {
+        let (panels, gather) = (self.panels.count(), self.gather);
+        let weights = panels * self.kernel.lanes * self.panels.depth() * size_of::<A>();
+        let per_position = gather.rows.stride
+            * gather.columns.stride
+            * gather.depth.min(gather.pixel)
+            * size_of::<A>();
+        let most = (CACHE / per_position.max(1) / self.kernel.rows).max(1);
+        let wanted = TASKS.div_ceil(self.panels.groups());
+        let mut along = blocks.div_ceil(most);
+        let mut across = 1;
+        if weights > CACHE && panels > 1 {
+            across = panels.min(wanted.div_ceil(along));
+        }
+        along = along.max(wanted.div_ceil(across)).min(blocks);
+        let mut tasks = Vec::new();
+        for group in 0..self.panels.groups() {
+            for panels in split(panels, across) {
+                for blocks in split(blocks, along) {
+                    tasks.push(Task {
+                        group,
+                        panels: panels.clone(),
+                        blocks,
+                    });
+                }
+            }
+        }
+        tasks
+    }
+}
+
+/// `0..count` as nearly equal ranges.
+fn split(count: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..parts).map(move |part| part * count / parts..(part + 1) * count / parts)
+}
+
+/// What a thread needs for its tiles.
+struct Tile<A, T> {
+    /// For each block its sources, `(taps, positions)`.
+    sources: Vec<*const A>,
+    sums: Vec<T>,
+}
+
+impl<A: Copy + Default + Send + Sync, T: Element> Tile<A, T> {
+    /// The sources of one block.
+    fn locate(&mut self, product: &Product<'_, A, T>, group: usize, block: usize, zeros: &[A]) {
+        self.sources.clear();
+        self.append(product, group, block, zeros);
+    }
+
+    /// Appends the sources of a block.
+    fn append(&mut self, product: &Product<'_, A, T>, group: usize, block: usize, zeros: &[A]) {
+        let gather = product.gather;
+        let positions = product.positions(block);
+        let count = positions.len();
+        let base = self.sources.len();
+        self.sources
+            .resize(base + gather.taps() * count, zeros.as_ptr());
+        let first = group * gather.depth;
+        let (rows, columns) = (&gather.rows, &gather.columns);
+        let mut at = (
+            positions.start / gather.positions(),
+            positions.start % gather.positions() / columns.count,
+            positions.start % columns.count,
+        );
+        for position in 0..count {
+            let (image, i, j) = at;
+            let mut slot = base + position;
+            for &dy in &rows.offsets {
+                let row = rows.source(i, dy);
+                for &dx in &columns.offsets {
+                    if let (Some(y), Some(x)) = (row, columns.source(j, dx)) {
+                        let start = ((image * rows.size + y) * columns.size + x) * gather.pixel;
+                        let source = &product.x[start + first..start + first + gather.depth];
+                        self.sources[slot] = source.as_ptr();
+                    }
+                    slot += count;
+                }
+            }
+            at.2 += 1;
+            if at.2 == columns.count {
+                at = if i + 1 == rows.count {
+                    (image + 1, 0, 0)
+                } else {
+                    (image, i + 1, 0)
+                };
+            }
+        }
+    }
+
+    /// Computes the tile of a block and a panel, whose sources begin at `start`.
+    fn compute(
+        &mut self,
+        product: &Product<'_, A, T>,
+        group: usize,
+        panel: usize,
+        block: usize,
+        start: usize,
+        out: &Output<'_, T>,
+    ) {
+        let Product {
+            panels,
+            gather,
+            size,
+            ..
+        } = *product;
+        let panel = panels.panel(group, panel);
+        let positions = product.positions(block);
+        let sources = &self.sources[start..start + gather.taps() * positions.len()];
+        let len = positions.len() * panel.width;
+        if self.sums.len() < len {
+            self.sums.resize(len, T::ZERO);
+        }
+        let sums = &mut self.sums[..len];
+        // SAFETY: each source is `depth` values of `x` or of the zeros, both of which outlive the call.
+        unsafe {
+            product.kernel.tile(
+                sources,
+                positions.len(),
+                gather.depth,
+                panel.values,
+                panel.width,
+                sums,
+            );
+        }
+        let all = panels.groups() * panels.channels();
+        let first = group * panels.channels();
+        let channels = first + panel.channels.start..first + panel.channels.end;
+        wide(
+            #[inline(always)]
+            || {
+                product.epilogue.write(
+                    sums,
+                    panel.width,
+                    channels.clone(),
+                    #[inline(always)]
+                    |r| {
+                        let position = gather.target(positions.start + r, size);
+                        let start = position * all + channels.start;
+                        // SAFETY: tiles cover the result without overlap, so no other task writes this run.
+                        (start, unsafe { out.part(start, channels.len()) })
+                    },
+                );
+            },
+        );
+    }
+}

@@ -1,0 +1,199 @@
+//! Operations on several feature maps.
+
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+
+use crate::dispatch::{Map, Mapped2, channels_first, channels_last, map2, run_map2};
+use crate::kernels::Element;
+use crate::kernels::output::parts;
+
+/// The sum of two tensors of one shape. Differentiable.
+///
+/// # Errors
+/// When the shapes differ.
+pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    if a.rank() != 4 || a.dims() != b.dims() {
+        return a + b;
+    }
+    apply(Add, a, b)
+}
+
+/// The feature map `x`, `(n, c, h, w)`, times a gate `(n, c, 1, 1)` or a factor a channel, `(c, 1, 1)` or `(1, c, 1, 1)`.
+/// Differentiable in both. Any other pair of shapes is broadcast.
+///
+/// # Errors
+/// When the shapes do not fit.
+pub fn multiply(x: &Tensor, gate: &Tensor) -> Result<Tensor> {
+    let &[n, c, _, _] = x.dims() else {
+        return x.broadcast_mul(gate);
+    };
+    match *gate.dims() {
+        [gates, channels, 1, 1] if channels == c && (gates == n || gates == 1) => {
+            apply(Multiply, x, gate)
+        }
+        [channels, 1, 1] if channels == c => apply(Multiply, x, &gate.unsqueeze(0)?),
+        _ => x.broadcast_mul(gate),
+    }
+}
+
+/// Feature maps `(n, c_i, h, w)` joined along the channels. Differentiable.
+///
+/// # Errors
+/// When the other dimensions differ, or there is none.
+pub fn concat(maps: &[Tensor]) -> Result<Tensor> {
+    if maps.iter().any(|map| map.rank() != 4) {
+        return Tensor::cat(maps, 1);
+    }
+    let maps = maps
+        .iter()
+        .map(|map| channels_last(map)?.contiguous())
+        .collect::<Result<Vec<_>>>()?;
+    channels_first(&Tensor::cat(&maps, 3)?)
+}
+
+fn apply(op: impl CustomOp2 + Send + Sync + 'static, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    channels_first(&a.apply_op2(b, op)?)
+}
+
+struct Add;
+struct Multiply;
+/// The sum over the positions of a product, `(n, c, 1, 1)`: what a gate's gradient is made of.
+struct Overlap;
+
+impl Mapped2 for Add {
+    const NAME: &'static str = "add";
+    fn run<T: Element>(&self, a: Map<'_, T>, b: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
+        let line = a.dims[1] * a.dims[3];
+        let (x, other) = (a.channels_last(), b.channels_last());
+        let y = parts(
+            x.len(),
+            line,
+            line,
+            #[inline(always)]
+            |row, y: &mut [T]| {
+                let (x, other) = (&x[row * line..], &other[row * line..]);
+                for ((y, &x), &other) in y.iter_mut().zip(x).zip(other) {
+                    *y = x + other;
+                }
+            },
+        );
+        Ok((y, a.dims))
+    }
+}
+
+impl Mapped2 for Multiply {
+    const NAME: &'static str = "multiply";
+    fn run<T: Element>(&self, x: Map<'_, T>, gate: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
+        let ([_, c, h, w], gates) = (x.dims, gate.dims[0]);
+        let (values, gate) = (x.channels_last(), gate.channels_last());
+        let y = parts(
+            values.len(),
+            w * c,
+            w * c,
+            #[inline(always)]
+            |row, y: &mut [T]| {
+                let x = &values[row * w * c..][..y.len()];
+                let gate = &gate[row / h % gates * c..][..c];
+                for (y, x) in y.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
+                    for ((y, &x), &gate) in y.iter_mut().zip(x).zip(gate) {
+                        *y = x * gate;
+                    }
+                }
+            },
+        );
+        Ok((y, x.dims))
+    }
+}
+
+impl Mapped2 for Overlap {
+    const NAME: &'static str = "multiply backward";
+    fn run<T: Element>(&self, a: Map<'_, T>, b: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
+        let [n, c, h, w] = a.dims;
+        let (a, b) = (a.channels_last(), b.channels_last());
+        let y = parts(
+            n * c,
+            c,
+            h * w * c,
+            #[inline(always)]
+            |image, y: &mut [T]| {
+                // Row by row, so that the rounding error grows slowly.
+                let mut sums = vec![T::ZERO; c];
+                for row in image * h..(image + 1) * h {
+                    sums.fill(T::ZERO);
+                    let range = row * w * c..(row + 1) * w * c;
+                    let b = b[range.clone()].chunks_exact(c);
+                    for (a, b) in a[range].chunks_exact(c).zip(b) {
+                        for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
+                            *sum += a * b;
+                        }
+                    }
+                    for (y, &sum) in y.iter_mut().zip(&sums) {
+                        *y += sum;
+                    }
+                }
+            },
+        );
+        Ok((y, [n, c, 1, 1]))
+    }
+}
+
+impl CustomOp2 for Add {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+    fn cpu_fwd(
+        &self,
+        a: &CpuStorage,
+        a_layout: &Layout,
+        b: &CpuStorage,
+        b_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        run_map2(self, (a, a_layout), (b, b_layout))
+    }
+    fn bwd(
+        &self,
+        _a: &Tensor,
+        _b: &Tensor,
+        _y: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let grad = channels_first(grad)?;
+        Ok((Some(grad.clone()), Some(grad)))
+    }
+}
+
+impl CustomOp2 for Multiply {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        gate: &CpuStorage,
+        gate_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        run_map2(self, (x, x_layout), (gate, gate_layout))
+    }
+    fn bwd(
+        &self,
+        x: &Tensor,
+        gate: &Tensor,
+        _y: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let grad = channels_first(grad)?;
+        let to_x = map2(&Multiply, &grad, gate)?;
+        // A factor that all images share is a parameter; it takes no gradient unless somebody records it.
+        let to_gate = if gate.track_op() {
+            let each = map2(&Overlap, &grad, x)?;
+            Some(if gate.dim(0)? == x.dim(0)? {
+                each
+            } else {
+                each.sum_keepdim(0)?
+            })
+        } else {
+            None
+        };
+        Ok((Some(to_x), to_gate))
+    }
+}
