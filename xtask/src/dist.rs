@@ -31,12 +31,13 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
 /// Builds the release binary and tells where it is.
 pub(crate) fn binary(sh: &Shell) -> Result<PathBuf> {
     cmd!(sh, "cargo build --release --package gradcam-cli").run()?;
+    Ok(release(sh).join(format!("gradcam{EXE_SUFFIX}")))
+}
+
+/// The folder of release builds.
+pub(crate) fn release(sh: &Shell) -> PathBuf {
     let target = sh
         .var_os("CARGO_TARGET_DIR")
         .map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    Ok(sh
-        .current_dir()
-        .join(target)
-        .join("release")
-        .join(format!("gradcam{EXE_SUFFIX}")))
+    sh.current_dir().join(target).join("release")
 }

@@ -1,12 +1,14 @@
 //! Automation: `cargo xtask --help`.
 #![allow(clippy::print_stderr)]
 
+mod bench;
 mod ci;
 mod demo;
 mod dist;
 mod fetch;
 mod import;
 mod parity;
+mod python;
 
 use std::path::{Path, absolute};
 use std::process::ExitCode;
@@ -52,6 +54,23 @@ mod flags {
                 /// Architectures; none for all.
                 repeated architecture: String
             }
+            /// Time Grad-CAM and what it consists of, alone or in turns with other programs.
+            cmd bench {
+                /// Architectures; none for one of each family, or with --peers for those that the peers are best known for.
+                repeated architecture: String
+                /// A Python environment with torch, torchvision and timm, and any of grad-cam, captum, torchcam, onnxruntime and openvino.
+                optional --peers venv: PathBuf
+                /// Turns of each program, about half a second each [default: 10].
+                optional --rounds n: usize
+                /// Images computed together; may be given more than once [default: 1 and 8].
+                repeated --batch n: usize
+                /// forward, grad-cam, input-gradient, masks or cli; may be given more than once [default: all].
+                repeated --task name: String
+                /// Threads of each program [default: one for each core].
+                optional --threads n: usize
+                /// Also write the measurements to this file, one JSON line each.
+                optional --json file: PathBuf
+            }
         }
     }
 }
@@ -84,6 +103,12 @@ fn run(flags: flags::Xtask) -> Result<()> {
         XtaskCmd::Dist(_) => dist::run(&sh),
         XtaskCmd::Parity(parity) => {
             parity::run(&sh, &from_here(&parity.venv)?, &parity.architecture)
+        }
+        XtaskCmd::Bench(bench) => {
+            let json = bench.json.as_deref().map(from_here).transpose()?;
+            let peers = bench.peers.as_deref().map(from_here).transpose()?;
+            let plan = bench::Plan::new(bench)?;
+            bench::run(&sh, &plan, peers.as_deref(), json.as_deref())
         }
     }
 }

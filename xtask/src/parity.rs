@@ -6,6 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};
 
+use crate::python;
+
 /// The largest deviation allowed, relative to the largest value of its kind.
 const LIMIT: f64 = 1e-3;
 
@@ -19,11 +21,7 @@ const LIMIT: f64 = 1e-3;
 /// # Errors
 /// When a name in `only` is unknown, a program fails, or a deviation exceeds 1e-3.
 pub(crate) fn run(sh: &Shell, venv: &Path, only: &[String]) -> Result<()> {
-    let python = ["bin/python", "Scripts/python.exe"]
-        .map(|path| venv.join(path))
-        .into_iter()
-        .find(|path| path.exists())
-        .with_context(|| format!("no Python environment at `{}`", venv.display()))?;
+    let python = python::interpreter(venv)?;
     let script = "xtask/parity/parity.py";
     let list = cmd!(sh, "{python} {script} list").quiet().read()?;
     let pairs: Vec<Vec<&str>> = list.lines().map(|l| l.split(' ').collect()).collect();

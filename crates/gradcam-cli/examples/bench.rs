@@ -1,0 +1,160 @@
+//! Our side of `cargo xtask bench`: a process that answers requests, so that programs can take turns within one run.
+//!
+//! Each line of standard input is a request in JSON, each line of standard output its answer; `xtask/bench/peers.py` has the other side:
+//!
+//! ```text
+//! {"load": "resnet50", "batch": 8}       {"tasks": ["forward", "grad-cam", "input-gradient", "masks"]}
+//! {"time": "forward", "repeats": 20}     {"millis": [...]}
+//! anything that fails                    {"error": "..."}
+//! ```
+//!
+//! With architectures as arguments it only checks that they exist. Networks have random weights.
+#![allow(clippy::print_stderr)]
+
+use std::io::{BufRead, Write, stdin, stdout};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use candle_core::{Device, Tensor, Var};
+use gradcam::{GradCam, Target};
+use gradcam_models::architectures::{self, Architecture};
+use gradcam_nn::{ModuleTree, Network, Weights};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const CLASSES: usize = 1000;
+/// The class that is explained.
+const CLASS: usize = 281;
+/// Masked copies of one image in a batch.
+const MASKS: usize = 8;
+const TASKS: [&str; 4] = ["forward", "grad-cam", "input-gradient", "masks"];
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Request {
+    Load { load: String, batch: usize },
+    Time { time: String, repeats: usize },
+}
+
+fn main() -> ExitCode {
+    let names: Vec<String> = std::env::args().skip(1).collect();
+    let result = match names.is_empty() {
+        true => serve(),
+        false => names.iter().try_for_each(|name| find(name).map(drop)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve() -> Result<()> {
+    let mut loaded = None;
+    for line in stdin().lock().lines() {
+        let answer =
+            answer(&line?, &mut loaded).unwrap_or_else(|e| json!({"error": format!("{e:#}")}));
+        let mut out = stdout().lock();
+        writeln!(out, "{answer}")?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+fn answer(request: &str, loaded: &mut Option<Subject>) -> Result<Value> {
+    match serde_json::from_str(request)? {
+        Request::Load { load, batch } => {
+            // Two networks at once would count twice.
+            drop(loaded.take());
+            *loaded = Some(Subject::new(&load, batch)?);
+            Ok(json!({"tasks": TASKS}))
+        }
+        Request::Time { time, repeats } => {
+            let subject = loaded.as_ref().context("nothing is loaded")?;
+            let share = if time == "masks" { MASKS as f64 } else { 1.0 };
+            let millis = (0..repeats)
+                .map(|_| {
+                    let start = Instant::now();
+                    subject.run(&time)?;
+                    Ok(start.elapsed().as_secs_f64() * 1e3 / share)
+                })
+                .collect::<Result<Vec<f64>>>()?;
+            Ok(json!({"millis": millis}))
+        }
+    }
+}
+
+fn find(name: &str) -> Result<&'static Architecture> {
+    architectures::find(name).map_err(|nearest| {
+        anyhow!(
+            "unknown architecture `{name}`; near it: {}",
+            nearest.join(", ")
+        )
+    })
+}
+
+/// A network with its inputs.
+struct Subject {
+    network: ModuleTree,
+    grad_cam: GradCam,
+    /// `(batch, 3, side, side)`.
+    images: Tensor,
+    /// `(MASKS, 1, side, side)`.
+    masks: Tensor,
+}
+
+impl Subject {
+    fn new(name: &str, batch: usize) -> Result<Self> {
+        let architecture = find(name)?;
+        let side = architecture.input_size as usize;
+        Ok(Subject {
+            network: architecture.build(&Weights::random(0), CLASSES)?,
+            grad_cam: GradCam::at(architecture.default_layer),
+            images: ((values((batch, 3, side, side))? * 4.0)? - 2.0)?,
+            masks: values((MASKS, 1, side, side))?,
+        })
+    }
+
+    /// Does the task once.
+    fn run(&self, task: &str) -> Result<()> {
+        let (network, images) = (&self.network, &self.images);
+        match task {
+            "forward" => {
+                network.forward(images, &mut ())?;
+            }
+            "grad-cam" => {
+                let targets = vec![vec![Target::Index(CLASS)]; images.dim(0)?];
+                let maps = self.grad_cam.explain(network, images, &targets)?;
+                ensure!(maps.len() == targets.len(), "{} maps", maps.len());
+            }
+            "input-gradient" => {
+                let x = Var::from_tensor(images)?;
+                let logits = network.forward(x.as_tensor(), &mut ())?;
+                let gradients = logits.narrow(1, CLASS, 1)?.sum_all()?.backward()?;
+                gradients.get(x.as_tensor()).context("no gradient")?;
+            }
+            "masks" => {
+                let masked = images.narrow(0, 0, 1)?.broadcast_mul(&self.masks)?;
+                network.forward(&masked, &mut ())?;
+            }
+            _ => bail!("no task `{task}`"),
+        }
+        Ok(())
+    }
+}
+
+/// Values in [0, 1) that look random: the fractional parts of the multiples of the golden ratio.
+fn values(shape: (usize, usize, usize, usize)) -> Result<Tensor> {
+    let count = shape.0 * shape.1 * shape.2 * shape.3;
+    let values: Vec<f32> = (0..count)
+        .map(|i| (i as f64 * 0.618_033_988_749_895).fract() as f32)
+        .collect();
+    Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
+}
