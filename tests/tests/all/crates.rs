@@ -14,6 +14,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 6] = [
             "candle-core",
             "candle-nn",
             "gemm",
+            "pulp",
             "rand_chacha",
             "rayon",
             "safetensors",
