@@ -16,10 +16,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use candle_core::{Device, Tensor, Var};
-use gradcam::{GradCam, Target};
+use candle_core::{Device, Tensor};
+use gradcam::{GradCam, Grid, Target, input_gradient, masked_logits};
 use gradcam_models::architectures::{self, Architecture};
-use gradcam_nn::{ModuleTree, Network, Weights};
+use gradcam_nn::{ModuleTree, Weights, logits};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -42,6 +42,7 @@ enum Request {
 }
 
 fn main() -> ExitCode {
+    gradcam_cli::memory::keep_pages();
     let names: Vec<String> = std::env::args().skip(1).collect();
     let result = match names.is_empty() {
         true => serve(),
@@ -106,19 +107,25 @@ struct Subject {
     grad_cam: GradCam,
     /// `(batch, 3, side, side)`.
     images: Tensor,
-    /// `(MASKS, 1, side, side)`.
-    masks: Tensor,
+    /// Of the size of the images.
+    masks: Vec<Grid>,
 }
 
 impl Subject {
     fn new(name: &str, batch: usize) -> Result<Self> {
         let architecture = find(name)?;
         let side = architecture.input_size as usize;
+        let mask = |values: &[f32]| Grid {
+            height: side,
+            width: side,
+            values: values.to_vec(),
+        };
+        let masks = values((MASKS, 1, side, side))?.flatten_all()?.to_vec1()?;
         Ok(Subject {
             network: architecture.build(&Weights::random(0), CLASSES)?,
             grad_cam: GradCam::at(architecture.default_layer),
             images: ((values((batch, 3, side, side))? * 4.0)? - 2.0)?,
-            masks: values((MASKS, 1, side, side))?,
+            masks: masks.chunks_exact(side * side).map(mask).collect(),
         })
     }
 
@@ -127,7 +134,7 @@ impl Subject {
         let (network, images) = (&self.network, &self.images);
         match task {
             "forward" => {
-                network.forward(images, &mut ())?;
+                logits(network, images)?;
             }
             "grad-cam" => {
                 let targets = vec![vec![Target::Index(CLASS)]; images.dim(0)?];
@@ -135,14 +142,13 @@ impl Subject {
                 ensure!(maps.len() == targets.len(), "{} maps", maps.len());
             }
             "input-gradient" => {
-                let x = Var::from_tensor(images)?;
-                let logits = network.forward(x.as_tensor(), &mut ())?;
-                let gradients = logits.narrow(1, CLASS, 1)?.sum_all()?.backward()?;
-                gradients.get(x.as_tensor()).context("no gradient")?;
+                let targets = vec![Target::Index(CLASS); images.dim(0)?];
+                input_gradient(network, images, &targets)?;
             }
             "masks" => {
-                let masked = images.narrow(0, 0, 1)?.broadcast_mul(&self.masks)?;
-                network.forward(&masked, &mut ())?;
+                let image = images.narrow(0, 0, 1)?;
+                let mask = |i: usize| self.masks[i].clone();
+                masked_logits(network, &image, &[0.0; 3], MASKS, mask, |_, _| ())?;
             }
             _ => bail!("no task `{task}`"),
         }

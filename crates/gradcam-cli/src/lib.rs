@@ -18,6 +18,7 @@ mod args;
 mod commands;
 mod console;
 mod inputs;
+pub mod memory;
 mod model;
 mod outputs;
 mod record;

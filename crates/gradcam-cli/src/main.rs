@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    gradcam_cli::memory::keep_pages();
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
     // The first Ctrl-C lets the batch at hand finish, the second ends the program.

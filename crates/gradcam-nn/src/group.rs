@@ -58,8 +58,7 @@ impl ConvNormAct {
         })
     }
 
-    /// Runs the group under `pass`: as one kernel, or operation by operation where the pass, a wanted inner name or a recorded
-    /// gradient asks for it.
+    /// Runs the group under `pass`: as one kernel, or operation by operation where the pass or a wanted inner name asks for it.
     ///
     /// `closing` is what follows the group's own operations inside a residual block: the shortcut to add, and the activation.
     pub(crate) fn run(
@@ -99,13 +98,7 @@ impl ConvNormAct {
         let inner_norm = !ends_linear && self.norm.as_ref().is_some_and(|(names, _)| wanted(names));
         // A residual block closes with its own activation; one inside the group would come before the sum.
         let inner_activation = closing.is_some() && self.activation.is_some();
-        let recorded = x.track_op() || closing.is_some_and(|(shortcut, _)| shortcut.track_op());
-        !pass.fuses()
-            || inner_conv
-            || inner_norm
-            || inner_activation
-            || recorded
-            || !x.device().is_cpu()
+        !pass.fuses() || inner_conv || inner_norm || inner_activation || !x.device().is_cpu()
     }
 
     fn last_linear_names(&self) -> &[String] {
@@ -128,7 +121,7 @@ impl ConvNormAct {
         Ok(y)
     }
 
-    /// The whole group as one kernel, without a gradient: `activation(norm(conv(x)) + residual)`.
+    /// The whole group as one kernel: `activation(norm(conv(x)) + residual)`. Differentiable in `x` and the residual.
     ///
     /// # Errors
     /// When the shapes do not fit.

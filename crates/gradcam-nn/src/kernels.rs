@@ -16,6 +16,8 @@ pub(crate) mod micro;
 pub(crate) mod output;
 mod panels;
 mod product;
+#[cfg(test)]
+mod tests;
 mod wide;
 
 pub(crate) use element::Element;

@@ -70,6 +70,6 @@ mod weights;
 pub use candle_core as candle;
 pub use group::ConvNormAct;
 pub use module::{Kind, Module, ModuleTree};
-pub use network::Network;
+pub use network::{Network, logits};
 pub use pass::Pass;
 pub use weights::{Weights, WeightsError};

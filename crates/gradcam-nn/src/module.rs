@@ -213,7 +213,8 @@ impl ModuleTree {
 
 impl Network for ModuleTree {
     fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
-        sequence(&self.modules, x, pass)
+        // Enters the thread pool once, rather than for every operation.
+        rayon::scope(|_| sequence(&self.modules, x, pass))
     }
     fn parameters(&self) -> Vec<(String, usize)> {
         self.parameters.clone()

@@ -1,6 +1,7 @@
 //! What the methods ask of a network.
 
 use candle_core::{Result, Tensor};
+use rayon::prelude::*;
 
 use crate::Pass;
 
@@ -18,4 +19,23 @@ pub trait Network: Send + Sync {
     fn parameters(&self) -> Vec<(String, usize)> {
         Vec::new()
     }
+}
+
+/// The logits `(n, classes)` of a batch `(n, channels, height, width)` under plain inference.
+///
+/// On a CPU the images are spread over the cores: the activations of one image stay in the caches where those of a batch would not.
+///
+/// # Errors
+/// As [`Network::forward`].
+pub fn logits(network: &dyn Network, images: &Tensor) -> Result<Tensor> {
+    let batch = images.dim(0)?;
+    if batch < 2 || !images.device().is_cpu() {
+        return network.forward(images, &mut ());
+    }
+    let each: Vec<_> = (0..batch)
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|i| network.forward(&images.narrow(0, i, 1)?, &mut ()))
+        .collect();
+    Tensor::cat(&each.into_iter().collect::<Result<Vec<_>>>()?, 0)
 }

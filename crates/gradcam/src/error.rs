@@ -47,6 +47,22 @@ pub enum Error {
     /// The input is not a batch of pictures.
     #[error("expected an input of the shape (n, channels, height, width), found {0:?}")]
     Input(Vec<usize>),
+    /// The baseline that hidden pixels take has another number of channels than the image.
+    #[error("expected a baseline of {channels} numbers, one a channel, found {found}")]
+    Baseline {
+        /// Channels of the image.
+        channels: usize,
+        /// Numbers given.
+        found: usize,
+    },
+    /// A mask has another size than the image.
+    #[error("expected a mask of {expected:?} rows and columns, found {found:?}")]
+    Mask {
+        /// The image's rows and columns.
+        expected: (usize, usize),
+        /// The mask's.
+        found: (usize, usize),
+    },
     /// A list of targets is needed for each image.
     #[error("expected a list of targets for each of the {images} images, found {found}")]
     Targets {

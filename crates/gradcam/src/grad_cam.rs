@@ -2,6 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use gradcam_nn::Network;
+use rayon::prelude::*;
 
 use crate::capture::{Capture, Captured};
 use crate::heatmap::{Heatmap, LayerMap, Verdict};
@@ -80,7 +81,8 @@ impl GradCam {
 
     /// Explains a batch `(n, channels, height, width)`: for each image a list of targets, and for each target a map.
     ///
-    /// One forward serves the whole batch, and one backward of the head serves the first target of every image, one the second, and so on.
+    /// One forward serves an image, and each of its targets costs one backward of the head. On a CPU the images are spread over the cores;
+    /// elsewhere they go through the network together.
     /// An image's maps do not depend on the others in its batch.
     ///
     /// # Errors
@@ -100,7 +102,6 @@ impl GradCam {
                 found: targets.len(),
             });
         }
-        let size = (height, width);
         let names = if self.layers.is_empty() {
             let found = layers(network, (channels, height, width))?;
             vec![found.automatic()?.name.clone()]
@@ -112,7 +113,36 @@ impl GradCam {
         {
             return Err(Error::RepeatedLayer(name.clone()));
         }
-        let mut pass = Capture::new(&names);
+        if batch < 2 || !images.device().is_cpu() {
+            return self.explain_together(network, images, targets, &names);
+        }
+        // The activations of one image stay in the caches where those of a batch would not, and no core waits for another.
+        let each: Vec<_> = (0..batch)
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|i| {
+                let image = images.narrow(0, i, 1)?;
+                self.explain_together(network, &image, &targets[i..=i], &names)
+            })
+            .collect();
+        let mut maps = Vec::with_capacity(batch);
+        for image in each {
+            maps.extend(image?);
+        }
+        Ok(maps)
+    }
+
+    /// Explains a batch at the layers `names` with one forward and, for each round of targets, one backward.
+    fn explain_together(
+        &self,
+        network: &dyn Network,
+        images: &Tensor,
+        targets: &[Vec<Target>],
+        names: &[String],
+    ) -> Result<Vec<Vec<Heatmap>>> {
+        let (batch, channels, height, width) = images.dims4()?;
+        let size = (height, width);
+        let mut pass = Capture::new(names);
         let output = network.forward(images, &mut pass)?;
         let mut captured = Vec::with_capacity(names.len());
         for (name, layer) in names.iter().zip(pass.captured) {
@@ -134,7 +164,8 @@ impl GradCam {
         let mut maps: Vec<Vec<Heatmap>> = targets.iter().map(|_| Vec::new()).collect();
         for round in 0..targets.iter().map(Vec::len).max().unwrap_or(0) {
             let (total, explained) = scores(&output, &logits, targets, round)?;
-            let gradients = total.backward()?;
+            // Enters the thread pool once, rather than for every operation.
+            let gradients = rayon::scope(|_| total.backward())?;
             let gradients = captured
                 .iter()
                 .map(
@@ -288,7 +319,7 @@ fn values(tensor: &Tensor) -> Result<Vec<f32>> {
 }
 
 /// The logits of each image.
-fn rows(output: &Tensor, batch: usize) -> Result<Vec<Vec<f32>>> {
+pub(crate) fn rows(output: &Tensor, batch: usize) -> Result<Vec<Vec<f32>>> {
     match *output.dims() {
         [n, classes] if n == batch && classes > 0 => {
             Ok(output.to_dtype(DType::F32)?.to_vec2::<f32>()?)
@@ -303,7 +334,7 @@ fn rows(output: &Tensor, batch: usize) -> Result<Vec<Vec<f32>>> {
 /// The sum over the batch of every image's target number `round`, and what that target is for each image.
 ///
 /// The images of a batch do not see each other, so the gradient of the sum is that of each image's own score.
-fn scores(
+pub(crate) fn scores(
     output: &Tensor,
     logits: &[Vec<f32>],
     targets: &[Vec<Target>],

@@ -40,14 +40,18 @@ mod error;
 mod grad_cam;
 mod grid;
 mod heatmap;
+mod input_gradient;
 mod interpolation;
 mod layers;
+mod masks;
 mod target;
 
 pub use error::{Error, Result};
 pub use grad_cam::{Fusion, GradCam};
 pub use grid::Grid;
 pub use heatmap::{Heatmap, LayerMap, Verdict};
+pub use input_gradient::input_gradient;
 pub use interpolation::Interpolation;
 pub use layers::{Layer, Layers, layers};
+pub use masks::masked_logits;
 pub use target::{Explained, Score, Target, TargetError, probabilities, ranking};

@@ -63,6 +63,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 6] = [
             "glob",
             "image",
             "indicatif",
+            "libmimalloc-sys",
             "mimalloc",
             "rayon",
             "safetensors",

@@ -17,6 +17,10 @@ use crate::dispatch::Map;
 
 /// Input channels below which the taps of a kernel's row are read as one run.
 const FEW: usize = 16;
+/// Bytes of a cache line.
+const LINE: usize = 64;
+/// Distances in memory that are multiples of this share their place in a nearest cache of 32 KiB with every second one.
+const CONFLICT: usize = 2048;
 
 /// A convolution's weights as the kernels read them, made when they are first needed.
 pub(crate) struct Packed<T> {
@@ -165,22 +169,59 @@ fn compute<T: Element>(
             for (gather, form) in gathers.iter().zip(forms) {
                 match form {
                     Form::Depthwise(weight) => {
-                        depthwise::run(out, size, x, weight, gather, batch, epilogue);
+                        let kernel = T::depthwise();
+                        depthwise::run(out, size, x, weight, gather, batch, &kernel, epilogue);
                     }
-                    Form::Panels(panels) => Product {
-                        kernel: T::kernel(),
-                        panels,
-                        gather,
-                        x,
-                        batch,
-                        size,
-                        epilogue,
+                    Form::Panels(panels) => {
+                        let (x, gather) = apart(x, gather, panels.count());
+                        Product {
+                            kernel: T::kernel(),
+                            panels,
+                            gather: &gather,
+                            x: &x,
+                            batch,
+                            size,
+                            epilogue,
+                        }
+                        .run(out);
                     }
-                    .run(out),
                 }
             }
         })
     }
+}
+
+/// Copies a map whose positions lie a power of two apart, so that those of a tile do not compete for the same lines of the nearest
+/// cache; hands any other on.
+fn apart<'a, T: Element>(
+    x: &'a [T],
+    gather: &'a Gather,
+    panels: usize,
+) -> (Cow<'a, [T]>, Cow<'a, Gather>) {
+    let pixel = gather.pixel;
+    if !(pixel * size_of::<T>()).is_multiple_of(CONFLICT) || panels < 2 || pixel == 0 {
+        return (Cow::Borrowed(x), Cow::Borrowed(gather));
+    }
+    let wide = pixel + LINE / size_of::<T>();
+    let line = gather.columns.size;
+    let lines = x.len() / pixel / line;
+    let copy = parts(
+        lines * line * wide,
+        line * wide,
+        line * wide,
+        #[inline(always)]
+        |row, part: &mut [T]| {
+            let x = &x[row * line * pixel..][..line * pixel];
+            for (part, x) in part.chunks_exact_mut(wide).zip(x.chunks_exact(pixel)) {
+                part[..pixel].copy_from_slice(x);
+            }
+        },
+    );
+    let gather = Gather {
+        pixel: wide,
+        ..gather.clone()
+    };
+    (Cow::Owned(copy), Cow::Owned(gather))
 }
 
 /// Copies a map of few channels between explicit zeros, so that the taps of one row of the kernel are one run of values.

@@ -116,12 +116,33 @@ impl<'a, T: Element> Epilogue<'a, T> {
     {
         let scale = self.scale.map(|s| &s[channels.clone()]);
         let shift = self.shift.map(|s| &s[channels.clone()]);
+        // A full panel's width is known when this is compiled.
+        match channels.len() {
+            32 => self.lines(sums, width, scale, shift, 32, row, f),
+            16 => self.lines(sums, width, scale, shift, 16, row, f),
+            len => self.lines(sums, width, scale, shift, len, row, f),
+        }
+    }
+
+    #[inline(always)]
+    fn lines<'o>(
+        &self,
+        sums: &[T],
+        width: usize,
+        scale: Option<&[T]>,
+        shift: Option<&[T]>,
+        len: usize,
+        row: impl Fn(usize) -> (usize, &'o mut [MaybeUninit<T>]),
+        f: impl Fn(T) -> T + Copy,
+    ) where
+        T: 'o,
+    {
         let mut r = 0;
         while (r + 1) * width <= sums.len() {
             let (start, out) = row(r);
-            let sums = &sums[r * width..][..channels.len()];
+            let (sums, out) = (&sums[r * width..][..len], &mut out[..len]);
             r += 1;
-            match self.residual.map(|r| &r[start..start + channels.len()]) {
+            match self.residual.map(|r| &r[start..][..len]) {
                 None => line(
                     out,
                     sums,

@@ -50,6 +50,14 @@ impl Gather {
         self.rows.size * self.columns.size * self.pixel
     }
 
+    /// Whether every position of the result reads just the position of the same number.
+    pub(crate) fn is_pointwise(&self) -> bool {
+        let dense = |axis: &Axis| {
+            axis.offsets == [0] && axis.stride == 1 && axis.step == 1 && axis.count == axis.size
+        };
+        dense(&self.rows) && dense(&self.columns)
+    }
+
     /// The index, in a result of `(n, size.0, size.1)` positions, of the position number `index` that is computed.
     #[inline(always)]
     pub(crate) fn target(&self, index: usize, size: (usize, usize)) -> usize {

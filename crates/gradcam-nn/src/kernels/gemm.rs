@@ -28,17 +28,6 @@ impl<'a, T: Element> Matrix<'a, T> {
         }
     }
 
-    /// The same numbers with rows and columns exchanged.
-    pub(crate) fn transposed(self) -> Self {
-        Matrix {
-            data: self.data,
-            rows: self.columns,
-            columns: self.rows,
-            row_stride: self.column_stride,
-            column_stride: self.row_stride,
-        }
-    }
-
     fn fits(&self) -> bool {
         self.rows == 0
             || self.columns == 0

@@ -102,33 +102,24 @@ impl<T: Element> DepthwiseKernel<T> {
 
 /// The depthwise kernel for any processor and element type.
 pub(crate) fn portable_depthwise<T: Element>() -> DepthwiseKernel<T> {
-    /// Every channel by itself.
-    unsafe fn run<T: Element>(sources: &[*const T], weight: &[T], channels: usize, sums: &mut [T]) {
-        // SAFETY: as the caller promises.
-        unsafe { channels_from(0, sources, weight, channels, sums) }
+    DepthwiseKernel {
+        run: run_portable_depthwise::<T>,
     }
-    DepthwiseKernel { run: run::<T> }
 }
 
-/// The channels from `first` on, one after the other.
-///
-/// # Safety
-/// As [`DepthwiseKernel::positions`].
-unsafe fn channels_from<T: Element>(
-    first: usize,
+unsafe fn run_portable_depthwise<T: Element>(
     sources: &[*const T],
     weight: &[T],
     channels: usize,
     sums: &mut [T],
 ) {
     for (position, sums) in sums.chunks_exact_mut(channels).enumerate() {
-        sums[first..].fill(T::ZERO);
+        sums.fill(T::ZERO);
         let sources = sources.iter().skip(position).step_by(DEPTHWISE);
         for (source, weight) in sources.zip(weight.chunks_exact(channels)) {
             // SAFETY: the caller promises `channels` values behind every source.
             let source = unsafe { std::slice::from_raw_parts(*source, channels) };
-            let terms = source[first..].iter().zip(&weight[first..]);
-            for (sum, (&x, &w)) in sums[first..].iter_mut().zip(terms) {
+            for (sum, (&x, &w)) in sums.iter_mut().zip(source.iter().zip(weight)) {
                 *sum += x * w;
             }
         }
@@ -190,17 +181,30 @@ unsafe fn run_portable<T: Element>(
     sums.copy_from_slice(&product[..positions * width]);
 }
 
-/// The kernels for `f32` that this processor has, the fastest first.
-pub(crate) fn available() -> Vec<Kernel<f32, f32>> {
-    #[allow(unused_mut)]
-    let mut kernels = vec![portable()];
+/// Asks for the cache line behind `start`, which will be used soon; any pointer will do.
+#[inline(always)]
+pub(crate) fn prefetch<T>(start: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch has no effect but on time, and does not fault.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(start.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = start;
+}
+
+/// All kernels for `f32` that this processor has.
+#[cfg(test)]
+pub(super) fn available() -> Vec<(Kernel<f32, f32>, DepthwiseKernel<f32>)> {
+    let mut kernels = vec![(portable(), portable_depthwise())];
     #[cfg(target_arch = "x86_64")]
     {
         if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-            kernels.insert(0, x86::avx2());
+            kernels.push((x86::avx2(), x86::avx2_depthwise()));
         }
         if std::is_x86_feature_detected!("avx512f") {
-            kernels.insert(0, x86::avx512());
+            kernels.push((x86::avx512(), x86::avx512_depthwise()));
         }
     }
     kernels
@@ -224,7 +228,7 @@ pub(crate) fn fastest() -> Kernel<f32, f32> {
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{DEPTHWISE, DepthwiseKernel, Kernel, channels_from};
+    use super::{DEPTHWISE, DepthwiseKernel, Kernel};
 
     /// 14 positions by 32 channels: 28 of the 32 registers hold sums.
     pub(super) fn avx512() -> Kernel<f32, f32> {
@@ -377,14 +381,8 @@ mod x86 {
                 channels: usize,
                 sums: &mut [f32],
             ) {
-                let whole = channels / $lanes * $lanes;
                 // SAFETY: `DepthwiseKernel::positions` has checked the sizes; its caller vouches for the sources.
-                unsafe {
-                    $inner(sources, weight, channels, whole, sums);
-                    if whole < channels {
-                        channels_from(whole, sources, weight, channels, sums);
-                    }
-                }
+                unsafe { $inner(sources, weight, channels, sums) }
             }
 
             #[target_feature(enable = $features)]
@@ -393,14 +391,13 @@ mod x86 {
                 sources: &[*const f32],
                 weight: &[f32],
                 channels: usize,
-                whole: usize,
                 sums: &mut [f32],
             ) {
                 let taps = sources.len() / DEPTHWISE;
                 let sources = sources.as_ptr().cast::<[*const f32; DEPTHWISE]>();
                 let (weight, out) = (weight.as_ptr(), sums.as_mut_ptr());
                 let mut channel = 0;
-                while channel < whole {
+                while channel + $lanes <= channels {
                     let mut sums = [$zero(); DEPTHWISE];
                     for tap in 0..taps {
                         // SAFETY: each line of weights and each source holds `channels` values, of which `channel` begins a whole
@@ -418,6 +415,23 @@ mod x86 {
                         unsafe { $store(out.add(p * channels + channel), sums[p]) };
                     }
                     channel += $lanes;
+                }
+                // What is left, with the same rounding.
+                while channel < channels {
+                    for p in 0..DEPTHWISE {
+                        let mut sum = 0.0_f32;
+                        for tap in 0..taps {
+                            // SAFETY: as above, for one value.
+                            let (x, w) = unsafe {
+                                let source = (*sources.add(tap))[p];
+                                (*source.add(channel), *weight.add(tap * channels + channel))
+                            };
+                            sum = x.mul_add(w, sum);
+                        }
+                        // SAFETY: as above.
+                        unsafe { *out.add(p * channels + channel) = sum };
+                    }
+                    channel += 1;
                 }
             }
         };

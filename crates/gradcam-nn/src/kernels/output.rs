@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 use rayon::prelude::*;
 
 use super::Element;
+use super::micro::prefetch;
 use super::wide::wide;
 
 /// Numbers that a task handles at least; less is not worth another thread.
@@ -37,6 +38,21 @@ impl<'a, T> Output<'a, T> {
         assert!(start <= self.len && len <= self.len - start);
         // SAFETY: in bounds by the assertion; not aliased by the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(start), len) }
+    }
+}
+
+impl<T> Output<'_, T> {
+    /// Asks for the memory of a part that will be written soon.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, start: usize, len: usize) {
+        for offset in (0..len * size_of::<T>()).step_by(64) {
+            prefetch(
+                self.start
+                    .wrapping_add(start)
+                    .cast::<u8>()
+                    .wrapping_add(offset),
+            );
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::Element;
 use super::epilogue::Epilogue;
 use super::gather::Gather;
-use super::micro::Kernel;
+use super::micro::{Kernel, prefetch};
 use super::output::Output;
 use super::panels::Panels;
 use super::wide::wide;
@@ -22,6 +22,9 @@ use super::wide::wide;
 const TASKS: usize = 8;
 /// Bytes of the source, and of the weights, that stay in a second-level cache of 1 MiB.
 const CACHE: usize = 320 * 1024;
+
+/// Numbers of a cache line.
+const LINE: usize = 16;
 
 /// A product of gathered rows and packed weights.
 pub(crate) struct Product<'a, A, T> {
@@ -56,6 +59,7 @@ impl<A: Copy + Default + Send + Sync, T: Element> Product<'_, A, T> {
         tasks.par_iter().with_max_len(1).for_each_init(
             || Tile {
                 sources: Vec::new(),
+                targets: Vec::new(),
                 sums: Vec::new(),
             },
             |tile, task| {
@@ -66,14 +70,15 @@ impl<A: Copy + Default + Send + Sync, T: Element> Product<'_, A, T> {
                     for block in task.blocks.clone() {
                         tile.locate(self, task.group, block, &zeros);
                         for panel in panels.clone() {
-                            tile.compute(self, task.group, panel, block, 0, out);
+                            tile.compute(self, task.group, panel, block, (0, 0), out);
                         }
                     }
                 } else {
                     let mut starts = Vec::with_capacity(task.blocks.len());
                     tile.sources.clear();
+                    tile.targets.clear();
                     for block in task.blocks.clone() {
-                        starts.push(tile.sources.len());
+                        starts.push((tile.sources.len(), tile.targets.len()));
                         tile.append(self, task.group, block, &zeros);
                     }
                     for panel in panels.clone() {
@@ -134,6 +139,8 @@ fn split(count: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
 struct Tile<A, T> {
     /// For each block its sources, `(taps, positions)`.
     sources: Vec<*const A>,
+    /// For each block the index of its positions in the result.
+    targets: Vec<usize>,
     sums: Vec<T>,
 }
 
@@ -141,6 +148,7 @@ impl<A: Copy + Default + Send + Sync, T: Element> Tile<A, T> {
     /// The sources of one block.
     fn locate(&mut self, product: &Product<'_, A, T>, group: usize, block: usize, zeros: &[A]) {
         self.sources.clear();
+        self.targets.clear();
         self.append(product, group, block, zeros);
     }
 
@@ -149,6 +157,15 @@ impl<A: Copy + Default + Send + Sync, T: Element> Tile<A, T> {
         let gather = product.gather;
         let positions = product.positions(block);
         let count = positions.len();
+        let targets = positions.clone().map(|p| gather.target(p, product.size));
+        self.targets.extend(targets);
+        if gather.is_pointwise() {
+            let start = positions.start * gather.pixel + group * gather.depth;
+            let rows = product.x[start..].chunks(gather.pixel).take(count);
+            self.sources
+                .extend(rows.map(|row| row[..gather.depth].as_ptr()));
+            return;
+        }
         let base = self.sources.len();
         self.sources
             .resize(base + gather.taps() * count, zeros.as_ptr());
@@ -184,25 +201,34 @@ impl<A: Copy + Default + Send + Sync, T: Element> Tile<A, T> {
         }
     }
 
-    /// Computes the tile of a block and a panel, whose sources begin at `start`.
+    /// Computes the tile of a block and a panel, whose sources and targets begin at `start` and `targets`.
     fn compute(
         &mut self,
         product: &Product<'_, A, T>,
         group: usize,
         panel: usize,
         block: usize,
-        start: usize,
+        (start, targets): (usize, usize),
         out: &Output<'_, T>,
     ) {
-        let Product {
-            panels,
-            gather,
-            size,
-            ..
-        } = *product;
+        let Product { panels, gather, .. } = *product;
         let panel = panels.panel(group, panel);
         let positions = product.positions(block);
         let sources = &self.sources[start..start + gather.taps() * positions.len()];
+        let all = panels.groups() * panels.channels();
+        let first = group * panels.channels();
+        let channels = first + panel.channels.start..first + panel.channels.end;
+        let targets = &self.targets[targets..][..positions.len()];
+        // The lines that the epilogue touches are on their way while the sums are computed.
+        for target in targets {
+            let start = target * all + channels.start;
+            if let Some(residual) = product.epilogue.residual {
+                for value in residual[start..start + channels.len()].iter().step_by(LINE) {
+                    prefetch(value);
+                }
+            }
+            out.prefetch(start, channels.len());
+        }
         let len = positions.len() * panel.width;
         if self.sums.len() < len {
             self.sums.resize(len, T::ZERO);
@@ -219,9 +245,6 @@ impl<A: Copy + Default + Send + Sync, T: Element> Tile<A, T> {
                 sums,
             );
         }
-        let all = panels.groups() * panels.channels();
-        let first = group * panels.channels();
-        let channels = first + panel.channels.start..first + panel.channels.end;
         wide(
             #[inline(always)]
             || {
@@ -231,8 +254,7 @@ impl<A: Copy + Default + Send + Sync, T: Element> Tile<A, T> {
                     channels.clone(),
                     #[inline(always)]
                     |r| {
-                        let position = gather.target(positions.start + r, size);
-                        let start = position * all + channels.start;
+                        let start = targets[r] * all + channels.start;
                         // SAFETY: tiles cover the result without overlap, so no other task writes this run.
                         (start, unsafe { out.part(start, channels.len()) })
                     },

@@ -113,6 +113,24 @@ impl Activation {
         }
     }
 
+    /// Whether the derivative at an input is the one at the output: where it is, nobody needs to keep the input.
+    pub(crate) fn is_idempotent(self) -> bool {
+        matches!(
+            self,
+            Activation::Identity | Activation::Relu | Activation::Relu6
+        )
+    }
+
+    /// Writes the gradients at the inputs `x` from those at the outputs.
+    #[inline(always)]
+    pub(crate) fn backpropagate<T: Element>(self, x: &[T], grad: &[T], dx: &mut [T]) {
+        specialise!(self, |F| {
+            for ((dx, &x), &g) in dx.iter_mut().zip(x).zip(grad) {
+                *dx = F.gradient(x, g);
+            }
+        });
+    }
+
     /// The gradient at the input `x` from the gradient `g` at the output.
     #[inline(always)]
     fn gradient<T: Element>(self, x: T, g: T) -> T {
@@ -193,11 +211,7 @@ fn gradients<T: Element>(f: Activation, x: &[T], grad: &[T]) -> Vec<T> {
         |task, dx| {
             let x = &x[task * TASK..][..dx.len()];
             let grad = &grad[task * TASK..][..dx.len()];
-            specialise!(f, |F| {
-                for ((dx, &x), &g) in dx.iter_mut().zip(x).zip(grad) {
-                    *dx = F.gradient(x, g);
-                }
-            });
+            f.backpropagate(x, grad, dx);
         },
     )
 }

@@ -1,0 +1,209 @@
+//! Every micro-kernel that this processor has against a plain loop.
+
+#![allow(unsafe_code, clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use super::depthwise;
+use super::epilogue::Epilogue;
+use super::gather::Gather;
+use super::geometry::Geometry;
+use super::micro::{DepthwiseKernel, Kernel, available};
+use super::output::filled;
+use super::panels::Panels;
+use super::product::Product;
+use crate::ops::Activation;
+
+/// A convolution with its numbers.
+#[derive(Clone)]
+struct Case {
+    g: Geometry,
+    x: Vec<f32>,
+    weight: Vec<f32>,
+    scale: Vec<f32>,
+    shift: Vec<f32>,
+    residual: Vec<f32>,
+    activation: Activation,
+}
+
+impl std::fmt::Debug for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}, {:?}", self.g, self.activation)
+    }
+}
+
+prop_compose! {
+    fn geometry()(
+        batch in 1..3_usize,
+        (groups, group_in, group_out) in (1..4_usize, 1..20_usize, 1..70_usize),
+        in_size in (1..12_usize, 1..20_usize),
+        kernel in (1..4_usize, 1..4_usize),
+        stride in (1..4_usize, 1..4_usize),
+        padding in (0..3_usize, 0..3_usize),
+        dilation in (1..3_usize, 1..3_usize),
+        depthwise in any::<bool>(),
+    ) -> Option<Geometry> {
+        let out = |size: usize, kernel: usize, stride: usize, padding: usize, dilation: usize| {
+            let reach = (kernel - 1) * dilation + 1;
+            Some((size + 2 * padding).checked_sub(reach)? / stride + 1)
+        };
+        let (groups, group_in, group_out) = if depthwise {
+            (group_out.max(2), 1, 1)
+        } else {
+            (groups, group_in, group_out)
+        };
+        Some(Geometry {
+            batch,
+            in_channels: groups * group_in,
+            in_size,
+            out_channels: groups * group_out,
+            out_size: (
+                out(in_size.0, kernel.0, stride.0, padding.0, dilation.0)?,
+                out(in_size.1, kernel.1, stride.1, padding.1, dilation.1)?,
+            ),
+            kernel,
+            stride,
+            padding,
+            dilation,
+            groups,
+        })
+    }
+}
+
+prop_compose! {
+    fn case()(g in geometry().prop_filter_map("the kernel fits", |g| g))(
+        x in numbers(g.batch * g.in_size.0 * g.in_size.1 * g.in_channels),
+        weight in numbers(g.out_channels * g.group_in() * g.taps()),
+        scale in numbers(g.out_channels),
+        shift in numbers(g.out_channels),
+        residual in numbers(g.batch * g.out_size.0 * g.out_size.1 * g.out_channels),
+        activation in prop_oneof![
+            Just(Activation::Identity),
+            Just(Activation::Relu),
+            Just(Activation::Relu6),
+            Just(Activation::Silu),
+            Just(Activation::Sigmoid),
+        ],
+        g in Just(g),
+    ) -> Case {
+        Case { g, x, weight, scale, shift, residual, activation }
+    }
+}
+
+fn numbers(count: usize) -> impl Strategy<Value = Vec<f32>> {
+    prop::collection::vec(-1.0_f32..1.0, count)
+}
+
+impl Case {
+    fn epilogue(&self) -> Epilogue<'_, f32> {
+        Epilogue {
+            scale: Some(&self.scale),
+            shift: Some(&self.shift),
+            residual: Some(&self.residual),
+            activation: self.activation,
+        }
+    }
+
+    fn weight(&self, channel: usize, input: usize, tap: usize) -> f32 {
+        self.weight[(channel * self.g.group_in() + input) * self.g.taps() + tap]
+    }
+
+    fn with(&self, dense: Kernel<f32, f32>, direct: &DepthwiseKernel<f32>) -> Vec<f32> {
+        let g = &self.g;
+        let gather = Gather::forward(g);
+        let (batch, size, epilogue) = (g.batch, g.out_size, self.epilogue());
+        // SAFETY: both ways write every position.
+        unsafe {
+            filled(self.residual.len(), |out| {
+                if g.is_depthwise() {
+                    let weight: Vec<f32> = (0..g.taps())
+                        .flat_map(|tap| (0..g.in_channels).map(move |c| self.weight(c, 0, tap)))
+                        .collect();
+                    depthwise::run(
+                        out, size, &self.x, &weight, &gather, batch, direct, epilogue,
+                    );
+                    return;
+                }
+                let (inputs, outputs) = (g.group_in(), g.group_out());
+                let terms = g.taps() * inputs;
+                let panels = Panels::new(&dense, g.groups, outputs, terms, |group, term, c| {
+                    self.weight(group * outputs + c, term % inputs, term / inputs)
+                });
+                Product {
+                    kernel: dense,
+                    panels: &panels,
+                    gather: &gather,
+                    x: &self.x,
+                    batch,
+                    size,
+                    epilogue,
+                }
+                .run(out);
+            })
+        }
+    }
+
+    /// The same by plain loops in `f64`.
+    fn naive(&self) -> Vec<f64> {
+        let g = &self.g;
+        let mut y = Vec::new();
+        for image in 0..g.batch {
+            for oy in 0..g.out_size.0 {
+                for ox in 0..g.out_size.1 {
+                    for channel in 0..g.out_channels {
+                        let sum = self.sum(image, (oy, ox), channel);
+                        let at = y.len();
+                        let before = sum * f64::from(self.scale[channel])
+                            + f64::from(self.shift[channel])
+                            + f64::from(self.residual[at]);
+                        y.push(self.activation.apply(before));
+                    }
+                }
+            }
+        }
+        y
+    }
+
+    fn sum(&self, image: usize, (oy, ox): (usize, usize), channel: usize) -> f64 {
+        let g = &self.g;
+        let mut sum = 0.0;
+        for tap in 0..g.taps() {
+            let (ky, kx) = (tap / g.kernel.1, tap % g.kernel.1);
+            let y = (oy * g.stride.0 + ky * g.dilation.0).wrapping_sub(g.padding.0);
+            let x = (ox * g.stride.1 + kx * g.dilation.1).wrapping_sub(g.padding.1);
+            if y >= g.in_size.0 || x >= g.in_size.1 {
+                continue;
+            }
+            let position = (image * g.in_size.0 + y) * g.in_size.1 + x;
+            for input in 0..g.group_in() {
+                let source = channel / g.group_out() * g.group_in() + input;
+                let x = self.x[position * g.in_channels + source];
+                sum += f64::from(x) * f64::from(self.weight(channel, input, tap));
+            }
+        }
+        sum
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_kernel_gives_the_sums_of_a_plain_loop(case in case()) {
+        let expected = case.naive();
+        let found: Vec<_> = available()
+            .iter()
+            .map(|(dense, direct)| case.with(*dense, direct))
+            .collect();
+        for found in &found {
+            for (found, expected) in found.iter().zip(&expected) {
+                prop_assert!((f64::from(*found) - expected).abs() <= 1e-5 * (1.0 + expected.abs()));
+            }
+        }
+        // Wider vectors give the same bits.
+        if let [_, narrow, wide] = &found[..] {
+            let differing = narrow.iter().zip(wide).position(|(a, b)| a.to_bits() != b.to_bits());
+            prop_assert_eq!(differing, None);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The gradient of a score with regard to the pixels.
+
+use candle_core::{Tensor, Var};
+use gradcam_nn::Network;
+use rayon::prelude::*;
+
+use crate::grad_cam::{rows, scores};
+use crate::target::Target;
+use crate::{Error, Result};
+
+/// The gradient of each image's score with regard to its pixels: `(n, channels, height, width)`, as the images (Simonyan et al. 2013).
+///
+/// On a CPU the images are spread over the cores. Parameters are constants, so no gradient of theirs is computed.
+///
+/// # Errors
+/// When there is not one target an image, a class is out of range, or the shapes do not fit.
+pub fn input_gradient(
+    network: &dyn Network,
+    images: &Tensor,
+    targets: &[Target],
+) -> Result<Tensor> {
+    let &[batch, ..] = images.dims() else {
+        return Err(Error::Input(images.dims().to_vec()));
+    };
+    if targets.len() != batch {
+        return Err(Error::Targets {
+            images: batch,
+            found: targets.len(),
+        });
+    }
+    if batch < 2 || !images.device().is_cpu() {
+        return together(network, images, targets);
+    }
+    let each: Vec<_> = (0..batch)
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|i| together(network, &images.narrow(0, i, 1)?, &targets[i..=i]))
+        .collect();
+    let each = each.into_iter().collect::<Result<Vec<_>>>()?;
+    Ok(Tensor::cat(&each, 0)?)
+}
+
+fn together(network: &dyn Network, images: &Tensor, targets: &[Target]) -> Result<Tensor> {
+    let input = Var::from_tensor(images)?;
+    let output = network.forward(input.as_tensor(), &mut ())?;
+    let logits = rows(&output, images.dim(0)?)?;
+    let targets: Vec<_> = targets.iter().map(|target| vec![target.clone()]).collect();
+    let (total, _) = scores(&output, &logits, &targets, 0)?;
+    drop(output);
+    // Enters the thread pool once, rather than for every operation.
+    let gradients = rayon::scope(|_| total.backward())?;
+    match gradients.get(input.as_tensor()) {
+        Some(gradient) => Ok(gradient.contiguous()?),
+        // The score does not depend on the pixels.
+        None => Ok(images.zeros_like()?),
+    }
+}
