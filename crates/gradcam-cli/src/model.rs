@@ -5,7 +5,9 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use candle_core::Device;
 use gradcam_models::{Model, architectures};
+use gradcam_nn::ops::Precision;
 
+use crate::args;
 use crate::console::{Console, Unit};
 
 /// What `--model` names.
@@ -97,6 +99,19 @@ fn from_hub(repository: &str, _: &Device, _: &mut Console<'_>) -> Result<Model> 
     bail!(
         "this build cannot fetch `hf:{repository}`: it was made without the feature `hub`; give a folder with `config.json` and `model.safetensors`"
     )
+}
+
+/// Sets `--precision`.
+pub(crate) fn set_precision(model: &mut Model, precision: args::Precision) -> Result<()> {
+    let precision = match precision {
+        args::Precision::F32 => Precision::F32,
+        args::Precision::Bf16 => Precision::Bf16,
+    };
+    if !precision.is_supported() {
+        bail!("`--precision bf16`: this processor lacks AVX-512 BF16; leave the option out");
+    }
+    model.network.set_precision(precision);
+    Ok(())
 }
 
 /// Reads `--device`.

@@ -58,6 +58,11 @@ impl ConvNormAct {
         })
     }
 
+    /// The norm's factor and summand as the fused kernel applies them.
+    pub(crate) fn folded(&self) -> (Option<&Tensor>, Option<&Tensor>) {
+        (self.folded.0.as_ref(), self.folded.1.as_ref())
+    }
+
     /// Runs the group under `pass`: as one kernel, or operation by operation where the pass or a wanted inner name asks for it.
     ///
     /// `closing` is what follows the group's own operations inside a residual block: the shortcut to add, and the activation.

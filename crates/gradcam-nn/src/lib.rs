@@ -65,6 +65,7 @@ mod module;
 mod network;
 pub mod ops;
 mod pass;
+mod tape;
 mod weights;
 
 pub use candle_core as candle;
@@ -72,4 +73,5 @@ pub use group::ConvNormAct;
 pub use module::{Kind, Module, ModuleTree};
 pub use network::{Network, logits};
 pub use pass::Pass;
+pub use tape::Tape;
 pub use weights::{Weights, WeightsError};

@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 
 use crate::group::{ConvNormAct, tap_all};
 use crate::ops::{
-    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, LayerNorm, Linear, MaxPool2d,
+    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, LayerNorm, Linear, MaxPool2d, Precision,
 };
 use crate::{Network, Pass, Weights};
 
@@ -103,7 +103,7 @@ impl Module {
             Kind::AdaptiveAvgPool(pool) => pass.adaptive_avg_pool(pool, x)?,
             Kind::Linear(layer) => pass.linear(layer, x)?,
             Kind::AtLeast(size) => at_least(*size, x, pass)?,
-            Kind::Flatten => x.flatten_from(1)?,
+            Kind::Flatten => pass.flatten(x)?,
             Kind::Identity => x.clone(),
             Kind::Scale(factor) => pass.multiply(x, factor)?,
             Kind::Sequence(modules) => sequence(modules, x, pass)?,
@@ -133,6 +133,28 @@ impl Module {
             }
         };
         tap_all(&self.names, y, pass)
+    }
+}
+
+/// Sets the precision of all convolutions in `modules`.
+fn set_precision(modules: &mut [Module], precision: Precision) {
+    for module in modules {
+        match &mut module.kind {
+            Kind::Conv(group) => group.conv.set_precision(precision),
+            Kind::Sequence(inner)
+            | Kind::Concat(inner)
+            | Kind::Dense(inner)
+            | Kind::Gate(inner) => {
+                set_precision(inner, precision);
+            }
+            Kind::Residual {
+                branch, shortcut, ..
+            } => {
+                set_precision(branch, precision);
+                set_precision(shortcut, precision);
+            }
+            _ => {}
+        }
     }
 }
 
@@ -211,6 +233,13 @@ impl ModuleTree {
     }
 }
 
+impl ModuleTree {
+    /// Sets the precision of all convolutions.
+    pub fn set_precision(&mut self, precision: Precision) {
+        set_precision(&mut self.modules, precision);
+    }
+}
+
 impl Network for ModuleTree {
     fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
         // Enters the thread pool once, rather than for every operation.
@@ -218,5 +247,8 @@ impl Network for ModuleTree {
     }
     fn parameters(&self) -> Vec<(String, usize)> {
         self.parameters.clone()
+    }
+    fn passes_all(&self) -> bool {
+        true
     }
 }

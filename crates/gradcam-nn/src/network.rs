@@ -15,6 +15,12 @@ pub trait Network: Send + Sync {
     /// When the input has a shape that the network cannot take, or the pass refuses an activation.
     fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor>;
 
+    /// Whether every operation between the input and the logits goes through the pass. Where it does, a [`Tape`](crate::Tape) can take
+    /// the gradient; elsewhere candle's own graph is needed.
+    fn passes_all(&self) -> bool {
+        false
+    }
+
     /// The names of all parameters with their numbers of elements; a module owns those that begin with its name and a dot.
     fn parameters(&self) -> Vec<(String, usize)> {
         Vec::new()

@@ -22,7 +22,7 @@ pub use adaptive_pool::{AdaptiveAvgPool2d, AdaptiveMaxPool2d};
 pub use avg_pool::AvgPool2d;
 pub use batch_norm::BatchNorm;
 pub use combine::{add, concat, multiply};
-pub use conv2d::{Conv2d, ConvOptions, Padding};
+pub use conv2d::{Conv2d, ConvOptions, Padding, Precision};
 pub use layer_norm::{Axis, LayerNorm};
 pub use linear::Linear;
 pub use max_pool::MaxPool2d;

@@ -105,6 +105,13 @@ pub trait Pass: Send {
     fn concat(&mut self, parts: &[Tensor]) -> Result<Tensor> {
         concat(parts)
     }
+    /// All dimensions after the first as one.
+    ///
+    /// # Errors
+    /// None that plain tensors could cause.
+    fn flatten(&mut self, x: &Tensor) -> Result<Tensor> {
+        x.flatten_from(1)
+    }
     /// A convolution, its norm, an optional residual and an activation as one kernel; called only when [`fuses`](Pass::fuses) and no
     /// inner name is wanted.
     ///

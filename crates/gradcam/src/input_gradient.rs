@@ -1,7 +1,7 @@
 //! The gradient of a score with regard to the pixels.
 
 use candle_core::{Tensor, Var};
-use gradcam_nn::Network;
+use gradcam_nn::{Network, Tape};
 use rayon::prelude::*;
 
 use crate::grad_cam::{rows, scores};
@@ -41,17 +41,34 @@ pub fn input_gradient(
 }
 
 fn together(network: &dyn Network, images: &Tensor, targets: &[Target]) -> Result<Tensor> {
-    let input = Var::from_tensor(images)?;
-    let output = network.forward(input.as_tensor(), &mut ())?;
-    let logits = rows(&output, images.dim(0)?)?;
-    let targets: Vec<_> = targets.iter().map(|target| vec![target.clone()]).collect();
-    let (total, _) = scores(&output, &logits, &targets, 0)?;
-    drop(output);
-    // Enters the thread pool once, rather than for every operation.
-    let gradients = rayon::scope(|_| total.backward())?;
-    match gradients.get(input.as_tensor()) {
+    let gradient = if network.passes_all() && images.device().is_cpu() {
+        // A fresh tensor: the tape goes by identity.
+        let input = images.affine(1.0, 0.0)?;
+        let mut tape = Tape::new(&input);
+        let output = network.forward(&input, &mut tape)?;
+        // The score is any function of the logits, so its part belongs to candle.
+        let logits = Var::from_tensor(&output)?;
+        let total = score(logits.as_tensor(), targets)?;
+        match total.backward()?.get(logits.as_tensor()) {
+            Some(gradient) => rayon::scope(|_| tape.backward(&output, gradient.clone()))?,
+            None => None,
+        }
+    } else {
+        let input = Var::from_tensor(images)?;
+        let output = network.forward(input.as_tensor(), &mut ())?;
+        let gradients = score(&output, targets)?.backward()?;
+        gradients.get(input.as_tensor()).cloned()
+    };
+    match gradient {
         Some(gradient) => Ok(gradient.contiguous()?),
         // The score does not depend on the pixels.
         None => Ok(images.zeros_like()?),
     }
+}
+
+/// The sum of the images' scores.
+fn score(output: &Tensor, targets: &[Target]) -> Result<Tensor> {
+    let logits = rows(output, targets.len())?;
+    let targets: Vec<_> = targets.iter().map(|target| vec![target.clone()]).collect();
+    Ok(scores(output, &logits, &targets, 0)?.0)
 }

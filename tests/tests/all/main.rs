@@ -8,3 +8,5 @@ mod hub;
 mod laws;
 mod parameters;
 mod pictures;
+mod precision;
+mod tape;

@@ -47,7 +47,8 @@ pub(crate) fn run(
     }
     let mut inputs = inputs::resolve(&args.images)?;
     let device = model::device(&args.network.device)?;
-    let model = model::load(&args.network.model, &device, console)?;
+    let mut model = model::load(&args.network.model, &device, console)?;
+    model::set_precision(&mut model, args.network.precision)?;
     let (targets, slugs) = targets(args, &model)?;
     let format = match &pictures {
         Destination::File(path) => Format::from_path(path)?,

@@ -7,13 +7,16 @@ use std::sync::OnceLock;
 
 use super::Element;
 use super::depthwise;
+use super::element::PackedWeights;
 use super::epilogue::Epilogue;
 use super::gather::{Gather, classes};
 use super::geometry::Geometry;
+use super::micro::bf16;
 use super::output::{filled, parts};
 use super::panels::Panels;
 use super::product::Product;
 use crate::dispatch::Map;
+use crate::ops::Precision;
 
 /// Input channels below which the taps of a kernel's row are read as one run.
 const FEW: usize = 16;
@@ -111,17 +114,23 @@ fn depthwise_form<T: Element>(weight: &[T], g: &Geometry, taps: &[usize]) -> For
 pub(crate) fn forward<T: Element>(
     x: Map<'_, T>,
     weight: &[T],
-    packed: &Packed<T>,
+    packed: &PackedWeights,
+    precision: Precision,
     g: &Geometry,
     epilogue: Epilogue<'_, T>,
 ) -> Vec<T> {
-    let form = packed.forward(weight, g);
     let mut gather = Gather::forward(g);
     let x = if g.groups == 1 && g.in_channels < FEW && g.kernel.1 > 1 && g.dilation.1 == 1 {
         Cow::Owned(as_runs(x, &mut gather))
     } else {
         x.channels_last()
     };
+    if precision == Precision::Bf16
+        && let Some(y) = T::convolve_bf16(&x, weight, packed, &gather, g, epilogue)
+    {
+        return y;
+    }
+    let form = T::packed(packed).forward(weight, g);
     compute(
         &x,
         &[gather],
@@ -189,6 +198,81 @@ fn compute<T: Element>(
             }
         })
     }
+}
+
+/// The forward pass with factors rounded to bf16 and sums in `f32`; none where the processor cannot, for a depthwise convolution, which is
+/// bound by memory, or where a tap reads an odd number of values.
+pub(crate) fn forward_bf16(
+    x: &[f32],
+    weight: &[f32],
+    packed: &PackedWeights,
+    gather: &Gather,
+    g: &Geometry,
+    epilogue: Epilogue<'_, f32>,
+) -> Option<Vec<f32>> {
+    let kernel = bf16()?;
+    if g.is_depthwise() || !gather.depth.is_multiple_of(2) {
+        return None;
+    }
+    let (inputs, outputs) = (g.group_in(), g.group_out());
+    let panels = packed.bf16.get_or_init(|| {
+        let depth = g.taps() * inputs;
+        Panels::new(&kernel, g.groups, outputs, depth, |group, term, channel| {
+            let (tap, input) = (term / inputs, term % inputs);
+            let output = group * outputs + channel;
+            rounded(weight[(output * inputs + input) * g.taps() + tap])
+        })
+    });
+    let line = gather.columns.size * gather.pixel;
+    // Positions that lie a power of two apart are moved apart on the way, see `apart`.
+    let wide = if (gather.pixel * 2).is_multiple_of(CONFLICT) {
+        gather.pixel + LINE / 2
+    } else {
+        gather.pixel
+    };
+    let wide_line = gather.columns.size * wide;
+    let narrow = parts(
+        x.len() / line * wide_line,
+        wide_line,
+        wide_line,
+        #[inline(always)]
+        |row, part: &mut [u16]| {
+            let x = x[row * line..][..line].chunks_exact(gather.pixel);
+            for (part, x) in part.chunks_exact_mut(wide).zip(x) {
+                for (y, &x) in part.iter_mut().zip(x) {
+                    *y = rounded(x);
+                }
+            }
+        },
+    );
+    let gather = Gather {
+        pixel: wide,
+        ..gather.clone()
+    };
+    let len = g.batch * g.out_size.0 * g.out_size.1 * g.out_channels;
+    // SAFETY: the forward gather has every position, and the panels have every channel.
+    Some(unsafe {
+        filled(len, |out| {
+            Product {
+                kernel,
+                panels,
+                gather: &gather,
+                x: &narrow,
+                batch: g.batch,
+                size: g.out_size,
+                epilogue,
+            }
+            .run(out);
+        })
+    })
+}
+
+/// The nearest bf16 number, the even one of two: the upper half of the bits.
+#[inline(always)]
+fn rounded(x: f32) -> u16 {
+    let bits = x.to_bits();
+    let up = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16;
+    if x.is_nan() { 0x7fc0 } else { up as u16 }
 }
 
 /// Copies a map whose positions lie a power of two apart, so that those of a tile do not compete for the same lines of the nearest

@@ -2,10 +2,16 @@
 
 use candle_core::WithDType;
 
-use super::convolution::Packed;
+use std::sync::OnceLock;
+
+use super::convolution::{Packed, forward_bf16};
+use super::epilogue::Epilogue;
+use super::gather::Gather;
+use super::geometry::Geometry;
 use super::micro::{
     DepthwiseKernel, Kernel, fastest, fastest_depthwise, portable, portable_depthwise,
 };
+use super::panels::Panels;
 
 /// A floating-point number that kernels and gradient checks work on.
 ///
@@ -49,6 +55,19 @@ pub(crate) trait Element:
     fn depthwise() -> DepthwiseKernel<Self>;
     /// The slot for packed weights of this type.
     fn packed(weights: &PackedWeights) -> &Packed<Self>;
+    /// The forward pass in bf16, for the element type and the processor that have it: see [`convolution::forward_bf16`].
+    ///
+    /// [`convolution::forward_bf16`]: super::convolution::forward_bf16
+    fn convolve_bf16(
+        _x: &[Self],
+        _weight: &[Self],
+        _packed: &PackedWeights,
+        _gather: &Gather,
+        _g: &Geometry,
+        _epilogue: Epilogue<'_, Self>,
+    ) -> Option<Vec<Self>> {
+        None
+    }
     /// The larger of two numbers; NaN if either is, as in PyTorch.
     #[inline(always)]
     fn maximum(self, other: Self) -> Self {
@@ -74,10 +93,11 @@ pub(crate) trait Element:
 pub(crate) struct PackedWeights {
     f32: Packed<f32>,
     f64: Packed<f64>,
+    pub(crate) bf16: OnceLock<Panels<u16>>,
 }
 
 macro_rules! element {
-    ($type:ident, $exp:path, $normal_cdf:path, $kernel:path, $depthwise:path) => {
+    ($type:ident, $exp:path, $normal_cdf:path, $kernel:path, $depthwise:path $(, $bf16:path)?) => {
         impl Element for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -109,6 +129,16 @@ macro_rules! element {
             fn kernel() -> Kernel<Self, Self> {
                 $kernel()
             }
+            $(fn convolve_bf16(
+                x: &[Self],
+                weight: &[Self],
+                packed: &PackedWeights,
+                gather: &Gather,
+                g: &Geometry,
+                epilogue: Epilogue<'_, Self>,
+            ) -> Option<Vec<Self>> {
+                $bf16(x, weight, packed, gather, g, epilogue)
+            })?
             fn depthwise() -> DepthwiseKernel<Self> {
                 $depthwise()
             }
@@ -118,7 +148,14 @@ macro_rules! element {
         }
     };
 }
-element!(f32, exp_f32, normal_cdf_f32, fastest, fastest_depthwise);
+element!(
+    f32,
+    exp_f32,
+    normal_cdf_f32,
+    fastest,
+    fastest_depthwise,
+    forward_bf16
+);
 element!(f64, f64::exp, normal_cdf_f64, portable, portable_depthwise);
 
 fn normal_cdf_f64(x: f64) -> f64 {

@@ -224,6 +224,17 @@ pub(crate) fn fastest() -> Kernel<f32, f32> {
     portable()
 }
 
+/// The kernel that multiplies bf16 numbers and adds up in `f32`, where the processor has one.
+pub(crate) fn bf16() -> Option<Kernel<u16, f32>> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if std::is_x86_feature_detected!("avx512bf16") && std::is_x86_feature_detected!("avx512f") {
+            return Some(x86::bf16());
+        }
+    }
+    None
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
@@ -238,6 +249,17 @@ mod x86 {
             vector: 16,
             pair: 1,
             run: run_avx512,
+        }
+    }
+
+    /// As [`avx512`]; two terms of a sum lie side by side.
+    pub(super) fn bf16() -> Kernel<u16, f32> {
+        Kernel {
+            rows: 14,
+            lanes: 32,
+            vector: 16,
+            pair: 2,
+            run: run_bf16,
         }
     }
 
@@ -360,6 +382,69 @@ mod x86 {
         _mm256_fmadd_ps,
         _mm256_storeu_ps
     );
+
+    unsafe fn run_bf16(
+        sources: &[*const u16],
+        positions: usize,
+        depth: usize,
+        panel: &[u16],
+        width: usize,
+        sums: &mut [f32],
+    ) {
+        assert!(depth.is_multiple_of(2));
+        let taps = sources.len() / positions;
+        let (sources, panel, out) = (sources.as_ptr(), panel.as_ptr(), sums.as_mut_ptr());
+        // SAFETY: as above.
+        unsafe {
+            sized!(tile_bf16, positions, width / 16, (sources, taps, depth, panel, out),
+                1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    #[allow(clippy::needless_range_loop)]
+    unsafe fn tile_bf16<const M: usize, const V: usize>(
+        sources: *const *const u16,
+        taps: usize,
+        depth: usize,
+        mut panel: *const u16,
+        out: *mut f32,
+    ) {
+        let mut sums = [[_mm512_setzero_ps(); V]; M];
+        for tap in 0..taps {
+            // SAFETY: there are `M` sources for each tap.
+            let source = unsafe { *sources.add(tap * M).cast::<[*const i32; M]>() };
+            for pair in 0..depth / 2 {
+                let mut weights = [_mm512_setzero_si512(); V];
+                for v in 0..V {
+                    // SAFETY: the panel has `V` vectors of 16 pairs for each two terms of each tap.
+                    weights[v] = unsafe { _mm512_loadu_si512(panel.add(v * 32).cast()) };
+                }
+                // SAFETY: as above; after the last pair this is the panel's end.
+                panel = unsafe { panel.add(V * 32) };
+                for m in 0..M {
+                    // SAFETY: each source has `depth / 2` pairs; they need not lie at a multiple of their size.
+                    let x = _mm512_set1_epi32(unsafe { source[m].add(pair).read_unaligned() });
+                    for v in 0..V {
+                        // SAFETY: both types are 512 bits without a rule for their content.
+                        let (x, w) = unsafe {
+                            (
+                                std::mem::transmute::<__m512i, __m512bh>(x),
+                                std::mem::transmute::<__m512i, __m512bh>(weights[v]),
+                            )
+                        };
+                        sums[m][v] = _mm512_dpbf16_ps(sums[m][v], x, w);
+                    }
+                }
+            }
+        }
+        for m in 0..M {
+            for v in 0..V {
+                // SAFETY: `out` holds `M * V` vectors.
+                unsafe { _mm512_storeu_ps(out.add((m * V + v) * 16), sums[m][v]) };
+            }
+        }
+    }
 
     pub(super) fn avx512_depthwise() -> DepthwiseKernel<f32> {
         DepthwiseKernel {

@@ -7,7 +7,6 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use super::Element;
 use super::micro::prefetch;
 use super::wide::wide;
 
@@ -60,7 +59,7 @@ impl<T> Output<'_, T> {
 ///
 /// # Safety
 /// `write` must have written every number when it returns.
-pub(crate) unsafe fn filled<T: Element>(len: usize, write: impl FnOnce(&Output<'_, T>)) -> Vec<T> {
+pub(crate) unsafe fn filled<T>(len: usize, write: impl FnOnce(&Output<'_, T>)) -> Vec<T> {
     let mut values = Vec::with_capacity(len);
     write(&Output {
         start: values.spare_capacity_mut().as_mut_ptr(),
@@ -76,7 +75,7 @@ pub(crate) unsafe fn filled<T: Element>(len: usize, write: impl FnOnce(&Output<'
 ///
 /// `cost` is how many numbers one part reads or writes. A part is computed by one thread whatever their number, so that the result
 /// does not depend on it. `f` runs with the widest vector instructions that the processor has.
-pub(crate) fn parts<T: Element>(
+pub(crate) fn parts<T: Copy + Default + Send>(
     len: usize,
     size: usize,
     cost: usize,
@@ -90,7 +89,7 @@ pub(crate) fn parts<T: Element>(
             let run = |i: usize| {
                 let start = i * size;
                 let part = output.part(start, size.min(len - start));
-                part.fill(MaybeUninit::new(T::ZERO));
+                part.fill(MaybeUninit::new(T::default()));
                 let part = &mut *(std::ptr::from_mut(part) as *mut [T]);
                 wide(
                     #[inline(always)]

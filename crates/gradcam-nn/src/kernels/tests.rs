@@ -4,11 +4,13 @@
 
 use proptest::prelude::*;
 
+use super::convolution::forward_bf16;
 use super::depthwise;
+use super::element::PackedWeights;
 use super::epilogue::Epilogue;
 use super::gather::Gather;
 use super::geometry::Geometry;
-use super::micro::{DepthwiseKernel, Kernel, available};
+use super::micro::{DepthwiseKernel, Kernel, available, bf16};
 use super::output::filled;
 use super::panels::Panels;
 use super::product::Product;
@@ -185,8 +187,28 @@ impl Case {
     }
 }
 
+/// Numbers that bf16 has are multiplied exactly, so that only the order of the sum is left to differ.
+fn representable(case: &mut Case) {
+    for value in case.x.iter_mut().chain(&mut case.weight) {
+        *value = f32::from_bits(value.to_bits() & 0xffff_0000);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn bf16_gives_the_sums_of_a_plain_loop(mut case in case()) {
+        representable(&mut case);
+        let (g, packed) = (&case.g, PackedWeights::default());
+        let (gather, epilogue) = (Gather::forward(g), case.epilogue());
+        let found = forward_bf16(&case.x, &case.weight, &packed, &gather, g, epilogue);
+        let possible = bf16().is_some() && !g.is_depthwise() && g.group_in() % 2 == 0;
+        prop_assert_eq!(found.is_some(), possible);
+        for (found, expected) in found.iter().flatten().zip(case.naive()) {
+            prop_assert!((f64::from(*found) - expected).abs() <= 1e-4 * (1.0 + expected.abs()));
+        }
+    }
 
     #[test]
     fn every_kernel_gives_the_sums_of_a_plain_loop(case in case()) {

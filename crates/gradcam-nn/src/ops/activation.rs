@@ -63,6 +63,14 @@ impl Activation {
         }
     }
 
+    /// The gradient at the input `x` from the one at the output.
+    pub(crate) fn backward(self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
+        match x.rank() {
+            4 => map(&Backward { f: self, x }, grad),
+            _ => unary(&Backward { f: self, x }, grad),
+        }
+    }
+
     /// The function's value at `x`.
     #[inline(always)]
     pub(crate) fn apply<T: Element>(self, x: T) -> T {
@@ -256,7 +264,7 @@ impl CustomOp1 for OnMap {
         run_map(self, storage, layout)
     }
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        map(&Backward { f: self.0, x }, &channels_first(grad)?).map(Some)
+        self.0.backward(x, &channels_first(grad)?).map(Some)
     }
 }
 
@@ -268,6 +276,6 @@ impl CustomOp1 for OnValues {
         run_unary(self, storage, layout)
     }
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        unary(&Backward { f: self.0, x }, grad).map(Some)
+        self.0.backward(x, grad).map(Some)
     }
 }

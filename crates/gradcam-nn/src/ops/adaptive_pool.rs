@@ -41,12 +41,20 @@ impl AdaptiveAvgPool2d {
     /// # Errors
     /// When `x` is not a feature map or the output's size is zero.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.windows(x)?.apply(x)
+    }
+
+    /// The gradient at the input `x` from the one at the output.
+    pub(crate) fn backward(&self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
+        self.windows(x)?.backward(x, grad)
+    }
+
+    fn windows(&self, x: &Tensor) -> Result<MeanWindows> {
         let [_, _, h, w] = feature_map("adaptive_avg_pool2d", x.dims())?;
-        MeanWindows {
+        Ok(MeanWindows {
             rows: adaptive(h, self.output.0)?,
             columns: adaptive(w, self.output.1)?,
-        }
-        .apply(x)
+        })
     }
 }
 

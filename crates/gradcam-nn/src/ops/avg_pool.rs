@@ -62,13 +62,21 @@ impl AvgPool2d {
     /// # Errors
     /// As [`output_size`](Self::output_size), and when `x` is not a feature map.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.windows(x)?.apply(x)
+    }
+
+    /// The gradient at the input `x` from the one at the output.
+    pub(crate) fn backward(&self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
+        self.windows(x)?.backward(x, grad)
+    }
+
+    fn windows(&self, x: &Tensor) -> Result<MeanWindows> {
         let [_, _, h, w] = feature_map("avg_pool2d", x.dims())?;
         let (rows, columns) = self.axes();
-        MeanWindows {
+        Ok(MeanWindows {
             rows: rows.windows(h, self.count_include_pad)?,
             columns: columns.windows(w, self.count_include_pad)?,
-        }
-        .apply(x)
+        })
     }
 }
 
@@ -81,6 +89,16 @@ pub(super) struct MeanWindows {
 impl MeanWindows {
     pub(super) fn apply(self, x: &Tensor) -> Result<Tensor> {
         map_recorded(self, x)
+    }
+
+    /// The gradient at the input `x` from the one at the output.
+    pub(super) fn backward(&self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
+        let [_, _, h, w] = feature_map("avg_pool2d backward", x.dims())?;
+        let backward = Backward {
+            windows: self,
+            size: (h, w),
+        };
+        map(&backward, grad)
     }
 }
 
@@ -177,9 +195,6 @@ impl CustomOp1 for MeanWindows {
         run_map(self, storage, layout)
     }
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let [_, _, h, w] = feature_map(Self::NAME, x.dims())?;
-        let windows = self;
-        let size = (h, w);
-        map(&Backward { windows, size }, &channels_first(grad)?).map(Some)
+        MeanWindows::backward(self, x, &channels_first(grad)?).map(Some)
     }
 }

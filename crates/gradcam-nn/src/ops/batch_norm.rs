@@ -90,14 +90,24 @@ impl BatchNorm {
             scale: self.scale.clone(),
             shift: Some(self.shift.clone()),
         };
-        match x.rank() {
-            4 => map_recorded(affine, x),
-            _ => {
-                // One position an image.
-                let (n, c) = x.dims2()?;
-                map_recorded(affine, &x.reshape((n, c, 1, 1))?)?.reshape((n, c))
-            }
-        }
+        on_map(x, |x| map_recorded(affine, x))
+    }
+
+    /// The gradient at the input from the one at the output.
+    pub(crate) fn backward(&self, grad: &Tensor) -> Result<Tensor> {
+        let affine = Affine {
+            scale: self.scale.clone(),
+            shift: None,
+        };
+        on_map(grad, |grad| map(&affine, grad))
+    }
+}
+
+/// Hands `(n, c)` on as a feature map of one position.
+fn on_map(x: &Tensor, f: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
+    match *x.dims() {
+        [n, c] => f(&x.reshape((n, c, 1, 1))?)?.reshape((n, c)),
+        _ => f(x),
     }
 }
 

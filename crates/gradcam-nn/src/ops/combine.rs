@@ -50,6 +50,27 @@ pub fn concat(maps: &[Tensor]) -> Result<Tensor> {
     channels_first(&Tensor::cat(&maps, 3)?)
 }
 
+/// The gradient at the first factor of [`multiply`].
+pub(crate) fn multiply_backward(gate: &Tensor, grad: &Tensor) -> Result<Tensor> {
+    if gate.rank() == 3 {
+        return multiply_backward(&gate.unsqueeze(0)?, grad);
+    }
+    map2(&Multiply, grad, gate)
+}
+
+/// The gradient at a gate `(n, c, 1, 1)` of [`multiply`].
+pub(crate) fn gate_backward(x: &Tensor, grad: &Tensor) -> Result<Tensor> {
+    map2(&Overlap, grad, x)
+}
+
+/// The sum of two gradients, which no graph records.
+pub(crate) fn accumulate(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    match a.rank() {
+        4 => map2(&Add, a, b),
+        _ => a + b,
+    }
+}
+
 fn apply(op: impl CustomOp2 + Send + Sync + 'static, a: &Tensor, b: &Tensor) -> Result<Tensor> {
     channels_first(&a.apply_op2(b, op)?)
 }

@@ -13,7 +13,7 @@ use crate::kernels::element::PackedWeights;
 use crate::kernels::epilogue::Epilogue;
 use crate::kernels::geometry::Geometry;
 use crate::kernels::output::parts;
-use crate::kernels::{Element, convolution};
+use crate::kernels::{Element, convolution, micro};
 
 /// Zeros around the input of a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +112,25 @@ pub struct Conv2d {
     weight: Tensor,
     bias: Option<Tensor>,
     options: ConvOptions,
+    precision: Precision,
     packed: Arc<PackedWeights>,
+}
+
+/// How exactly the factors of a convolution's forward pass are kept. Sums are `f32`, and so are gradients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Precision {
+    /// As they are.
+    #[default]
+    F32,
+    /// Rounded to 8 significant bits (bfloat16): about twice as fast where the processor multiplies such numbers.
+    Bf16,
+}
+
+impl Precision {
+    /// Whether this processor computes so. Where it does not, [`Bf16`](Precision::Bf16) gives the results of `f32`.
+    pub fn is_supported(self) -> bool {
+        self == Precision::F32 || micro::bf16().is_some()
+    }
 }
 
 impl std::fmt::Debug for Conv2d {
@@ -132,8 +150,14 @@ impl Conv2d {
             weight,
             bias,
             options,
+            precision: Precision::F32,
             packed: Arc::default(),
         }
+    }
+
+    /// Sets the precision of the forward pass.
+    pub fn set_precision(&mut self, precision: Precision) {
+        self.precision = precision;
     }
 
     /// The weight, `(out, in / groups, kernel height, kernel width)`.
@@ -173,6 +197,13 @@ impl Conv2d {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         self.geometry(x.dims())?;
         map_recorded(Forward(self.clone()), x)
+    }
+
+    /// The gradient at `x` from the one at the output.
+    pub(crate) fn backward(&self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
+        let geometry = self.geometry(x.dims())?;
+        let conv = self;
+        map(&Backward { conv, geometry }, grad)
     }
 
     /// `activation((conv(x) without bias) * scale + shift + residual)` in one pass over the output. Differentiable in `x` and the
@@ -218,6 +249,20 @@ impl Conv2d {
         } else {
             activation.forward(&y)
         }
+    }
+
+    /// The gradient at `x` of [`fused`](Self::fused) from its output `y` and the gradient there; the activation's derivative can be
+    /// read off its output.
+    pub(crate) fn fused_backward(
+        &self,
+        x: &Tensor,
+        y: &Tensor,
+        grad: &Tensor,
+        scale: Option<&Tensor>,
+        activation: Activation,
+    ) -> Result<Tensor> {
+        let grad = map2(&Through { activation, scale }, y, grad)?;
+        self.backward(x, &grad)
     }
 
     fn geometry(&self, dims: &[usize]) -> Result<Geometry> {
@@ -346,8 +391,12 @@ impl Fused<'_> {
                         residual: residual.as_deref(),
                         activation: self.activation,
                     };
-                    let packed = T::packed(&self.conv.packed);
-                    Ok(convolution::forward(x, weight, packed, &g, epilogue))
+                    let Conv2d {
+                        packed, precision, ..
+                    } = self.conv;
+                    Ok(convolution::forward(
+                        x, weight, packed, *precision, &g, epilogue,
+                    ))
                 })
             })
         })?;
@@ -374,18 +423,11 @@ impl Recorded {
         }
     }
 
-    /// The gradient at the activation's input, times the norm's factor if there is one to be applied.
-    fn through(&self, y: &Tensor, grad: &Tensor, scale: Option<&Tensor>) -> Result<Tensor> {
+    fn backward(&self, x: &Tensor, y: &Tensor, grad: &Tensor) -> Result<Tensor> {
         let (y, grad) = (channels_first(y)?, channels_first(grad)?);
-        let activation = self.activation;
-        map2(&Through { activation, scale }, &y, &grad)
-    }
-
-    /// The gradient at the convolution's input from the one at its output.
-    fn to_input(&self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
-        let geometry = self.conv.geometry(x.dims())?;
-        let conv = &self.conv;
-        map(&Backward { conv, geometry }, grad)
+        let scale = self.scale.as_ref();
+        self.conv
+            .fused_backward(x, &y, &grad, scale, self.activation)
     }
 }
 
@@ -397,8 +439,7 @@ impl CustomOp1 for Recorded {
         run_map(&self.fused(), storage, layout)
     }
     fn bwd(&self, x: &Tensor, y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let grad = self.through(y, grad, self.scale.as_ref())?;
-        self.to_input(x, &grad).map(Some)
+        self.backward(x, y, grad).map(Some)
     }
 }
 
@@ -430,18 +471,22 @@ impl CustomOp2 for Recorded {
         y: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let to_x = x
+            .track_op()
+            .then(|| self.backward(x, y, grad))
+            .transpose()?;
         let to_residual = residual
             .track_op()
-            .then(|| self.through(y, grad, None))
+            .then(|| before(self.activation, &channels_first(y)?, &channels_first(grad)?))
             .transpose()?;
-        let to_x = if x.track_op() {
-            let grad = self.through(y, grad, self.scale.as_ref())?;
-            Some(self.to_input(x, &grad)?)
-        } else {
-            None
-        };
         Ok((to_x, to_residual))
     }
+}
+
+/// The gradient at an activation's input, from its output and the gradient there: what a residual takes.
+pub(crate) fn before(activation: Activation, y: &Tensor, grad: &Tensor) -> Result<Tensor> {
+    let scale = None;
+    map2(&Through { activation, scale }, y, grad)
 }
 
 /// From the output and its gradient to the gradient before the activation and the norm.
@@ -506,8 +551,6 @@ impl CustomOp1 for Forward {
         run_map(self, storage, layout)
     }
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let geometry = self.0.geometry(x.dims())?;
-        let conv = &self.0;
-        map(&Backward { conv, geometry }, &channels_first(grad)?).map(Some)
+        self.0.backward(x, &channels_first(grad)?).map(Some)
     }
 }

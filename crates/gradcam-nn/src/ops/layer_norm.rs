@@ -124,6 +124,15 @@ fn rows_backward<T: Element>(x: &[T], grad: &[T], weight: &[T], eps: T) -> Vec<T
 }
 
 impl LayerNorm {
+    /// The gradient at the input `x` from the one at the output.
+    pub(crate) fn backward(&self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
+        let backward = Backward { norm: self, x };
+        match self.axis {
+            Axis::Last => unary(&backward, grad),
+            Axis::Channel => map(&backward, grad),
+        }
+    }
+
     fn rows<T: Element>(&self, x: &[T]) -> Result<Vec<T>> {
         with_values(&self.weight, |weight| {
             with_values(&self.bias, |bias| {
@@ -181,7 +190,7 @@ impl CustomOp1 for Forward {
         run_unary(self, storage, layout)
     }
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        unary(&Backward { norm: &self.0, x }, grad).map(Some)
+        self.0.backward(x, grad).map(Some)
     }
 }
 
@@ -193,6 +202,6 @@ impl CustomOp1 for OverChannels {
         run_map(self, storage, layout)
     }
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        map(&Backward { norm: &self.0, x }, &channels_first(grad)?).map(Some)
+        self.0.backward(x, &channels_first(grad)?).map(Some)
     }
 }

@@ -42,6 +42,11 @@ impl Linear {
         }
         x.contiguous()?.apply_op1(Forward(self.clone()))
     }
+
+    /// The gradient at the input from the one at the output.
+    pub(crate) fn backward(&self, grad: &Tensor) -> Result<Tensor> {
+        unary(&Backward(self), grad)
+    }
 }
 
 struct Forward(Linear);
@@ -87,6 +92,6 @@ impl CustomOp1 for Forward {
         run_unary(self, storage, layout)
     }
     fn bwd(&self, _x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        unary(&Backward(&self.0), grad).map(Some)
+        self.0.backward(grad).map(Some)
     }
 }

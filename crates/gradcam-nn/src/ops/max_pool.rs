@@ -72,14 +72,23 @@ impl MaxPool2d {
     /// # Errors
     /// As [`output_size`](Self::output_size), and when `x` is not a feature map.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.windows(x)?.apply(x)
+    }
+
+    /// The gradient at the input `x` from the one at the output.
+    pub(crate) fn backward(&self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
+        let windows = &self.windows(x)?;
+        map(&Backward { windows, x }, grad)
+    }
+
+    fn windows(&self, x: &Tensor) -> Result<MaxWindows> {
         let [_, _, h, w] = feature_map("max_pool2d", x.dims())?;
         let (rows, columns) = self.axes();
-        MaxWindows {
+        Ok(MaxWindows {
             rows: rows.windows(h, false)?,
             columns: columns.windows(w, false)?,
             dilation: self.dilation,
-        }
-        .apply(x)
+        })
     }
 }
 

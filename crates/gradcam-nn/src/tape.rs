@@ -1,0 +1,225 @@
+//! The gradient of a network's output with regard to its input, without candle's graph.
+
+use std::collections::{HashMap, HashSet};
+
+use candle_core::{Result, Tensor, TensorId};
+
+use crate::ops::combine::{accumulate, gate_backward, multiply_backward};
+use crate::ops::conv2d::before;
+use crate::ops::{
+    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, LayerNorm, Linear, MaxPool2d, add,
+    concat, multiply,
+};
+use crate::{ConvNormAct, Pass};
+
+/// A pass that writes down what follows from its input, and then takes the gradient back to it.
+///
+/// It serves networks whose operations all go through the pass ([`Network::passes_all`](crate::Network::passes_all)). candle's own graph
+/// does the same for any computation, but allocates and adds zeros for every operation, and keeps feature maps in two layouts.
+pub struct Tape {
+    input: TensorId,
+    /// What depends on the input.
+    recorded: HashSet<TensorId>,
+    steps: Vec<Step>,
+}
+
+/// From the gradient at an output to those at some inputs.
+type Back = Box<dyn FnOnce(&Tensor) -> Result<Vec<(TensorId, Tensor)>> + Send>;
+
+struct Step {
+    output: TensorId,
+    back: Back,
+}
+
+impl Tape {
+    /// A tape that begins at `input`.
+    pub fn new(input: &Tensor) -> Self {
+        Tape {
+            input: input.id(),
+            recorded: HashSet::from([input.id()]),
+            steps: Vec::new(),
+        }
+    }
+
+    /// The gradient at the input from `grad`, the one at `output`; none if the output does not depend on the input.
+    ///
+    /// # Errors
+    /// When `grad` does not have the output's shape.
+    pub fn backward(self, output: &Tensor, grad: Tensor) -> Result<Option<Tensor>> {
+        let mut grads = HashMap::from([(output.id(), grad)]);
+        for step in self.steps.into_iter().rev() {
+            let Some(grad) = grads.remove(&step.output) else {
+                continue;
+            };
+            for (input, grad) in (step.back)(&grad)? {
+                let grad = match grads.remove(&input) {
+                    None => grad,
+                    Some(other) => accumulate(&other, &grad)?,
+                };
+                grads.insert(input, grad);
+            }
+        }
+        Ok(grads.remove(&self.input))
+    }
+
+    fn has(&self, x: &Tensor) -> bool {
+        self.recorded.contains(&x.id())
+    }
+
+    fn record(
+        &mut self,
+        output: &Tensor,
+        back: impl FnOnce(&Tensor) -> Result<Vec<(TensorId, Tensor)>> + Send + 'static,
+    ) {
+        self.recorded.insert(output.id());
+        self.steps.push(Step {
+            output: output.id(),
+            back: Box::new(back),
+        });
+    }
+
+    /// Records an operation of one tensor, if that depends on the input.
+    fn one(
+        &mut self,
+        x: &Tensor,
+        y: Tensor,
+        back: impl FnOnce(&Tensor, &Tensor) -> Result<Tensor> + Send + 'static,
+    ) -> Tensor {
+        // An operation that hands its input on has nothing to record.
+        if self.has(x) && y.id() != x.id() {
+            let x = x.clone();
+            self.record(&y, move |grad| Ok(vec![(x.id(), back(&x, grad)?)]));
+        }
+        y
+    }
+}
+
+impl Pass for Tape {
+    fn conv2d(&mut self, layer: &Conv2d, x: &Tensor) -> Result<Tensor> {
+        let y = layer.forward(x)?;
+        let layer = layer.clone();
+        Ok(self.one(x, y, move |x, grad| layer.backward(x, grad)))
+    }
+    fn linear(&mut self, layer: &Linear, x: &Tensor) -> Result<Tensor> {
+        let y = layer.forward(x)?;
+        let layer = layer.clone();
+        Ok(self.one(x, y, move |_, grad| layer.backward(grad)))
+    }
+    fn batch_norm(&mut self, layer: &BatchNorm, x: &Tensor) -> Result<Tensor> {
+        let y = layer.forward(x)?;
+        let layer = layer.clone();
+        Ok(self.one(x, y, move |_, grad| layer.backward(grad)))
+    }
+    fn layer_norm(&mut self, layer: &LayerNorm, x: &Tensor) -> Result<Tensor> {
+        let y = layer.forward(x)?;
+        let layer = layer.clone();
+        Ok(self.one(x, y, move |x, grad| layer.backward(x, grad)))
+    }
+    fn activation(&mut self, f: Activation, x: &Tensor) -> Result<Tensor> {
+        let y = f.forward(x)?;
+        Ok(self.one(x, y, move |x, grad| f.backward(x, grad)))
+    }
+    fn max_pool(&mut self, pool: &MaxPool2d, x: &Tensor) -> Result<Tensor> {
+        let (y, pool) = (pool.forward(x)?, *pool);
+        Ok(self.one(x, y, move |x, grad| pool.backward(x, grad)))
+    }
+    fn avg_pool(&mut self, pool: &AvgPool2d, x: &Tensor) -> Result<Tensor> {
+        let (y, pool) = (pool.forward(x)?, *pool);
+        Ok(self.one(x, y, move |x, grad| pool.backward(x, grad)))
+    }
+    fn adaptive_avg_pool(&mut self, pool: &AdaptiveAvgPool2d, x: &Tensor) -> Result<Tensor> {
+        let (y, pool) = (pool.forward(x)?, *pool);
+        Ok(self.one(x, y, move |x, grad| pool.backward(x, grad)))
+    }
+    fn add(&mut self, branch: &Tensor, shortcut: &Tensor) -> Result<Tensor> {
+        let y = add(branch, shortcut)?;
+        let inputs: Vec<TensorId> = [branch, shortcut]
+            .into_iter()
+            .filter(|x| self.has(x))
+            .map(Tensor::id)
+            .collect();
+        if !inputs.is_empty() {
+            self.record(&y, |grad| {
+                Ok(inputs.into_iter().map(|id| (id, grad.clone())).collect())
+            });
+        }
+        Ok(y)
+    }
+    fn multiply(&mut self, x: &Tensor, gate: &Tensor) -> Result<Tensor> {
+        let y = multiply(x, gate)?;
+        let (to_x, to_gate) = (self.has(x), self.has(gate));
+        if to_x || to_gate {
+            let (x, gate) = (x.clone(), gate.clone());
+            self.record(&y, move |grad| {
+                let mut grads = Vec::new();
+                if to_x {
+                    grads.push((x.id(), multiply_backward(&gate, grad)?));
+                }
+                if to_gate {
+                    grads.push((gate.id(), gate_backward(&x, grad)?));
+                }
+                Ok(grads)
+            });
+        }
+        Ok(y)
+    }
+    fn concat(&mut self, parts: &[Tensor]) -> Result<Tensor> {
+        let y = concat(parts)?;
+        let mut inputs = Vec::new();
+        let mut first = 0;
+        for part in parts {
+            let channels = part.dim(1)?;
+            if self.has(part) {
+                inputs.push((part.id(), first, channels));
+            }
+            first += channels;
+        }
+        if !inputs.is_empty() {
+            self.record(&y, |grad| {
+                inputs
+                    .into_iter()
+                    .map(|(id, first, channels)| Ok((id, grad.narrow(1, first, channels)?)))
+                    .collect()
+            });
+        }
+        Ok(y)
+    }
+    fn flatten(&mut self, x: &Tensor) -> Result<Tensor> {
+        let y = x.flatten_from(1)?;
+        Ok(self.one(x, y, |x, grad| grad.reshape(x.dims())))
+    }
+    fn conv_norm_act(
+        &mut self,
+        group: &ConvNormAct,
+        x: &Tensor,
+        residual: Option<&Tensor>,
+        activation: Activation,
+    ) -> Result<Tensor> {
+        if !activation.is_idempotent() {
+            // The derivative needs the activation's input.
+            let y = self.conv_norm_act(group, x, residual, Activation::Identity)?;
+            return self.activation(activation, &y);
+        }
+        let y = group.fused(x, residual, activation)?;
+        let to_x = self.has(x);
+        let to_residual = residual.filter(|residual| self.has(residual));
+        if to_x || to_residual.is_some() {
+            let (kept, x) = (y.clone(), x.clone());
+            let to_residual = to_residual.map(Tensor::id);
+            let (conv, scale) = (group.conv.clone(), group.folded().0.cloned());
+            self.record(&y, move |grad| {
+                let mut grads = Vec::new();
+                if let Some(id) = to_residual {
+                    grads.push((id, before(activation, &kept, grad)?));
+                }
+                if to_x {
+                    let scale = scale.as_ref();
+                    let grad = conv.fused_backward(&x, &kept, grad, scale, activation)?;
+                    grads.push((x.id(), grad));
+                }
+                Ok(grads)
+            });
+        }
+        Ok(y)
+    }
+}
