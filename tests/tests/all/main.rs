@@ -6,6 +6,7 @@ mod crates;
 mod golden;
 mod hub;
 mod laws;
+mod masks;
 mod parameters;
 mod pictures;
 mod precision;
