@@ -20,7 +20,9 @@ use super::wide::wide;
 
 /// Tasks that a layer is split into at the least, where its size allows: small layers keep several cores busy too.
 const TASKS: usize = 8;
-/// Bytes of the source, and of the weights, that stay in a second-level cache of 1 MiB.
+/// Bytes that a second-level cache of 1 MiB keeps.
+const SECOND_LEVEL: usize = 768 * 1024;
+/// Bytes of the source, or of the weights, that stay there beside the other.
 const CACHE: usize = 320 * 1024;
 
 /// Numbers of a cache line.
@@ -106,7 +108,9 @@ impl<A: Copy + Default + Send + Sync, T: Element> Product<'_, A, T> {
             * gather.columns.stride
             * gather.depth.min(gather.pixel)
             * size_of::<A>();
-        let most = (CACHE / per_position.max(1) / self.kernel.rows).max(1);
+        let panel = self.kernel.lanes * self.panels.depth() * size_of::<A>();
+        let room = SECOND_LEVEL.saturating_sub(panel).clamp(CACHE / 4, CACHE);
+        let most = (room / per_position.max(1) / self.kernel.rows).max(1);
         let wanted = TASKS.div_ceil(self.panels.groups());
         let mut along = blocks.div_ceil(most);
         let mut across = 1;
