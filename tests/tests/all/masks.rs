@@ -1,7 +1,7 @@
 //! Logits under masks are those of pictures that were masked by hand.
 
-use candle_core::{Device, Tensor};
-use gradcam::{Error, Grid, masked_logits};
+use candle_core::{DType, Device, Tensor};
+use gradcam::{Error, Grid, Target, input_gradient, masked_logits};
 use gradcam_models::architectures;
 use gradcam_nn::{Network, Weights, logits};
 
@@ -93,4 +93,18 @@ fn a_batch_gives_what_its_images_give() {
     let spread = bits(logits(&network, &images).unwrap());
     let together = bits(network.forward(&images, &mut ()).unwrap());
     assert_eq!(spread, together);
+}
+
+/// Weights are packed when they are first needed, here by several threads at once.
+#[test]
+fn a_fresh_network_takes_a_batch() {
+    let architecture = architectures::find("resnet18").unwrap();
+    for seed in 0..3 {
+        let network = architecture.build(&Weights::random(seed), 7).unwrap();
+        let images = Tensor::ones((16, 3, 33, 33), DType::F32, &Device::Cpu).unwrap();
+        assert_eq!(logits(&network, &images).unwrap().dims(), [16, 7]);
+        let targets = vec![Target::Index(1); 16];
+        let gradient = input_gradient(&network, &images, &targets).unwrap();
+        assert_eq!(gradient.dims(), images.dims());
+    }
 }

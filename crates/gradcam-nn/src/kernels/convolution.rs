@@ -60,9 +60,8 @@ impl<T: Element> Packed<T> {
                 &T::kernel(),
                 g.groups,
                 outputs,
-                g.taps() * inputs,
-                |group, term, channel| {
-                    let (tap, input) = (term / inputs, term % inputs);
+                (g.taps(), inputs),
+                |group, tap, input, channel| {
                     weight[((group * outputs + channel) * inputs + input) * g.taps() + tap]
                 },
             ))
@@ -90,9 +89,9 @@ impl<T: Element> Packed<T> {
                     &T::kernel(),
                     g.groups,
                     inputs,
-                    taps.len() * outputs,
-                    |group, term, channel| {
-                        let (tap, output) = (taps[term / outputs], term % outputs);
+                    (taps.len(), outputs),
+                    |group, tap, output, channel| {
+                        let tap = taps[tap];
                         weight[((group * outputs + output) * inputs + channel) * g.taps() + tap]
                     },
                 ))
@@ -216,12 +215,17 @@ pub(crate) fn forward_bf16(
     }
     let (inputs, outputs) = (g.group_in(), g.group_out());
     let panels = packed.bf16.get_or_init(|| {
-        let depth = g.taps() * inputs;
-        Panels::new(&kernel, g.groups, outputs, depth, |group, term, channel| {
-            let (tap, input) = (term / inputs, term % inputs);
-            let output = group * outputs + channel;
-            rounded(weight[(output * inputs + input) * g.taps() + tap])
-        })
+        let depth = (g.taps(), inputs);
+        Panels::new(
+            &kernel,
+            g.groups,
+            outputs,
+            depth,
+            |group, tap, input, channel| {
+                let output = group * outputs + channel;
+                rounded(weight[(output * inputs + input) * g.taps() + tap])
+            },
+        )
     });
     let line = gather.columns.size * gather.pixel;
     // Positions that lie a power of two apart are moved apart on the way, see `apart`.

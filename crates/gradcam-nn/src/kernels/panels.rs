@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::micro::Kernel;
 
 /// The weights of one product, cut into panels of some output channels each.
@@ -23,6 +21,9 @@ pub(crate) struct Panels<A> {
     vector: usize,
 }
 
+/// Inputs of a channel that are packed at a time.
+const INPUTS: usize = 16;
+
 /// One panel.
 pub(crate) struct Panel<'a, A> {
     /// Its channels within the group.
@@ -32,46 +33,46 @@ pub(crate) struct Panel<'a, A> {
     pub(crate) values: &'a [A],
 }
 
-impl<A: Copy + Default + Send + Sync> Panels<A> {
-    /// Packs for `kernel`; `weight(group, term, channel)` is one weight.
+impl<A: Copy + Default> Panels<A> {
+    /// Packs for `kernel` sums over `taps × inputs` terms; `weight(group, tap, input, channel)` is one weight.
+    ///
+    /// On one thread: whoever packs holds a lock, and a thread of the pool that waited here might be given work that needs the same one.
     pub(crate) fn new<T>(
         kernel: &Kernel<A, T>,
         groups: usize,
         channels: usize,
-        depth: usize,
-        weight: impl Fn(usize, usize, usize) -> A + Sync,
+        (taps, inputs): (usize, usize),
+        weight: impl Fn(usize, usize, usize, usize) -> A,
     ) -> Self {
-        let (lanes, vector, pair) = (kernel.lanes.min(channels), kernel.vector, kernel.pair);
-        let lanes = lanes.next_multiple_of(vector);
+        let (vector, pair) = (kernel.vector, kernel.pair);
         let mut panels = Panels {
             values: Vec::new(),
             groups,
             channels,
-            depth,
-            lanes,
+            depth: taps * inputs,
+            lanes: kernel.lanes.min(channels).next_multiple_of(vector),
             vector,
         };
-        let group = panels.group_len();
-        let mut values = vec![A::default(); groups * group];
-        if group > 0 {
-            values
-                .par_chunks_mut(group)
-                .enumerate()
-                .for_each(|(g, values)| {
-                    values
-                        .par_chunks_mut(lanes * depth)
-                        .enumerate()
-                        .for_each(|(index, values)| {
-                            let channels = panels.range(index);
-                            let width = values.len() / depth;
-                            for term in 0..depth {
-                                let line = &mut values[term / pair * pair * width + term % pair..];
-                                for (lane, channel) in channels.clone().enumerate() {
-                                    line[lane * pair] = weight(g, term, channel);
-                                }
+        let mut values = vec![A::default(); groups * panels.group_len()];
+        for group in 0..groups {
+            for index in 0..panels.count() {
+                let channels = panels.range(index);
+                let width = channels.len().next_multiple_of(vector);
+                let start = group * panels.group_len() + channels.start * panels.depth;
+                let values = &mut values[start..start + width * panels.depth];
+                for tap in 0..taps {
+                    // A few inputs of every channel at a time: both sides stay in the nearest cache.
+                    for first in (0..inputs).step_by(INPUTS) {
+                        for (lane, channel) in channels.clone().enumerate() {
+                            for input in first..inputs.min(first + INPUTS) {
+                                let term = tap * inputs + input;
+                                let line = term / pair * pair * width + term % pair;
+                                values[line + lane * pair] = weight(group, tap, input, channel);
                             }
-                        });
-                });
+                        }
+                    }
+                }
+            }
         }
         panels.values = values;
         panels
@@ -98,6 +99,11 @@ impl<A: Copy + Default + Send + Sync> Panels<A> {
     /// Output channels of one group.
     pub(crate) fn channels(&self) -> usize {
         self.channels
+    }
+
+    /// Output channels of a full panel.
+    pub(crate) fn lanes(&self) -> usize {
+        self.lanes
     }
 
     /// Terms of one sum.

@@ -66,7 +66,8 @@ impl<A: Copy + Default + Send + Sync, T: Element> Product<'_, A, T> {
             },
             |tile, task| {
                 let panels = &task.panels;
-                let bytes = panels.len() * self.panels.depth() * self.kernel.lanes * size_of::<A>();
+                let bytes =
+                    panels.len() * self.panels.depth() * self.panels.lanes() * size_of::<A>();
                 // What is read again and again lies in the nearer cache: few weights beside each block, or a block row beside each panel.
                 if bytes <= CACHE || task.blocks.len() == 1 {
                     for block in task.blocks.clone() {
@@ -103,12 +104,12 @@ impl<A: Copy + Default + Send + Sync, T: Element> Product<'_, A, T> {
     /// blocks of positions.
     fn tasks(&self, blocks: usize) -> Vec<Task> {
         let (panels, gather) = (self.panels.count(), self.gather);
-        let weights = panels * self.kernel.lanes * self.panels.depth() * size_of::<A>();
+        let weights = panels * self.panels.lanes() * self.panels.depth() * size_of::<A>();
         let per_position = gather.rows.stride
             * gather.columns.stride
             * gather.depth.min(gather.pixel)
             * size_of::<A>();
-        let panel = self.kernel.lanes * self.panels.depth() * size_of::<A>();
+        let panel = self.panels.lanes() * self.panels.depth() * size_of::<A>();
         let room = SECOND_LEVEL.saturating_sub(panel).clamp(CACHE / 4, CACHE);
         let most = (room / per_position.max(1) / self.kernel.rows).max(1);
         let wanted = TASKS.div_ceil(self.panels.groups());

@@ -127,10 +127,11 @@ impl Case {
                     return;
                 }
                 let (inputs, outputs) = (g.group_in(), g.group_out());
-                let terms = g.taps() * inputs;
-                let panels = Panels::new(&dense, g.groups, outputs, terms, |group, term, c| {
-                    self.weight(group * outputs + c, term % inputs, term / inputs)
-                });
+                let terms = (g.taps(), inputs);
+                let panels =
+                    Panels::new(&dense, g.groups, outputs, terms, |group, tap, input, c| {
+                        self.weight(group * outputs + c, input, tap)
+                    });
                 Product {
                     kernel: dense,
                     panels: &panels,
