@@ -1,18 +1,18 @@
 //! Two-dimensional convolution.
 
+mod fused;
+
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+
+use fused::Fused;
+pub(crate) use fused::before;
 
 use super::Activation;
-use crate::dispatch::{
-    Map, Mapped, Mapped2, channels_first, map, map_recorded, map2, run_map, run_map2, with_map,
-    with_optional, with_values,
-};
+use crate::dispatch::{Map, Mapped, channels_first, map, map_recorded, run_map, with_values};
 use crate::kernels::element::PackedWeights;
-use crate::kernels::epilogue::Epilogue;
 use crate::kernels::geometry::Geometry;
-use crate::kernels::output::parts;
 use crate::kernels::{Element, convolution, micro};
 
 /// Zeros around the input of a convolution.
@@ -206,65 +206,6 @@ impl Conv2d {
         map(&Backward { conv, geometry }, grad)
     }
 
-    /// `activation((conv(x) without bias) * scale + shift + residual)` in one pass over the output. Differentiable in `x` and the
-    /// residual.
-    ///
-    /// `scale` and `shift` are `(out,)` and stand for the bias and a following batch norm.
-    pub(crate) fn fused(
-        &self,
-        x: &Tensor,
-        scale: Option<&Tensor>,
-        shift: Option<&Tensor>,
-        residual: Option<&Tensor>,
-        activation: Activation,
-    ) -> Result<Tensor> {
-        let fused = Fused {
-            conv: self,
-            scale,
-            shift,
-            residual,
-            activation,
-        };
-        if !x.track_op() && !residual.is_some_and(Tensor::track_op) {
-            return map(&fused, x);
-        }
-        // The gradient finds what it needs of the activation in the output, or the activation keeps its own input.
-        let inside = if activation.is_idempotent() {
-            activation
-        } else {
-            Activation::Identity
-        };
-        let recorded = Recorded {
-            conv: self.clone(),
-            scale: scale.cloned(),
-            shift: shift.cloned(),
-            activation: inside,
-        };
-        let y = match residual {
-            None => map_recorded(recorded, x)?,
-            Some(residual) => channels_first(&x.apply_op2(residual, recorded)?)?,
-        };
-        if inside == activation {
-            Ok(y)
-        } else {
-            activation.forward(&y)
-        }
-    }
-
-    /// The gradient at `x` of [`fused`](Self::fused) from its output `y` and the gradient there; the activation's derivative can be
-    /// read off its output.
-    pub(crate) fn fused_backward(
-        &self,
-        x: &Tensor,
-        y: &Tensor,
-        grad: &Tensor,
-        scale: Option<&Tensor>,
-        activation: Activation,
-    ) -> Result<Tensor> {
-        let grad = map2(&Through { activation, scale }, y, grad)?;
-        self.backward(x, &grad)
-    }
-
     fn geometry(&self, dims: &[usize]) -> Result<Geometry> {
         let (out_channels, group_in, kh, kw) = self.weight.dims4()?;
         let &[batch, in_channels, h, w] = dims else {
@@ -324,13 +265,6 @@ struct Backward<'a> {
     conv: &'a Conv2d,
     geometry: Geometry,
 }
-struct Fused<'a> {
-    conv: &'a Conv2d,
-    scale: Option<&'a Tensor>,
-    shift: Option<&'a Tensor>,
-    residual: Option<&'a Tensor>,
-    activation: Activation,
-}
 
 impl Mapped for Forward {
     const NAME: &'static str = "conv2d";
@@ -343,185 +277,6 @@ impl Mapped for Forward {
             activation: Activation::Identity,
         }
         .compute(x, None)
-    }
-}
-
-impl Mapped for Fused<'_> {
-    const NAME: &'static str = "conv2d";
-    fn run<T: Element>(&self, x: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
-        match self.residual {
-            None => self.compute(x, None),
-            Some(residual) => with_map(residual, |residual| self.compute(x, Some(residual))),
-        }
-    }
-}
-
-impl Fused<'_> {
-    fn compute<T: Element>(
-        &self,
-        x: Map<'_, T>,
-        residual: Option<Map<'_, T>>,
-    ) -> Result<(Vec<T>, [usize; 4])> {
-        let g = self.conv.geometry(&x.dims)?;
-        let channels = [g.out_channels];
-        for vector in [self.scale, self.shift].into_iter().flatten() {
-            if vector.dims() != channels {
-                bail!(
-                    "conv2d expects a bias or a norm of the shape {channels:?}, found {:?}",
-                    vector.dims()
-                );
-            }
-        }
-        let dims = [g.batch, g.out_channels, g.out_size.0, g.out_size.1];
-        if let Some(residual) = &residual
-            && residual.dims != dims
-        {
-            bail!(
-                "a residual of {dims:?} is expected, found {:?}",
-                residual.dims
-            );
-        }
-        let residual = residual.map(|residual| residual.channels_last());
-        let y = with_values(&self.conv.weight, |weight| {
-            with_optional(self.scale, |scale| {
-                with_optional(self.shift, |shift| {
-                    let epilogue = Epilogue {
-                        scale,
-                        shift,
-                        residual: residual.as_deref(),
-                        activation: self.activation,
-                    };
-                    let Conv2d {
-                        packed, precision, ..
-                    } = self.conv;
-                    Ok(convolution::forward(
-                        x, weight, packed, *precision, &g, epilogue,
-                    ))
-                })
-            })
-        })?;
-        Ok((y, dims))
-    }
-}
-
-/// [`Fused`] with a gradient. The activation's derivative can be read off its output.
-struct Recorded {
-    conv: Conv2d,
-    scale: Option<Tensor>,
-    shift: Option<Tensor>,
-    activation: Activation,
-}
-
-impl Recorded {
-    fn fused(&self) -> Fused<'_> {
-        Fused {
-            conv: &self.conv,
-            scale: self.scale.as_ref(),
-            shift: self.shift.as_ref(),
-            residual: None,
-            activation: self.activation,
-        }
-    }
-
-    fn backward(&self, x: &Tensor, y: &Tensor, grad: &Tensor) -> Result<Tensor> {
-        let (y, grad) = (channels_first(y)?, channels_first(grad)?);
-        let scale = self.scale.as_ref();
-        self.conv
-            .fused_backward(x, &y, &grad, scale, self.activation)
-    }
-}
-
-impl CustomOp1 for Recorded {
-    fn name(&self) -> &'static str {
-        Forward::NAME
-    }
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        run_map(&self.fused(), storage, layout)
-    }
-    fn bwd(&self, x: &Tensor, y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        self.backward(x, y, grad).map(Some)
-    }
-}
-
-impl Mapped2 for Fused<'_> {
-    const NAME: &'static str = "conv2d";
-    fn run<T: Element>(&self, x: Map<'_, T>, residual: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
-        self.compute(x, Some(residual))
-    }
-}
-
-/// The second tensor is the residual.
-impl CustomOp2 for Recorded {
-    fn name(&self) -> &'static str {
-        Forward::NAME
-    }
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        residual: &CpuStorage,
-        residual_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        run_map2(&self.fused(), (x, x_layout), (residual, residual_layout))
-    }
-    fn bwd(
-        &self,
-        x: &Tensor,
-        residual: &Tensor,
-        y: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let to_x = x
-            .track_op()
-            .then(|| self.backward(x, y, grad))
-            .transpose()?;
-        let to_residual = residual
-            .track_op()
-            .then(|| before(self.activation, &channels_first(y)?, &channels_first(grad)?))
-            .transpose()?;
-        Ok((to_x, to_residual))
-    }
-}
-
-/// The gradient at an activation's input, from its output and the gradient there: what a residual takes.
-pub(crate) fn before(activation: Activation, y: &Tensor, grad: &Tensor) -> Result<Tensor> {
-    let scale = None;
-    map2(&Through { activation, scale }, y, grad)
-}
-
-/// From the output and its gradient to the gradient before the activation and the norm.
-struct Through<'a> {
-    activation: Activation,
-    scale: Option<&'a Tensor>,
-}
-
-impl Mapped2 for Through<'_> {
-    const NAME: &'static str = "conv2d backward";
-    fn run<T: Element>(&self, y: Map<'_, T>, grad: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
-        let [_, c, _, w] = y.dims;
-        let (values, grad) = (y.channels_last(), grad.channels_last());
-        let activation = self.activation;
-        let dx = with_optional(self.scale, |scale: Option<&[T]>| {
-            Ok(parts(
-                values.len(),
-                w * c,
-                w * c,
-                #[inline(always)]
-                |row, dx: &mut [T]| {
-                    let range = row * w * c..row * w * c + dx.len();
-                    let (y, grad) = (&values[range.clone()], &grad[range]);
-                    activation.backpropagate(y, grad, dx);
-                    if let Some(scale) = scale {
-                        for dx in dx.chunks_exact_mut(c) {
-                            for (dx, &scale) in dx.iter_mut().zip(scale) {
-                                *dx *= scale;
-                            }
-                        }
-                    }
-                },
-            ))
-        })?;
-        Ok((dx, y.dims))
     }
 }
 

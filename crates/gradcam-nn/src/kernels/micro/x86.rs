@@ -1,0 +1,305 @@
+//! The micro-kernels for x86 processors, by intrinsics.
+//!
+//! Plain loops over indices: an iterator's methods might not be inlined into a function with other target features.
+
+#![allow(unsafe_code)]
+
+use std::arch::x86_64::*;
+
+use super::{DEPTHWISE, DepthwiseKernel, Kernel};
+
+/// 14 positions by 32 channels: 28 of the 32 registers hold sums.
+pub(super) fn avx512() -> Kernel<f32, f32> {
+    Kernel {
+        rows: 14,
+        lanes: 32,
+        vector: 16,
+        pair: 1,
+        run: run_avx512,
+    }
+}
+
+/// As [`avx512`]; two terms of a sum lie side by side.
+pub(super) fn bf16() -> Kernel<u16, f32> {
+    Kernel {
+        rows: 14,
+        lanes: 32,
+        vector: 16,
+        pair: 2,
+        run: run_bf16,
+    }
+}
+
+/// 6 positions by 16 channels: 12 of the 16 registers hold sums.
+pub(super) fn avx2() -> Kernel<f32, f32> {
+    Kernel {
+        rows: 6,
+        lanes: 16,
+        vector: 8,
+        pair: 1,
+        run: run_avx2,
+    }
+}
+
+/// Calls `$kernel::<positions, vectors>` for the numbers at hand.
+macro_rules! sized {
+    ($kernel:ident, $positions:expr, $vectors:expr, $arguments:tt, $($m:literal)*) => {
+        match ($positions, $vectors) {
+            $(($m, 1) => $kernel::<$m, 1> $arguments,
+            ($m, 2) => $kernel::<$m, 2> $arguments,)*
+            _ => {}
+        }
+    };
+}
+
+unsafe fn run_avx512(
+    sources: &[*const f32],
+    positions: usize,
+    depth: usize,
+    panel: &[f32],
+    width: usize,
+    sums: &mut [f32],
+) {
+    let taps = sources.len() / positions;
+    let (sources, panel, out) = (sources.as_ptr(), panel.as_ptr(), sums.as_mut_ptr());
+    // SAFETY: `Kernel::tile` has checked the sizes; its caller vouches for the sources.
+    unsafe {
+        sized!(tile_avx512, positions, width / 16, (sources, taps, depth, panel, out),
+            1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    }
+}
+
+unsafe fn run_avx2(
+    sources: &[*const f32],
+    positions: usize,
+    depth: usize,
+    panel: &[f32],
+    width: usize,
+    sums: &mut [f32],
+) {
+    let taps = sources.len() / positions;
+    let (sources, panel, out) = (sources.as_ptr(), panel.as_ptr(), sums.as_mut_ptr());
+    // SAFETY: as above.
+    unsafe {
+        sized!(tile_avx2, positions, width / 8, (sources, taps, depth, panel, out), 1 2 3 4 5 6);
+    }
+}
+
+/// A tile of `M` positions by `V` vectors.
+macro_rules! tile {
+    ($name:ident, $features:literal, $lanes:literal, $zero:ident, $load:ident, $set1:ident, $fmadd:ident, $store:ident) => {
+        #[target_feature(enable = $features)]
+        #[allow(clippy::needless_range_loop)]
+        unsafe fn $name<const M: usize, const V: usize>(
+            sources: *const *const f32,
+            taps: usize,
+            depth: usize,
+            mut panel: *const f32,
+            out: *mut f32,
+        ) {
+            let mut sums = [[$zero(); V]; M];
+            for tap in 0..taps {
+                // SAFETY: there are `M` sources for each tap.
+                let source = unsafe { *sources.add(tap * M).cast::<[*const f32; M]>() };
+                for term in 0..depth {
+                    let mut weights = [$zero(); V];
+                    for v in 0..V {
+                        // SAFETY: the panel has `V` vectors for each term of each tap.
+                        weights[v] = unsafe { $load(panel.add(v * $lanes)) };
+                    }
+                    // SAFETY: as above; after the last term this is the panel's end.
+                    panel = unsafe { panel.add(V * $lanes) };
+                    for m in 0..M {
+                        // SAFETY: each source has `depth` values.
+                        let x = $set1(unsafe { *source[m].add(term) });
+                        for v in 0..V {
+                            sums[m][v] = $fmadd(x, weights[v], sums[m][v]);
+                        }
+                    }
+                }
+            }
+            for m in 0..M {
+                for v in 0..V {
+                    // SAFETY: `out` holds `M * V` vectors.
+                    unsafe { $store(out.add((m * V + v) * $lanes), sums[m][v]) };
+                }
+            }
+        }
+    };
+}
+
+tile!(
+    tile_avx512,
+    "avx512f",
+    16,
+    _mm512_setzero_ps,
+    _mm512_loadu_ps,
+    _mm512_set1_ps,
+    _mm512_fmadd_ps,
+    _mm512_storeu_ps
+);
+tile!(
+    tile_avx2,
+    "avx2,fma",
+    8,
+    _mm256_setzero_ps,
+    _mm256_loadu_ps,
+    _mm256_set1_ps,
+    _mm256_fmadd_ps,
+    _mm256_storeu_ps
+);
+
+unsafe fn run_bf16(
+    sources: &[*const u16],
+    positions: usize,
+    depth: usize,
+    panel: &[u16],
+    width: usize,
+    sums: &mut [f32],
+) {
+    assert!(depth.is_multiple_of(2));
+    let taps = sources.len() / positions;
+    let (sources, panel, out) = (sources.as_ptr(), panel.as_ptr(), sums.as_mut_ptr());
+    // SAFETY: as above.
+    unsafe {
+        sized!(tile_bf16, positions, width / 16, (sources, taps, depth, panel, out),
+            1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bf16")]
+#[allow(clippy::needless_range_loop)]
+unsafe fn tile_bf16<const M: usize, const V: usize>(
+    sources: *const *const u16,
+    taps: usize,
+    depth: usize,
+    mut panel: *const u16,
+    out: *mut f32,
+) {
+    let mut sums = [[_mm512_setzero_ps(); V]; M];
+    for tap in 0..taps {
+        // SAFETY: there are `M` sources for each tap.
+        let source = unsafe { *sources.add(tap * M).cast::<[*const i32; M]>() };
+        for pair in 0..depth / 2 {
+            let mut weights = [_mm512_setzero_si512(); V];
+            for v in 0..V {
+                // SAFETY: the panel has `V` vectors of 16 pairs for each two terms of each tap.
+                weights[v] = unsafe { _mm512_loadu_si512(panel.add(v * 32).cast()) };
+            }
+            // SAFETY: as above; after the last pair this is the panel's end.
+            panel = unsafe { panel.add(V * 32) };
+            for m in 0..M {
+                // SAFETY: each source has `depth / 2` pairs; they need not lie at a multiple of their size.
+                let x = _mm512_set1_epi32(unsafe { source[m].add(pair).read_unaligned() });
+                for v in 0..V {
+                    // SAFETY: both types are 512 bits without a rule for their content.
+                    let (x, w) = unsafe {
+                        (
+                            std::mem::transmute::<__m512i, __m512bh>(x),
+                            std::mem::transmute::<__m512i, __m512bh>(weights[v]),
+                        )
+                    };
+                    sums[m][v] = _mm512_dpbf16_ps(sums[m][v], x, w);
+                }
+            }
+        }
+    }
+    for m in 0..M {
+        for v in 0..V {
+            // SAFETY: `out` holds `M * V` vectors.
+            unsafe { _mm512_storeu_ps(out.add((m * V + v) * 16), sums[m][v]) };
+        }
+    }
+}
+
+pub(super) fn avx512_depthwise() -> DepthwiseKernel<f32> {
+    DepthwiseKernel {
+        run: depthwise_avx512,
+    }
+}
+
+pub(super) fn avx2_depthwise() -> DepthwiseKernel<f32> {
+    DepthwiseKernel {
+        run: depthwise_avx2,
+    }
+}
+
+macro_rules! depthwise {
+    ($name:ident, $inner:ident, $features:literal, $lanes:literal, $zero:ident, $load:ident, $fmadd:ident, $store:ident) => {
+        unsafe fn $name(sources: &[*const f32], weight: &[f32], channels: usize, sums: &mut [f32]) {
+            // SAFETY: `DepthwiseKernel::positions` has checked the sizes; its caller vouches for the sources.
+            unsafe { $inner(sources, weight, channels, sums) }
+        }
+
+        #[target_feature(enable = $features)]
+        #[allow(clippy::needless_range_loop)]
+        unsafe fn $inner(
+            sources: &[*const f32],
+            weight: &[f32],
+            channels: usize,
+            sums: &mut [f32],
+        ) {
+            let taps = sources.len() / DEPTHWISE;
+            let sources = sources.as_ptr().cast::<[*const f32; DEPTHWISE]>();
+            let (weight, out) = (weight.as_ptr(), sums.as_mut_ptr());
+            let mut channel = 0;
+            while channel + $lanes <= channels {
+                let mut sums = [$zero(); DEPTHWISE];
+                for tap in 0..taps {
+                    // SAFETY: each line of weights and each source holds `channels` values, of which `channel` begins a whole
+                    // vector.
+                    unsafe {
+                        let w = $load(weight.add(tap * channels + channel));
+                        let sources = sources.add(tap);
+                        for p in 0..DEPTHWISE {
+                            sums[p] = $fmadd($load((*sources)[p].add(channel)), w, sums[p]);
+                        }
+                    }
+                }
+                for p in 0..DEPTHWISE {
+                    // SAFETY: `out` holds `DEPTHWISE` lines of `channels` values.
+                    unsafe { $store(out.add(p * channels + channel), sums[p]) };
+                }
+                channel += $lanes;
+            }
+            // What is left, with the same rounding.
+            while channel < channels {
+                for p in 0..DEPTHWISE {
+                    let mut sum = 0.0_f32;
+                    for tap in 0..taps {
+                        // SAFETY: as above, for one value.
+                        let (x, w) = unsafe {
+                            let source = (*sources.add(tap))[p];
+                            (*source.add(channel), *weight.add(tap * channels + channel))
+                        };
+                        sum = x.mul_add(w, sum);
+                    }
+                    // SAFETY: as above.
+                    unsafe { *out.add(p * channels + channel) = sum };
+                }
+                channel += 1;
+            }
+        }
+    };
+}
+
+depthwise!(
+    depthwise_avx512,
+    inner_avx512,
+    "avx512f",
+    16,
+    _mm512_setzero_ps,
+    _mm512_loadu_ps,
+    _mm512_fmadd_ps,
+    _mm512_storeu_ps
+);
+depthwise!(
+    depthwise_avx2,
+    inner_avx2,
+    "avx2,fma",
+    8,
+    _mm256_setzero_ps,
+    _mm256_loadu_ps,
+    _mm256_fmadd_ps,
+    _mm256_storeu_ps
+);
