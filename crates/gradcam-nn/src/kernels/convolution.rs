@@ -22,8 +22,8 @@ use crate::ops::Precision;
 const FEW: usize = 16;
 /// Bytes of a cache line.
 const LINE: usize = 64;
-/// Distances in memory that are multiples of this share their place in a nearest cache of 32 KiB with every second one.
-const CONFLICT: usize = 2048;
+/// Positions at a multiple of this distance share their few places in a nearest cache of 32 KiB.
+const CONFLICT: usize = 4096;
 
 /// A convolution's weights as the kernels read them, made when they are first needed.
 pub(crate) struct Packed<T> {
@@ -330,11 +330,10 @@ fn as_runs<T: Element>(x: Map<'_, T>, gather: &mut Gather) -> Vec<T> {
         #[inline(always)]
         |row, line: &mut [T]| {
             let first = row / h * sn + row % h * sh;
-            for channel in 0..c {
-                let x = &x.values[first + channel * sc..];
-                let line = line.iter_mut().skip(padding * c + channel).step_by(c);
-                for (column, y) in line.take(copied).enumerate() {
-                    *y = x[column * sw];
+            let pixels = line.chunks_exact_mut(c).skip(padding).take(copied);
+            for (column, pixel) in pixels.enumerate() {
+                for (channel, y) in pixel.iter_mut().enumerate() {
+                    *y = x.values[first + channel * sc + column * sw];
                 }
             }
         },

@@ -19,7 +19,7 @@ use super::panels::Panels;
 use super::wide::wide;
 
 /// Tasks that a layer is split into at the least, where its size allows: small layers keep several cores busy too.
-const TASKS: usize = 8;
+const TASKS: usize = 24;
 /// Bytes that a second-level cache of 1 MiB keeps.
 const SECOND_LEVEL: usize = 768 * 1024;
 /// Bytes of the source, or of the weights, that stay there beside the other.
