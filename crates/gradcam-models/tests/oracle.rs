@@ -5,6 +5,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[path = "../../gradcam-nn/tests/numbers/mod.rs"]
+mod numbers;
+
 use std::collections::BTreeMap;
 
 use candle_core::{D, DType, Device, Result, Tensor};
@@ -14,18 +17,14 @@ use candle_transformers::models::{convnext, resnet, vgg};
 use gradcam_models::architectures::{self, Naming};
 use gradcam_nn::{Network, Weights};
 
-/// Numbers evenly distributed between `low` and `high` (the generator splitmix64); every name has a stream of its own.
+use numbers::splitmix64;
+
+/// Numbers evenly distributed between `low` and `high`; every name has a stream of its own.
 fn uniform(name: &str, shape: &[usize], low: f32, high: f32) -> Tensor {
-    let mut state = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+    let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    let mut next = || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    };
+    let mut next = splitmix64(seed);
     let values: Vec<f32> = (0..shape.iter().product())
         .map(|_| low + (high - low) * (next() >> 40) as f32 / (1u32 << 24) as f32)
         .collect();

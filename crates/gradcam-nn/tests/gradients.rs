@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod numbers;
+
 use candle_core::{DType, Device, Result, Tensor, Var};
 use gradcam_nn::ops::{
     Activation, AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, Axis, BatchNorm, Conv2d,
@@ -9,16 +11,11 @@ use gradcam_nn::ops::{
 };
 use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Network, Weights};
 
-/// Reproducible numbers between -1 and 1 (the generator splitmix64).
+use numbers::splitmix64;
+
+/// Reproducible numbers between -1 and 1.
 fn noise(seed: u64, n: usize) -> Vec<f64> {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    };
+    let mut next = splitmix64(seed);
     (0..n)
         .map(|_| (next() >> 11) as f64 / (1u64 << 52) as f64 - 1.0)
         .collect()

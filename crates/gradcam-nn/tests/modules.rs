@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod numbers;
+
 use candle_core::{Device, Result, Tensor};
 use gradcam_nn::ops::{
     Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, ConvOptions, Linear, MaxPool2d,
     Padding,
 };
 use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Network, Pass, Weights};
+
+use numbers::splitmix64;
 
 const ACTIVATIONS: [Activation; 9] = [
     Activation::Identity,
@@ -21,16 +25,9 @@ const ACTIVATIONS: [Activation; 9] = [
     Activation::Sigmoid,
 ];
 
-/// Reproducible numbers between -1 and 1 (the generator splitmix64).
+/// Reproducible numbers between -1 and 1.
 fn random(seed: u64, shape: &[usize]) -> Tensor {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    };
+    let mut next = splitmix64(seed);
     let values: Vec<f32> = (0..shape.iter().product())
         .map(|_| (next() >> 40) as f32 / (1u32 << 23) as f32 - 1.0)
         .collect();

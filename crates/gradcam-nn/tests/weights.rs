@@ -2,21 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod numbers;
+
 use std::collections::BTreeMap;
+
+use numbers::splitmix64;
 
 use candle_core::{DType, Device, Tensor};
 use gradcam_nn::{ModuleTree, Network, Weights, WeightsError};
 
-/// Reproducible numbers between -1 and 1 (the generator splitmix64).
+/// Reproducible numbers between -1 and 1.
 fn random(seed: u64, shape: &[usize]) -> Tensor {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    };
+    let mut next = splitmix64(seed);
     let values: Vec<f32> = (0..shape.iter().product())
         .map(|_| (next() >> 40) as f32 / (1u32 << 23) as f32 - 1.0)
         .collect();

@@ -11,7 +11,7 @@ use super::element::PackedWeights;
 use super::epilogue::Epilogue;
 use super::gather::{Gather, classes};
 use super::geometry::Geometry;
-use super::micro::bf16;
+use super::micro::{Kernel, bf16};
 use super::output::{filled, parts};
 use super::panels::Panels;
 use super::product::Product;
@@ -55,16 +55,7 @@ impl<T: Element> Packed<T> {
                 let taps = (0..g.taps()).collect::<Vec<_>>();
                 return depthwise_form(weight, g, &taps);
             }
-            let (inputs, outputs) = (g.group_in(), g.group_out());
-            Form::Panels(Panels::new(
-                &T::kernel(),
-                g.groups,
-                outputs,
-                (g.taps(), inputs),
-                |group, tap, input, channel| {
-                    weight[((group * outputs + channel) * inputs + input) * g.taps() + tap]
-                },
-            ))
+            Form::Panels(forward_panels(&T::kernels().dense, weight, g, |w| w))
         })
     }
 
@@ -86,7 +77,7 @@ impl<T: Element> Packed<T> {
                 }
                 let (inputs, outputs) = (g.group_in(), g.group_out());
                 Form::Panels(Panels::new(
-                    &T::kernel(),
+                    &T::kernels().dense,
                     g.groups,
                     inputs,
                     (taps.len(), outputs),
@@ -99,6 +90,27 @@ impl<T: Element> Packed<T> {
             .collect()
         })
     }
+}
+
+/// The panels of the forward pass, with every weight converted.
+fn forward_panels<T: Copy, A: Copy + Default, S>(
+    kernel: &Kernel<A, S>,
+    weight: &[T],
+    g: &Geometry,
+    convert: impl Fn(T) -> A,
+) -> Panels<A> {
+    let (inputs, outputs) = (g.group_in(), g.group_out());
+    let terms = (g.taps(), inputs);
+    Panels::new(
+        kernel,
+        g.groups,
+        outputs,
+        terms,
+        |group, tap, input, channel| {
+            let output = group * outputs + channel;
+            convert(weight[(output * inputs + input) * g.taps() + tap])
+        },
+    )
 }
 
 fn depthwise_form<T: Element>(weight: &[T], g: &Geometry, taps: &[usize]) -> Form<T> {
@@ -174,16 +186,17 @@ fn compute<T: Element>(
     // SAFETY: the gathers part the positions among them, and each writes all channels of its own.
     unsafe {
         filled(batch * size.0 * size.1 * channels, |out| {
+            let kernels = T::kernels();
             for (gather, form) in gathers.iter().zip(forms) {
                 match form {
                     Form::Depthwise(weight) => {
-                        let kernel = T::depthwise();
-                        depthwise::run(out, size, x, weight, gather, batch, &kernel, epilogue);
+                        let kernel = &kernels.depthwise;
+                        depthwise::run(out, size, x, weight, gather, batch, kernel, epilogue);
                     }
                     Form::Panels(panels) => {
                         let (x, gather) = apart(x, gather, panels.count());
                         Product {
-                            kernel: T::kernel(),
+                            kernel: kernels.dense,
                             panels,
                             gather: &gather,
                             x: &x,
@@ -213,46 +226,10 @@ pub(crate) fn forward_bf16(
     if g.is_depthwise() || !gather.depth.is_multiple_of(2) {
         return None;
     }
-    let (inputs, outputs) = (g.group_in(), g.group_out());
-    let panels = packed.bf16.get_or_init(|| {
-        let depth = (g.taps(), inputs);
-        Panels::new(
-            &kernel,
-            g.groups,
-            outputs,
-            depth,
-            |group, tap, input, channel| {
-                let output = group * outputs + channel;
-                rounded(weight[(output * inputs + input) * g.taps() + tap])
-            },
-        )
-    });
-    let line = gather.columns.size * gather.pixel;
-    // Positions that lie a power of two apart are moved apart on the way, see `apart`.
-    let wide = if (gather.pixel * 2).is_multiple_of(CONFLICT) {
-        gather.pixel + LINE / 2
-    } else {
-        gather.pixel
-    };
-    let wide_line = gather.columns.size * wide;
-    let narrow = parts(
-        x.len() / line * wide_line,
-        wide_line,
-        wide_line,
-        #[inline(always)]
-        |row, part: &mut [u16]| {
-            let x = x[row * line..][..line].chunks_exact(gather.pixel);
-            for (part, x) in part.chunks_exact_mut(wide).zip(x) {
-                for (y, &x) in part.iter_mut().zip(x) {
-                    *y = rounded(x);
-                }
-            }
-        },
-    );
-    let gather = Gather {
-        pixel: wide,
-        ..gather.clone()
-    };
+    let panels = packed
+        .bf16
+        .get_or_init(|| forward_panels(&kernel, weight, g, rounded));
+    let (x, gather) = converted(x, gather, rounded);
     let len = g.batch * g.out_size.0 * g.out_size.1 * g.out_channels;
     // SAFETY: the forward gather has every position, and the panels have every channel.
     Some(unsafe {
@@ -261,7 +238,7 @@ pub(crate) fn forward_bf16(
                 kernel,
                 panels,
                 gather: &gather,
-                x: &narrow,
+                x: &x,
                 batch: g.batch,
                 size: g.out_size,
                 epilogue,
@@ -279,37 +256,63 @@ fn rounded(x: f32) -> u16 {
     if x.is_nan() { 0x7fc0 } else { up as u16 }
 }
 
-/// Copies a map whose positions lie a power of two apart, so that those of a tile do not compete for the same lines of the nearest
-/// cache; hands any other on.
+/// Copies a map whose positions compete for the same lines of the nearest cache; hands any other on, and one that a single panel reads.
 fn apart<'a, T: Element>(
     x: &'a [T],
     gather: &'a Gather,
     panels: usize,
 ) -> (Cow<'a, [T]>, Cow<'a, Gather>) {
-    let pixel = gather.pixel;
-    if !(pixel * size_of::<T>()).is_multiple_of(CONFLICT) || panels < 2 || pixel == 0 {
+    if panels < 2 || distance::<T>(gather.pixel) == gather.pixel {
         return (Cow::Borrowed(x), Cow::Borrowed(gather));
     }
-    let wide = pixel + LINE / size_of::<T>();
-    let line = gather.columns.size;
-    let lines = x.len() / pixel / line;
-    let copy = parts(
-        lines * line * wide,
-        line * wide,
-        line * wide,
+    let (x, gather) = converted(
+        x,
+        gather,
         #[inline(always)]
-        |row, part: &mut [T]| {
-            let x = &x[row * line * pixel..][..line * pixel];
-            for (part, x) in part.chunks_exact_mut(wide).zip(x.chunks_exact(pixel)) {
-                part[..pixel].copy_from_slice(x);
+        |v| v,
+    );
+    (Cow::Owned(x), Cow::Owned(gather))
+}
+
+/// How far apart positions of `pixel` values should lie.
+fn distance<A>(pixel: usize) -> usize {
+    if (pixel * size_of::<A>()).is_multiple_of(CONFLICT) {
+        pixel + LINE / size_of::<A>()
+    } else {
+        pixel
+    }
+}
+
+/// Copies a map with every value converted, and its positions at a good [`distance`].
+fn converted<T: Element, A: Copy + Default + Send>(
+    x: &[T],
+    gather: &Gather,
+    convert: impl Fn(T) -> A + Sync,
+) -> (Vec<A>, Gather) {
+    let pixel = distance::<A>(gather.pixel);
+    let (from, to) = (
+        gather.columns.size * gather.pixel,
+        gather.columns.size * pixel,
+    );
+    let copy = parts(
+        x.len() / from.max(1) * to,
+        to,
+        to,
+        #[inline(always)]
+        |row, part: &mut [A]| {
+            let x = x[row * from..][..from].chunks_exact(gather.pixel);
+            for (part, x) in part.chunks_exact_mut(pixel).zip(x) {
+                for (y, &x) in part.iter_mut().zip(x) {
+                    *y = convert(x);
+                }
             }
         },
     );
     let gather = Gather {
-        pixel: wide,
+        pixel,
         ..gather.clone()
     };
-    (Cow::Owned(copy), Cow::Owned(gather))
+    (copy, gather)
 }
 
 /// Copies a map of few channels between explicit zeros, so that the taps of one row of the kernel are one run of values.

@@ -8,9 +8,7 @@ use super::convolution::{Packed, forward_bf16};
 use super::epilogue::Epilogue;
 use super::gather::Gather;
 use super::geometry::Geometry;
-use super::micro::{
-    DepthwiseKernel, Kernel, fastest, fastest_depthwise, portable, portable_depthwise,
-};
+use super::micro::Kernels;
 use super::panels::Panels;
 
 /// A floating-point number that kernels and gradient checks work on.
@@ -49,10 +47,8 @@ pub(crate) trait Element:
     fn normal_pdf(self) -> Self {
         (self * self * Self::of(-0.5)).exp() * Self::of(1.0 / (2.0 * std::f64::consts::PI).sqrt())
     }
-    /// The fastest micro-kernel for this type on this processor.
-    fn kernel() -> Kernel<Self, Self>;
-    /// The fastest depthwise kernel for this type on this processor.
-    fn depthwise() -> DepthwiseKernel<Self>;
+    /// The fastest kernels for this type on this processor.
+    fn kernels() -> Kernels<Self>;
     /// The slot for packed weights of this type.
     fn packed(weights: &PackedWeights) -> &Packed<Self>;
     /// The forward pass in bf16, for the element type and the processor that have it: see [`convolution::forward_bf16`].
@@ -97,7 +93,7 @@ pub(crate) struct PackedWeights {
 }
 
 macro_rules! element {
-    ($type:ident, $exp:path, $normal_cdf:path, $kernel:path, $depthwise:path $(, $bf16:path)?) => {
+    ($type:ident, $exp:path, $normal_cdf:path, $kernels:path $(, $bf16:path)?) => {
         impl Element for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -126,8 +122,8 @@ macro_rules! element {
             fn normal_cdf(self) -> Self {
                 $normal_cdf(self)
             }
-            fn kernel() -> Kernel<Self, Self> {
-                $kernel()
+            fn kernels() -> Kernels<Self> {
+                $kernels()
             }
             $(fn convolve_bf16(
                 x: &[Self],
@@ -139,24 +135,14 @@ macro_rules! element {
             ) -> Option<Vec<Self>> {
                 $bf16(x, weight, packed, gather, g, epilogue)
             })?
-            fn depthwise() -> DepthwiseKernel<Self> {
-                $depthwise()
-            }
             fn packed(weights: &PackedWeights) -> &Packed<Self> {
                 &weights.$type
             }
         }
     };
 }
-element!(
-    f32,
-    exp_f32,
-    normal_cdf_f32,
-    fastest,
-    fastest_depthwise,
-    forward_bf16
-);
-element!(f64, f64::exp, normal_cdf_f64, portable, portable_depthwise);
+element!(f32, exp_f32, normal_cdf_f32, Kernels::fastest, forward_bf16);
+element!(f64, f64::exp, normal_cdf_f64, Kernels::portable);
 
 fn normal_cdf_f64(x: f64) -> f64 {
     0.5 * candle_core::cpu::erf::erfc_f64(-x * std::f64::consts::FRAC_1_SQRT_2)

@@ -73,33 +73,19 @@ impl Gather {
 
     /// What the forward pass reads, by tap `(ky, kx)`.
     pub(crate) fn forward(g: &Geometry) -> Self {
-        let axis = |size, count, kernel, stride, padding: usize, dilation: usize| Axis {
-            count,
+        let axis = |of: fn((usize, usize)) -> usize| Axis {
+            count: of(g.out_size),
             first: 0,
             step: 1,
-            stride,
-            offsets: (0..kernel)
-                .map(|k| (k * dilation) as isize - padding as isize)
+            stride: of(g.stride),
+            offsets: (0..of(g.kernel))
+                .map(|k| (k * of(g.dilation)) as isize - of(g.padding) as isize)
                 .collect(),
-            size,
+            size: of(g.in_size),
         };
         Gather {
-            rows: axis(
-                g.in_size.0,
-                g.out_size.0,
-                g.kernel.0,
-                g.stride.0,
-                g.padding.0,
-                g.dilation.0,
-            ),
-            columns: axis(
-                g.in_size.1,
-                g.out_size.1,
-                g.kernel.1,
-                g.stride.1,
-                g.padding.1,
-                g.dilation.1,
-            ),
+            rows: axis(|pair| pair.0),
+            columns: axis(|pair| pair.1),
             pixel: g.in_channels,
             depth: g.group_in(),
         }
@@ -110,51 +96,30 @@ impl Gather {
     /// With a stride s the positions of the input fall into s classes along each axis, each of which is reached by its own taps: one
     /// gather a class, in the order of [`classes`].
     pub(crate) fn backward(g: &Geometry) -> Vec<Self> {
-        let axes = |size: usize,
-                    out: usize,
-                    kernel: usize,
-                    stride: usize,
-                    padding: usize,
-                    dilation: usize| {
-            classes(kernel, stride, dilation)
+        let axes = |of: fn((usize, usize)) -> usize| -> Vec<Axis> {
+            let (stride, padding, dilation) = (of(g.stride), of(g.padding), of(g.dilation));
+            classes(of(g.kernel), stride, dilation)
                 .into_iter()
                 .enumerate()
                 .map(|(class, taps)| {
                     // The input's position p takes part in the taps k with p + padding = k · dilation (mod stride).
                     let first = (class + stride - padding % stride) % stride;
+                    let reach = (first + padding) as isize;
                     Axis {
-                        count: size.saturating_sub(first).div_ceil(stride),
+                        count: of(g.in_size).saturating_sub(first).div_ceil(stride),
                         first,
                         step: stride,
                         stride: 1,
                         offsets: taps
                             .into_iter()
-                            .map(|k| {
-                                ((first + padding) as isize - (k * dilation) as isize)
-                                    / stride as isize
-                            })
+                            .map(|k| (reach - (k * dilation) as isize) / stride as isize)
                             .collect(),
-                        size: out,
+                        size: of(g.out_size),
                     }
                 })
-                .collect::<Vec<_>>()
+                .collect()
         };
-        let rows = axes(
-            g.in_size.0,
-            g.out_size.0,
-            g.kernel.0,
-            g.stride.0,
-            g.padding.0,
-            g.dilation.0,
-        );
-        let columns = axes(
-            g.in_size.1,
-            g.out_size.1,
-            g.kernel.1,
-            g.stride.1,
-            g.padding.1,
-            g.dilation.1,
-        );
+        let (rows, columns) = (axes(|pair| pair.0), axes(|pair| pair.1));
         rows.iter()
             .flat_map(|rows| {
                 columns.iter().map(|columns| Gather {

@@ -60,6 +60,7 @@ impl<A, T> Kernel<A, T> {
             (1..=self.rows).contains(&positions)
                 && width <= self.lanes.next_multiple_of(self.vector)
                 && width.is_multiple_of(self.vector)
+                && depth.is_multiple_of(self.pair)
                 && sums.len() == positions * width
                 && panel.len() == sources.len() / positions * depth * width
         );
@@ -104,7 +105,7 @@ impl<T: Element> DepthwiseKernel<T> {
 }
 
 /// The depthwise kernel for any processor and element type.
-pub(crate) fn portable_depthwise<T: Element>() -> DepthwiseKernel<T> {
+fn portable_depthwise<T: Element>() -> DepthwiseKernel<T> {
     DepthwiseKernel {
         run: run_portable_depthwise::<T>,
     }
@@ -129,25 +130,11 @@ unsafe fn run_portable_depthwise<T: Element>(
     }
 }
 
-/// The fastest depthwise kernel for `f32` on this processor.
-pub(crate) fn fastest_depthwise() -> DepthwiseKernel<f32> {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::is_x86_feature_detected!("avx512f") {
-            return x86::avx512_depthwise();
-        }
-        if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-            return x86::avx2_depthwise();
-        }
-    }
-    portable_depthwise()
-}
-
 /// Positions of a tile of the portable kernel.
 const ROWS: usize = 64;
 
 /// The kernel for any processor and element type: rows are copied together and multiplied by the `gemm` crate.
-pub(crate) fn portable<T: Element>() -> Kernel<T, T> {
+fn portable<T: Element>() -> Kernel<T, T> {
     Kernel {
         rows: ROWS,
         lanes: 1 << 20,
@@ -197,43 +184,54 @@ pub(crate) fn prefetch<T>(start: *const T) {
     let _ = start;
 }
 
-/// All kernels for `f32` that this processor has.
-#[cfg(test)]
-pub(super) fn available() -> Vec<(Kernel<f32, f32>, DepthwiseKernel<f32>)> {
-    let mut kernels = vec![(portable(), portable_depthwise())];
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-            kernels.push((x86::avx2(), x86::avx2_depthwise()));
-        }
-        if std::is_x86_feature_detected!("avx512f") {
-            kernels.push((x86::avx512(), x86::avx512_depthwise()));
-        }
-    }
-    kernels
+/// What computes the convolutions of one element type.
+pub(crate) struct Kernels<T> {
+    pub(crate) dense: Kernel<T, T>,
+    pub(crate) depthwise: DepthwiseKernel<T>,
 }
 
-/// The fastest kernel for `f32` on this processor.
-pub(crate) fn fastest() -> Kernel<f32, f32> {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::is_x86_feature_detected!("avx512f") {
-            return x86::avx512();
-        }
-        if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-            return x86::avx2();
+impl<T: Element> Kernels<T> {
+    /// Those for any processor and element type.
+    pub(crate) fn portable() -> Self {
+        Kernels {
+            dense: portable(),
+            depthwise: portable_depthwise(),
         }
     }
-    portable()
+}
+
+impl Kernels<f32> {
+    /// The fastest on this processor.
+    pub(crate) fn fastest() -> Self {
+        Self::avx512()
+            .or_else(Self::avx2)
+            .unwrap_or_else(Self::portable)
+    }
+
+    /// Those with 512-bit vectors, where the processor has them.
+    pub(crate) fn avx512() -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        if std::is_x86_feature_detected!("avx512f") {
+            return Some(x86::avx512());
+        }
+        None
+    }
+
+    /// Those with 256-bit vectors, where the processor has them.
+    pub(crate) fn avx2() -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+            return Some(x86::avx2());
+        }
+        None
+    }
 }
 
 /// The kernel that multiplies bf16 numbers and adds up in `f32`, where the processor has one.
 pub(crate) fn bf16() -> Option<Kernel<u16, f32>> {
     #[cfg(target_arch = "x86_64")]
-    {
-        if std::is_x86_feature_detected!("avx512bf16") && std::is_x86_feature_detected!("avx512f") {
-            return Some(x86::bf16());
-        }
+    if std::is_x86_feature_detected!("avx512bf16") && std::is_x86_feature_detected!("avx512f") {
+        return Some(x86::bf16());
     }
     None
 }

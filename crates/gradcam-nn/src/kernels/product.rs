@@ -62,6 +62,7 @@ impl<A: Copy + Default + Send + Sync, T: Element> Product<'_, A, T> {
             || Tile {
                 sources: Vec::new(),
                 targets: Vec::new(),
+                starts: Vec::new(),
                 sums: Vec::new(),
             },
             |tile, task| {
@@ -69,24 +70,14 @@ impl<A: Copy + Default + Send + Sync, T: Element> Product<'_, A, T> {
                 let bytes =
                     panels.len() * self.panels.depth() * self.panels.lanes() * size_of::<A>();
                 // What is read again and again lies in the nearer cache: few weights beside each block, or a block row beside each panel.
-                if bytes <= CACHE || task.blocks.len() == 1 {
-                    for block in task.blocks.clone() {
-                        tile.locate(self, task.group, block, &zeros);
-                        for panel in panels.clone() {
-                            tile.compute(self, task.group, panel, block, (0, 0), out);
-                        }
-                    }
-                } else {
-                    let mut starts = Vec::with_capacity(task.blocks.len());
-                    tile.sources.clear();
-                    tile.targets.clear();
-                    for block in task.blocks.clone() {
-                        starts.push((tile.sources.len(), tile.targets.len()));
-                        tile.append(self, task.group, block, &zeros);
-                    }
+                let chunk = if bytes <= CACHE { 1 } else { task.blocks.len() };
+                for first in task.blocks.clone().step_by(chunk) {
+                    let blocks = first..(first + chunk).min(task.blocks.end);
+                    tile.locate(self, task.group, blocks.clone(), &zeros);
                     for panel in panels.clone() {
-                        for (block, &start) in task.blocks.clone().zip(&starts) {
-                            tile.compute(self, task.group, panel, block, start, out);
+                        for block in blocks.clone() {
+                            let located = block - blocks.start;
+                            tile.compute(self, task.group, panel, block, located, out);
                         }
                     }
                 }
@@ -146,15 +137,27 @@ struct Tile<A, T> {
     sources: Vec<*const A>,
     /// For each block the index of its positions in the result.
     targets: Vec<usize>,
+    /// Where the sources and the targets of each block begin.
+    starts: Vec<(usize, usize)>,
     sums: Vec<T>,
 }
 
 impl<A: Copy + Default + Send + Sync, T: Element> Tile<A, T> {
-    /// The sources of one block.
-    fn locate(&mut self, product: &Product<'_, A, T>, group: usize, block: usize, zeros: &[A]) {
+    /// Notes the sources and targets of some blocks.
+    fn locate(
+        &mut self,
+        product: &Product<'_, A, T>,
+        group: usize,
+        blocks: Range<usize>,
+        zeros: &[A],
+    ) {
         self.sources.clear();
         self.targets.clear();
-        self.append(product, group, block, zeros);
+        self.starts.clear();
+        for block in blocks {
+            self.starts.push((self.sources.len(), self.targets.len()));
+            self.append(product, group, block, zeros);
+        }
     }
 
     /// Appends the sources of a block.
@@ -206,18 +209,19 @@ impl<A: Copy + Default + Send + Sync, T: Element> Tile<A, T> {
         }
     }
 
-    /// Computes the tile of a block and a panel, whose sources and targets begin at `start` and `targets`.
+    /// Computes the tile of a block and a panel, which is number `located` of those that were located.
     fn compute(
         &mut self,
         product: &Product<'_, A, T>,
         group: usize,
         panel: usize,
         block: usize,
-        (start, targets): (usize, usize),
+        located: usize,
         out: &Output<'_, T>,
     ) {
         let Product { panels, gather, .. } = *product;
         let panel = panels.panel(group, panel);
+        let (start, targets) = self.starts[located];
         let positions = product.positions(block);
         let sources = &self.sources[start..start + gather.taps() * positions.len()];
         let all = panels.groups() * panels.channels();

@@ -273,7 +273,6 @@ impl Mapped for Forward {
             conv: &self.0,
             scale: None,
             shift: self.0.bias.as_ref(),
-            residual: None,
             activation: Activation::Identity,
         }
         .compute(x, None)

@@ -6,20 +6,41 @@
 
 use std::arch::x86_64::*;
 
-use super::{DEPTHWISE, DepthwiseKernel, Kernel};
+use super::{DEPTHWISE, DepthwiseKernel, Kernel, Kernels};
 
-/// 14 positions by 32 channels: 28 of the 32 registers hold sums.
-pub(super) fn avx512() -> Kernel<f32, f32> {
-    Kernel {
-        rows: 14,
-        lanes: 32,
-        vector: 16,
-        pair: 1,
-        run: run_avx512,
+/// Dense: 14 positions by 32 channels, 28 of the 32 registers hold sums.
+pub(super) fn avx512() -> Kernels<f32> {
+    Kernels {
+        dense: Kernel {
+            rows: 14,
+            lanes: 32,
+            vector: 16,
+            pair: 1,
+            run: run_avx512,
+        },
+        depthwise: DepthwiseKernel {
+            run: depthwise_avx512,
+        },
     }
 }
 
-/// As [`avx512`]; two terms of a sum lie side by side.
+/// Dense: 6 positions by 16 channels, 12 of the 16 registers hold sums.
+pub(super) fn avx2() -> Kernels<f32> {
+    Kernels {
+        dense: Kernel {
+            rows: 6,
+            lanes: 16,
+            vector: 8,
+            pair: 1,
+            run: run_avx2,
+        },
+        depthwise: DepthwiseKernel {
+            run: depthwise_avx2,
+        },
+    }
+}
+
+/// As the dense one of [`avx512`]; two terms of a sum lie side by side.
 pub(super) fn bf16() -> Kernel<u16, f32> {
     Kernel {
         rows: 14,
@@ -30,60 +51,34 @@ pub(super) fn bf16() -> Kernel<u16, f32> {
     }
 }
 
-/// 6 positions by 16 channels: 12 of the 16 registers hold sums.
-pub(super) fn avx2() -> Kernel<f32, f32> {
-    Kernel {
-        rows: 6,
-        lanes: 16,
-        vector: 8,
-        pair: 1,
-        run: run_avx2,
-    }
-}
-
-/// Calls `$kernel::<positions, vectors>` for the numbers at hand.
-macro_rules! sized {
-    ($kernel:ident, $positions:expr, $vectors:expr, $arguments:tt, $($m:literal)*) => {
-        match ($positions, $vectors) {
-            $(($m, 1) => $kernel::<$m, 1> $arguments,
-            ($m, 2) => $kernel::<$m, 2> $arguments,)*
-            _ => {}
+/// A function that calls `$tile::<positions, vectors>` for the numbers at hand.
+macro_rules! run {
+    ($name:ident, $tile:ident, $type:ty, $lanes:literal, $($m:literal)*) => {
+        unsafe fn $name(
+            sources: &[*const $type],
+            positions: usize,
+            depth: usize,
+            panel: &[$type],
+            width: usize,
+            sums: &mut [f32],
+        ) {
+            let taps = sources.len() / positions;
+            let (sources, panel, out) = (sources.as_ptr(), panel.as_ptr(), sums.as_mut_ptr());
+            // SAFETY: `Kernel::tile` has checked the sizes; its caller vouches for the sources.
+            unsafe {
+                match (positions, width / $lanes) {
+                    $(($m, 1) => $tile::<$m, 1>(sources, taps, depth, panel, out),
+                    ($m, 2) => $tile::<$m, 2>(sources, taps, depth, panel, out),)*
+                    _ => {}
+                }
+            }
         }
     };
 }
 
-unsafe fn run_avx512(
-    sources: &[*const f32],
-    positions: usize,
-    depth: usize,
-    panel: &[f32],
-    width: usize,
-    sums: &mut [f32],
-) {
-    let taps = sources.len() / positions;
-    let (sources, panel, out) = (sources.as_ptr(), panel.as_ptr(), sums.as_mut_ptr());
-    // SAFETY: `Kernel::tile` has checked the sizes; its caller vouches for the sources.
-    unsafe {
-        sized!(tile_avx512, positions, width / 16, (sources, taps, depth, panel, out),
-            1 2 3 4 5 6 7 8 9 10 11 12 13 14);
-    }
-}
-
-unsafe fn run_avx2(
-    sources: &[*const f32],
-    positions: usize,
-    depth: usize,
-    panel: &[f32],
-    width: usize,
-    sums: &mut [f32],
-) {
-    let taps = sources.len() / positions;
-    let (sources, panel, out) = (sources.as_ptr(), panel.as_ptr(), sums.as_mut_ptr());
-    // SAFETY: as above.
-    unsafe {
-        sized!(tile_avx2, positions, width / 8, (sources, taps, depth, panel, out), 1 2 3 4 5 6);
-    }
-}
+run!(run_avx512, tile_avx512, f32, 16, 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+run!(run_avx2, tile_avx2, f32, 8, 1 2 3 4 5 6);
+run!(run_bf16, tile_bf16, u16, 16, 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
 
 /// A tile of `M` positions by `V` vectors.
 macro_rules! tile {
@@ -149,24 +144,6 @@ tile!(
     _mm256_storeu_ps
 );
 
-unsafe fn run_bf16(
-    sources: &[*const u16],
-    positions: usize,
-    depth: usize,
-    panel: &[u16],
-    width: usize,
-    sums: &mut [f32],
-) {
-    assert!(depth.is_multiple_of(2));
-    let taps = sources.len() / positions;
-    let (sources, panel, out) = (sources.as_ptr(), panel.as_ptr(), sums.as_mut_ptr());
-    // SAFETY: as above.
-    unsafe {
-        sized!(tile_bf16, positions, width / 16, (sources, taps, depth, panel, out),
-            1 2 3 4 5 6 7 8 9 10 11 12 13 14);
-    }
-}
-
 #[target_feature(enable = "avx512f,avx512bf16")]
 #[allow(clippy::needless_range_loop)]
 unsafe fn tile_bf16<const M: usize, const V: usize>(
@@ -209,18 +186,6 @@ unsafe fn tile_bf16<const M: usize, const V: usize>(
             // SAFETY: `out` holds `M * V` vectors.
             unsafe { _mm512_storeu_ps(out.add((m * V + v) * 16), sums[m][v]) };
         }
-    }
-}
-
-pub(super) fn avx512_depthwise() -> DepthwiseKernel<f32> {
-    DepthwiseKernel {
-        run: depthwise_avx512,
-    }
-}
-
-pub(super) fn avx2_depthwise() -> DepthwiseKernel<f32> {
-    DepthwiseKernel {
-        run: depthwise_avx2,
     }
 }
 

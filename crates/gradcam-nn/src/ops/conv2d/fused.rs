@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tenso
 
 use super::{Conv2d, Forward};
 use crate::dispatch::{
-    Map, Mapped, Mapped2, channels_first, map, map_recorded, map2, run_map, run_map2, with_map,
+    Map, Mapped, Mapped2, channels_first, map, map_recorded, map2, run_map, run_map2,
     with_optional, with_values,
 };
 use crate::kernels::epilogue::Epilogue;
@@ -29,11 +29,13 @@ impl Conv2d {
             conv: self,
             scale,
             shift,
-            residual,
             activation,
         };
         if !x.track_op() && !residual.is_some_and(Tensor::track_op) {
-            return map(&fused, x);
+            return match residual {
+                None => map(&fused, x),
+                Some(residual) => map2(&fused, x, residual),
+            };
         }
         // The gradient finds what it needs of the activation in the output, or the activation keeps its own input.
         let inside = if activation.is_idempotent() {
@@ -78,17 +80,21 @@ pub(super) struct Fused<'a> {
     pub(super) conv: &'a Conv2d,
     pub(super) scale: Option<&'a Tensor>,
     pub(super) shift: Option<&'a Tensor>,
-    pub(super) residual: Option<&'a Tensor>,
     pub(super) activation: Activation,
 }
 
 impl Mapped for Fused<'_> {
     const NAME: &'static str = "conv2d";
     fn run<T: Element>(&self, x: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
-        match self.residual {
-            None => self.compute(x, None),
-            Some(residual) => with_map(residual, |residual| self.compute(x, Some(residual))),
-        }
+        self.compute(x, None)
+    }
+}
+
+/// The second map is the residual.
+impl Mapped2 for Fused<'_> {
+    const NAME: &'static str = "conv2d";
+    fn run<T: Element>(&self, x: Map<'_, T>, residual: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
+        self.compute(x, Some(residual))
     }
 }
 
@@ -154,7 +160,6 @@ impl Recorded {
             conv: &self.conv,
             scale: self.scale.as_ref(),
             shift: self.shift.as_ref(),
-            residual: None,
             activation: self.activation,
         }
     }
@@ -176,13 +181,6 @@ impl CustomOp1 for Recorded {
     }
     fn bwd(&self, x: &Tensor, y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         self.backward(x, y, grad).map(Some)
-    }
-}
-
-impl Mapped2 for Fused<'_> {
-    const NAME: &'static str = "conv2d";
-    fn run<T: Element>(&self, x: Map<'_, T>, residual: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
-        self.compute(x, Some(residual))
     }
 }
 
