@@ -145,7 +145,10 @@ impl ConvNormAct {
 /// Offers `x` under each of its names in turn, in the usual memory order where the pass wants it.
 pub(crate) fn tap_all(names: &[String], x: Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
     names.iter().try_fold(x, |x, name| {
-        let x = if pass.wants(name) { x.contiguous()? } else { x };
+        let x = match pass.wants(name) {
+            true => pass.contiguous(&x)?,
+            false => x,
+        };
         pass.tap(name, x)
     })
 }

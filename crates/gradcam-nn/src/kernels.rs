@@ -19,5 +19,6 @@ mod product;
 #[cfg(test)]
 mod tests;
 mod wide;
+mod winograd;
 
 pub(crate) use element::Element;

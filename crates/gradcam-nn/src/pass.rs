@@ -24,6 +24,13 @@ pub trait Pass: Send {
     fn wants(&self, _name: &str) -> bool {
         false
     }
+    /// Brings an activation that the pass wants into the usual order in memory, before it is offered.
+    ///
+    /// # Errors
+    /// None that plain tensors could cause.
+    fn contiguous(&mut self, x: &Tensor) -> Result<Tensor> {
+        x.contiguous()
+    }
     /// Whether a group of operations may run as one kernel.
     fn fuses(&self) -> bool {
         true

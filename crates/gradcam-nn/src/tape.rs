@@ -1,4 +1,4 @@
-//! The gradient of a network's output with regard to its input, without candle's graph.
+//! Gradients of a network's output with regard to its input or its activations, without candle's graph.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,19 +12,21 @@ use crate::ops::{
 };
 use crate::{ConvNormAct, Pass};
 
-/// A pass that writes down what follows from its input, and then takes the gradient back to it.
+/// A pass that writes down what follows from some tensors, its sources, and takes gradients back to them.
 ///
 /// It serves networks whose operations all go through the pass ([`Network::passes_all`](crate::Network::passes_all)). candle's own graph
 /// does the same for any computation, but allocates and adds zeros for every operation, and keeps feature maps in two layouts.
+#[derive(Default)]
 pub struct Tape {
-    input: TensorId,
-    /// What depends on the input.
+    names: Vec<String>,
+    activations: Vec<Option<Tensor>>,
+    /// The sources and what depends on them.
     recorded: HashSet<TensorId>,
     steps: Vec<Step>,
 }
 
 /// From the gradient at an output to those at some inputs.
-type Back = Box<dyn FnOnce(&Tensor) -> Result<Vec<(TensorId, Tensor)>> + Send>;
+type Back = Box<dyn Fn(&Tensor) -> Result<Vec<(TensorId, Tensor)>> + Send + Sync>;
 
 struct Step {
     output: TensorId,
@@ -35,22 +37,45 @@ impl Tape {
     /// A tape that begins at `input`.
     pub fn new(input: &Tensor) -> Self {
         Tape {
-            input: input.id(),
             recorded: HashSet::from([input.id()]),
-            steps: Vec::new(),
+            ..Tape::default()
         }
     }
 
-    /// The gradient at the input from `grad`, the one at `output`; none if the output does not depend on the input.
+    /// A tape that begins at the first of the modules `names` that the network offers.
+    pub fn at(names: &[String]) -> Self {
+        Tape {
+            names: names.to_vec(),
+            activations: vec![None; names.len()],
+            ..Tape::default()
+        }
+    }
+
+    /// The activation of each module that the tape was made [`at`](Tape::at), of its last call where it ran more than once; none for a
+    /// name that the network has not offered.
+    pub fn activations(&self) -> &[Option<Tensor>] {
+        &self.activations
+    }
+
+    /// The gradient at each of the `sources`, or none where the output does not depend on it, from `grad`, the one at `output`. A source is
+    /// the tape's input or an activation.
     ///
     /// # Errors
     /// When `grad` does not have the output's shape.
-    pub fn backward(self, output: &Tensor, grad: Tensor) -> Result<Option<Tensor>> {
+    pub fn backward(
+        &self,
+        output: &Tensor,
+        grad: Tensor,
+        sources: &[&Tensor],
+    ) -> Result<Vec<Option<Tensor>>> {
         let mut grads = HashMap::from([(output.id(), grad)]);
-        for step in self.steps.into_iter().rev() {
-            let Some(grad) = grads.remove(&step.output) else {
-                continue;
+        let kept: HashSet<TensorId> = sources.iter().map(|source| source.id()).collect();
+        for step in self.steps.iter().rev() {
+            let found = match kept.contains(&step.output) {
+                true => grads.get(&step.output).cloned(),
+                false => grads.remove(&step.output),
             };
+            let Some(grad) = found else { continue };
             for (input, grad) in (step.back)(&grad)? {
                 let grad = match grads.remove(&input) {
                     None => grad,
@@ -59,7 +84,10 @@ impl Tape {
                 grads.insert(input, grad);
             }
         }
-        Ok(grads.remove(&self.input))
+        Ok(sources
+            .iter()
+            .map(|source| grads.get(&source.id()).cloned())
+            .collect())
     }
 
     fn has(&self, x: &Tensor) -> bool {
@@ -69,7 +97,7 @@ impl Tape {
     fn record(
         &mut self,
         output: &Tensor,
-        back: impl FnOnce(&Tensor) -> Result<Vec<(TensorId, Tensor)>> + Send + 'static,
+        back: impl Fn(&Tensor) -> Result<Vec<(TensorId, Tensor)>> + Send + Sync + 'static,
     ) {
         self.recorded.insert(output.id());
         self.steps.push(Step {
@@ -83,7 +111,7 @@ impl Tape {
         &mut self,
         x: &Tensor,
         y: Tensor,
-        back: impl FnOnce(&Tensor, &Tensor) -> Result<Tensor> + Send + 'static,
+        back: impl Fn(&Tensor, &Tensor) -> Result<Tensor> + Send + Sync + 'static,
     ) -> Tensor {
         // An operation that hands its input on has nothing to record.
         if self.has(x) && y.id() != x.id() {
@@ -95,6 +123,20 @@ impl Tape {
 }
 
 impl Pass for Tape {
+    fn wants(&self, name: &str) -> bool {
+        self.names.iter().any(|wanted| wanted == name)
+    }
+    fn tap(&mut self, name: &str, x: Tensor) -> Result<Tensor> {
+        if let Some(index) = self.names.iter().position(|wanted| wanted == name) {
+            self.recorded.insert(x.id());
+            self.activations[index] = Some(x.clone());
+        }
+        Ok(x)
+    }
+    fn contiguous(&mut self, x: &Tensor) -> Result<Tensor> {
+        let y = x.contiguous()?;
+        Ok(self.one(x, y, |_, grad| Ok(grad.clone())))
+    }
     fn conv2d(&mut self, layer: &Conv2d, x: &Tensor) -> Result<Tensor> {
         let y = layer.forward(x)?;
         let layer = layer.clone();
@@ -139,8 +181,8 @@ impl Pass for Tape {
             .map(Tensor::id)
             .collect();
         if !inputs.is_empty() {
-            self.record(&y, |grad| {
-                Ok(inputs.into_iter().map(|id| (id, grad.clone())).collect())
+            self.record(&y, move |grad| {
+                Ok(inputs.iter().map(|&id| (id, grad.clone())).collect())
             });
         }
         Ok(y)
@@ -175,10 +217,10 @@ impl Pass for Tape {
             first += channels;
         }
         if !inputs.is_empty() {
-            self.record(&y, |grad| {
+            self.record(&y, move |grad| {
                 inputs
-                    .into_iter()
-                    .map(|(id, first, channels)| Ok((id, grad.narrow(1, first, channels)?)))
+                    .iter()
+                    .map(|&(id, first, channels)| Ok((id, grad.narrow(1, first, channels)?)))
                     .collect()
             });
         }
@@ -195,15 +237,16 @@ impl Pass for Tape {
         residual: Option<&Tensor>,
         activation: Activation,
     ) -> Result<Tensor> {
-        if !activation.is_idempotent() {
+        let to_x = self.has(x);
+        let to_residual = residual.filter(|residual| self.has(residual));
+        let recorded = to_x || to_residual.is_some();
+        if recorded && !activation.is_idempotent() {
             // The derivative needs the activation's input.
             let y = self.conv_norm_act(group, x, residual, Activation::Identity)?;
             return self.activation(activation, &y);
         }
         let y = group.fused(x, residual, activation)?;
-        let to_x = self.has(x);
-        let to_residual = residual.filter(|residual| self.has(residual));
-        if to_x || to_residual.is_some() {
+        if recorded {
             let (kept, x) = (y.clone(), x.clone());
             let to_residual = to_residual.map(Tensor::id);
             let (conv, scale) = (group.conv.clone(), group.folded().0.cloned());

@@ -4,8 +4,8 @@ use candle_core::{DType, Device, Tensor};
 use gradcam_nn::Network;
 use rayon::prelude::*;
 
-use crate::capture::{Capture, Captured};
 use crate::heatmap::{Heatmap, LayerMap, Verdict};
+use crate::record::Record;
 use crate::target::{Explained, Target, classes, probabilities};
 use crate::{Error, Grid, Interpolation, Result, layers};
 
@@ -142,39 +142,32 @@ impl GradCam {
     ) -> Result<Vec<Vec<Heatmap>>> {
         let (batch, channels, height, width) = images.dims4()?;
         let size = (height, width);
-        let mut pass = Capture::new(names);
-        let output = network.forward(images, &mut pass)?;
-        let mut captured = Vec::with_capacity(names.len());
-        for (name, layer) in names.iter().zip(pass.captured) {
-            let Some(layer) = layer else {
+        let record = Record::at(network, images, names)?;
+        let mut activations = Vec::with_capacity(names.len());
+        for (name, found) in names.iter().zip(record.activations()) {
+            let Some(found) = found else {
                 layers(network, (channels, height, width))?.find(name)?;
                 return Err(Error::UnknownLayer {
                     name: name.clone(),
                     nearest: Vec::new(),
                 });
             };
-            captured.push((name.as_str(), layer));
+            activations.push(activation(name, found, batch)?);
         }
-        let activations = captured
-            .iter()
-            .map(|(name, layer)| activation(name, layer, batch))
-            .collect::<Result<Vec<_>>>()?;
-        let logits = rows(&output, batch)?;
+        let logits = rows(&record.output, batch)?;
 
         let mut maps: Vec<Vec<Heatmap>> = targets.iter().map(|_| Vec::new()).collect();
         for round in 0..targets.iter().map(Vec::len).max().unwrap_or(0) {
-            let (total, explained) = scores(&output, &logits, targets, round)?;
-            // Enters the thread pool once, rather than for every operation.
-            let gradients = rayon::scope(|_| total.backward())?;
-            let gradients = captured
+            let (total, explained) = scores(&record.output, &logits, targets, round)?;
+            let gradients = record
+                .gradients(&total)?
                 .iter()
-                .map(
-                    |(_, layer)| match gradients.get(layer.variable.as_tensor()) {
-                        Some(gradient) => values(gradient),
-                        // The score does not depend on the layer.
-                        None => Ok(vec![0.0; layer.activation.elem_count()]),
-                    },
-                )
+                .zip(&activations)
+                .map(|(gradient, activation)| match gradient {
+                    Some(gradient) => values(gradient),
+                    // The score does not depend on the layer.
+                    None => Ok(vec![0.0; activation.values.len()]),
+                })
                 .collect::<Result<Vec<_>>>()?;
             for (image, target) in explained.into_iter().enumerate() {
                 let Some(target) = target else { continue };
@@ -296,10 +289,10 @@ impl Activation {
     }
 }
 
-fn activation(name: &str, layer: &Captured, batch: usize) -> Result<Activation> {
-    match *layer.activation.dims() {
+fn activation(name: &str, found: &Tensor, batch: usize) -> Result<Activation> {
+    match *found.dims() {
         [n, c, h, w] if n == batch && h * w > 1 => Ok(Activation {
-            values: values(&layer.activation)?,
+            values: values(found)?,
             per_image: c * h * w,
             size: (h, w),
         }),

@@ -1,10 +1,11 @@
 //! The gradient of a score with regard to the pixels.
 
-use candle_core::{Tensor, Var};
-use gradcam_nn::{Network, Tape};
+use candle_core::Tensor;
+use gradcam_nn::Network;
 use rayon::prelude::*;
 
 use crate::grad_cam::{rows, scores};
+use crate::record::Record;
 use crate::target::Target;
 use crate::{Error, Result};
 
@@ -41,25 +42,9 @@ pub fn input_gradient(
 }
 
 fn together(network: &dyn Network, images: &Tensor, targets: &[Target]) -> Result<Tensor> {
-    let gradient = if network.passes_all() && images.device().is_cpu() {
-        // A fresh tensor: the tape goes by identity.
-        let input = images.affine(1.0, 0.0)?;
-        let mut tape = Tape::new(&input);
-        let output = network.forward(&input, &mut tape)?;
-        // The score is any function of the logits, so its part belongs to candle.
-        let logits = Var::from_tensor(&output)?;
-        let total = score(logits.as_tensor(), targets)?;
-        match total.backward()?.get(logits.as_tensor()) {
-            Some(gradient) => rayon::scope(|_| tape.backward(&output, gradient.clone()))?,
-            None => None,
-        }
-    } else {
-        let input = Var::from_tensor(images)?;
-        let output = network.forward(input.as_tensor(), &mut ())?;
-        let gradients = score(&output, targets)?.backward()?;
-        gradients.get(input.as_tensor()).cloned()
-    };
-    match gradient {
+    let record = Record::from_input(network, images)?;
+    let total = score(&record.output, targets)?;
+    match record.gradients(&total)?.pop().flatten() {
         Some(gradient) => Ok(gradient.contiguous()?),
         // The score does not depend on the pixels.
         None => Ok(images.zeros_like()?),

@@ -35,7 +35,6 @@
 //!
 //! Maps are the same to the bit for any number of threads and any batch.
 
-mod capture;
 mod error;
 mod grad_cam;
 mod grid;
@@ -44,6 +43,7 @@ mod input_gradient;
 mod interpolation;
 mod layers;
 mod masks;
+mod record;
 mod target;
 
 pub use error::{Error, Result};

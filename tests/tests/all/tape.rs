@@ -1,7 +1,7 @@
 //! The tape's gradient is that of candle's graph.
 
 use candle_core::{Device, Result, Tensor};
-use gradcam::{Target, input_gradient};
+use gradcam::{GradCam, Target, input_gradient};
 use gradcam_models::architectures;
 use gradcam_nn::{Network, Pass, Weights};
 
@@ -47,6 +47,52 @@ fn the_tape_agrees_with_the_graph() {
                 (tape - graph).abs() <= 1e-5 * largest,
                 "{name}: {tape}, {graph}"
             );
+        }
+    }
+}
+
+/// At two layers, one of which follows from the other, and for two targets an image.
+#[test]
+fn maps_from_the_tape_agree_with_the_graph() {
+    for (name, layers) in [
+        ("resnet18", ["layer3", "layer4"]),
+        (
+            "densenet121",
+            ["features.denseblock3", "features.denseblock4"],
+        ),
+        ("convnext_tiny", ["stages.2", "stages.3"]),
+        ("mobilenetv3_small_100", ["blocks.3", "blocks.4"]),
+    ] {
+        let architecture = architectures::find(name).unwrap();
+        let network = architecture.build(&Weights::random(5), 10).unwrap();
+        let values: Vec<f32> = (0..2 * 3 * 64 * 64)
+            .map(|i| (i as f32 * 0.7).sin())
+            .collect();
+        let images = Tensor::from_vec(values, (2, 3, 64, 64), &Device::Cpu).unwrap();
+        let targets = [
+            vec![Target::Index(3), Target::Index(1)],
+            vec![Target::Index(7)],
+        ];
+        let method = GradCam {
+            layers: layers.map(str::to_string).to_vec(),
+            ..GradCam::default()
+        };
+        let maps = |network: &dyn Network| method.explain(network, &images, &targets).unwrap();
+        let (tape, graph) = (maps(&network), maps(&Opaque(&network)));
+        assert_eq!(tape.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+        for (tape, graph) in tape.iter().flatten().zip(graph.iter().flatten()) {
+            for (tape, graph) in tape.layers.iter().zip(&graph.layers) {
+                assert_eq!(tape.layer, graph.layer);
+                let values = graph.raw.values.iter();
+                let largest = values.fold(0.0_f32, |a, b| a.max(b.abs()));
+                assert!(largest > 0.0, "{name}");
+                for (tape, graph) in tape.raw.values.iter().zip(&graph.raw.values) {
+                    assert!(
+                        (tape - graph).abs() <= 1e-4 * largest,
+                        "{name}: {tape}, {graph}"
+                    );
+                }
+            }
         }
     }
 }

@@ -11,10 +11,12 @@ use super::element::PackedWeights;
 use super::epilogue::Epilogue;
 use super::gather::{Gather, classes};
 use super::geometry::Geometry;
+use super::linear;
 use super::micro::{Kernel, bf16};
 use super::output::{filled, parts};
 use super::panels::Panels;
 use super::product::Product;
+use super::winograd::{Size, Transformed, Winograd};
 use crate::dispatch::Map;
 use crate::ops::Precision;
 
@@ -30,6 +32,8 @@ pub(crate) struct Packed<T> {
     forward: OnceLock<Form<T>>,
     /// One for each class of positions, see [`Gather::backward`].
     backward: OnceLock<Vec<Form<T>>>,
+    forward_tiles: Transformed<T>,
+    backward_tiles: Transformed<T>,
 }
 
 impl<T> Default for Packed<T> {
@@ -37,6 +41,8 @@ impl<T> Default for Packed<T> {
         Packed {
             forward: OnceLock::new(),
             backward: OnceLock::new(),
+            forward_tiles: Transformed::default(),
+            backward_tiles: Transformed::default(),
         }
     }
 }
@@ -141,7 +147,24 @@ pub(crate) fn forward<T: Element>(
     {
         return y;
     }
-    let form = T::packed(packed).forward(weight, g);
+    if g.is_linear() {
+        return as_linear(&x, weight, g, epilogue);
+    }
+    let packed = T::packed(packed);
+    if let Some(size) = Size::of(&gather, g.groups, g.out_channels) {
+        let winograd = Winograd {
+            kernel: T::kernels().dense,
+            gather: &gather,
+            x: &x,
+            batch: g.batch,
+            channels: g.out_channels,
+            epilogue,
+        };
+        return winograd.run(size, &packed.forward_tiles, |tap, input, output| {
+            weight[(output * g.in_channels + input) * g.taps() + tap]
+        });
+    }
+    let form = packed.forward(weight, g);
     compute(
         &x,
         &[gather],
@@ -160,8 +183,28 @@ pub(crate) fn backward<T: Element>(
     packed: &Packed<T>,
     g: &Geometry,
 ) -> Vec<T> {
-    let forms = packed.backward(weight, g);
+    if g.is_linear() {
+        let inputs = g.in_channels * g.taps();
+        let dx = linear::backward(grad, weight, inputs, g.out_channels);
+        return transposed(&dx, g.in_channels, g.taps());
+    }
     let gathers = Gather::backward(g);
+    if let [gather] = &gathers[..]
+        && let Some(size) = Size::of(gather, g.groups, g.in_channels)
+    {
+        let winograd = Winograd {
+            kernel: T::kernels().dense,
+            gather,
+            x: grad,
+            batch: g.batch,
+            channels: g.in_channels,
+            epilogue: Epilogue::NONE,
+        };
+        return winograd.run(size, &packed.backward_tiles, |tap, output, input| {
+            weight[(output * g.in_channels + input) * g.taps() + tap]
+        });
+    }
+    let forms = packed.backward(weight, g);
     compute(
         grad,
         &gathers,
@@ -171,6 +214,36 @@ pub(crate) fn backward<T: Element>(
         g.in_channels,
         Epilogue::NONE,
     )
+}
+
+/// A kernel that covers the whole input, without packing: each weight is used once an image.
+fn as_linear<T: Element>(
+    x: &[T],
+    weight: &[T],
+    g: &Geometry,
+    epilogue: Epilogue<'_, T>,
+) -> Vec<T> {
+    let (inputs, channels) = (g.in_channels * g.taps(), g.out_channels);
+    let x = transposed(x, g.taps(), g.in_channels);
+    let sums = linear::forward(&x, weight, None, inputs, channels);
+    // SAFETY: the rows are the whole.
+    unsafe {
+        filled(sums.len(), |out| {
+            epilogue.write(&sums, channels, 0..channels, |row| {
+                (row * channels, out.part(row * channels, channels))
+            });
+        })
+    }
+}
+
+/// Matrices of `rows × columns`, one after the other, with rows and columns exchanged.
+fn transposed<T: Element>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
+    let matrices = values.chunks_exact((rows * columns).max(1));
+    matrices
+        .flat_map(|matrix| {
+            (0..columns * rows).map(move |i| matrix[i % rows * columns + i / rows])
+        })
+        .collect()
 }
 
 /// Computes the gathers, which part the positions of the result `(batch, size.0, size.1, channels)` among them.

@@ -30,6 +30,16 @@ impl<'a, T: Element> Epilogue<'a, T> {
         activation: Activation::Identity,
     };
 
+    /// Between which numbers the activation keeps what it else hands on; none for another kind of function.
+    pub(crate) fn bounds(&self) -> Option<Option<(T, T)>> {
+        match self.activation {
+            Activation::Identity => Some(None),
+            Activation::Relu => Some(Some((T::ZERO, T::of(f64::INFINITY)))),
+            Activation::Relu6 => Some(Some((T::ZERO, T::of(6.0)))),
+            _ => None,
+        }
+    }
+
     /// Writes the results of a tile: rows of `width` sums, of which the first `channels.len()` count. `row(r)` gives where row `r` begins
     /// in the output, and its memory.
     #[inline(always)]

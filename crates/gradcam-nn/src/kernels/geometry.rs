@@ -33,4 +33,11 @@ impl Geometry {
     pub(crate) fn is_depthwise(&self) -> bool {
         self.groups > 1 && self.group_in() == 1 && self.group_out() == 1
     }
+    /// Whether the kernel covers the whole input, so that the convolution is a fully connected layer.
+    pub(crate) fn is_linear(&self) -> bool {
+        self.groups == 1
+            && self.out_size == (1, 1)
+            && self.kernel == self.in_size
+            && self.padding == (0, 0)
+    }
 }

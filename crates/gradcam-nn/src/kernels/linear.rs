@@ -6,26 +6,39 @@
 use rayon::prelude::*;
 
 use super::Element;
+use super::wide::wide;
 
-/// Partial sums of one dot product, one per lane of the widest vector unit.
-const LANES: usize = 16;
+/// Partial sums of one dot product: four of the widest vectors, so that none waits for the one before.
+const LANES: usize = 64;
+/// Rows of the matrix that are read side by side, so that the sums are loaded and stored less often.
+const ROWS: usize = 4;
 
-/// The dot product of two slices of one length.
+/// The dot product of two slices of one length. Over indices, as in the micro-kernels.
+#[inline(always)]
+#[allow(clippy::needless_range_loop)]
 fn dot<T: Element>(a: &[T], b: &[T]) -> T {
+    let len = a.len();
+    let b = &b[..len];
     let mut sums = [T::ZERO; LANES];
-    let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: T = a
-        .remainder()
-        .iter()
-        .zip(b.remainder())
-        .map(|(&x, &y)| x * y)
-        .sum();
-    for (a, b) in a.zip(b) {
-        for ((s, &x), &y) in sums.iter_mut().zip(a).zip(b) {
-            *s += x * y;
+    let mut first = 0;
+    while first + LANES <= len {
+        let (a, b) = (&a[first..first + LANES], &b[first..first + LANES]);
+        for lane in 0..LANES {
+            sums[lane] += a[lane] * b[lane];
         }
+        first += LANES;
     }
-    sums.into_iter().sum::<T>() + rest
+    for i in first..len {
+        sums[i - first] += a[i] * b[i];
+    }
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            sums[lane] = sums[lane] + sums[lane + half];
+        }
+        half /= 2;
+    }
+    sums[0]
 }
 
 /// `x · weightᵀ + bias`: `x` is `(rows, inputs)`, `weight` `(outputs, inputs)`; returns `(rows, outputs)`.
@@ -46,7 +59,11 @@ pub(crate) fn forward<T: Element>(
         .for_each(|(output, column)| {
             let weight = &weight[output * inputs..(output + 1) * inputs];
             for (y, x) in column.iter_mut().zip(x.chunks_exact(inputs)) {
-                *y = dot(weight, x) + bias.map_or(T::ZERO, |b| b[output]);
+                let sum = wide(
+                    #[inline(always)]
+                    || dot(weight, x),
+                );
+                *y = sum + bias.map_or(T::ZERO, |b| b[output]);
             }
         });
     if rows == 1 {
@@ -67,25 +84,56 @@ pub(crate) fn backward<T: Element>(
     outputs: usize,
 ) -> Vec<T> {
     /// Inputs of one task.
-    const BLOCK: usize = 1024;
+    const BLOCK: usize = 2048;
     let rows = grad.len() / outputs;
     let mut dx = vec![T::ZERO; rows * inputs];
     for (dx, grad) in dx.chunks_exact_mut(inputs).zip(grad.chunks_exact(outputs)) {
+        // The score's gradient is zero but for the target class, and behind a ReLU for half of the units.
+        let terms: Vec<(usize, T)> = (0..outputs)
+            .map(|output| (output, grad[output]))
+            .filter(|(_, g)| *g != T::ZERO)
+            .collect();
         dx.par_chunks_mut(BLOCK)
             .enumerate()
             .for_each(|(block, dx)| {
-                let start = block * BLOCK;
-                for (output, &g) in grad.iter().enumerate() {
-                    // The score's gradient is zero but for the target class.
-                    if g == T::ZERO {
-                        continue;
-                    }
-                    let weight = &weight[output * inputs + start..];
-                    for (d, &w) in dx.iter_mut().zip(weight) {
-                        *d += g * w;
+                let (first, len) = (block * BLOCK, dx.len());
+                let row = |term: &(usize, T)| &weight[term.0 * inputs + first..][..len];
+                for terms in terms.chunks(ROWS) {
+                    match terms {
+                        [a, b, c, d] => {
+                            let (w, g) = ([row(a), row(b), row(c), row(d)], [a.1, b.1, c.1, d.1]);
+                            wide(
+                                #[inline(always)]
+                                || add_rows(dx, w, g),
+                            );
+                        }
+                        terms => {
+                            for term in terms {
+                                let row = row(term);
+                                wide(
+                                    #[inline(always)]
+                                    || add_rows(dx, [row], [term.1]),
+                                );
+                            }
+                        }
                     }
                 }
             });
     }
     dx
+}
+
+/// Adds rows with their factors, one after the other.
+#[inline(always)]
+#[allow(clippy::needless_range_loop)]
+fn add_rows<T: Element, const N: usize>(sums: &mut [T], rows: [&[T]; N], factors: [T; N]) {
+    let len = sums.len();
+    let rows = rows.map(|row| &row[..len]);
+    for i in 0..len {
+        let mut sum = sums[i];
+        for n in 0..N {
+            sum += factors[n] * rows[n][i];
+        }
+        sums[i] = sum;
+    }
 }

@@ -8,8 +8,11 @@
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use std::mem::MaybeUninit;
+
 use super::Element;
 use super::gemm::{Matrix, multiply};
+use super::output::Output;
 
 /// The way to compute a tile, and the sizes that suit it. `A` is what is multiplied, `T` what is added up.
 pub(crate) struct Kernel<A, T> {
@@ -21,17 +24,42 @@ pub(crate) struct Kernel<A, T> {
     pub(crate) vector: usize,
     /// Consecutive terms of a channel that lie side by side in a panel.
     pub(crate) pair: usize,
+    /// Whether it takes a [`Sink::Rows`].
+    pub(crate) finishes: bool,
     run: Run<A, T>,
 }
 
-/// Writes `positions × width` sums. For each tap there are `positions` sources, each of `depth` values.
+/// What becomes of a tile's sums.
+pub(crate) enum Sink<'a, T> {
+    /// They are written as they are, `(positions, width)`.
+    Sums(&'a mut [MaybeUninit<T>]),
+    /// They are finished while they are in registers.
+    Rows(Rows<'a, T>),
+}
+
+/// `sum * scale + shift + residual`, between two bounds, for every channel of a panel that is full of them.
+pub(crate) struct Rows<'a, T> {
+    /// One factor a channel, or none for 1.
+    pub(crate) scale: Option<&'a [T]>,
+    /// One summand a channel, or none for 0.
+    pub(crate) shift: Option<&'a [T]>,
+    /// A tensor of the result's shape.
+    pub(crate) residual: Option<&'a [T]>,
+    /// The least and the largest result; NaN stays NaN.
+    pub(crate) bounds: Option<(T, T)>,
+    /// Where the channels of each position begin in the result.
+    pub(crate) starts: &'a [usize],
+    pub(crate) out: &'a Output<'a, T>,
+}
+
+/// Computes a tile. For each tap there are `positions` sources, each of `depth` values.
 type Run<A, T> = unsafe fn(
     sources: &[*const A],
     positions: usize,
     depth: usize,
     panel: &[A],
     width: usize,
-    sums: &mut [T],
+    sink: Sink<'_, T>,
 );
 
 impl<A, T> Clone for Kernel<A, T> {
@@ -42,11 +70,11 @@ impl<A, T> Clone for Kernel<A, T> {
 impl<A, T> Copy for Kernel<A, T> {}
 
 impl<A, T> Kernel<A, T> {
-    /// The sums of a tile: `sums` is `(positions, width)`, `sources` `(taps, positions)` pointers to `depth` values each, and `panel`
-    /// has `taps * depth * width` weights.
+    /// Computes a tile: `sources` is `(taps, positions)` pointers to `depth` values each, and `panel` has `taps * depth * width` weights.
+    /// All of the sink is written.
     ///
     /// # Safety
-    /// Every source must be valid for reading `depth` values.
+    /// Every source must be valid for reading `depth` values, and no other thread may use the rows of a [`Sink::Rows`].
     pub(crate) unsafe fn tile(
         &self,
         sources: &[*const A],
@@ -54,19 +82,33 @@ impl<A, T> Kernel<A, T> {
         depth: usize,
         panel: &[A],
         width: usize,
-        sums: &mut [T],
+        sink: Sink<'_, T>,
     ) {
+        let fits = match &sink {
+            Sink::Sums(sums) => sums.len() == positions * width,
+            Sink::Rows(rows) => {
+                let least = rows.residual.map_or(rows.out.len(), <[T]>::len);
+                let inside = |start: &usize| *start <= least && width <= least - start;
+                self.finishes
+                    && rows.starts.len() == positions
+                    && rows.starts.iter().all(inside)
+                    && least == rows.out.len()
+                    && [rows.scale, rows.shift]
+                        .iter()
+                        .flatten()
+                        .all(|v| v.len() == width)
+            }
+        };
         assert!(
-            (1..=self.rows).contains(&positions)
+            fits && (1..=self.rows).contains(&positions)
                 && width <= self.lanes.next_multiple_of(self.vector)
                 && width.is_multiple_of(self.vector)
                 && depth.is_multiple_of(self.pair)
-                && sums.len() == positions * width
                 && panel.len() == sources.len() / positions * depth * width
         );
-        // SAFETY: the sizes fit by the assertion, the sources by the caller's promise; a kernel is only handed out where the
+        // SAFETY: the sizes fit by the assertion, the sources and rows by the caller's promise; a kernel is only handed out where the
         // processor has its instructions.
-        unsafe { (self.run)(sources, positions, depth, panel, width, sums) }
+        unsafe { (self.run)(sources, positions, depth, panel, width, sink) }
     }
 }
 
@@ -140,6 +182,7 @@ fn portable<T: Element>() -> Kernel<T, T> {
         lanes: 1 << 20,
         vector: 1,
         pair: 1,
+        finishes: false,
         run: run_portable::<T>,
     }
 }
@@ -150,8 +193,11 @@ unsafe fn run_portable<T: Element>(
     depth: usize,
     panel: &[T],
     width: usize,
-    sums: &mut [T],
+    sink: Sink<'_, T>,
 ) {
+    let Sink::Sums(sums) = sink else {
+        unreachable!("`Kernel::tile` has checked that the kernel finishes rows");
+    };
     let terms = sources.len() / positions * depth;
     let mut rows = Vec::with_capacity(ROWS * terms);
     for position in 0..positions {
@@ -168,7 +214,9 @@ unsafe fn run_portable<T: Element>(
         Matrix::row_major(&rows, ROWS, terms, terms),
         Matrix::row_major(panel, terms, width, width),
     );
-    sums.copy_from_slice(&product[..positions * width]);
+    for (sum, value) in sums.iter_mut().zip(product) {
+        sum.write(value);
+    }
 }
 
 /// Asks for the cache line behind `start`, which will be used soon; any pointer will do.

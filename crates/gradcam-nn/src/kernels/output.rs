@@ -41,6 +41,16 @@ impl<'a, T> Output<'a, T> {
 }
 
 impl<T> Output<'_, T> {
+    /// Numbers of the whole.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Where the whole begins.
+    pub(crate) fn start(&self) -> *mut T {
+        self.start.cast()
+    }
+
     /// Asks for the memory of a part that will be written soon.
     #[inline(always)]
     pub(crate) fn prefetch(&self, start: usize, len: usize) {

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::Element;
 use super::epilogue::Epilogue;
 use super::gather::Gather;
-use super::micro::{Kernel, prefetch};
+use super::micro::{Kernel, Rows, Sink, prefetch};
 use super::output::Output;
 use super::panels::Panels;
 use super::wide::wide;
@@ -63,6 +63,7 @@ impl<A: Copy + Default + Send + Sync, T: Element> Product<'_, A, T> {
                 sources: Vec::new(),
                 targets: Vec::new(),
                 starts: Vec::new(),
+                rows: Vec::new(),
                 sums: Vec::new(),
             },
             |tile, task| {
@@ -127,7 +128,7 @@ impl<A: Copy + Default + Send + Sync, T: Element> Product<'_, A, T> {
 }
 
 /// `0..count` as nearly equal ranges.
-fn split(count: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
+pub(crate) fn split(count: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
     (0..parts).map(move |part| part * count / parts..(part + 1) * count / parts)
 }
 
@@ -139,6 +140,8 @@ struct Tile<A, T> {
     targets: Vec<usize>,
     /// Where the sources and the targets of each block begin.
     starts: Vec<(usize, usize)>,
+    /// Where the rows of the tile at hand begin in the result.
+    rows: Vec<usize>,
     sums: Vec<T>,
 }
 
@@ -227,10 +230,13 @@ impl<A: Copy + Default + Send + Sync, T: Element> Tile<A, T> {
         let all = panels.groups() * panels.channels();
         let first = group * panels.channels();
         let channels = first + panel.channels.start..first + panel.channels.end;
-        let targets = &self.targets[targets..][..positions.len()];
-        // The lines that the epilogue touches are on their way while the sums are computed.
-        for target in targets {
-            let start = target * all + channels.start;
+        let starts = &self.targets[targets..][..positions.len()];
+        let starts = starts.iter().map(|target| target * all + channels.start);
+        self.rows.clear();
+        self.rows.extend(starts);
+        let rows = &self.rows[..];
+        // The lines that are written at the end are on their way while the sums are computed.
+        for &start in rows {
             if let Some(residual) = product.epilogue.residual {
                 for value in residual[start..start + channels.len()].iter().step_by(LINE) {
                     prefetch(value);
@@ -238,12 +244,42 @@ impl<A: Copy + Default + Send + Sync, T: Element> Tile<A, T> {
             }
             out.prefetch(start, channels.len());
         }
-        let len = positions.len() * panel.width;
-        if self.sums.len() < len {
-            self.sums.resize(len, T::ZERO);
+        let Epilogue {
+            scale,
+            shift,
+            residual,
+            ..
+        } = product.epilogue;
+        if product.kernel.finishes
+            && channels.len() == panel.width
+            && let Some(bounds) = product.epilogue.bounds()
+        {
+            let sink = Sink::Rows(Rows {
+                scale: scale.map(|scale| &scale[channels.clone()]),
+                shift: shift.map(|shift| &shift[channels.clone()]),
+                residual,
+                bounds,
+                starts: rows,
+                out,
+            });
+            // SAFETY: each source is `depth` values of `x` or of the zeros, both of which outlive the call; tiles cover the result
+            // without overlap, so no other task writes these rows.
+            unsafe {
+                product.kernel.tile(
+                    sources,
+                    positions.len(),
+                    gather.depth,
+                    panel.values,
+                    panel.width,
+                    sink,
+                );
+            }
+            return;
         }
-        let sums = &mut self.sums[..len];
-        // SAFETY: each source is `depth` values of `x` or of the zeros, both of which outlive the call.
+        let len = positions.len() * panel.width;
+        self.sums.clear();
+        self.sums.reserve(len);
+        // SAFETY: as above; the call writes `len` sums.
         unsafe {
             product.kernel.tile(
                 sources,
@@ -251,9 +287,11 @@ impl<A: Copy + Default + Send + Sync, T: Element> Tile<A, T> {
                 gather.depth,
                 panel.values,
                 panel.width,
-                sums,
+                Sink::Sums(&mut self.sums.spare_capacity_mut()[..len]),
             );
+            self.sums.set_len(len);
         }
+        let sums = &self.sums[..];
         wide(
             #[inline(always)]
             || {
@@ -263,9 +301,8 @@ impl<A: Copy + Default + Send + Sync, T: Element> Tile<A, T> {
                     channels.clone(),
                     #[inline(always)]
                     |r| {
-                        let start = targets[r] * all + channels.start;
                         // SAFETY: tiles cover the result without overlap, so no other task writes this run.
-                        (start, unsafe { out.part(start, channels.len()) })
+                        (rows[r], unsafe { out.part(rows[r], channels.len()) })
                     },
                 );
             },

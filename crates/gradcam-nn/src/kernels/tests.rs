@@ -4,9 +4,9 @@
 
 use proptest::prelude::*;
 
-use super::convolution::forward_bf16;
+use super::convolution::{backward, forward, forward_bf16};
 use super::depthwise;
-use super::element::PackedWeights;
+use super::element::{Element, PackedWeights};
 use super::epilogue::Epilogue;
 use super::gather::Gather;
 use super::geometry::Geometry;
@@ -14,7 +14,9 @@ use super::micro::{Kernels, bf16};
 use super::output::filled;
 use super::panels::Panels;
 use super::product::Product;
-use crate::ops::Activation;
+use super::winograd::{Size, Transformed, Winograd};
+use crate::dispatch::Map;
+use crate::ops::{Activation, Precision};
 
 /// A convolution with its numbers.
 #[derive(Clone)]
@@ -73,7 +75,12 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn case()(g in geometry().prop_filter_map("the kernel fits", |g| g))(
+    fn case()(g in geometry().prop_filter_map("the kernel fits", |g| g))(case in numbered(g)) -> Case { case }
+}
+
+prop_compose! {
+    /// The numbers of a convolution.
+    fn numbered(g: Geometry)(
         x in numbers(g.batch * g.in_size.0 * g.in_size.1 * g.in_channels),
         weight in numbers(g.out_channels * g.group_in() * g.taps()),
         scale in numbers(g.out_channels),
@@ -86,10 +93,36 @@ prop_compose! {
             Just(Activation::Silu),
             Just(Activation::Sigmoid),
         ],
-        g in Just(g),
     ) -> Case {
         Case { g, x, weight, scale, shift, residual, activation }
     }
+}
+
+prop_compose! {
+    /// A 3×3 kernel that moves on by one position.
+    fn shifting()(
+        batch in 1..3_usize,
+        (inputs, outputs) in (1..40_usize, 1..70_usize),
+        in_size in (3..20_usize, 3..20_usize),
+        padding in (0..4_usize, 0..4_usize),
+    ) -> Geometry {
+        Geometry {
+            batch,
+            in_channels: inputs,
+            in_size,
+            out_channels: outputs,
+            out_size: (in_size.0 + 2 * padding.0 - 2, in_size.1 + 2 * padding.1 - 2),
+            kernel: (3, 3),
+            stride: (1, 1),
+            padding,
+            dilation: (1, 1),
+            groups: 1,
+        }
+    }
+}
+
+prop_compose! {
+    fn shifting_case()(g in shifting())(case in numbered(g)) -> Case { case }
 }
 
 fn numbers(count: usize) -> impl Strategy<Value = Vec<f32>> {
@@ -148,6 +181,22 @@ impl Case {
                 .run(out);
             })
         }
+    }
+
+    /// The forward pass by tiles of `size`.
+    fn tiled(&self, kernels: &Kernels<f32>, size: Size) -> Vec<f32> {
+        let (g, gather) = (&self.g, Gather::forward(&self.g));
+        Winograd {
+            kernel: kernels.dense,
+            gather: &gather,
+            x: &self.x,
+            batch: g.batch,
+            channels: g.out_channels,
+            epilogue: self.epilogue(),
+        }
+        .run(size, &Transformed::default(), |tap, input, channel| {
+            self.weight(channel, input, tap)
+        })
     }
 
     /// The same by plain loops in `f64`.
@@ -230,5 +279,63 @@ proptest! {
             let differing = narrow.iter().zip(wide).position(|(a, b)| a.to_bits() != b.to_bits());
             prop_assert_eq!(differing, None);
         }
+    }
+
+    #[test]
+    fn tiles_give_the_sums_of_a_plain_loop(case in shifting_case()) {
+        let expected = case.naive();
+        let kernels = [Some(Kernels::portable()), Kernels::avx2(), Kernels::avx512()];
+        for size in [Size::Two, Size::Four] {
+            let found: Vec<_> = kernels.iter().flatten().map(|kernels| case.tiled(kernels, size)).collect();
+            for found in &found {
+                prop_assert_eq!(found.len(), expected.len());
+                for (found, expected) in found.iter().zip(&expected) {
+                    prop_assert!((f64::from(*found) - expected).abs() <= 2e-5 * (1.0 + expected.abs()));
+                }
+            }
+            if let [_, narrow, wide] = &found[..] {
+                let differing = narrow.iter().zip(wide).position(|(a, b)| a.to_bits() != b.to_bits());
+                prop_assert_eq!(differing, None);
+            }
+        }
+    }
+
+    /// In the precision of the gradient checks, through the choice of the way.
+    #[test]
+    fn both_directions_in_f64_are_exact(mut g in shifting(), grow in 0..2_usize) {
+        g.in_channels += 31;
+        g.out_channels += 31;
+        // Maps for both sizes of tile.
+        g.in_size = (g.in_size.0 + 8 + 8 * grow, g.in_size.1 + 8 + 8 * grow);
+        g.out_size = (g.in_size.0 + 2 * g.padding.0 - 2, g.in_size.1 + 2 * g.padding.1 - 2);
+        let wave = |count: usize, step: f64| -> Vec<f64> { (0..count).map(|i| (i as f64 * step).sin()).collect() };
+        let positions = (g.in_size.0 * g.in_size.1, g.out_size.0 * g.out_size.1);
+        let weight = wave(g.out_channels * g.in_channels * 9, 0.7);
+        let grad = wave(g.batch * positions.1 * g.out_channels, 0.3);
+        let x = wave(g.batch * positions.0 * g.in_channels, 1.1);
+        let map = Map {
+            values: &x,
+            dims: [g.batch, g.in_channels, g.in_size.0, g.in_size.1],
+            strides: [positions.0 * g.in_channels, 1, g.in_size.1 * g.in_channels, g.in_channels],
+        };
+        let packed = PackedWeights::default();
+        let y = forward(map, &weight, &packed, Precision::F32, &g, Epilogue::NONE);
+        let dx = backward(&grad, &weight, f64::packed(&packed), &g);
+        // The gradient is the transpose: ⟨grad, conv(x)⟩ = ⟨dx, x⟩.
+        let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
+        let (left, right) = (dot(&grad, &y), dot(&dx, &x));
+        prop_assert!((left - right).abs() <= 1e-9 * (1.0 + left.abs()), "{} and {}", left, right);
+        // One position in the middle, by its definition.
+        let (oy, ox, o) = (g.out_size.0 / 2, g.out_size.1 / 2, g.out_channels / 2);
+        let mut sum = 0.0;
+        for (tap, input) in (0..9).flat_map(|tap| (0..g.in_channels).map(move |input| (tap, input))) {
+            let (y, x_) = ((oy + tap / 3).wrapping_sub(g.padding.0), (ox + tap % 3).wrapping_sub(g.padding.1));
+            if y < g.in_size.0 && x_ < g.in_size.1 {
+                sum += x[(y * g.in_size.1 + x_) * g.in_channels + input]
+                    * weight[(o * g.in_channels + input) * 9 + tap];
+            }
+        }
+        let found = y[(oy * g.out_size.1 + ox) * g.out_channels + o];
+        prop_assert!((found - sum).abs() <= 1e-10 * (1.0 + sum.abs()), "{} and {}", found, sum);
     }
 }

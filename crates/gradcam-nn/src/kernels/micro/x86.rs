@@ -6,7 +6,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{DEPTHWISE, DepthwiseKernel, Kernel, Kernels};
+use super::{DEPTHWISE, DepthwiseKernel, Kernel, Kernels, Sink};
 
 /// Dense: 14 positions by 32 channels, 28 of the 32 registers hold sums.
 pub(super) fn avx512() -> Kernels<f32> {
@@ -16,6 +16,7 @@ pub(super) fn avx512() -> Kernels<f32> {
             lanes: 32,
             vector: 16,
             pair: 1,
+            finishes: true,
             run: run_avx512,
         },
         depthwise: DepthwiseKernel {
@@ -32,6 +33,7 @@ pub(super) fn avx2() -> Kernels<f32> {
             lanes: 16,
             vector: 8,
             pair: 1,
+            finishes: true,
             run: run_avx2,
         },
         depthwise: DepthwiseKernel {
@@ -47,7 +49,8 @@ pub(super) fn bf16() -> Kernel<u16, f32> {
         lanes: 32,
         vector: 16,
         pair: 2,
-        run: run_bf16,
+        finishes: true,
+            run: run_bf16,
     }
 }
 
@@ -60,20 +63,107 @@ macro_rules! run {
             depth: usize,
             panel: &[$type],
             width: usize,
-            sums: &mut [f32],
+            sink: Sink<'_, f32>,
         ) {
             let taps = sources.len() / positions;
-            let (sources, panel, out) = (sources.as_ptr(), panel.as_ptr(), sums.as_mut_ptr());
+            let (sources, panel) = (sources.as_ptr(), panel.as_ptr());
             // SAFETY: `Kernel::tile` has checked the sizes; its caller vouches for the sources.
             unsafe {
                 match (positions, width / $lanes) {
-                    $(($m, 1) => $tile::<$m, 1>(sources, taps, depth, panel, out),
-                    ($m, 2) => $tile::<$m, 2>(sources, taps, depth, panel, out),)*
+                    $(($m, 1) => $tile::<$m, 1>(sources, taps, depth, panel, sink),
+                    ($m, 2) => $tile::<$m, 2>(sources, taps, depth, panel, sink),)*
                     _ => {}
                 }
             }
         }
     };
+}
+
+/// Writes the sums of a tile of `M` positions by `V` vectors. NaN fails both comparisons with a bound, and so passes through.
+macro_rules! finish {
+    ($sums:ident, $sink:ident, $m:ident, $v:ident, $lanes:literal, $set1:ident, $load:ident, $store:ident, $add:ident, $mul:ident, $at_least:ident, $at_most:ident) => {
+        match $sink {
+            Sink::Sums(out) => {
+                let out = out.as_mut_ptr().cast::<f32>();
+                for m in 0..$m {
+                    for v in 0..$v {
+                        // SAFETY: `out` holds `M * V` vectors.
+                        unsafe { $store(out.add((m * $v + v) * $lanes), $sums[m][v]) };
+                    }
+                }
+            }
+            Sink::Rows(rows) => {
+                let line = |values: Option<&[f32]>, otherwise: f32| {
+                    let mut vectors = [$set1(otherwise); $v];
+                    if let Some(values) = values {
+                        for v in 0..$v {
+                            // SAFETY: there are `V` vectors of channels.
+                            vectors[v] = unsafe { $load(values.as_ptr().add(v * $lanes)) };
+                        }
+                    }
+                    vectors
+                };
+                let (scale, shift) = (line(rows.scale, 1.0), line(rows.shift, 0.0));
+                for m in 0..$m {
+                    for v in 0..$v {
+                        $sums[m][v] = $add($mul($sums[m][v], scale[v]), shift[v]);
+                    }
+                }
+                let starts = rows.starts.as_ptr();
+                if let Some(residual) = rows.residual {
+                    for m in 0..$m {
+                        for v in 0..$v {
+                            // SAFETY: there are `M` starts, behind each of which `V` vectors lie in the result, and the residual is as
+                            // large.
+                            let other = unsafe {
+                                $load(residual.as_ptr().add(*starts.add(m) + v * $lanes))
+                            };
+                            $sums[m][v] = $add($sums[m][v], other);
+                        }
+                    }
+                }
+                if let Some((low, high)) = rows.bounds {
+                    let (low, high) = ($set1(low), $set1(high));
+                    for m in 0..$m {
+                        for v in 0..$v {
+                            $sums[m][v] = $at_most($at_least($sums[m][v], low), high);
+                        }
+                    }
+                }
+                let out = rows.out.start();
+                for m in 0..$m {
+                    for v in 0..$v {
+                        // SAFETY: as for the residual; the caller of `Kernel::tile` vouches that nobody else writes these rows.
+                        unsafe { $store(out.add(*starts.add(m) + v * $lanes), $sums[m][v]) };
+                    }
+                }
+            }
+        }
+    };
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn at_least_avx512(x: __m512, low: __m512) -> __m512 {
+    _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_NLE_UQ>(x, low), low, x)
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn at_most_avx512(x: __m512, high: __m512) -> __m512 {
+    _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_NGE_UQ>(x, high), high, x)
+}
+
+#[target_feature(enable = "avx2,fma")]
+#[inline]
+fn at_least_avx2(x: __m256, low: __m256) -> __m256 {
+    _mm256_blendv_ps(low, x, _mm256_cmp_ps::<_CMP_NLE_UQ>(x, low))
+}
+
+#[target_feature(enable = "avx2,fma")]
+#[inline]
+fn at_most_avx2(x: __m256, high: __m256) -> __m256 {
+    _mm256_blendv_ps(high, x, _mm256_cmp_ps::<_CMP_NGE_UQ>(x, high))
 }
 
 run!(run_avx512, tile_avx512, f32, 16, 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
@@ -82,7 +172,7 @@ run!(run_bf16, tile_bf16, u16, 16, 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
 
 /// A tile of `M` positions by `V` vectors.
 macro_rules! tile {
-    ($name:ident, $features:literal, $lanes:literal, $zero:ident, $load:ident, $set1:ident, $fmadd:ident, $store:ident) => {
+    ($name:ident, $features:literal, $lanes:literal, $zero:ident, $load:ident, $set1:ident, $fmadd:ident, $store:ident, $add:ident, $mul:ident, $at_least:ident, $at_most:ident) => {
         #[target_feature(enable = $features)]
         #[allow(clippy::needless_range_loop)]
         unsafe fn $name<const M: usize, const V: usize>(
@@ -90,7 +180,7 @@ macro_rules! tile {
             taps: usize,
             depth: usize,
             mut panel: *const f32,
-            out: *mut f32,
+            sink: Sink<'_, f32>,
         ) {
             let mut sums = [[$zero(); V]; M];
             for tap in 0..taps {
@@ -113,12 +203,7 @@ macro_rules! tile {
                     }
                 }
             }
-            for m in 0..M {
-                for v in 0..V {
-                    // SAFETY: `out` holds `M * V` vectors.
-                    unsafe { $store(out.add((m * V + v) * $lanes), sums[m][v]) };
-                }
-            }
+            finish!(sums, sink, M, V, $lanes, $set1, $load, $store, $add, $mul, $at_least, $at_most);
         }
     };
 }
@@ -131,7 +216,11 @@ tile!(
     _mm512_loadu_ps,
     _mm512_set1_ps,
     _mm512_fmadd_ps,
-    _mm512_storeu_ps
+    _mm512_storeu_ps,
+    _mm512_add_ps,
+    _mm512_mul_ps,
+    at_least_avx512,
+    at_most_avx512
 );
 tile!(
     tile_avx2,
@@ -141,7 +230,11 @@ tile!(
     _mm256_loadu_ps,
     _mm256_set1_ps,
     _mm256_fmadd_ps,
-    _mm256_storeu_ps
+    _mm256_storeu_ps,
+    _mm256_add_ps,
+    _mm256_mul_ps,
+    at_least_avx2,
+    at_most_avx2
 );
 
 #[target_feature(enable = "avx512f,avx512bf16")]
@@ -151,7 +244,7 @@ unsafe fn tile_bf16<const M: usize, const V: usize>(
     taps: usize,
     depth: usize,
     mut panel: *const u16,
-    out: *mut f32,
+    sink: Sink<'_, f32>,
 ) {
     let mut sums = [[_mm512_setzero_ps(); V]; M];
     for tap in 0..taps {
@@ -181,12 +274,20 @@ unsafe fn tile_bf16<const M: usize, const V: usize>(
             }
         }
     }
-    for m in 0..M {
-        for v in 0..V {
-            // SAFETY: `out` holds `M * V` vectors.
-            unsafe { _mm512_storeu_ps(out.add((m * V + v) * 16), sums[m][v]) };
-        }
-    }
+    finish!(
+        sums,
+        sink,
+        M,
+        V,
+        16,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_add_ps,
+        _mm512_mul_ps,
+        at_least_avx512,
+        at_most_avx512
+    );
 }
 
 macro_rules! depthwise {

@@ -1,0 +1,156 @@
+//! A forward pass that is recorded from some layers or the pixels on, and the ways back to them.
+
+use candle_core::{Result, Tensor, Var};
+use gradcam_nn::{Network, Pass, Tape};
+
+/// A recorded forward pass.
+pub(crate) struct Record {
+    /// The network's output; scores are functions of it.
+    pub(crate) output: Tensor,
+    way: Way,
+}
+
+enum Way {
+    /// All operations went through the pass. The score is a function of the output that only candle knows, so the output is a variable.
+    Tape {
+        tape: Tape,
+        sources: Vec<Option<Tensor>>,
+        output: Tensor,
+    },
+    /// candle's graph.
+    Graph(Vec<Option<Cut>>),
+}
+
+/// An activation, and the variable that its gradient is read from.
+struct Cut {
+    activation: Tensor,
+    variable: Var,
+}
+
+impl Record {
+    /// Records from the modules `layers` on.
+    pub(crate) fn at(network: &dyn Network, images: &Tensor, layers: &[String]) -> Result<Self> {
+        if by_tape(network, images) {
+            let mut tape = Tape::at(layers);
+            let output = network.forward(images, &mut tape)?;
+            let sources = tape.activations().to_vec();
+            return Record::tape(tape, sources, output);
+        }
+        let mut capture = Capture {
+            layers,
+            cuts: layers.iter().map(|_| None).collect(),
+        };
+        Ok(Record {
+            output: network.forward(images, &mut capture)?,
+            way: Way::Graph(capture.cuts),
+        })
+    }
+
+    /// Records everything; the only source is the batch of images.
+    pub(crate) fn from_input(network: &dyn Network, images: &Tensor) -> Result<Self> {
+        if by_tape(network, images) {
+            // A fresh tensor: the tape goes by identity.
+            let input = images.affine(1.0, 0.0)?;
+            let mut tape = Tape::new(&input);
+            let output = network.forward(&input, &mut tape)?;
+            return Record::tape(tape, vec![Some(input)], output);
+        }
+        let variable = Var::from_tensor(images)?;
+        Ok(Record {
+            output: network.forward(variable.as_tensor(), &mut ())?,
+            way: Way::Graph(vec![Some(Cut {
+                activation: images.clone(),
+                variable,
+            })]),
+        })
+    }
+
+    fn tape(tape: Tape, sources: Vec<Option<Tensor>>, output: Tensor) -> Result<Self> {
+        Ok(Record {
+            output: Var::from_tensor(&output)?.into_inner(),
+            way: Way::Tape {
+                tape,
+                sources,
+                output,
+            },
+        })
+    }
+
+    /// The activation at each source; none for a layer that the network has not offered.
+    pub(crate) fn activations(&self) -> Vec<Option<&Tensor>> {
+        match &self.way {
+            Way::Tape { sources, .. } => sources.iter().map(Option::as_ref).collect(),
+            Way::Graph(cuts) => cuts
+                .iter()
+                .map(|cut| cut.as_ref().map(|cut| &cut.activation))
+                .collect(),
+        }
+    }
+
+    /// The gradient of `score`, a number made from the output, at each source; none where the score does not depend on it.
+    pub(crate) fn gradients(&self, score: &Tensor) -> Result<Vec<Option<Tensor>>> {
+        // Enters the thread pool once, rather than for every operation.
+        let graph = rayon::scope(|_| score.backward())?;
+        match &self.way {
+            Way::Tape {
+                tape,
+                sources,
+                output,
+            } => {
+                let known: Vec<&Tensor> = sources.iter().flatten().collect();
+                let Some(grad) = graph.get(&self.output) else {
+                    return Ok(vec![None; sources.len()]);
+                };
+                let grads = rayon::scope(|_| tape.backward(output, grad.clone(), &known))?;
+                let mut grads = grads.into_iter();
+                let of = |source: &Option<Tensor>| source.as_ref().and_then(|_| grads.next()?);
+                Ok(sources.iter().map(of).collect())
+            }
+            Way::Graph(cuts) => Ok(cuts
+                .iter()
+                .map(|cut| graph.get(cut.as_ref()?.variable.as_tensor()).cloned())
+                .collect()),
+        }
+    }
+}
+
+/// Whether a [`Tape`] can serve.
+fn by_tape(network: &dyn Network, images: &Tensor) -> bool {
+    network.passes_all() && images.device().is_cpu()
+}
+
+/// The pass that cuts candle's graph at the named layers.
+///
+/// Weights are plain tensors, so candle records nothing before the first variable: with one layer the activation itself becomes one, and
+/// the backward pass is that of the head alone. With several, a variable of zeros is added to each, whose gradient is the activation's.
+struct Capture<'a> {
+    layers: &'a [String],
+    cuts: Vec<Option<Cut>>,
+}
+
+impl Pass for Capture<'_> {
+    fn wants(&self, name: &str) -> bool {
+        self.layers.iter().any(|layer| layer == name)
+    }
+
+    fn tap(&mut self, name: &str, x: Tensor) -> Result<Tensor> {
+        let Some(index) = self.layers.iter().position(|layer| layer == name) else {
+            return Ok(x);
+        };
+        let (variable, y) = if x.track_op() {
+            let variable = Var::zeros(x.dims(), x.dtype(), x.device())?;
+            let y = (&x + variable.as_tensor())?;
+            (variable, y)
+        } else {
+            let variable = Var::from_tensor(&x)?;
+            let y = variable.as_tensor().clone();
+            (variable, y)
+        };
+        // A module that runs more than once counts with its last call, as with PyTorch's hooks.
+        self.cuts[index] = Some(Cut {
+            activation: x.detach(),
+            variable,
+        });
+        Ok(y)
+    }
+}
