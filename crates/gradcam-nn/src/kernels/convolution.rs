@@ -201,7 +201,8 @@ pub(crate) fn backward<T: Element>(
             epilogue: Epilogue::NONE,
         };
         return winograd.run(size, &packed.backward_tiles, |tap, output, input| {
-            weight[(output * g.in_channels + input) * g.taps() + tap]
+            // The last tap comes first, see `classes`.
+            weight[(output * g.in_channels + input + 1) * g.taps() - 1 - tap]
         });
     }
     let forms = packed.backward(weight, g);
@@ -217,12 +218,7 @@ pub(crate) fn backward<T: Element>(
 }
 
 /// A kernel that covers the whole input, without packing: each weight is used once an image.
-fn as_linear<T: Element>(
-    x: &[T],
-    weight: &[T],
-    g: &Geometry,
-    epilogue: Epilogue<'_, T>,
-) -> Vec<T> {
+fn as_linear<T: Element>(x: &[T], weight: &[T], g: &Geometry, epilogue: Epilogue<'_, T>) -> Vec<T> {
     let (inputs, channels) = (g.in_channels * g.taps(), g.out_channels);
     let x = transposed(x, g.taps(), g.in_channels);
     let sums = linear::forward(&x, weight, None, inputs, channels);
@@ -240,9 +236,7 @@ fn as_linear<T: Element>(
 fn transposed<T: Element>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
     let matrices = values.chunks_exact((rows * columns).max(1));
     matrices
-        .flat_map(|matrix| {
-            (0..columns * rows).map(move |i| matrix[i % rows * columns + i / rows])
-        })
+        .flat_map(|matrix| (0..columns * rows).map(move |i| matrix[i % rows * columns + i / rows]))
         .collect()
 }
 
@@ -405,11 +399,18 @@ fn as_runs<T: Element>(x: Map<'_, T>, gather: &mut Gather) -> Vec<T> {
         width * c,
         #[inline(always)]
         |row, line: &mut [T]| {
-            let first = row / h * sn + row % h * sh;
-            let pixels = line.chunks_exact_mut(c).skip(padding).take(copied);
-            for (column, pixel) in pixels.enumerate() {
-                for (channel, y) in pixel.iter_mut().enumerate() {
-                    *y = x.values[first + channel * sc + column * sw];
+            let source = &x.values[row / h * sn + row % h * sh..];
+            let line = &mut line[padding * c..][..copied * c];
+            if sc == 1 && sw == c {
+                line.copy_from_slice(&source[..copied * c]);
+                return;
+            }
+            for channel in 0..c {
+                let source = &source[channel * sc..];
+                let mut column = 0;
+                while column < copied {
+                    line[column * c + channel] = source[column * sw];
+                    column += 1;
                 }
             }
         },

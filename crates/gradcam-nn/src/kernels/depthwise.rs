@@ -6,8 +6,8 @@ use rayon::prelude::*;
 
 use super::Element;
 use super::epilogue::Epilogue;
-use super::gather::Gather;
-use super::micro::{DEPTHWISE, DepthwiseKernel};
+use super::gather::{Axis, Gather};
+use super::micro::{DEPTHWISE, DepthwiseKernel, Neighbours, Rows, Sink};
 use super::output::{Output, TASK};
 use super::wide::wide;
 
@@ -31,9 +31,10 @@ pub(crate) fn run<T: Element>(
     let (rows, columns) = (&gather.rows, &gather.columns);
     let cost = columns.count * channels * gather.taps().max(1);
     let zeros = vec![T::ZERO; columns.size * channels];
-    let reach = (columns.offsets.iter().min(), columns.offsets.iter().max());
-    // Whether all taps of a whole block lie inside their row.
-    let inside = |first: usize| match reach {
+    let reads = Reads::of(columns, kernel);
+    let ends = (columns.offsets.iter().min(), columns.offsets.iter().max());
+    // Whether a whole block and all that it reads lie inside the row.
+    let inside = |first: usize| match ends {
         (Some(&least), Some(&most)) => {
             let last = first + DEPTHWISE - 1;
             last < columns.count
@@ -46,7 +47,7 @@ pub(crate) fn run<T: Element>(
         .into_par_iter()
         .with_min_len(TASK.div_ceil(cost))
         .for_each_init(
-            || (Vec::new(), vec![T::ZERO; DEPTHWISE * channels]),
+            || (Vec::new(), Vec::new()),
             |(sources, sums), row| {
                 let (image, y) = (row / rows.count, row % rows.count);
                 let image = &x[image * gather.source_len()..][..gather.source_len()];
@@ -65,23 +66,54 @@ pub(crate) fn run<T: Element>(
                                 Some(y) => &image[y * zeros.len()..][..zeros.len()],
                                 None => &zeros,
                             };
-                            for &dx in &columns.offsets {
-                                for p in 0..DEPTHWISE {
-                                    // Beyond the last column the last one is computed again.
-                                    let column = (first + p).min(columns.count - 1);
-                                    let source = match columns.source(column, dx) {
-                                        Some(x) => &line[x * channels..][..channels],
-                                        None => &zeros[..channels],
-                                    };
-                                    sources.push(source.as_ptr());
-                                }
-                            }
+                            reads.each(first, columns, |column| {
+                                let source = match column {
+                                    Some(x) => &line[x * channels..][..channels],
+                                    None => &zeros[..channels],
+                                };
+                                sources.push(source.as_ptr());
+                            });
                         }
                     }
-                    // SAFETY: each source is `channels` values of a row of `x` or of the zeros; those that move on stay inside theirs.
-                    unsafe { kernel.positions(sources, weight, channels, sums) };
                     let count = DEPTHWISE.min(columns.count - first);
                     let base = row * columns.count + first;
+                    let mut starts = [0; DEPTHWISE];
+                    for (p, start) in starts[..count].iter_mut().enumerate() {
+                        *start = gather.target(base + p, size) * channels;
+                    }
+                    let starts = &starts[..count];
+                    let compute = |sink: Sink<'_, T>| {
+                        // SAFETY: each source is `channels` values of a row of `x` or of the zeros, and those that move on stay inside
+                        // theirs; the positions of the gather lie in the result and do not overlap; the epilogue has its channels.
+                        unsafe {
+                            match reads {
+                                Reads::Window(window) => {
+                                    kernel.window(window, sources, weight, channels, sink);
+                                }
+                                Reads::Taps => kernel.taps(sources, weight, channels, sink),
+                            }
+                        }
+                    };
+                    if kernel.finishes
+                        && let Some(bounds) = epilogue.bounds()
+                    {
+                        compute(Sink::Rows(Rows {
+                            scale: epilogue.scale,
+                            shift: epilogue.shift,
+                            residual: epilogue.residual,
+                            bounds,
+                            starts,
+                            first: 0,
+                            out,
+                        }));
+                        continue;
+                    }
+                    let len = DEPTHWISE * channels;
+                    sums.clear();
+                    sums.reserve(len);
+                    compute(Sink::Sums(&mut sums.spare_capacity_mut()[..len]));
+                    // SAFETY: the kernel has written all of them.
+                    unsafe { sums.set_len(len) };
                     wide(
                         #[inline(always)]
                         || {
@@ -91,9 +123,8 @@ pub(crate) fn run<T: Element>(
                                 0..channels,
                                 #[inline(always)]
                                 |p| {
-                                    let start = gather.target(base + p, size) * channels;
                                     // SAFETY: the positions of the gather do not overlap.
-                                    (start, unsafe { out.part(start, channels) })
+                                    (starts[p], unsafe { out.part(starts[p], channels) })
                                 },
                             );
                         },
@@ -101,4 +132,51 @@ pub(crate) fn run<T: Element>(
                 }
             },
         );
+}
+
+/// What a block of positions reads of a row.
+#[derive(Clone, Copy)]
+enum Reads {
+    /// Neighbouring columns, each of them once.
+    Window(Neighbours),
+    /// For each tap a column for each position.
+    Taps,
+}
+
+impl Reads {
+    fn of<T: Element>(columns: &Axis, kernel: &DepthwiseKernel<T>) -> Self {
+        let window = Neighbours {
+            columns: columns.offsets.len(),
+            stride: columns.stride,
+        };
+        let neighbours = columns
+            .offsets
+            .windows(2)
+            .all(|pair| pair[0] + 1 == pair[1]);
+        if neighbours && kernel.has_window(window) {
+            Reads::Window(window)
+        } else {
+            Reads::Taps
+        }
+    }
+
+    /// The columns that the block of positions from `first` on reads, in the kernel's order; none for one that lies outside.
+    fn each(self, first: usize, columns: &Axis, mut visit: impl FnMut(Option<usize>)) {
+        match self {
+            Reads::Window(window) => {
+                let start = columns.offsets[0];
+                for column in 0..window.reach() {
+                    visit(columns.source(first, start + column as isize));
+                }
+            }
+            Reads::Taps => {
+                for &dx in &columns.offsets {
+                    for p in 0..DEPTHWISE {
+                        // Beyond the last column the last one is computed again.
+                        visit(columns.source((first + p).min(columns.count - 1), dx));
+                    }
+                }
+            }
+        }
+    }
 }

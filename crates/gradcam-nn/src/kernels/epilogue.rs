@@ -30,12 +30,13 @@ impl<'a, T: Element> Epilogue<'a, T> {
         activation: Activation::Identity,
     };
 
-    /// Between which numbers the activation keeps what it else hands on; none for another kind of function.
-    pub(crate) fn bounds(&self) -> Option<Option<(T, T)>> {
+    /// The bounds between which the activation keeps its input; none where it does more.
+    pub(crate) fn bounds(&self) -> Option<(T, T)> {
+        let (least, most) = (T::NEG_INFINITY, T::of(f64::INFINITY));
         match self.activation {
-            Activation::Identity => Some(None),
-            Activation::Relu => Some(Some((T::ZERO, T::of(f64::INFINITY)))),
-            Activation::Relu6 => Some(Some((T::ZERO, T::of(6.0)))),
+            Activation::Identity => Some((least, most)),
+            Activation::Relu => Some((T::ZERO, most)),
+            Activation::Relu6 => Some((T::ZERO, T::of(6.0))),
             _ => None,
         }
     }

@@ -1,5 +1,7 @@
 //! Which positions of its source a convolution reads for a position of its result: the same for the forward pass and the gradient.
 
+use std::ops::Range;
+
 use super::geometry::Geometry;
 
 /// One axis of a gather. The result's position `first + i * step` reads, for each tap, the source's position `i * stride + offset`;
@@ -22,6 +24,23 @@ impl Axis {
         (i * self.stride)
             .checked_add_signed(offset)
             .filter(|&position| position < self.size)
+    }
+}
+
+impl Axis {
+    /// Those of the result's positions number `range` whose source for an offset lies inside.
+    pub(crate) fn inside(&self, range: Range<usize>, offset: isize) -> Range<usize> {
+        // i · stride + offset lies in 0..size.
+        let first = match offset {
+            0.. => 0,
+            _ => offset.unsigned_abs().div_ceil(self.stride),
+        };
+        let end = match self.size.checked_add_signed(-offset) {
+            Some(reach) => reach.div_ceil(self.stride),
+            None => 0,
+        };
+        let first = range.start.max(first).min(range.end);
+        first..range.end.min(end).max(first)
     }
 }
 
@@ -133,11 +152,13 @@ impl Gather {
     }
 }
 
-/// The taps of one axis whose distance `k * dilation` leaves the rest 0, 1, … when divided by the stride.
+/// The taps of one axis whose distance `k * dilation` leaves the rest 0, 1, … when divided by the stride, the last one first: in the
+/// gradient it reads the first position.
 pub(crate) fn classes(kernel: usize, stride: usize, dilation: usize) -> Vec<Vec<usize>> {
     (0..stride)
         .map(|class| {
             (0..kernel)
+                .rev()
                 .filter(|k| k * dilation % stride == class)
                 .collect()
         })

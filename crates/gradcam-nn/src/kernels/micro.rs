@@ -46,10 +46,26 @@ pub(crate) struct Rows<'a, T> {
     /// A tensor of the result's shape.
     pub(crate) residual: Option<&'a [T]>,
     /// The least and the largest result; NaN stays NaN.
-    pub(crate) bounds: Option<(T, T)>,
-    /// Where the channels of each position begin in the result.
+    pub(crate) bounds: (T, T),
+    /// Where each position's values begin in the result.
     pub(crate) starts: &'a [usize],
+    /// The first of the channels.
+    pub(crate) first: usize,
     pub(crate) out: &'a Output<'a, T>,
+}
+
+impl<T> Rows<'_, T> {
+    /// Whether `width` channels fit everywhere: the part of the promise to the kernels that can be checked, in debug builds alone since it
+    /// takes as long as a tenth of a small tile.
+    fn fits(&self, width: usize) -> bool {
+        let all = self.out.len();
+        let last = self.starts.iter().fold(0, |last, &start| last.max(start));
+        let last = last.checked_add(self.first + width);
+        let vectors = [self.scale, self.shift];
+        last.is_some_and(|last| last <= all)
+            && self.residual.is_none_or(|residual| residual.len() == all)
+            && vectors.iter().flatten().all(|v| v.len() == width)
+    }
 }
 
 /// Computes a tile. For each tap there are `positions` sources, each of `depth` values.
@@ -74,7 +90,8 @@ impl<A, T> Kernel<A, T> {
     /// All of the sink is written.
     ///
     /// # Safety
-    /// Every source must be valid for reading `depth` values, and no other thread may use the rows of a [`Sink::Rows`].
+    /// Every source must be valid for reading `depth` values. The rows of a [`Sink::Rows`] must lie in its result, whose size its residual
+    /// has, no other thread may use them, and the factors and summands must be `width` ones.
     pub(crate) unsafe fn tile(
         &self,
         sources: &[*const A],
@@ -87,16 +104,8 @@ impl<A, T> Kernel<A, T> {
         let fits = match &sink {
             Sink::Sums(sums) => sums.len() == positions * width,
             Sink::Rows(rows) => {
-                let least = rows.residual.map_or(rows.out.len(), <[T]>::len);
-                let inside = |start: &usize| *start <= least && width <= least - start;
-                self.finishes
-                    && rows.starts.len() == positions
-                    && rows.starts.iter().all(inside)
-                    && least == rows.out.len()
-                    && [rows.scale, rows.shift]
-                        .iter()
-                        .flatten()
-                        .all(|v| v.len() == width)
+                debug_assert!(rows.fits(width));
+                self.finishes && rows.starts.len() == positions
             }
         };
         assert!(
@@ -112,54 +121,121 @@ impl<A, T> Kernel<A, T> {
     }
 }
 
-/// The way to compute some positions of a depthwise convolution.
+/// The ways to compute some positions of a depthwise convolution.
 pub(crate) struct DepthwiseKernel<T> {
-    run: RunDepthwise<T>,
+    /// Whether it takes a [`Sink::Rows`].
+    pub(crate) finishes: bool,
+    taps: RunTaps<T>,
+    /// Where neighbouring positions read the same columns.
+    window: Option<RunWindow<T>>,
 }
 
 /// Positions that a depthwise kernel computes at once: they share a load of the weights.
 pub(crate) const DEPTHWISE: usize = 4;
 
-/// Writes `DEPTHWISE × channels` sums. For each tap there are `DEPTHWISE` sources and a line of weights, each of `channels` values.
-type RunDepthwise<T> =
-    unsafe fn(sources: &[*const T], weight: &[T], channels: usize, sums: &mut [T]);
+/// Columns of taps that lie side by side, and columns from one position to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Neighbours {
+    pub(crate) columns: usize,
+    pub(crate) stride: usize,
+}
+
+impl Neighbours {
+    /// Columns that `DEPTHWISE` positions read.
+    pub(crate) fn reach(self) -> usize {
+        (DEPTHWISE - 1) * self.stride + self.columns
+    }
+}
+
+/// For each tap there are `DEPTHWISE` sources and a line of weights, each of `channels` values.
+type RunTaps<T> = unsafe fn(&[*const T], weight: &[T], channels: usize, sink: Sink<'_, T>);
+/// For each row of taps there is a source for each column that is read, and for each tap a line of weights.
+type RunWindow<T> =
+    unsafe fn(Neighbours, &[*const T], weight: &[T], channels: usize, sink: Sink<'_, T>);
 
 impl<T: Element> DepthwiseKernel<T> {
-    /// The sums of some positions: `sums` is `(DEPTHWISE, channels)`, `sources` `(taps, DEPTHWISE)`, and `weight` `(taps, channels)`.
+    /// Whether [`window`](Self::window) takes these.
+    pub(crate) fn has_window(&self, neighbours: Neighbours) -> bool {
+        self.window.is_some()
+            && (1..=7).contains(&neighbours.columns)
+            && (1..=2).contains(&neighbours.stride)
+    }
+
+    /// Computes some positions: `sources` is `(taps, DEPTHWISE)`, `weight` `(taps, channels)`, sums are `(DEPTHWISE, channels)`, and there
+    /// may be fewer rows.
     ///
     /// # Safety
-    /// Every source must be valid for reading `channels` values.
-    pub(crate) unsafe fn positions(
+    /// Every source must be valid for reading `channels` values. The rows of a [`Sink::Rows`] must lie in its result, whose size its
+    /// residual has, no other thread may use them, and the factors and summands must be `channels` ones.
+    pub(crate) unsafe fn taps(
         &self,
         sources: &[*const T],
         weight: &[T],
         channels: usize,
-        sums: &mut [T],
+        sink: Sink<'_, T>,
     ) {
-        assert!(
-            sums.len() == DEPTHWISE * channels
-                && weight.len() * DEPTHWISE == sources.len() * channels
-        );
-        // SAFETY: the sizes fit by the assertion, the sources by the caller's promise; a kernel is only handed out where the
+        assert!(self.fits(channels, &sink) && weight.len() * DEPTHWISE == sources.len() * channels);
+        // SAFETY: the sizes fit by the assertion, the sources and rows by the caller's promise; a kernel is only handed out where the
         // processor has its instructions.
-        unsafe { (self.run)(sources, weight, channels, sums) }
+        unsafe { (self.taps)(sources, weight, channels, sink) }
+    }
+
+    /// As [`taps`](Self::taps), where `sources` is `(rows of taps, columns that are read)`.
+    ///
+    /// # Safety
+    /// As for [`taps`](Self::taps).
+    pub(crate) unsafe fn window(
+        &self,
+        neighbours: Neighbours,
+        sources: &[*const T],
+        weight: &[T],
+        channels: usize,
+        sink: Sink<'_, T>,
+    ) {
+        let rows = sources.len() / neighbours.reach();
+        assert!(
+            self.fits(channels, &sink)
+                && self.has_window(neighbours)
+                && sources.len() == rows * neighbours.reach()
+                && weight.len() == rows * neighbours.columns * channels
+        );
+        if let Some(window) = self.window {
+            // SAFETY: as above.
+            unsafe { window(neighbours, sources, weight, channels, sink) }
+        }
+    }
+
+    fn fits(&self, channels: usize, sink: &Sink<'_, T>) -> bool {
+        match sink {
+            Sink::Sums(sums) => sums.len() == DEPTHWISE * channels,
+            Sink::Rows(rows) => {
+                debug_assert!(rows.fits(channels));
+                self.finishes && (1..=DEPTHWISE).contains(&rows.starts.len())
+            }
+        }
     }
 }
 
 /// The depthwise kernel for any processor and element type.
 fn portable_depthwise<T: Element>() -> DepthwiseKernel<T> {
     DepthwiseKernel {
-        run: run_portable_depthwise::<T>,
+        finishes: false,
+        taps: run_portable_taps::<T>,
+        window: None,
     }
 }
 
-unsafe fn run_portable_depthwise<T: Element>(
+unsafe fn run_portable_taps<T: Element>(
     sources: &[*const T],
     weight: &[T],
     channels: usize,
-    sums: &mut [T],
+    sink: Sink<'_, T>,
 ) {
-    for (position, sums) in sums.chunks_exact_mut(channels).enumerate() {
+    let Sink::Sums(out) = sink else {
+        unreachable!("`DepthwiseKernel` has checked that the kernel finishes rows");
+    };
+    let mut sums = vec![T::ZERO; channels];
+    for (position, out) in out.chunks_exact_mut(channels).enumerate() {
         sums.fill(T::ZERO);
         let sources = sources.iter().skip(position).step_by(DEPTHWISE);
         for (source, weight) in sources.zip(weight.chunks_exact(channels)) {
@@ -168,6 +244,9 @@ unsafe fn run_portable_depthwise<T: Element>(
             for (sum, (&x, &w)) in sums.iter_mut().zip(source.iter().zip(weight)) {
                 *sum += x * w;
             }
+        }
+        for (out, &sum) in out.iter_mut().zip(&sums) {
+            out.write(sum);
         }
     }
 }

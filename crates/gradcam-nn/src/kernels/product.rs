@@ -63,7 +63,6 @@ impl<A: Copy + Default + Send + Sync, T: Element> Product<'_, A, T> {
                 sources: Vec::new(),
                 targets: Vec::new(),
                 starts: Vec::new(),
-                rows: Vec::new(),
                 sums: Vec::new(),
             },
             |tile, task| {
@@ -136,12 +135,10 @@ pub(crate) fn split(count: usize, parts: usize) -> impl Iterator<Item = Range<us
 struct Tile<A, T> {
     /// For each block its sources, `(taps, positions)`.
     sources: Vec<*const A>,
-    /// For each block the index of its positions in the result.
+    /// For each block where its positions begin in the result.
     targets: Vec<usize>,
     /// Where the sources and the targets of each block begin.
     starts: Vec<(usize, usize)>,
-    /// Where the rows of the tile at hand begin in the result.
-    rows: Vec<usize>,
     sums: Vec<T>,
 }
 
@@ -168,7 +165,9 @@ impl<A: Copy + Default + Send + Sync, T: Element> Tile<A, T> {
         let gather = product.gather;
         let positions = product.positions(block);
         let count = positions.len();
-        let targets = positions.clone().map(|p| gather.target(p, product.size));
+        let all = product.panels.groups() * product.panels.channels();
+        let targets = positions.clone();
+        let targets = targets.map(|p| gather.target(p, product.size) * all);
         self.targets.extend(targets);
         if gather.is_pointwise() {
             let start = positions.start * gather.pixel + group * gather.depth;
@@ -180,35 +179,40 @@ impl<A: Copy + Default + Send + Sync, T: Element> Tile<A, T> {
         let base = self.sources.len();
         self.sources
             .resize(base + gather.taps() * count, zeros.as_ptr());
-        let first = group * gather.depth;
         let (rows, columns) = (&gather.rows, &gather.columns);
-        let mut at = (
-            positions.start / gather.positions(),
-            positions.start % gather.positions() / columns.count,
-            positions.start % columns.count,
-        );
-        for position in 0..count {
-            let (image, i, j) = at;
-            let mut slot = base + position;
-            for &dy in &rows.offsets {
-                let row = rows.source(i, dy);
-                for &dx in &columns.offsets {
-                    if let (Some(y), Some(x)) = (row, columns.source(j, dx)) {
-                        let start = ((image * rows.size + y) * columns.size + x) * gather.pixel;
-                        let source = &product.x[start + first..start + first + gather.depth];
-                        self.sources[slot] = source.as_ptr();
+        let mut done = 0;
+        // The positions of one row at a time.
+        while done < count {
+            let position = positions.start + done;
+            let (image, position) = (position / gather.positions(), position % gather.positions());
+            let (i, j) = (position / columns.count, position % columns.count);
+            let run = (columns.count - j).min(count - done);
+            for (tap_row, &dy) in rows.offsets.iter().enumerate() {
+                let Some(y) = rows.source(i, dy) else {
+                    continue;
+                };
+                let line = (image * rows.size + y) * columns.size * gather.pixel;
+                let line = &product.x[line..][..columns.size * gather.pixel];
+                for (tap_column, &dx) in columns.offsets.iter().enumerate() {
+                    let inside = columns.inside(j..j + run, dx);
+                    let Some(x) = columns.source(inside.start, dx) else {
+                        continue;
+                    };
+                    let step = columns.stride * gather.pixel;
+                    let start = x * gather.pixel + group * gather.depth;
+                    // The last one must fit, so all do.
+                    let most = start + inside.len().saturating_sub(1) * step;
+                    let _ = &line[most..most + gather.depth];
+                    let mut source = line[start..].as_ptr();
+                    let tap = tap_row * columns.offsets.len() + tap_column;
+                    let slot = base + tap * count + done + inside.start - j;
+                    for slot in &mut self.sources[slot..slot + inside.len()] {
+                        *slot = source;
+                        source = source.wrapping_add(step);
                     }
-                    slot += count;
                 }
             }
-            at.2 += 1;
-            if at.2 == columns.count {
-                at = if i + 1 == rows.count {
-                    (image + 1, 0, 0)
-                } else {
-                    (image, i + 1, 0)
-                };
-            }
+            done += run;
         }
     }
 
@@ -227,16 +231,12 @@ impl<A: Copy + Default + Send + Sync, T: Element> Tile<A, T> {
         let (start, targets) = self.starts[located];
         let positions = product.positions(block);
         let sources = &self.sources[start..start + gather.taps() * positions.len()];
-        let all = panels.groups() * panels.channels();
         let first = group * panels.channels();
         let channels = first + panel.channels.start..first + panel.channels.end;
         let starts = &self.targets[targets..][..positions.len()];
-        let starts = starts.iter().map(|target| target * all + channels.start);
-        self.rows.clear();
-        self.rows.extend(starts);
-        let rows = &self.rows[..];
         // The lines that are written at the end are on their way while the sums are computed.
-        for &start in rows {
+        for &start in starts {
+            let start = start + channels.start;
             if let Some(residual) = product.epilogue.residual {
                 for value in residual[start..start + channels.len()].iter().step_by(LINE) {
                     prefetch(value);
@@ -259,11 +259,12 @@ impl<A: Copy + Default + Send + Sync, T: Element> Tile<A, T> {
                 shift: shift.map(|shift| &shift[channels.clone()]),
                 residual,
                 bounds,
-                starts: rows,
+                starts,
+                first: channels.start,
                 out,
             });
             // SAFETY: each source is `depth` values of `x` or of the zeros, both of which outlive the call; tiles cover the result
-            // without overlap, so no other task writes these rows.
+            // without overlap, so no other task writes these rows; the epilogue has its channels and its size.
             unsafe {
                 product.kernel.tile(
                     sources,
@@ -301,8 +302,9 @@ impl<A: Copy + Default + Send + Sync, T: Element> Tile<A, T> {
                     channels.clone(),
                     #[inline(always)]
                     |r| {
+                        let start = starts[r] + channels.start;
                         // SAFETY: tiles cover the result without overlap, so no other task writes this run.
-                        (rows[r], unsafe { out.part(rows[r], channels.len()) })
+                        (start, unsafe { out.part(start, channels.len()) })
                     },
                 );
             },

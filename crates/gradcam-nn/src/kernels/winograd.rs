@@ -312,7 +312,14 @@ impl<T: Element, const I: usize, const O: usize> Tiles<'_, T, I, O> {
                         }
                         let len = block.len() * width;
                         let sums = sums.part(start + point * len, len);
-                        kernel.tile(&sources, block.len(), depth, values, width, Sink::Sums(sums));
+                        kernel.tile(
+                            &sources,
+                            block.len(),
+                            depth,
+                            values,
+                            width,
+                            Sink::Sums(sums),
+                        );
                         start += I * I * len;
                     }
                 }
