@@ -5,6 +5,7 @@
 //! fixed order. The result is therefore the same to the bit for any number of threads and for any batch size.
 
 pub(crate) mod convolution;
+mod copies;
 mod depthwise;
 pub(crate) mod element;
 pub(crate) mod epilogue;

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use super::Element;
+use super::copies::{apart, as_runs, converted, transposed};
 use super::depthwise;
 use super::element::PackedWeights;
 use super::epilogue::Epilogue;
@@ -13,7 +14,7 @@ use super::gather::{Gather, classes};
 use super::geometry::Geometry;
 use super::linear;
 use super::micro::{Kernel, bf16};
-use super::output::{filled, parts};
+use super::output::filled;
 use super::panels::Panels;
 use super::product::Product;
 use super::winograd::{Size, Transformed, Winograd};
@@ -22,11 +23,6 @@ use crate::ops::Precision;
 
 /// Input channels below which the taps of a kernel's row are read as one run.
 const FEW: usize = 16;
-/// Bytes of a cache line.
-const LINE: usize = 64;
-/// Positions at a multiple of this distance share their few places in a nearest cache of 32 KiB.
-const CONFLICT: usize = 4096;
-
 /// A convolution's weights as the kernels read them, made when they are first needed.
 pub(crate) struct Packed<T> {
     forward: OnceLock<Form<T>>,
@@ -232,14 +228,6 @@ fn as_linear<T: Element>(x: &[T], weight: &[T], g: &Geometry, epilogue: Epilogue
     }
 }
 
-/// Matrices of `rows × columns`, one after the other, with rows and columns exchanged.
-fn transposed<T: Element>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
-    let matrices = values.chunks_exact((rows * columns).max(1));
-    matrices
-        .flat_map(|matrix| (0..columns * rows).map(move |i| matrix[i % rows * columns + i / rows]))
-        .collect()
-}
-
 /// Computes the gathers, which part the positions of the result `(batch, size.0, size.1, channels)` among them.
 fn compute<T: Element>(
     x: &[T],
@@ -321,103 +309,4 @@ fn rounded(x: f32) -> u16 {
     let bits = x.to_bits();
     let up = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16;
     if x.is_nan() { 0x7fc0 } else { up as u16 }
-}
-
-/// Copies a map whose positions compete for the same lines of the nearest cache; hands any other on, and one that a single panel reads.
-fn apart<'a, T: Element>(
-    x: &'a [T],
-    gather: &'a Gather,
-    panels: usize,
-) -> (Cow<'a, [T]>, Cow<'a, Gather>) {
-    if panels < 2 || distance::<T>(gather.pixel) == gather.pixel {
-        return (Cow::Borrowed(x), Cow::Borrowed(gather));
-    }
-    let (x, gather) = converted(
-        x,
-        gather,
-        #[inline(always)]
-        |v| v,
-    );
-    (Cow::Owned(x), Cow::Owned(gather))
-}
-
-/// How far apart positions of `pixel` values should lie.
-fn distance<A>(pixel: usize) -> usize {
-    if (pixel * size_of::<A>()).is_multiple_of(CONFLICT) {
-        pixel + LINE / size_of::<A>()
-    } else {
-        pixel
-    }
-}
-
-/// Copies a map with every value converted, and its positions at a good [`distance`].
-fn converted<T: Element, A: Copy + Default + Send>(
-    x: &[T],
-    gather: &Gather,
-    convert: impl Fn(T) -> A + Sync,
-) -> (Vec<A>, Gather) {
-    let pixel = distance::<A>(gather.pixel);
-    let (from, to) = (
-        gather.columns.size * gather.pixel,
-        gather.columns.size * pixel,
-    );
-    let copy = parts(
-        x.len() / from.max(1) * to,
-        to,
-        to,
-        #[inline(always)]
-        |row, part: &mut [A]| {
-            let x = x[row * from..][..from].chunks_exact(gather.pixel);
-            for (part, x) in part.chunks_exact_mut(pixel).zip(x) {
-                for (y, &x) in part.iter_mut().zip(x) {
-                    *y = convert(x);
-                }
-            }
-        },
-    );
-    let gather = Gather {
-        pixel,
-        ..gather.clone()
-    };
-    (copy, gather)
-}
-
-/// Copies a map of few channels between explicit zeros, so that the taps of one row of the kernel are one run of values.
-fn as_runs<T: Element>(x: Map<'_, T>, gather: &mut Gather) -> Vec<T> {
-    let [n, c, h, w] = x.dims;
-    let [sn, sc, sh, sw] = x.strides;
-    let columns = &mut gather.columns;
-    let padding = columns
-        .offsets
-        .first()
-        .map_or(0, |first| first.unsigned_abs());
-    let width = (columns.count - 1) * columns.stride + columns.offsets.len();
-    let copied = w.min(width.saturating_sub(padding));
-    let values = parts(
-        n * h * width * c,
-        width * c,
-        width * c,
-        #[inline(always)]
-        |row, line: &mut [T]| {
-            let source = &x.values[row / h * sn + row % h * sh..];
-            let line = &mut line[padding * c..][..copied * c];
-            if sc == 1 && sw == c {
-                line.copy_from_slice(&source[..copied * c]);
-                return;
-            }
-            for channel in 0..c {
-                let source = &source[channel * sc..];
-                let mut column = 0;
-                while column < copied {
-                    line[column * c + channel] = source[column * sw];
-                    column += 1;
-                }
-            }
-        },
-    );
-    gather.depth = columns.offsets.len() * c;
-    gather.pixel = c;
-    columns.offsets = vec![0];
-    columns.size = width;
-    values
 }

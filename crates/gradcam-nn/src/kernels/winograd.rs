@@ -8,9 +8,9 @@
 #![allow(unsafe_code)]
 
 mod minimal;
+mod tiles;
+mod transform;
 
-use std::mem::MaybeUninit;
-use std::ops::Range;
 use std::sync::OnceLock;
 
 use rayon::prelude::*;
@@ -18,15 +18,14 @@ use rayon::prelude::*;
 use super::Element;
 use super::epilogue::Epilogue;
 use super::gather::{Axis, Gather};
-use super::micro::{Kernel, Sink};
-use super::output::{Output, TASK, filled};
+use super::micro::Kernel;
+use super::output::filled;
 use super::panels::Panels;
 use super::product::split;
-use super::wide::wide;
 use minimal::{Four, Minimal, TAPS, Two};
+use tiles::Tiles;
+use transform::LANES;
 
-/// Channels that are transformed at once.
-const LANES: usize = 16;
 /// Channels on either side below which the transformations cost more than they save.
 const CHANNELS: usize = 32;
 /// Bytes of transformed tiles that stay in a second-level cache.
@@ -203,278 +202,7 @@ impl<T: Element> Winograd<'_, T> {
     }
 }
 
-/// The tiles of a convolution's result.
-struct Tiles<'a, T, const I: usize, const O: usize> {
-    of: &'a Winograd<'a, T>,
-    /// Rows and columns of tiles in an image.
-    grid: (usize, usize),
-    /// From one transformed tile to the next.
-    len: usize,
-}
-
-impl<T: Element, const I: usize, const O: usize> Tiles<'_, T, I, O> {
-    /// The image of a tile, and its first row and column in the result.
-    fn place(&self, tile: usize) -> (usize, usize, usize) {
-        let (rows, columns) = self.grid;
-        let (image, tile) = (tile / (rows * columns), tile % (rows * columns));
-        (image, tile / columns * O, tile % columns * O)
-    }
-
-    /// Some tiles' inputs transformed, `(tiles, points, channels)` with a gap after each tile.
-    fn inputs<F: Minimal<I, O>>(&self, tiles: Range<usize>, zeros: &[T]) -> Vec<T> {
-        // SAFETY: each part is written as a whole.
-        unsafe {
-            filled(tiles.len() * self.len, |out| {
-                let tiles = tiles.clone().into_par_iter().enumerate();
-                tiles.with_min_len(TASK.div_ceil(self.len)).for_each_init(
-                    || [[[T::ZERO; LANES]; I]; I],
-                    |half, (number, tile)| {
-                        let out = out.part(number * self.len, self.len);
-                        self.input::<F>(tile, zeros, half, out);
-                    },
-                );
-            })
-        }
-    }
-
-    /// One tile's inputs transformed.
-    fn input<F: Minimal<I, O>>(
-        &self,
-        tile: usize,
-        zeros: &[T],
-        half: &mut Half<T, I, I>,
-        out: &mut [MaybeUninit<T>],
-    ) {
-        let Winograd { gather, x, .. } = self.of;
-        let Gather {
-            rows,
-            columns,
-            pixel,
-            depth,
-            ..
-        } = gather;
-        let (image, top, left) = self.place(tile);
-        let mut sources = [[zeros; I]; I];
-        for (row, sources) in sources.iter_mut().enumerate() {
-            let Some(row) = rows.source(top + row, least(rows)) else {
-                continue;
-            };
-            for (column, source) in sources.iter_mut().enumerate() {
-                if let Some(column) = columns.source(left + column, least(columns)) {
-                    let at = (image * rows.size + row) * columns.size + column;
-                    *source = &x[at * pixel..][..*depth];
-                }
-            }
-        }
-        wide(
-            #[inline(always)]
-            || {
-                transform(
-                    *depth,
-                    #[inline(always)]
-                    |y, x| sources[y][x],
-                    F::input,
-                    half,
-                    #[inline(always)]
-                    |y, x, first, values| {
-                        let at = (y * I + x) * depth + first;
-                        copy(&mut out[at..at + values.len()], values);
-                    },
-                );
-            },
-        );
-        out[I * I * depth..].fill(MaybeUninit::new(T::ZERO));
-    }
-
-    /// The sums of some blocks of tiles: for each block `(points, tiles, width)`.
-    fn sums(
-        &self,
-        inputs: &[T],
-        panels: &Panels<T>,
-        panel: usize,
-        blocks: &[Range<usize>],
-    ) -> Vec<T> {
-        let (kernel, depth) = (&self.of.kernel, self.of.gather.depth);
-        let width = panels.panel(0, panel).width;
-        let tiles: usize = blocks.iter().map(Range::len).sum();
-        let mut sources = Vec::with_capacity(kernel.rows);
-        // SAFETY: the blocks' sums at each point are the whole.
-        unsafe {
-            filled(I * I * tiles * width, |sums| {
-                for point in 0..I * I {
-                    let values = panels.panel(point, panel).values;
-                    let mut start = 0;
-                    for block in blocks {
-                        sources.clear();
-                        for tile in block.clone() {
-                            let source = &inputs[tile * self.len + point * depth..][..depth];
-                            sources.push(source.as_ptr());
-                        }
-                        let len = block.len() * width;
-                        let sums = sums.part(start + point * len, len);
-                        kernel.tile(
-                            &sources,
-                            block.len(),
-                            depth,
-                            values,
-                            width,
-                            Sink::Sums(sums),
-                        );
-                        start += I * I * len;
-                    }
-                }
-            })
-        }
-    }
-
-    /// Writes the results of some blocks of tiles; tile 0 is number `first` of all.
-    fn results<F: Minimal<I, O>>(
-        &self,
-        sums: &[T],
-        panels: &Panels<T>,
-        panel: usize,
-        first: usize,
-        blocks: &[Range<usize>],
-        out: &Output<'_, T>,
-    ) {
-        let panel = panels.panel(0, panel);
-        let (width, channels) = (panel.width, panel.channels);
-        let Winograd {
-            gather, epilogue, ..
-        } = self.of;
-        let (rows, columns) = (gather.rows.count, gather.columns.count);
-        let mut results = vec![T::ZERO; O * O * width];
-        let mut targets = Vec::with_capacity(O * O);
-        let mut half = [[[T::ZERO; LANES]; I]; O];
-        let mut start = 0;
-        for block in blocks {
-            let distance = block.len() * width;
-            for (number, tile) in block.clone().enumerate() {
-                let sums = &sums[start + number * width..];
-                let (image, top, left) = self.place(first + tile);
-                // Tiles at the border reach beyond it: what counts is moved together.
-                let (high, broad) = (O.min(rows - top), O.min(columns - left));
-                targets.clear();
-                for y in 0..high {
-                    let row = (image * rows + top + y) * columns + left;
-                    targets.extend(
-                        (row..row + broad).map(|at| at * panels.channels() + channels.start),
-                    );
-                }
-                wide(
-                    #[inline(always)]
-                    || {
-                        transform(
-                            width,
-                            #[inline(always)]
-                            |y, x| &sums[(y * I + x) * distance..][..width],
-                            F::output,
-                            &mut half,
-                            #[inline(always)]
-                            |y, x, first, values| {
-                                if y < high && x < broad {
-                                    let at = (y * broad + x) * width + first;
-                                    results[at..at + values.len()].copy_from_slice(values);
-                                }
-                            },
-                        );
-                        epilogue.write(
-                            &results[..high * broad * width],
-                            width,
-                            channels.clone(),
-                            #[inline(always)]
-                            |r| {
-                                let start = targets[r];
-                                // SAFETY: the tiles do not overlap, so no other task writes this run.
-                                (start, unsafe { out.part(start, channels.len()) })
-                            },
-                        );
-                    },
-                );
-            }
-            start += I * I * distance;
-        }
-    }
-}
-
 /// The least offset of an axis.
 fn least(axis: &Axis) -> isize {
     axis.offsets.iter().copied().min().unwrap_or(0)
-}
-
-/// What is transformed along one axis, kept from one call to the next since it need not be zeroed again.
-type Half<T, const I: usize, const O: usize> = [[[T; LANES]; I]; O];
-
-/// Transforms `I × I` lines of `len` values along both axes to `O × O` lines. `result(y, x, first, values)` takes some values of one.
-#[inline(always)]
-fn transform<'a, T: Element, const I: usize, const O: usize>(
-    len: usize,
-    source: impl Fn(usize, usize) -> &'a [T],
-    f: impl Fn([T; I]) -> [T; O] + Copy,
-    half: &mut Half<T, I, O>,
-    mut result: impl FnMut(usize, usize, usize, &[T]),
-) {
-    let mut first = 0;
-    while first + LANES <= len {
-        square(first, &source, f, half, &mut result);
-        first += LANES;
-    }
-    let mut half = [[[T::ZERO; 1]; I]; O];
-    while first < len {
-        square(first, &source, f, &mut half, &mut result);
-        first += 1;
-    }
-}
-
-/// `L` values of each line, from the value `first` on. Over indices, as in the micro-kernels.
-#[inline(always)]
-#[allow(clippy::needless_range_loop)]
-fn square<'a, T: Element, const I: usize, const O: usize, const L: usize>(
-    first: usize,
-    source: &impl Fn(usize, usize) -> &'a [T],
-    f: impl Fn([T; I]) -> [T; O] + Copy,
-    half: &mut [[[T; L]; I]; O],
-    result: &mut impl FnMut(usize, usize, usize, &[T]),
-) {
-    for x in 0..I {
-        let mut d = [&[][..]; I];
-        for y in 0..I {
-            d[y] = &source(y, x)[first..first + L];
-        }
-        for lane in 0..L {
-            let mut values = [T::ZERO; I];
-            for y in 0..I {
-                values[y] = d[y][lane];
-            }
-            let values = f(values);
-            for y in 0..O {
-                half[y][x][lane] = values[y];
-            }
-        }
-    }
-    for y in 0..O {
-        let mut row = [[T::ZERO; L]; O];
-        for lane in 0..L {
-            let mut values = [T::ZERO; I];
-            for x in 0..I {
-                values[x] = half[y][x][lane];
-            }
-            let values = f(values);
-            for x in 0..O {
-                row[x][lane] = values[x];
-            }
-        }
-        for x in 0..O {
-            result(y, x, first, &row[x]);
-        }
-    }
-}
-
-#[inline(always)]
-#[allow(clippy::needless_range_loop)]
-fn copy<T: Element>(out: &mut [MaybeUninit<T>], values: &[T]) {
-    let out = &mut out[..values.len()];
-    for lane in 0..values.len() {
-        out[lane] = MaybeUninit::new(values[lane]);
-    }
 }

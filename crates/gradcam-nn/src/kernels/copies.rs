@@ -1,0 +1,120 @@
+//! Copies of feature maps, for the kernels that need the values in another place.
+
+use std::borrow::Cow;
+
+use super::Element;
+use super::gather::Gather;
+use super::output::parts;
+use crate::dispatch::Map;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+/// Positions at a multiple of this distance share their few places in a nearest cache of 32 KiB.
+const CONFLICT: usize = 4096;
+
+/// Copies a map whose positions compete for the same lines of the nearest cache; hands any other on, and one that a single panel reads.
+pub(super) fn apart<'a, T: Element>(
+    x: &'a [T],
+    gather: &'a Gather,
+    panels: usize,
+) -> (Cow<'a, [T]>, Cow<'a, Gather>) {
+    if panels < 2 || distance::<T>(gather.pixel) == gather.pixel {
+        return (Cow::Borrowed(x), Cow::Borrowed(gather));
+    }
+    let (x, gather) = converted(
+        x,
+        gather,
+        #[inline(always)]
+        |v| v,
+    );
+    (Cow::Owned(x), Cow::Owned(gather))
+}
+
+/// How far apart positions of `pixel` values should lie.
+fn distance<A>(pixel: usize) -> usize {
+    if (pixel * size_of::<A>()).is_multiple_of(CONFLICT) {
+        pixel + LINE / size_of::<A>()
+    } else {
+        pixel
+    }
+}
+
+/// Copies a map with every value converted, and its positions at a good [`distance`].
+pub(super) fn converted<T: Element, A: Copy + Default + Send>(
+    x: &[T],
+    gather: &Gather,
+    convert: impl Fn(T) -> A + Sync,
+) -> (Vec<A>, Gather) {
+    let pixel = distance::<A>(gather.pixel);
+    let (from, to) = (
+        gather.columns.size * gather.pixel,
+        gather.columns.size * pixel,
+    );
+    let copy = parts(
+        x.len() / from.max(1) * to,
+        to,
+        to,
+        #[inline(always)]
+        |row, part: &mut [A]| {
+            let x = x[row * from..][..from].chunks_exact(gather.pixel);
+            for (part, x) in part.chunks_exact_mut(pixel).zip(x) {
+                for (y, &x) in part.iter_mut().zip(x) {
+                    *y = convert(x);
+                }
+            }
+        },
+    );
+    let gather = Gather {
+        pixel,
+        ..gather.clone()
+    };
+    (copy, gather)
+}
+
+/// Copies a map of few channels between explicit zeros, so that the taps of one row of the kernel are one run of values.
+pub(super) fn as_runs<T: Element>(x: Map<'_, T>, gather: &mut Gather) -> Vec<T> {
+    let [n, c, h, w] = x.dims;
+    let [sn, sc, sh, sw] = x.strides;
+    let columns = &mut gather.columns;
+    let padding = columns
+        .offsets
+        .first()
+        .map_or(0, |first| first.unsigned_abs());
+    let width = (columns.count - 1) * columns.stride + columns.offsets.len();
+    let copied = w.min(width.saturating_sub(padding));
+    let values = parts(
+        n * h * width * c,
+        width * c,
+        width * c,
+        #[inline(always)]
+        |row, line: &mut [T]| {
+            let source = &x.values[row / h * sn + row % h * sh..];
+            let line = &mut line[padding * c..][..copied * c];
+            if sc == 1 && sw == c {
+                line.copy_from_slice(&source[..copied * c]);
+                return;
+            }
+            for channel in 0..c {
+                let source = &source[channel * sc..];
+                let mut column = 0;
+                while column < copied {
+                    line[column * c + channel] = source[column * sw];
+                    column += 1;
+                }
+            }
+        },
+    );
+    gather.depth = columns.offsets.len() * c;
+    gather.pixel = c;
+    columns.offsets = vec![0];
+    columns.size = width;
+    values
+}
+
+/// Matrices of `rows × columns`, one after the other, with rows and columns exchanged.
+pub(super) fn transposed<T: Element>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
+    let matrices = values.chunks_exact((rows * columns).max(1));
+    matrices
+        .flat_map(|matrix| (0..columns * rows).map(move |i| matrix[i % rows * columns + i / rows]))
+        .collect()
+}
