@@ -10,8 +10,8 @@ use crate::ops::{
 
 /// How the operations of a network run; `()` is plain inference.
 ///
-/// Every method has a default, so a pass states only what it does differently. A pass that redefines an operation also returns
-/// `false` from [`fuses`](Pass::fuses): a fused group would otherwise go past it. A network may hand the pass to another thread.
+/// Every method has a default, so a pass states only what it does differently. A pass that redefines an operation also redefines
+/// [`conv_norm_act`](Pass::conv_norm_act) or returns `false` from [`fuses`](Pass::fuses): a fused group would otherwise go past it. A network may hand the pass to another thread.
 pub trait Pass: Send {
     /// Sees the output of the module `name` (its path in the original checkpoint: `layer4.2.conv3`), and may replace it.
     ///

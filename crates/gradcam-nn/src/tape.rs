@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use candle_core::{Result, Tensor, TensorId};
+use candle_core::{Result, Tensor, TensorId, bail};
 
 use crate::ops::combine::{accumulate, gate_backward, multiply_backward};
 use crate::ops::conv2d::before;
@@ -68,6 +68,13 @@ impl Tape {
         grad: Tensor,
         sources: &[&Tensor],
     ) -> Result<Vec<Option<Tensor>>> {
+        if grad.dims() != output.dims() {
+            bail!(
+                "the gradient at an output of {:?} has the shape {:?}",
+                output.dims(),
+                grad.dims()
+            );
+        }
         let mut grads = HashMap::from([(output.id(), grad)]);
         let kept: HashSet<TensorId> = sources.iter().map(|source| source.id()).collect();
         for step in self.steps.iter().rev() {
@@ -111,12 +118,12 @@ impl Tape {
         &mut self,
         x: &Tensor,
         y: Tensor,
-        back: impl Fn(&Tensor, &Tensor) -> Result<Tensor> + Send + Sync + 'static,
+        back: impl Fn(&Tensor) -> Result<Tensor> + Send + Sync + 'static,
     ) -> Tensor {
         // An operation that hands its input on has nothing to record.
         if self.has(x) && y.id() != x.id() {
-            let x = x.clone();
-            self.record(&y, move |grad| Ok(vec![(x.id(), back(&x, grad)?)]));
+            let x = x.id();
+            self.record(&y, move |grad| Ok(vec![(x, back(grad)?)]));
         }
         y
     }
@@ -135,43 +142,43 @@ impl Pass for Tape {
     }
     fn contiguous(&mut self, x: &Tensor) -> Result<Tensor> {
         let y = x.contiguous()?;
-        Ok(self.one(x, y, |_, grad| Ok(grad.clone())))
+        Ok(self.one(x, y, |grad| Ok(grad.clone())))
     }
     fn conv2d(&mut self, layer: &Conv2d, x: &Tensor) -> Result<Tensor> {
         let y = layer.forward(x)?;
-        let layer = layer.clone();
-        Ok(self.one(x, y, move |x, grad| layer.backward(x, grad)))
+        let (layer, dims) = (layer.clone(), x.dims().to_vec());
+        Ok(self.one(x, y, move |grad| layer.backward(&dims, grad)))
     }
     fn linear(&mut self, layer: &Linear, x: &Tensor) -> Result<Tensor> {
         let y = layer.forward(x)?;
         let layer = layer.clone();
-        Ok(self.one(x, y, move |_, grad| layer.backward(grad)))
+        Ok(self.one(x, y, move |grad| layer.backward(grad)))
     }
     fn batch_norm(&mut self, layer: &BatchNorm, x: &Tensor) -> Result<Tensor> {
         let y = layer.forward(x)?;
         let layer = layer.clone();
-        Ok(self.one(x, y, move |_, grad| layer.backward(grad)))
+        Ok(self.one(x, y, move |grad| layer.backward(grad)))
     }
     fn layer_norm(&mut self, layer: &LayerNorm, x: &Tensor) -> Result<Tensor> {
         let y = layer.forward(x)?;
-        let layer = layer.clone();
-        Ok(self.one(x, y, move |x, grad| layer.backward(x, grad)))
+        let (layer, kept) = (layer.clone(), x.clone());
+        Ok(self.one(x, y, move |grad| layer.backward(&kept, grad)))
     }
     fn activation(&mut self, f: Activation, x: &Tensor) -> Result<Tensor> {
-        let y = f.forward(x)?;
-        Ok(self.one(x, y, move |x, grad| f.backward(x, grad)))
+        let (y, kept) = (f.forward(x)?, x.clone());
+        Ok(self.one(x, y, move |grad| f.backward(&kept, grad)))
     }
     fn max_pool(&mut self, pool: &MaxPool2d, x: &Tensor) -> Result<Tensor> {
-        let (y, pool) = (pool.forward(x)?, *pool);
-        Ok(self.one(x, y, move |x, grad| pool.backward(x, grad)))
+        let (y, pool, kept) = (pool.forward(x)?, *pool, x.clone());
+        Ok(self.one(x, y, move |grad| pool.backward(&kept, grad)))
     }
     fn avg_pool(&mut self, pool: &AvgPool2d, x: &Tensor) -> Result<Tensor> {
-        let (y, pool) = (pool.forward(x)?, *pool);
-        Ok(self.one(x, y, move |x, grad| pool.backward(x, grad)))
+        let (y, pool, kept) = (pool.forward(x)?, *pool, x.clone());
+        Ok(self.one(x, y, move |grad| pool.backward(&kept, grad)))
     }
     fn adaptive_avg_pool(&mut self, pool: &AdaptiveAvgPool2d, x: &Tensor) -> Result<Tensor> {
-        let (y, pool) = (pool.forward(x)?, *pool);
-        Ok(self.one(x, y, move |x, grad| pool.backward(x, grad)))
+        let (y, pool, kept) = (pool.forward(x)?, *pool, x.clone());
+        Ok(self.one(x, y, move |grad| pool.backward(&kept, grad)))
     }
     fn add(&mut self, branch: &Tensor, shortcut: &Tensor) -> Result<Tensor> {
         let y = add(branch, shortcut)?;
@@ -191,14 +198,16 @@ impl Pass for Tape {
         let y = multiply(x, gate)?;
         let (to_x, to_gate) = (self.has(x), self.has(gate));
         if to_x || to_gate {
-            let (x, gate) = (x.clone(), gate.clone());
+            let (of, dims, gate) = (x.id(), x.dims().to_vec(), gate.clone());
+            // The gate's gradient alone needs the values.
+            let kept = to_gate.then(|| x.clone());
             self.record(&y, move |grad| {
                 let mut grads = Vec::new();
                 if to_x {
-                    grads.push((x.id(), multiply_backward(&gate, grad)?));
+                    grads.push((of, multiply_backward(&dims, &gate, grad)?));
                 }
-                if to_gate {
-                    grads.push((gate.id(), gate_backward(&x, grad)?));
+                if let Some(x) = &kept {
+                    grads.push((gate.id(), gate_backward(x, &gate, grad)?));
                 }
                 Ok(grads)
             });
@@ -228,7 +237,8 @@ impl Pass for Tape {
     }
     fn flatten(&mut self, x: &Tensor) -> Result<Tensor> {
         let y = x.flatten_from(1)?;
-        Ok(self.one(x, y, |x, grad| grad.reshape(x.dims())))
+        let dims = x.dims().to_vec();
+        Ok(self.one(x, y, move |grad| grad.reshape(dims.as_slice())))
     }
     fn conv_norm_act(
         &mut self,
@@ -247,7 +257,7 @@ impl Pass for Tape {
         }
         let y = group.fused(x, residual, activation)?;
         if recorded {
-            let (kept, x) = (y.clone(), x.clone());
+            let (kept, of, dims) = (y.clone(), x.id(), x.dims().to_vec());
             let to_residual = to_residual.map(Tensor::id);
             let (conv, scale) = (group.conv.clone(), group.folded().0.cloned());
             self.record(&y, move |grad| {
@@ -257,8 +267,8 @@ impl Pass for Tape {
                 }
                 if to_x {
                     let scale = scale.as_ref();
-                    let grad = conv.fused_backward(&x, &kept, grad, scale, activation)?;
-                    grads.push((x.id(), grad));
+                    let grad = conv.fused_backward(&dims, &kept, grad, scale, activation)?;
+                    grads.push((of, grad));
                 }
                 Ok(grads)
             });

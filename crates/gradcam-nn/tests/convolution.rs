@@ -370,6 +370,65 @@ fn large_convolutions_are_their_definition() {
     }
 }
 
+/// Sizes at which a shorter way could be taken wrongly.
+fn edges() -> Vec<Case> {
+    let explicit = |top, bottom, left, right| Padding::Explicit {
+        top,
+        bottom,
+        left,
+        right,
+    };
+    let case = Case::new((1, 2, 3), (1, 2), 1);
+    vec![
+        // As large as the map, but the taps lie further apart.
+        Case {
+            kernel: (1, 2),
+            stride: (1, 2),
+            dilation: (1, 2),
+            padding: Padding::Same,
+            ..case.clone()
+        },
+        Case {
+            size: (3, 3),
+            kernel: (3, 3),
+            dilation: (2, 2),
+            padding: explicit(0, 2, 0, 2),
+            ..case.clone()
+        },
+        // As large as the map, several images.
+        Case {
+            n: 3,
+            size: (3, 4),
+            kernel: (3, 4),
+            padding: Padding::all(0),
+            ..case.clone()
+        },
+        // More zeros on the left than positions are read.
+        Case {
+            size: (1, 1),
+            kernel: (1, 2),
+            stride: (1, 3),
+            padding: explicit(0, 0, 3, 0),
+            ..case.clone()
+        },
+        // Nothing but zeros.
+        Case {
+            channels: (2, 1, 1),
+            size: (1, 0),
+            kernel: (1, 1),
+            padding: explicit(0, 0, 1, 0),
+            ..case
+        },
+    ]
+}
+
+#[test]
+fn convolutions_at_the_edge_are_their_definition() {
+    for case in edges() {
+        assert_eq!(case.fault(), None, "{case:?}");
+    }
+}
+
 #[test]
 fn a_batch_gives_what_its_images_give_alone() {
     let single_images = |case: &Case| {
@@ -548,6 +607,10 @@ fn bad_arguments_are_refused() {
     };
     let long = Conv2d::new(conv.weight().clone(), Some(zeros(&[7])), halves);
     refused(long.forward(&x), "bias");
+    for (weight, channels) in [([0, 3, 1, 1], 3), ([5, 0, 3, 3], 0), ([5, 0, 1, 1], 0)] {
+        let none = Conv2d::new(zeros(&weight), None, ConvOptions::default());
+        refused(none.forward(&zeros(&[1, channels, 3, 3])), "needs channels");
+    }
     let flat = Conv2d::new(zeros(&[8, 3, 3]), None, conv.options());
     assert!(flat.forward(&x).is_err());
 

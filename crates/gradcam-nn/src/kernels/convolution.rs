@@ -138,13 +138,13 @@ pub(crate) fn forward<T: Element>(
     } else {
         x.channels_last()
     };
+    if g.is_linear() {
+        return as_linear(&x, weight, g, epilogue);
+    }
     if precision == Precision::Bf16
         && let Some(y) = T::convolve_bf16(&x, weight, packed, &gather, g, epilogue)
     {
         return y;
-    }
-    if g.is_linear() {
-        return as_linear(&x, weight, g, epilogue);
     }
     let packed = T::packed(packed);
     if let Some(size) = Size::of(&gather, g.groups, g.out_channels) {
@@ -238,6 +238,11 @@ fn compute<T: Element>(
     channels: usize,
     epilogue: Epilogue<'_, T>,
 ) -> Vec<T> {
+    let panels = forms.iter().map(|form| match form {
+        Form::Depthwise(_) => 0,
+        Form::Panels(panels) => panels.count(),
+    });
+    let (x, pixel) = apart(x, &gathers[0], panels.max().unwrap_or(0));
     // SAFETY: the gathers part the positions among them, and each writes all channels of its own.
     unsafe {
         filled(batch * size.0 * size.1 * channels, |out| {
@@ -246,10 +251,13 @@ fn compute<T: Element>(
                 match form {
                     Form::Depthwise(weight) => {
                         let kernel = &kernels.depthwise;
-                        depthwise::run(out, size, x, weight, gather, batch, kernel, epilogue);
+                        depthwise::run(out, size, &x, weight, gather, batch, kernel, epilogue);
                     }
                     Form::Panels(panels) => {
-                        let (x, gather) = apart(x, gather, panels.count());
+                        let gather = Gather {
+                            pixel,
+                            ..gather.clone()
+                        };
                         Product {
                             kernel: kernels.dense,
                             panels,

@@ -13,13 +13,14 @@ const LINE: usize = 64;
 const CONFLICT: usize = 4096;
 
 /// Copies a map whose positions compete for the same lines of the nearest cache; hands any other on, and one that a single panel reads.
+/// The number is the distance from one position to the next.
 pub(super) fn apart<'a, T: Element>(
     x: &'a [T],
-    gather: &'a Gather,
+    gather: &Gather,
     panels: usize,
-) -> (Cow<'a, [T]>, Cow<'a, Gather>) {
+) -> (Cow<'a, [T]>, usize) {
     if panels < 2 || distance::<T>(gather.pixel) == gather.pixel {
-        return (Cow::Borrowed(x), Cow::Borrowed(gather));
+        return (Cow::Borrowed(x), gather.pixel);
     }
     let (x, gather) = converted(
         x,
@@ -27,7 +28,7 @@ pub(super) fn apart<'a, T: Element>(
         #[inline(always)]
         |v| v,
     );
-    (Cow::Owned(x), Cow::Owned(gather))
+    (Cow::Owned(x), gather.pixel)
 }
 
 /// How far apart positions of `pixel` values should lie.
@@ -81,7 +82,8 @@ pub(super) fn as_runs<T: Element>(x: Map<'_, T>, gather: &mut Gather) -> Vec<T> 
         .first()
         .map_or(0, |first| first.unsigned_abs());
     let width = (columns.count - 1) * columns.stride + columns.offsets.len();
-    let copied = w.min(width.saturating_sub(padding));
+    let padding = padding.min(width);
+    let copied = w.min(width - padding);
     let values = parts(
         n * h * width * c,
         width * c,

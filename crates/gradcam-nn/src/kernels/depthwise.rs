@@ -30,7 +30,8 @@ pub(crate) fn run<T: Element>(
     }
     let (rows, columns) = (&gather.rows, &gather.columns);
     let cost = columns.count * channels * gather.taps().max(1);
-    let zeros = vec![T::ZERO; columns.size * channels];
+    let line_len = columns.size * channels;
+    let zeros = vec![T::ZERO; columns.size.max(1) * channels];
     let reads = Reads::of(columns, kernel);
     let ends = (columns.offsets.iter().min(), columns.offsets.iter().max());
     // Whether a whole block and all that it reads lie inside the row.
@@ -63,15 +64,17 @@ pub(crate) fn run<T: Element>(
                         sources.clear();
                         for &dy in &rows.offsets {
                             let line = match rows.source(y, dy) {
-                                Some(y) => &image[y * zeros.len()..][..zeros.len()],
+                                Some(y) => &image[y * line_len..][..line_len],
                                 None => &zeros,
                             };
                             reads.each(first, columns, |column| {
-                                let source = match column {
-                                    Some(x) => &line[x * channels..][..channels],
-                                    None => &zeros[..channels],
+                                let (line, start) = match column {
+                                    Some(x) => (line, x * channels),
+                                    None => (&zeros[..], 0),
                                 };
-                                sources.push(source.as_ptr());
+                                // The channels must fit; the pointer is good for the whole line, on which it moves.
+                                let _ = &line[start..start + channels];
+                                sources.push(line[start..].as_ptr());
                             });
                         }
                     }

@@ -35,9 +35,12 @@ impl Geometry {
     }
     /// Whether the kernel covers the whole input, so that the convolution is a fully connected layer.
     pub(crate) fn is_linear(&self) -> bool {
+        let dense = |kernel: usize, dilation: usize| kernel == 1 || dilation == 1;
         self.groups == 1
             && self.out_size == (1, 1)
             && self.kernel == self.in_size
             && self.padding == (0, 0)
+            && dense(self.kernel.0, self.dilation.0)
+            && dense(self.kernel.1, self.dilation.1)
     }
 }

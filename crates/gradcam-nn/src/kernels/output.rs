@@ -22,7 +22,8 @@ pub(crate) struct Output<'a, T> {
     memory: PhantomData<&'a mut [MaybeUninit<T>]>,
 }
 
-// SAFETY: the pointer is only turned into slices by `part`, whose caller promises that no two of them overlap.
+// SAFETY: the memory is only reached through `part`, and by kernels through `start`; the callers of both promise that no two threads have
+// the same numbers.
 unsafe impl<T: Send> Send for Output<'_, T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Output<'_, T> {}

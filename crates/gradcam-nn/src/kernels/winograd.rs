@@ -4,6 +4,9 @@
 //! is then a sum over the channels of its own, which the usual micro-kernel computes for some tiles at once; and the sums make the
 //! tile's results. With O = 4 that is 36 products in place of 144 for a tile, a channel and an output channel, with O = 2 it is 16 in
 //! place of 36.
+//!
+//! Values of a tile are added and subtracted before they are multiplied. An infinity or NaN therefore reaches all results of its tile, and
+//! a result that is exactly 0 by its definition may come out as a rounding error of the tile's other values.
 
 #![allow(unsafe_code)]
 

@@ -23,15 +23,21 @@ pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// When the shapes do not fit.
 pub fn multiply(x: &Tensor, gate: &Tensor) -> Result<Tensor> {
-    let &[n, c, _, _] = x.dims() else {
-        return x.broadcast_mul(gate);
-    };
+    match channel_gate(x.dims(), gate)? {
+        Some(gate) => apply(Multiply, x, &gate),
+        None => x.broadcast_mul(gate),
+    }
+}
+
+/// The gate as `(n or 1, c, 1, 1)`, if it has one number for each channel of an `x` with these dimensions.
+fn channel_gate(x: &[usize], gate: &Tensor) -> Result<Option<Tensor>> {
+    let &[n, c, _, _] = x else { return Ok(None) };
     match *gate.dims() {
         [gates, channels, 1, 1] if channels == c && (gates == n || gates == 1) => {
-            apply(Multiply, x, gate)
+            Ok(Some(gate.clone()))
         }
-        [channels, 1, 1] if channels == c => apply(Multiply, x, &gate.unsqueeze(0)?),
-        _ => x.broadcast_mul(gate),
+        [channels, 1, 1] if channels == c => gate.unsqueeze(0).map(Some),
+        _ => Ok(None),
     }
 }
 
@@ -50,17 +56,34 @@ pub fn concat(maps: &[Tensor]) -> Result<Tensor> {
     channels_first(&Tensor::cat(&maps, 3)?)
 }
 
-/// The gradient at the first factor of [`multiply`].
-pub(crate) fn multiply_backward(gate: &Tensor, grad: &Tensor) -> Result<Tensor> {
-    if gate.rank() == 3 {
-        return multiply_backward(&gate.unsqueeze(0)?, grad);
+/// The gradient at the first factor of [`multiply`], which has the dimensions `x`.
+pub(crate) fn multiply_backward(x: &[usize], gate: &Tensor, grad: &Tensor) -> Result<Tensor> {
+    match channel_gate(x, gate)? {
+        Some(gate) => map2(&Multiply, grad, &gate),
+        None => summed_to(grad.broadcast_mul(gate)?, x),
     }
-    map2(&Multiply, grad, gate)
 }
 
-/// The gradient at a gate `(n, c, 1, 1)` of [`multiply`].
-pub(crate) fn gate_backward(x: &Tensor, grad: &Tensor) -> Result<Tensor> {
-    map2(&Overlap, grad, x)
+/// The gradient at the second factor of [`multiply`].
+pub(crate) fn gate_backward(x: &Tensor, gate: &Tensor, grad: &Tensor) -> Result<Tensor> {
+    let each = match channel_gate(x.dims(), gate)? {
+        Some(_) => map2(&Overlap, grad, x)?,
+        None => grad.broadcast_mul(x)?,
+    };
+    summed_to(each, gate.dims())
+}
+
+/// The sums over what was broadcast from a tensor with these dimensions.
+fn summed_to(mut x: Tensor, dims: &[usize]) -> Result<Tensor> {
+    while x.rank() > dims.len() {
+        x = x.sum(0)?;
+    }
+    for (axis, &dim) in dims.iter().enumerate() {
+        if dim == 1 && x.dim(axis)? != 1 {
+            x = x.sum_keepdim(axis)?;
+        }
+    }
+    Ok(x)
 }
 
 /// The sum of two gradients, which no graph records.
@@ -203,18 +226,12 @@ impl CustomOp2 for Multiply {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let grad = channels_first(grad)?;
-        let to_x = map2(&Multiply, &grad, gate)?;
+        let to_x = multiply_backward(x.dims(), gate, &grad)?;
         // A factor that all images share is a parameter; it takes no gradient unless somebody records it.
-        let to_gate = if gate.track_op() {
-            let each = map2(&Overlap, &grad, x)?;
-            Some(if gate.dim(0)? == x.dim(0)? {
-                each
-            } else {
-                each.sum_keepdim(0)?
-            })
-        } else {
-            None
-        };
+        let to_gate = gate
+            .track_op()
+            .then(|| gate_backward(x, gate, &grad))
+            .transpose()?;
         Ok((Some(to_x), to_gate))
     }
 }

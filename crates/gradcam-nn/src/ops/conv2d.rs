@@ -199,9 +199,9 @@ impl Conv2d {
         map_recorded(Forward(self.clone()), x)
     }
 
-    /// The gradient at `x` from the one at the output.
-    pub(crate) fn backward(&self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
-        let geometry = self.geometry(x.dims())?;
+    /// The gradient at an input with these dimensions from the one at the output.
+    pub(crate) fn backward(&self, dims: &[usize], grad: &Tensor) -> Result<Tensor> {
+        let geometry = self.geometry(dims)?;
         let conv = self;
         map(&Backward { conv, geometry }, grad)
     }
@@ -218,8 +218,11 @@ impl Conv2d {
             groups,
         } = self.options;
         let kernel = (kh, kw);
-        if groups == 0 || stride.0 * stride.1 * dilation.0 * dilation.1 * kh * kw == 0 {
-            bail!("conv2d needs a kernel, stride, dilation and group count of at least 1");
+        let sizes = [stride.0, stride.1, dilation.0, dilation.1, kh, kw];
+        if sizes.contains(&0) || [groups, group_in, out_channels].contains(&0) {
+            bail!(
+                "conv2d needs channels, and a kernel, stride, dilation and group count of at least 1"
+            );
         }
         if in_channels != group_in * groups || !out_channels.is_multiple_of(groups) {
             bail!(
@@ -305,6 +308,6 @@ impl CustomOp1 for Forward {
         run_map(self, storage, layout)
     }
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        self.0.backward(x, &channels_first(grad)?).map(Some)
+        self.0.backward(x.dims(), &channels_first(grad)?).map(Some)
     }
 }

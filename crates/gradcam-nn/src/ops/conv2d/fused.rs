@@ -60,18 +60,18 @@ impl Conv2d {
         }
     }
 
-    /// The gradient at `x` of [`fused`](Self::fused) from its output `y` and the gradient there; the activation's derivative can be
-    /// read off its output.
+    /// The gradient at an input of [`fused`](Self::fused) with the dimensions `dims`, from the output `y` and the gradient there; the
+    /// activation's derivative can be read off its output.
     pub(crate) fn fused_backward(
         &self,
-        x: &Tensor,
+        dims: &[usize],
         y: &Tensor,
         grad: &Tensor,
         scale: Option<&Tensor>,
         activation: Activation,
     ) -> Result<Tensor> {
         let grad = map2(&Through { activation, scale }, y, grad)?;
-        self.backward(x, &grad)
+        self.backward(dims, &grad)
     }
 }
 
@@ -168,7 +168,7 @@ impl Recorded {
         let (y, grad) = (channels_first(y)?, channels_first(grad)?);
         let scale = self.scale.as_ref();
         self.conv
-            .fused_backward(x, &y, &grad, scale, self.activation)
+            .fused_backward(x.dims(), &y, &grad, scale, self.activation)
     }
 }
 
