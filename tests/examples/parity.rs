@@ -9,7 +9,7 @@ use std::error::Error;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor, Var, safetensors};
-use gradcam::{GradCam, Target};
+use gradcam::{Explainer, Target};
 use gradcam_models::{Config, Model, rename};
 use gradcam_nn::{ModuleTree, Network, Weights};
 
@@ -34,8 +34,11 @@ fn main() -> Result<()> {
         .into());
     }
     let x = find(&reference, "input")?;
-    let heatmap =
-        GradCam::at(model.default_layer()).explain_one(&model.network, x, Target::Index(class))?;
+    let heatmap = Explainer::at(model.default_layer()).explain_one(
+        &model.network,
+        x,
+        Target::Index(class),
+    )?;
     let logits = Tensor::new(heatmap.logits.as_slice(), &Device::Cpu)?;
     let raw = Tensor::new(heatmap.raw().values.as_slice(), &Device::Cpu)?;
     let single = input_gradient(&model.network, x, class)?;

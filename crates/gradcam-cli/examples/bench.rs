@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use candle_core::{Device, Tensor};
-use gradcam::{GradCam, Grid, Target, input_gradient, masked_logits};
+use gradcam::{Explainer, Grid, Target, input_gradient, masked_logits};
 use gradcam_models::architectures::{self, Architecture};
 use gradcam_nn::{ModuleTree, Weights, logits};
 use serde::Deserialize;
@@ -104,7 +104,7 @@ fn find(name: &str) -> Result<&'static Architecture> {
 /// A network with its inputs.
 struct Subject {
     network: ModuleTree,
-    grad_cam: GradCam,
+    grad_cam: Explainer,
     /// `(batch, 3, side, side)`.
     images: Tensor,
     /// Of the size of the images.
@@ -123,7 +123,7 @@ impl Subject {
         let masks = values((MASKS, 1, side, side))?.flatten_all()?.to_vec1()?;
         Ok(Subject {
             network: architecture.build(&Weights::random(0), CLASSES)?,
-            grad_cam: GradCam::at(architecture.default_layer),
+            grad_cam: Explainer::at(architecture.default_layer),
             images: ((values((batch, 3, side, side))? * 4.0)? - 2.0)?,
             masks: masks.chunks_exact(side * side).map(mask).collect(),
         })

@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Models(Models),
     /// List the layers of a network that can be explained.
     Layers(Layers),
+    /// List the methods with their papers, costs and options.
+    Methods(Methods),
     /// Print a script that completes gradcam's arguments in a shell.
     Completions {
         /// The shell.
@@ -47,6 +49,7 @@ const EXPLAIN_EXAMPLES: &str = "Examples:
   gradcam explain cat.jpg                            writes cat.gradcam.png
   gradcam explain cat.jpg --target tabby-lynx        what speaks for tabby rather than lynx
   gradcam explain photos/ -o maps/ --top 3 --json    three maps for each picture of a folder
+  gradcam explain cat.jpg --method grad-cam++        another method of the family
   gradcam explain cat.jpg --model hf:timm/resnet50.a1_in1k --layer layer3
   gradcam explain - -o - < cat.jpg > map.png         as a filter";
 
@@ -111,6 +114,22 @@ pub(crate) struct Explain {
     /// Explain the K classes with the highest scores.
     #[arg(long, value_name = "K", help_heading = "Method", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub(crate) top: Option<u64>,
+    /// How the map is made; `gradcam methods` lists them.
+    #[arg(
+        long,
+        value_name = "NAME",
+        help_heading = "Method",
+        default_value = "grad-cam"
+    )]
+    pub(crate) method: String,
+    /// Set an option of the method; may be given more than once.
+    #[arg(
+        long,
+        value_name = "OPTION=VALUE",
+        help_heading = "Method",
+        value_parser = option
+    )]
+    pub(crate) set: Vec<(String, String)>,
     /// How the map is enlarged: nearest, bilinear, bicubic or lanczos3.
     #[arg(long, help_heading = "Method", default_value_t = Interpolation::Bilinear)]
     pub(crate) interpolation: Interpolation,
@@ -188,6 +207,21 @@ pub(crate) struct Layers {
     /// Print one JSON object a line for each layer.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Methods {
+    /// Print one JSON object a line for each method.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `OPTION=VALUE`.
+fn option(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((option, value)) if !option.is_empty() => Ok((option.to_string(), value.to_string())),
+        _ => Err("expected OPTION=VALUE".to_string()),
+    }
 }
 
 /// How a picture is brought to the network's input size.

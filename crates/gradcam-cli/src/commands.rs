@@ -3,4 +3,5 @@
 pub(crate) mod classify;
 pub(crate) mod explain;
 pub(crate) mod layers;
+pub(crate) mod methods;
 pub(crate) mod models;

@@ -85,6 +85,7 @@ pub fn run<A: Into<OsString> + Clone>(
         Command::Classify(args) => commands::classify::run(&args, &mut console, interrupted),
         Command::Models(args) => commands::models::run(&args, &mut console),
         Command::Layers(args) => commands::layers::run(&args, &mut console),
+        Command::Methods(args) => commands::methods::run(&args, &mut console),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "gradcam", &mut script);

@@ -2,6 +2,7 @@
 
 use gradcam::{Grid, Heatmap, probabilities, ranking};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 /// One explained image and target.
@@ -11,8 +12,10 @@ pub(crate) struct Record {
     pub(crate) image: String,
     /// The model as it was named.
     pub(crate) model: String,
-    /// `grad-cam`.
     pub(crate) method: &'static str,
+    /// Of the method, with their values.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub(crate) options: Map<String, Value>,
     /// The layer, or several joined by `+`.
     pub(crate) layer: String,
     pub(crate) target: TargetRecord,

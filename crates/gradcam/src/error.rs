@@ -71,6 +71,20 @@ pub enum Error {
         /// Lists given.
         found: usize,
     },
+    /// CAM is defined for one kind of head alone.
+    #[error(
+        "cam needs a layer behind which a global average and one linear layer follow, and nothing else; `{layer}` is not such a layer (grad-cam works on any)"
+    )]
+    NotPooledLinear {
+        /// The layer.
+        layer: String,
+    },
+    /// CAM weighs channels with the weights of a class.
+    #[error("cam explains a class or a difference of two, not a function of the logits")]
+    NoClass,
+    /// The method does not look at the score.
+    #[error("the method `{0}` does not depend on the target, so nothing speaks against it")]
+    NoCounterfactual(&'static str),
     /// A user's score is not one number.
     #[error("a score must be one number, found a tensor of the shape {0:?}")]
     Score(Vec<usize>),

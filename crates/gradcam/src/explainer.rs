@@ -1,13 +1,14 @@
-//! Grad-CAM.
+//! From a network, images and targets to heat maps.
 
 use candle_core::{DType, Device, Tensor};
 use gradcam_nn::Network;
 use rayon::prelude::*;
 
+use crate::class_activation::{Features, Subject, signed_map};
 use crate::heatmap::{Heatmap, LayerMap, Verdict};
 use crate::record::Record;
 use crate::target::{Explained, Target, classes, probabilities};
-use crate::{Error, Grid, Interpolation, Result, layers};
+use crate::{Error, Grid, Interpolation, Method, Result, layers};
 
 /// How the maps of several layers become one; each is divided by its largest value first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -19,31 +20,35 @@ pub enum Fusion {
     Max,
 }
 
-/// Gradient-weighted class activation mapping (Selvaraju et al. 2017).
+/// A method with what it is applied to and how its map is presented.
 ///
-/// With the activations `A` of a layer and a score `y` before the softmax, the weight of channel `k` is the gradient averaged over the
-/// `Z` positions (equation 1), and the map is the positive part of the weighted sum (equation 2):
+/// The default is Grad-CAM (Selvaraju et al. 2017): with the activations `A` of a layer and a score `y` before the softmax, the weight of
+/// channel `k` is the gradient averaged over the `Z` positions (equation 1), and the map is the positive part of the weighted sum
+/// (equation 2):
 ///
 /// ```text
 /// a_k = 1/Z Σ_ij ∂y/∂A_kij        L = ReLU(Σ_k a_k A_k)
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-pub struct GradCam {
+pub struct Explainer {
+    /// How the signed map is made.
+    pub method: Method,
     /// The layers to look at; none for the last one with a spatial map before global pooling. Several are fused.
     pub layers: Vec<String>,
     /// How the map is brought to the size of the input.
     pub interpolation: Interpolation,
-    /// Whether negative evidence is removed, as the paper does.
+    /// Whether negative evidence is removed, as the papers do.
     pub relu: bool,
-    /// Negates the weights, so that the map shows what speaks against the score (section 3.3 of the paper).
+    /// Negates the score, so that the map shows what speaks against it (Selvaraju et al. 2017, section 3.3).
     pub counterfactual: bool,
     /// How several layers become one map.
     pub fusion: Fusion,
 }
 
-impl Default for GradCam {
+impl Default for Explainer {
     fn default() -> Self {
-        GradCam {
+        Explainer {
+            method: Method::default(),
             layers: Vec::new(),
             interpolation: Interpolation::default(),
             relu: true,
@@ -53,19 +58,19 @@ impl Default for GradCam {
     }
 }
 
-impl GradCam {
-    /// Grad-CAM at one layer.
+impl Explainer {
+    /// Grad-CAM at one layer; another method is put in by `Explainer { method, ..Explainer::at(layer) }`.
     pub fn at(layer: impl Into<String>) -> Self {
-        GradCam {
+        Explainer {
             layers: vec![layer.into()],
-            ..GradCam::default()
+            ..Explainer::default()
         }
     }
 
     /// Explains one image `(1, channels, height, width)`.
     ///
     /// # Errors
-    /// As [`explain`](GradCam::explain).
+    /// As [`explain`](Explainer::explain).
     pub fn explain_one(
         &self,
         network: &dyn Network,
@@ -86,7 +91,8 @@ impl GradCam {
     /// An image's maps do not depend on the others in its batch.
     ///
     /// # Errors
-    /// When a layer does not exist, is given twice or has no spatial map, a class is out of range, or the shapes do not fit.
+    /// When a layer does not exist, is given twice or has no spatial map, a class is out of range, the method does not suit the network or
+    /// the target, or the shapes do not fit.
     pub fn explain(
         &self,
         network: &dyn Network,
@@ -101,6 +107,9 @@ impl GradCam {
                 images: batch,
                 found: targets.len(),
             });
+        }
+        if self.counterfactual && !self.method.knows_target() {
+            return Err(Error::NoCounterfactual(self.method.name()));
         }
         let names = if self.layers.is_empty() {
             let found = layers(network, (channels, height, width))?;
@@ -158,29 +167,42 @@ impl GradCam {
 
         let mut maps: Vec<Vec<Heatmap>> = targets.iter().map(|_| Vec::new()).collect();
         for round in 0..targets.iter().map(Vec::len).max().unwrap_or(0) {
-            let (total, explained) = scores(&record.output, &logits, targets, round)?;
-            let gradients = record
-                .gradients(&total)?
+            let (mut total, explained) = scores(&record.output, &logits, targets, round)?;
+            if self.counterfactual {
+                total = total.neg()?;
+            }
+            let gradients = match self.method.needs_gradient() {
+                true => record.gradients(&total)?,
+                false => Vec::new(),
+            };
+            let gradients = activations
                 .iter()
-                .zip(&activations)
-                .map(|(gradient, activation)| match gradient {
-                    Some(gradient) => values(gradient),
+                .enumerate()
+                .map(|(layer, activation)| match gradients.get(layer) {
+                    Some(Some(gradient)) => values(gradient),
                     // The score does not depend on the layer.
-                    None => Ok(vec![0.0; activation.values.len()]),
+                    Some(None) => Ok(vec![0.0; activation.values.len()]),
+                    None => Ok(Vec::new()),
                 })
                 .collect::<Result<Vec<_>>>()?;
-            for (image, target) in explained.into_iter().enumerate() {
-                let Some(target) = target else { continue };
-                let layers: Vec<_> = names
-                    .iter()
-                    .zip(&activations)
-                    .zip(&gradients)
-                    .map(|((name, activation), gradient)| {
-                        let (a, g) = activation.of(image, gradient);
-                        (name.as_str(), self.weighted_sum(a, g, activation.size), g)
-                    })
-                    .collect();
-                maps[image].push(self.heatmap(layers, target, &logits[image], size));
+            for (image, explained) in explained.into_iter().enumerate() {
+                let Some(explained) = explained else { continue };
+                let mut layers = Vec::with_capacity(names.len());
+                for ((name, activation), gradient) in names.iter().zip(&activations).zip(&gradients)
+                {
+                    let features = activation.of(image, gradient);
+                    let subject = Subject {
+                        network,
+                        image: &images.narrow(0, image, 1)?,
+                        target: &targets[image][round],
+                        logits: &logits[image],
+                        layer: name,
+                        sign: if self.counterfactual { -1.0 } else { 1.0 },
+                    };
+                    let raw = signed_map(&self.method, features, &subject)?;
+                    layers.push((name.as_str(), raw, features.gradient));
+                }
+                maps[image].push(self.heatmap(layers, explained, &logits[image], size));
             }
         }
         Ok(maps)
@@ -215,28 +237,6 @@ impl GradCam {
             target,
             logits: logits.to_vec(),
             verdict,
-        }
-    }
-
-    /// Equations 1 and 2 before the ReLU, for one image: `a` and `g` hold `channels` planes of `size`.
-    fn weighted_sum(&self, a: &[f32], g: &[f32], size: (usize, usize)) -> Grid {
-        let positions = size.0 * size.1;
-        let sign = if self.counterfactual { -1.0 } else { 1.0 };
-        let mut sums = vec![0.0_f64; positions];
-        for (a, g) in a.chunks_exact(positions).zip(g.chunks_exact(positions)) {
-            let weight = sign * g.iter().map(|&v| f64::from(v)).sum::<f64>() / positions as f64;
-            // A channel that the score ignores stays out, even if its activation is not finite elsewhere.
-            if weight == 0.0 {
-                continue;
-            }
-            for (sum, &value) in sums.iter_mut().zip(a) {
-                *sum += weight * f64::from(value);
-            }
-        }
-        Grid {
-            height: size.0,
-            width: size.1,
-            values: sums.into_iter().map(|v| v as f32).collect(),
         }
     }
 
@@ -282,10 +282,14 @@ struct Activation {
 }
 
 impl Activation {
-    /// The activations of one image, and its part of `gradient`.
-    fn of<'a>(&'a self, image: usize, gradient: &'a [f32]) -> (&'a [f32], &'a [f32]) {
+    /// The activations of one image, and its part of `gradient`, which may be empty.
+    fn of<'a>(&'a self, image: usize, gradient: &'a [f32]) -> Features<'a> {
         let range = image * self.per_image..(image + 1) * self.per_image;
-        (&self.values[range.clone()], &gradient[range])
+        Features {
+            activation: &self.values[range.clone()],
+            gradient: gradient.get(range).unwrap_or_default(),
+            size: self.size,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::target::Explained;
 pub struct LayerMap {
     /// The layer's path.
     pub layer: String,
-    /// The signed map: equation 2 before the ReLU, in units of the score.
+    /// The signed map before the ReLU; for Grad-CAM that of equation 2, in units of the score.
     pub raw: Grid,
     /// The map after the ReLU; the signed map where the ReLU was switched off.
     pub map: Grid,
@@ -73,7 +73,7 @@ impl fmt::Display for Verdict {
 }
 
 impl Verdict {
-    /// The verdict on a signed map `raw` that was made from `gradient` for an image with these `logits` and this target.
+    /// The verdict on a signed map `raw` that was made from `gradient`, if from any, for an image with these `logits` and this target.
     pub(crate) fn of(raw: &Grid, gradient: &[f32], logits: &[f32], target: &Explained) -> Self {
         let finite = |values: &[f32]| values.iter().all(|v| v.is_finite());
         let (min, max) = (raw.min(), raw.max());
@@ -82,7 +82,7 @@ impl Verdict {
             Verdict::NonFinite
         } else if saturated(logits, target) {
             Verdict::Saturated
-        } else if gradient.iter().all(|&g| g == 0.0) {
+        } else if !gradient.is_empty() && gradient.iter().all(|&g| g == 0.0) {
             Verdict::ZeroGradient
         } else if max - min <= 1e-6 * largest {
             Verdict::Flat

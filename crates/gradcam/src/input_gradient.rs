@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use gradcam_nn::Network;
 use rayon::prelude::*;
 
-use crate::grad_cam::{rows, scores};
+use crate::explainer::{rows, scores};
 use crate::record::Record;
 use crate::target::Target;
 use crate::{Error, Result};

@@ -77,15 +77,7 @@ impl Layers {
 /// # Errors
 /// When the network refuses an input of this size.
 pub fn layers(network: &dyn Network, input: (usize, usize, usize)) -> Result<Layers> {
-    let (channels, height, width) = input;
-    let x = Tensor::zeros((1, channels, height, width), DType::F32, &Device::Cpu)?;
-    let mut trace = Trace {
-        input: (height, width),
-        strides: HashMap::from([(x.id(), (1, 1))]),
-        layers: Vec::new(),
-        automatic: None,
-    };
-    network.forward(&x, &mut trace)?;
+    let trace = Trace::of(network, input, None)?;
     let parameters = network.parameters();
     let mut layers = trace.layers;
     for layer in &mut layers {
@@ -109,16 +101,59 @@ pub fn layers(network: &dyn Network, input: (usize, usize, usize)) -> Result<Lay
     })
 }
 
+/// The linear layer of a network whose head behind `layer` is a global average and this layer, and nothing else: the networks for which CAM
+/// was made. None for another head, and where operations do not go through the pass.
+pub(crate) fn pooled_linear(
+    network: &dyn Network,
+    input: (usize, usize, usize),
+    layer: &str,
+) -> Result<Option<Linear>> {
+    let trace = Trace::of(network, input, Some(layer))?;
+    Ok(match trace.head.as_slice() {
+        [Step::GlobalAverage, Step::Linear(linear)] if network.passes_all() => Some(linear.clone()),
+        _ => None,
+    })
+}
+
+/// An operation, as far as [`pooled_linear`] tells them apart.
+enum Step {
+    GlobalAverage,
+    Linear(Linear),
+    Other,
+}
+
 /// A pass that follows shapes and strides.
-struct Trace {
+struct Trace<'a> {
     input: (usize, usize),
     strides: HashMap<TensorId, (usize, usize)>,
     layers: Vec<Layer>,
     /// How many layers came before the last global pooling of a whole feature map.
     automatic: Option<usize>,
+    /// Where the head begins.
+    layer: Option<&'a str>,
+    /// The operations behind it.
+    head: Vec<Step>,
 }
 
-impl Trace {
+impl<'a> Trace<'a> {
+    fn of(
+        network: &dyn Network,
+        (channels, height, width): (usize, usize, usize),
+        layer: Option<&'a str>,
+    ) -> Result<Self> {
+        let x = Tensor::zeros((1, channels, height, width), DType::F32, &Device::Cpu)?;
+        let mut trace = Trace {
+            input: (height, width),
+            strides: HashMap::from([(x.id(), (1, 1))]),
+            layers: Vec::new(),
+            automatic: None,
+            layer,
+            head: Vec::new(),
+        };
+        network.forward(&x, &mut trace)?;
+        Ok(trace)
+    }
+
     /// A tensor of zeros that takes no memory.
     fn output(
         &mut self,
@@ -126,6 +161,17 @@ impl Trace {
         dims: &[usize],
         stride: (usize, usize),
     ) -> candle_core::Result<Tensor> {
+        self.step(Step::Other, x, dims, stride)
+    }
+
+    fn step(
+        &mut self,
+        step: Step,
+        x: &Tensor,
+        dims: &[usize],
+        stride: (usize, usize),
+    ) -> candle_core::Result<Tensor> {
+        self.head.push(step);
         let y = Tensor::zeros((), x.dtype(), x.device())?.broadcast_as(dims)?;
         if let Some(&(rows, columns)) = self.strides.get(&x.id()) {
             self.strides
@@ -149,8 +195,11 @@ impl Trace {
     }
 }
 
-impl Pass for Trace {
+impl Pass for Trace<'_> {
     fn tap(&mut self, name: &str, x: Tensor) -> candle_core::Result<Tensor> {
+        if self.layer == Some(name) {
+            self.head.clear();
+        }
         let shape = x.dims().get(1..).unwrap_or_default().to_vec();
         let stride = match shape.as_slice() {
             &[_, h, w] if h * w > 0 => Some(self.strides.get(&x.id()).copied().unwrap_or((
@@ -181,7 +230,7 @@ impl Pass for Trace {
         if let Some(last) = dims.last_mut() {
             *last = layer.weight.dim(0)?;
         }
-        self.output(x, &dims, (1, 1))
+        self.step(Step::Linear(layer.clone()), x, &dims, (1, 1))
     }
     fn batch_norm(&mut self, _: &BatchNorm, x: &Tensor) -> candle_core::Result<Tensor> {
         self.same(x)
@@ -189,8 +238,11 @@ impl Pass for Trace {
     fn layer_norm(&mut self, _: &LayerNorm, x: &Tensor) -> candle_core::Result<Tensor> {
         self.same(x)
     }
-    fn activation(&mut self, _: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
-        self.same(x)
+    fn activation(&mut self, f: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
+        match f {
+            Activation::Identity => Ok(x.clone()),
+            _ => self.same(x),
+        }
     }
     fn max_pool(&mut self, pool: &MaxPool2d, x: &Tensor) -> candle_core::Result<Tensor> {
         let (_, _, h, w) = x.dims4()?;
@@ -205,12 +257,14 @@ impl Pass for Trace {
         pool: &AdaptiveAvgPool2d,
         x: &Tensor,
     ) -> candle_core::Result<Tensor> {
-        let (_, _, h, w) = x.dims4()?;
+        let (n, c, h, w) = x.dims4()?;
+        let mut step = Step::Other;
         if pool.output == (1, 1) && h * w > 1 {
             self.automatic = Some(self.layers.len());
+            step = Step::GlobalAverage;
         }
         let stride = (h / pool.output.0.max(1), w / pool.output.1.max(1));
-        self.pooled(x, pool.output, stride)
+        self.step(step, x, &[n, c, pool.output.0, pool.output.1], stride)
     }
     fn add(&mut self, branch: &Tensor, _: &Tensor) -> candle_core::Result<Tensor> {
         self.same(branch)

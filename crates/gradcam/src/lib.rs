@@ -2,14 +2,14 @@
 //!
 //! A convolutional network ends in a stack of feature maps, each of which fires where it sees its own pattern. Grad-CAM asks how much the
 //! score of a class would rise if a map fired more strongly, weighs each map with the answer, and adds them up: what remains positive is
-//! where the network found evidence for the class ([`GradCam`]).
+//! where the network found evidence for the class ([`Explainer`], [`Method`]).
 //!
 //! The crate works on every [`Network`](gradcam_nn::Network). A network of one's own needs a forward pass and one `tap` for each layer
 //! that is worth looking at:
 //!
 //! ```
 //! use candle_core::{Device, Result, Tensor};
-//! use gradcam::{GradCam, Target};
+//! use gradcam::{Explainer, Target};
 //! use gradcam_nn::{Network, Pass};
 //!
 //! /// Two feature maps (the picture and its negative), averaged into two logits.
@@ -24,7 +24,7 @@
 //! }
 //!
 //! let picture = Tensor::new(&[[[[0.9_f32, 0.1], [0.2, 0.3]]]], &Device::Cpu)?;
-//! let heatmap = GradCam::default().explain_one(&Bright, &picture, Target::Index(0))?;
+//! let heatmap = Explainer::default().explain_one(&Bright, &picture, Target::Index(0))?;
 //! assert_eq!(heatmap.raw().argmax(), Some((0, 0)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -35,23 +35,26 @@
 //!
 //! Maps are the same to the bit for any number of threads and any batch.
 
+mod class_activation;
 mod error;
-mod grad_cam;
+mod explainer;
 mod grid;
 mod heatmap;
 mod input_gradient;
 mod interpolation;
 mod layers;
 mod masks;
+mod method;
 mod record;
 mod target;
 
 pub use error::{Error, Result};
-pub use grad_cam::{Fusion, GradCam};
+pub use explainer::{Explainer, Fusion};
 pub use grid::Grid;
 pub use heatmap::{Heatmap, LayerMap, Verdict};
 pub use input_gradient::input_gradient;
 pub use interpolation::Interpolation;
 pub use layers::{Layer, Layers, layers};
 pub use masks::masked_logits;
+pub use method::{About, EigenCam, Fem, GradCamPlusPlus, Method, MethodError, XGradCam};
 pub use target::{Explained, Score, Target, TargetError, probabilities, ranking};

@@ -49,8 +49,7 @@ impl Record {
     /// Records everything; the only source is the batch of images.
     pub(crate) fn from_input(network: &dyn Network, images: &Tensor) -> Result<Self> {
         if by_tape(network, images) {
-            // A fresh tensor: the tape goes by identity.
-            let input = images.affine(1.0, 0.0)?;
+            let input = images.detach();
             let mut tape = Tape::new(&input);
             let output = network.forward(&input, &mut tape)?;
             return Record::tape(tape, vec![Some(input)], output);

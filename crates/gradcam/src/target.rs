@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
 
 use crate::error::nearest_names;
 use crate::{Error, Result};
@@ -187,6 +187,27 @@ pub(crate) fn classes(target: &Target, logits: &[f32]) -> Result<Option<Vec<(usi
         Target::Difference(a, b) => Some(vec![(check(a)?, 1.0), (check(b)?, -1.0)]),
         Target::Score(_) => None,
     })
+}
+
+/// The score that a target of an image with these `logits` has for `others`, the logits of a changed image.
+pub(crate) fn value(target: &Target, logits: &[f32], others: &[f32]) -> Result<f32> {
+    match (classes(target, logits)?, target) {
+        (None, Target::Score(f)) => {
+            let score = f(&Tensor::from_slice(others, others.len(), &Device::Cpu)?)?;
+            if score.elem_count() != 1 {
+                return Err(Error::Score(score.dims().to_vec()));
+            }
+            let score = score.flatten_all()?.get(0)?.to_dtype(DType::F32)?;
+            Ok(score.to_scalar()?)
+        }
+        (parts, _) => {
+            let parts = parts.unwrap_or_default();
+            Ok(parts
+                .iter()
+                .map(|&(class, sign)| others[class] * sign)
+                .sum())
+        }
+    }
 }
 
 #[cfg(test)]

@@ -25,7 +25,14 @@ const ALLOWED: [(&str, &[&str], &[&str]); 6] = [
     (
         "gradcam",
         &["gradcam-nn"],
-        &["candle-core", "rayon", "strsim", "thiserror"],
+        &[
+            "candle-core",
+            "rayon",
+            "serde",
+            "serde_json",
+            "strsim",
+            "thiserror",
+        ],
     ),
     (
         "gradcam-models",

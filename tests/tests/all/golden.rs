@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
-use gradcam::{GradCam, Heatmap, Target};
+use gradcam::{Explainer, Heatmap, Target};
 use gradcam_models::picture::{self, Limits};
 use gradcam_models::preprocess::Fit;
 use gradcam_models::{Model, architectures};
@@ -47,7 +47,7 @@ struct Expected {
 }
 
 #[derive(Deserialize)]
-struct Input {
+pub(crate) struct Input {
     name: String,
     shape: [usize; 4],
 }
@@ -134,7 +134,7 @@ fn parameter(name: &str, shape: &[usize], gain: f64) -> Result<Tensor> {
 }
 
 /// The input by formula: squares of 8 × 8 pixels with noise on top.
-fn by_formula(input: &Input) -> Result<Tensor> {
+pub(crate) fn by_formula(input: &Input) -> Result<Tensor> {
     let [_, channels, height, width] = input.shape;
     let (coarse, fine) = (hash(&input.name), hash(&format!("{}.noise", input.name)));
     let values: Vec<f32> = (0..input.shape.iter().product())
@@ -153,20 +153,20 @@ fn by_formula(input: &Input) -> Result<Tensor> {
 }
 
 /// The network with every parameter by formula, in the given precision.
-fn build(expected: &Expected, dtype: DType) -> ModuleTree {
-    let architecture = architectures::find(&expected.name).unwrap();
+pub(crate) fn build(name: &str, classes: usize, gain: f64, dtype: DType) -> ModuleTree {
+    let architecture = architectures::find(name).unwrap();
     let skeleton = Weights::skeleton();
-    architecture.build(&skeleton, expected.classes).unwrap();
+    architecture.build(&skeleton, classes).unwrap();
     let tensors: BTreeMap<String, Tensor> = skeleton
         .requested()
         .into_iter()
         .map(|(name, shape)| {
-            let value = parameter(&name, &shape, expected.gain).unwrap();
+            let value = parameter(&name, &shape, gain).unwrap();
             (name, value.to_dtype(dtype).unwrap())
         })
         .collect();
     let weights = Weights::from_tensors(tensors);
-    architecture.build(&weights, expected.classes).unwrap()
+    architecture.build(&weights, classes).unwrap()
 }
 
 /// The largest difference, relative to the largest expected value.
@@ -183,7 +183,7 @@ fn deviation(found: &[f32], expected: &[f32]) -> f32 {
 }
 
 /// Fails unless the values agree within `limit`; a NaN fails.
-fn compare(what: &str, found: &[f32], expected: &[f32], limit: f32) {
+pub(crate) fn compare(what: &str, found: &[f32], expected: &[f32], limit: f32) {
     let apart = deviation(found, expected);
     assert!(
         apart <= limit,
@@ -259,10 +259,10 @@ fn min_max(raw: &[f32]) -> Vec<f32> {
 fn check(name: &str) {
     let golden: Golden = committed("golden.json.gz");
     let expected = golden.networks.iter().find(|e| e.name == name).unwrap();
-    let network = build(expected, DType::F32);
+    let network = build(name, expected.classes, expected.gain, DType::F32);
     let x = by_formula(&expected.input).unwrap();
     for layer in &expected.layers {
-        let maps = GradCam::at(&layer.name)
+        let maps = Explainer::at(&layer.name)
             .explain(&network, &x, &targets(layer))
             .unwrap();
         compare_maps(name, layer, &maps, MAPS);
@@ -273,7 +273,7 @@ fn check(name: &str) {
     let last = &expected.layers[0];
     let default = architectures::find(name).unwrap().default_layer;
     assert_eq!(default, last.name);
-    let maps = GradCam::at(default)
+    let maps = Explainer::at(default)
         .explain(&network, &x, &targets(last))
         .unwrap();
     for (found, scaled) in maps.iter().zip(&expected.grad_cam) {
@@ -282,7 +282,7 @@ fn check(name: &str) {
     }
     let classes: Vec<usize> = last.images.iter().map(|maps| maps[0].class).collect();
     drop(network);
-    let network = build(expected, DType::F64);
+    let network = build(name, expected.classes, expected.gain, DType::F64);
     let x = x.to_dtype(DType::F64).unwrap();
     let gradients = input_gradient(&network, &x, &classes);
     let [_, _, height, width] = expected.input.shape;
@@ -314,7 +314,7 @@ fn check_default(
     maps: f32,
 ) {
     for layer in &expected.layers {
-        let found = GradCam::at(&layer.name)
+        let found = Explainer::at(&layer.name)
             .explain(&model.network, x, &targets(layer))
             .unwrap();
         compare_maps(what, layer, &found, maps);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor};
-use gradcam::{Error, Fusion, GradCam, Heatmap, Target, Verdict};
+use gradcam::{Error, Explainer, Fusion, Heatmap, Target, Verdict};
 use gradcam_models::Model;
 use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, Conv2d, ConvOptions, Linear, Padding};
 use gradcam_nn::{Network, Pass};
@@ -73,14 +73,14 @@ impl Case {
     }
 
     /// The maps of all images for the same targets.
-    fn maps(&self, method: &GradCam, targets: &[Target]) -> Vec<Vec<Heatmap>> {
+    fn maps(&self, method: &Explainer, targets: &[Target]) -> Vec<Vec<Heatmap>> {
         let targets = vec![targets.to_vec(); self.sizes.0];
         method.explain(&self.network, &self.x, &targets).unwrap()
     }
 
     /// The map of the first image.
     fn first(&self, target: Target) -> Heatmap {
-        self.maps(&GradCam::at("maps"), &[target])
+        self.maps(&Explainer::at("maps"), &[target])
             .remove(0)
             .remove(0)
     }
@@ -148,7 +148,7 @@ proptest! {
         let activations = case.network.maps(&case.x).unwrap();
         let all = activations.flatten_from(1).unwrap().to_vec2::<f32>().unwrap();
         let weights = &case.head[class * channels..][..channels];
-        for (maps, a) in case.maps(&GradCam::at("maps"), &[Target::Index(class)]).iter().zip(all) {
+        for (maps, a) in case.maps(&Explainer::at("maps"), &[Target::Index(class)]).iter().zip(all) {
             let cam: Vec<f32> = (0..positions)
                 .map(|i| (0..channels).map(|k| weights[k] * a[k * positions + i]).sum::<f32>())
                 .map(|sum| sum / positions as f32)
@@ -170,7 +170,7 @@ proptest! {
 
     #[test]
     fn a_batch_is_its_images(case in ordinary()) {
-        let method = GradCam::at("stem");
+        let method = Explainer::at("stem");
         let together = case.maps(&method, &[Target::Top(0), Target::Index(1)]);
         for (image, maps) in together.iter().enumerate() {
             let alone = Case {
@@ -188,9 +188,9 @@ proptest! {
     #[test]
     fn targets_that_share_a_forward_are_separate_runs(case in ordinary()) {
         let targets = [Target::Index(1), Target::Top(1), Target::Difference(0, 1), scaled(2.0)];
-        let together = case.maps(&GradCam::at("stem"), &targets);
+        let together = case.maps(&Explainer::at("stem"), &targets);
         for (n, target) in targets.iter().enumerate() {
-            let alone = case.maps(&GradCam::at("stem"), std::slice::from_ref(target));
+            let alone = case.maps(&Explainer::at("stem"), std::slice::from_ref(target));
             for (a, b) in together.iter().zip(&alone) {
                 prop_assert_eq!(bits(&a[n]), bits(&b[0]));
             }
@@ -210,7 +210,7 @@ proptest! {
 
     #[test]
     fn a_counterfactual_is_the_negative(case in ordinary()) {
-        let method = GradCam { counterfactual: true, ..GradCam::at("maps") };
+        let method = Explainer { counterfactual: true, ..Explainer::at("maps") };
         let against = case.maps(&method, &[Target::Index(0)]).remove(0).remove(0);
         let negative: Vec<f32> = case.first(Target::Index(0)).raw().values.iter().map(|v| -v).collect();
         prop_assert_eq!(&against.raw().values, &negative);
@@ -230,7 +230,7 @@ proptest! {
         prop_assume!(case.sizes.2 * case.sizes.3 > 1);
         let at = |layers: &[&str]| {
             let layers = layers.iter().map(|l| (*l).to_string()).collect();
-            let method = GradCam { layers, ..GradCam::default() };
+            let method = Explainer { layers, ..Explainer::default() };
             case.maps(&method, &[Target::Index(0)]).remove(0).remove(0)
         };
         let (one, automatic, both) = (at(&["maps"]), at(&[]), at(&["maps", "again"]));
@@ -246,7 +246,7 @@ proptest! {
     fn a_fusion_lies_between_its_layers(case in ordinary()) {
         let fused = |fusion| {
             let layers = vec!["stem".to_string(), "maps".to_string()];
-            let method = GradCam { layers, fusion, ..GradCam::default() };
+            let method = Explainer { layers, fusion, ..Explainer::default() };
             case.maps(&method, &[Target::Index(0)]).remove(0).remove(0)
         };
         let (mean, max) = (fused(Fusion::Mean), fused(Fusion::Max));
@@ -264,7 +264,7 @@ proptest! {
         1 => prop_oneof![Just(f32::NAN), Just(f32::INFINITY), Just(3e38_f32)],
     ]), target in 0..3_usize) {
         let target = [Target::Top(0), Target::Difference(0, 0), Target::Index(1)][target].clone();
-        for map in case.maps(&GradCam::at("stem"), &[target]).remove(0) {
+        for map in case.maps(&Explainer::at("stem"), &[target]).remove(0) {
             let (raw, map, verdict) = (map.raw(), map.map(), map.verdict);
             let finite = raw.values.iter().all(|v| v.is_finite());
             let spread = raw.max() - raw.min();
@@ -309,7 +309,7 @@ fn verdict(network: &Two, x: [f32; 4]) -> Verdict {
         .unwrap()
         .reshape((1, 2, 1, 2))
         .unwrap();
-    GradCam::at("maps")
+    Explainer::at("maps")
         .explain_one(network, &x, Target::Index(0))
         .unwrap()
         .verdict
@@ -357,9 +357,9 @@ fn a_layer_is_not_fused_with_itself() {
         softmax: false,
     };
     let x = Tensor::ones((1, 2, 1, 2), candle_core::DType::F32, &Device::Cpu).unwrap();
-    let method = GradCam {
+    let method = Explainer {
         layers: ["maps", "maps"].map(String::from).to_vec(),
-        ..GradCam::default()
+        ..Explainer::default()
     };
     let error = method
         .explain_one(&network, &x, Target::Top(0))
@@ -381,7 +381,7 @@ fn a_batch_of_the_default_model_is_its_images() {
     let x = Tensor::from_vec(values, (3, 3, 64, 96), &Device::Cpu).unwrap();
     let targets = vec![vec![Target::Top(0), Target::Index(7)]; 3];
     for layer in [model.default_layer(), "blocks.3.1.conv_dw"] {
-        let method = GradCam::at(layer);
+        let method = Explainer::at(layer);
         let together = method.explain(&model.network, &x, &targets).unwrap();
         for (image, maps) in together.iter().enumerate() {
             let alone = x.narrow(0, image, 1).unwrap();

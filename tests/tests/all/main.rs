@@ -7,6 +7,7 @@ mod golden;
 mod hub;
 mod laws;
 mod masks;
+mod methods;
 mod parameters;
 mod pictures;
 mod precision;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use candle_core::Device;
-use gradcam::{GradCam, Target};
+use gradcam::{Explainer, Target};
 use gradcam_models::Model;
 use gradcam_models::picture::{self, Limits};
 use gradcam_models::preprocess::Fit;
@@ -47,7 +47,7 @@ fn bf16_maps_rank_the_pixels_as_f32_maps_do() {
                 let photo = picture::read(&folder.join(name), Limits::default()).unwrap();
                 let prepared = model.preprocess.prepare(&photo, Fit::Crop, &Device::Cpu);
                 let x = prepared.unwrap().tensor.unsqueeze(0).unwrap();
-                let map = GradCam::at(model.default_layer())
+                let map = Explainer::at(model.default_layer())
                     .explain_one(&model.network, &x, Target::Index(281))
                     .unwrap();
                 map.raw().values.clone()

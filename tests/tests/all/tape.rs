@@ -1,9 +1,10 @@
 //! The tape's gradient is that of candle's graph.
 
-use candle_core::{Device, Result, Tensor};
-use gradcam::{GradCam, Target, input_gradient};
+use candle_core::{Device, Result, Tensor, Var};
+use gradcam::{Explainer, Target, input_gradient};
 use gradcam_models::architectures;
-use gradcam_nn::{Network, Pass, Weights};
+use gradcam_nn::ops::{AdaptiveAvgPool2d, Conv2d, ConvOptions};
+use gradcam_nn::{Network, Pass, Tape, Weights};
 
 /// A network that candle's graph has to serve.
 struct Opaque<'a>(&'a dyn Network);
@@ -73,9 +74,9 @@ fn maps_from_the_tape_agree_with_the_graph() {
             vec![Target::Index(3), Target::Index(1)],
             vec![Target::Index(7)],
         ];
-        let method = GradCam {
+        let method = Explainer {
             layers: layers.map(str::to_string).to_vec(),
-            ..GradCam::default()
+            ..Explainer::default()
         };
         let maps = |network: &dyn Network| method.explain(network, &images, &targets).unwrap();
         let (tape, graph) = (maps(&network), maps(&Opaque(&network)));
@@ -95,4 +96,107 @@ fn maps_from_the_tape_agree_with_the_graph() {
             }
         }
     }
+}
+
+/// A map times a factor of one of the shapes that broadcast to it.
+struct Broadcast {
+    conv: Conv2d,
+    shape: fn(&Tensor) -> Result<Tensor>,
+    by_tape: bool,
+}
+
+impl Network for Broadcast {
+    fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+        let x = pass.conv2d(&self.conv, x)?;
+        // The gate follows from the map too, where the pass can see it.
+        let gate = match self.by_tape {
+            true => (self.shape)(&x)?.detach(),
+            false => (self.shape)(&x.detach())?,
+        };
+        let y = pass.multiply(&x, &gate)?;
+        let y = pass.adaptive_avg_pool(&AdaptiveAvgPool2d::new(1), &y)?;
+        pass.flatten(&y)
+    }
+    fn passes_all(&self) -> bool {
+        self.by_tape
+    }
+}
+
+#[test]
+fn every_factor_that_broadcasts_has_a_gradient() {
+    let shapes: [fn(&Tensor) -> Result<Tensor>; 6] = [
+        |x| x.mean_keepdim((2, 3)),
+        |x| x.mean_keepdim(1),
+        |x| x.sqr(),
+        |x| x.mean_all()?.reshape((1, 1, 1, 1)),
+        |x| x.mean_keepdim((0, 2, 3)),
+        |x| x.mean((0, 2, 3))?.reshape(((), 1, 1)),
+    ];
+    for (number, shape) in shapes.into_iter().enumerate() {
+        let wave = |count: usize| {
+            (0..count)
+                .map(|i| (i as f32 * 0.7).sin())
+                .collect::<Vec<_>>()
+        };
+        let weight = Tensor::from_vec(wave(4 * 3 * 9), (4, 3, 3, 3), &Device::Cpu).unwrap();
+        let images = Tensor::from_vec(wave(2 * 3 * 64), (2, 3, 8, 8), &Device::Cpu).unwrap();
+        let gradient = |by_tape: bool| -> Vec<f32> {
+            let conv = Conv2d::new(weight.clone(), None, ConvOptions::default());
+            let network = Broadcast {
+                conv,
+                shape,
+                by_tape,
+            };
+            let targets = [Target::Index(1), Target::Index(2)];
+            let gradient = input_gradient(&network, &images, &targets).unwrap();
+            gradient.flatten_all().unwrap().to_vec1().unwrap()
+        };
+        for (tape, graph) in gradient(true).iter().zip(gradient(false)) {
+            assert!((tape - graph).abs() <= 1e-5, "{number}: {tape}, {graph}");
+        }
+    }
+}
+
+/// Both factors follow from the input, and the gate has one number a position.
+#[test]
+fn a_gate_of_positions_takes_its_part_of_the_gradient() {
+    let values: Vec<f64> = (0..2 * 3 * 20).map(|i| (i as f64 * 0.7).sin()).collect();
+    let x = Tensor::from_vec(values, (2, 3, 4, 5), &Device::Cpu).unwrap();
+    let conv = |outputs: usize| {
+        let values: Vec<f64> = (0..outputs * 3).map(|i| (i as f64).cos()).collect();
+        let weight = Tensor::from_vec(values, (outputs, 3, 1, 1), &Device::Cpu).unwrap();
+        Conv2d::new(weight, None, ConvOptions::default())
+    };
+    for outputs in [1, 3] {
+        let (gate, map) = (conv(outputs), conv(3));
+        let compute = |x: &Tensor, pass: &mut dyn Pass| -> Result<Tensor> {
+            let (gate, map) = (pass.conv2d(&gate, x)?, pass.conv2d(&map, x)?);
+            pass.multiply(&map, &gate)
+        };
+        let mut tape = Tape::new(&x);
+        let y = compute(&x, &mut tape).unwrap();
+        let grad = y.ones_like().unwrap();
+        let found = tape.backward(&y, grad, &[&x]).unwrap().remove(0).unwrap();
+        let variable = Var::from_tensor(&x).unwrap();
+        let total = compute(variable.as_tensor(), &mut ())
+            .unwrap()
+            .sum_all()
+            .unwrap();
+        let graph = total.backward().unwrap();
+        let expected = graph.get(variable.as_tensor()).unwrap();
+        let apart = (found - expected)
+            .unwrap()
+            .abs()
+            .unwrap()
+            .max_all()
+            .unwrap();
+        assert!(
+            apart.to_scalar::<f64>().unwrap() < 1e-12,
+            "{outputs}: {apart}"
+        );
+    }
+    let mut tape = Tape::new(&x);
+    let y = tape.conv2d(&conv(2), &x).unwrap();
+    let error = tape.backward(&y, x.clone(), &[&x]).unwrap_err().to_string();
+    assert!(error.contains("[2, 2, 4, 5]"), "{error}");
 }

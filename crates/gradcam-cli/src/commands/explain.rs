@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use candle_core::Tensor;
-use gradcam::{GradCam, Heatmap, Target, Verdict};
+use gradcam::{Explainer, Heatmap, Method, Target, Verdict};
 use gradcam_models::Model;
 use gradcam_viz::{ColorMap, Format, Grid, Style};
 use rayon::prelude::*;
@@ -23,7 +23,7 @@ use crate::{Exit, inputs, model};
 struct Job<'a> {
     args: &'a Explain,
     model: &'a Model,
-    method: GradCam,
+    explainer: Explainer,
     targets: Vec<Target>,
     style: Style,
     format: Format,
@@ -45,6 +45,7 @@ pub(crate) fn run(
             "`-o -` sends the picture to standard output, where `--json` and `--show` write too; use one of them"
         );
     }
+    let method = method(args)?;
     let mut inputs = inputs::resolve(&args.images)?;
     let device = model::device(&args.network.device)?;
     let mut model = model::load(&args.network.model, &device, console)?;
@@ -57,7 +58,8 @@ pub(crate) fn run(
     let job = Job {
         args,
         model: &model,
-        method: GradCam {
+        explainer: Explainer {
+            method,
             layers: layers(args, &model)?,
             interpolation: args.interpolation,
             relu: !args.no_relu,
@@ -106,6 +108,13 @@ pub(crate) fn run(
         &mut |batch, x, console| job.step(batch, x, &workers, console),
     )?;
     Ok(if failed == 0 { Exit::Done } else { Exit::Error })
+}
+
+/// The method with its options.
+fn method(args: &Explain) -> Result<Method> {
+    Method::with_options(&args.method, &args.set).map_err(|error| {
+        anyhow::anyhow!("{error}\n\nhint: `gradcam methods` lists them with their options")
+    })
 }
 
 /// The targets, and a part of a file name for each.
@@ -198,7 +207,7 @@ impl Job<'_> {
     ) -> Result<usize> {
         let start = Instant::now();
         let wanted: Vec<Vec<Target>> = batch.iter().map(|_| self.targets.clone()).collect();
-        let maps = match workers.run(|| self.method.explain(&self.model.network, x, &wanted)) {
+        let maps = match workers.run(|| self.explainer.explain(&self.model.network, x, &wanted)) {
             Ok(maps) => maps,
             Err(error) => return Ok(refuse(batch, error, console)),
         };
@@ -223,7 +232,7 @@ impl Job<'_> {
     fn paint(&self, loaded: &Loaded<'_>, heatmap: &Heatmap) -> Result<image::RgbImage> {
         let (width, height) = loaded.photo.dimensions();
         let size = (usize::try_from(height)?, usize::try_from(width)?);
-        let map = self.method.upsample(&heatmap.layers, size);
+        let map = self.explainer.upsample(&heatmap.layers, size);
         let grid = Grid::new(map.height, map.width, &map.values)?;
         Ok(self.args.view.draw(&loaded.photo, grid, &self.style)?)
     }
@@ -275,7 +284,8 @@ impl Job<'_> {
             let record = Record {
                 image: input.name(),
                 model: self.model.name.clone(),
-                method: "grad-cam",
+                method: self.explainer.method.name(),
+                options: self.explainer.method.options(),
                 layer,
                 target: TargetRecord {
                     index: target.index,

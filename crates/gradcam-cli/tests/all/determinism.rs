@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use gradcam::{GradCam, Heatmap, Target};
+use gradcam::{Explainer, Heatmap, Target};
 use gradcam_models::preprocess::Fit;
 use gradcam_models::{Model, picture};
 use rayon::ThreadPoolBuilder;
@@ -40,7 +40,7 @@ fn inputs(model: &Model) -> Vec<Tensor> {
 fn maps(model: &Model, batch: &[Tensor]) -> Vec<Vec<u32>> {
     let x = Tensor::stack(batch, 0).unwrap();
     let targets = vec![vec![Target::Top(0)]; batch.len()];
-    let found = GradCam::at(model.default_layer())
+    let found = Explainer::at(model.default_layer())
         .explain(&model.network, &x, &targets)
         .unwrap();
     found.iter().flatten().map(bits).collect()

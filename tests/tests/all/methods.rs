@@ -1,0 +1,156 @@
+//! The methods' raw maps against the values that `tests/golden/methods.py` got from pytorch-grad-cam and the papers' formulas.
+
+use candle_core::{DType, Device, Tensor};
+use gradcam::{Error, Explainer, Method, Target};
+use gradcam_models::Model;
+use serde::Deserialize;
+
+use crate::committed::committed;
+use crate::golden::{Input, build, by_formula, compare};
+
+/// The largest deviation allowed, relative to the map's largest value.
+const LIMIT: f32 = 1e-3;
+
+#[derive(Deserialize)]
+struct Golden {
+    networks: Vec<Expected>,
+}
+
+#[derive(Deserialize)]
+struct Expected {
+    name: String,
+    classes: usize,
+    gain: f64,
+    input: Input,
+    /// One class an image.
+    targets: Vec<usize>,
+    layers: Vec<Layer>,
+}
+
+#[derive(Deserialize)]
+struct Layer {
+    name: String,
+    size: [usize; 2],
+    maps: Vec<Maps>,
+}
+
+#[derive(Deserialize)]
+struct Maps {
+    method: Method,
+    /// One raw map an image.
+    images: Vec<Vec<f32>>,
+}
+
+fn check(name: &str) {
+    let golden: Golden = committed("methods.json.gz");
+    let expected = golden.networks.iter().find(|e| e.name == name).unwrap();
+    let network = build(name, expected.classes, expected.gain, DType::F32);
+    let x = by_formula(&expected.input).unwrap();
+    let targets: Vec<_> = expected
+        .targets
+        .iter()
+        .map(|&class| vec![Target::Index(class)])
+        .collect();
+    for layer in &expected.layers {
+        for maps in &layer.maps {
+            let explainer = Explainer {
+                method: maps.method.clone(),
+                ..Explainer::at(&layer.name)
+            };
+            let found = explainer.explain(&network, &x, &targets).unwrap();
+            for (image, (found, raw)) in found.iter().zip(&maps.images).enumerate() {
+                let what = format!("{name}, {}, {:?}, image {image}", layer.name, maps.method);
+                let grid = found[0].raw();
+                assert_eq!([grid.height, grid.width], layer.size, "{what}");
+                compare(&what, &grid.values, raw, LIMIT);
+            }
+        }
+    }
+}
+
+#[test]
+fn resnet18() {
+    check("resnet18");
+}
+#[test]
+fn vgg11() {
+    check("vgg11");
+}
+#[test]
+fn convnext_tiny() {
+    check("convnext_tiny");
+}
+
+/// The golden file has every method.
+#[test]
+fn every_method_has_golden_values() {
+    let golden: Golden = committed("methods.json.gz");
+    let known: Vec<&str> = golden
+        .networks
+        .iter()
+        .flat_map(|network| &network.layers)
+        .flat_map(|layer| layer.maps.iter().map(|maps| maps.method.name()))
+        .collect();
+    for method in Method::all() {
+        assert!(known.contains(&method.name()), "{method}");
+    }
+}
+
+fn picture() -> Tensor {
+    let values: Vec<f32> = (0..3 * 64 * 64).map(|i| (i as f32 * 0.37).sin()).collect();
+    Tensor::from_vec(values, (1, 3, 64, 64), &Device::Cpu).unwrap()
+}
+
+fn explain(model: &Model, method: Method, target: Target) -> Result<Vec<f32>, Error> {
+    let explainer = Explainer {
+        method,
+        ..Explainer::at(model.default_layer())
+    };
+    let map = explainer.explain_one(&model.network, &picture(), target)?;
+    Ok(map.raw().values.clone())
+}
+
+/// With a head of global average pooling and one linear layer the gradient is the same at all positions, so these methods are one
+/// (CAM's map is larger by the number of positions).
+#[test]
+fn methods_coincide_at_a_pooled_linear_head() {
+    let model = Model::default_model(&Device::Cpu).unwrap();
+    for target in [Target::Top(0), Target::Difference(281, 282)] {
+        let reference = explain(&model, Method::GradCam, target.clone()).unwrap();
+        let positions = reference.len() as f32;
+        for name in ["cam", "hires-cam", "xgrad-cam"] {
+            let mut found = explain(&model, name.parse().unwrap(), target.clone()).unwrap();
+            if name == "cam" {
+                found.iter_mut().for_each(|v| *v /= positions);
+            }
+            compare(name, &found, &reference, 1e-5);
+        }
+    }
+}
+
+#[test]
+fn what_a_method_cannot_do_is_said() {
+    let model = Model::default_model(&Device::Cpu).unwrap();
+    let at_inner = Explainer {
+        method: Method::Cam,
+        ..Explainer::at("blocks.3")
+    };
+    let error = at_inner.explain_one(&model.network, &picture(), Target::Top(0));
+    assert!(
+        matches!(error, Err(Error::NotPooledLinear { .. })),
+        "{error:?}"
+    );
+    let score = Target::Score(std::sync::Arc::new(|logits: &Tensor| logits.sum_all()));
+    let error = explain(&model, Method::Cam, score);
+    assert!(matches!(error, Err(Error::NoClass)), "{error:?}");
+    let against = Explainer {
+        method: "eigen-cam".parse().unwrap(),
+        counterfactual: true,
+        ..Explainer::at(model.default_layer())
+    };
+    let error = against.explain_one(&model.network, &picture(), Target::Top(0));
+    assert!(
+        matches!(error, Err(Error::NoCounterfactual("eigen-cam"))),
+        "{error:?}"
+    );
+}
