@@ -6,4 +6,5 @@ mod bad_models;
 mod binary;
 mod cli;
 mod determinism;
+mod methods;
 mod outputs;

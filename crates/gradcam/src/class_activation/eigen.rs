@@ -2,13 +2,13 @@
 
 /// Steps of the power iteration at most; it ends when the direction rests.
 const STEPS: usize = 2000;
-/// How little the direction has to move, as the sine of an angle, squared.
+/// How little the direction has to move, squared.
 const REST: f64 = 1e-24;
 
 /// `A v₁` for the matrix `A` with these columns, one a channel, and its first right singular vector `v₁`.
 ///
-/// That is `σ₁ u₁`, and `u₁` is the first eigenvector of `A Aᵀ`, a matrix of positions by positions. The sign, which a singular vector
-/// leaves open, is that which correlates with the sum of the columns.
+/// That is also `σ₁ u₁`; the vector is found from `Aᵀ A` or `A Aᵀ`, whichever is smaller. The sign, which a singular vector leaves open, is
+/// that which correlates with the sum of the columns.
 pub(super) fn first_component(mut columns: Vec<Vec<f64>>, centered: bool) -> Vec<f64> {
     let positions = columns.first().map_or(0, Vec::len);
     if columns.iter().flatten().any(|v| !v.is_finite()) {
@@ -20,55 +20,69 @@ pub(super) fn first_component(mut columns: Vec<Vec<f64>>, centered: bool) -> Vec
             column.iter_mut().for_each(|v| *v -= mean);
         }
     }
-    let mut gram = vec![0.0; positions * positions];
-    for column in &columns {
-        for (row, &a) in gram.chunks_exact_mut(positions.max(1)).zip(column) {
-            if a != 0.0 {
+    let mut component = if columns.len() <= positions {
+        let gram = columns
+            .iter()
+            .map(|a| columns.iter().map(|b| dot(a, b)).collect());
+        let (v, _) = first_eigenvector(&gram.collect::<Vec<Vec<f64>>>());
+        (0..positions)
+            .map(|position| {
+                columns
+                    .iter()
+                    .zip(&v)
+                    .map(|(column, v)| column[position] * v)
+                    .sum()
+            })
+            .collect()
+    } else {
+        let mut gram = vec![vec![0.0; positions]; positions];
+        for column in &columns {
+            for (row, &a) in gram.iter_mut().zip(column) {
                 for (sum, &b) in row.iter_mut().zip(column) {
                     *sum += a * b;
                 }
             }
         }
-    }
+        let (u, eigenvalue) = first_eigenvector(&gram);
+        let scale = eigenvalue.max(0.0).sqrt();
+        u.into_iter().map(|v| v * scale).collect::<Vec<f64>>()
+    };
     let sums: Vec<f64> = (0..positions)
         .map(|position| columns.iter().map(|column| column[position]).sum())
         .collect();
-    // Any start that is not orthogonal to the component will do; the largest row of the matrix cannot be.
-    let start = (0..positions).max_by(|&i, &j| {
-        let size = |i: usize| gram[i * positions + i];
-        size(i).total_cmp(&size(j)).then(j.cmp(&i))
-    });
-    let Some(start) = start else {
-        return Vec::new();
-    };
-    let mut u = gram[start * positions..][..positions].to_vec();
-    if !normalize(&mut u) {
-        return vec![0.0; positions];
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / positions as f64;
+    let (mean_component, mean_sums) = (mean(&component), mean(&sums));
+    let products = component.iter().zip(&sums);
+    let covariance: f64 = products
+        .map(|(c, s)| (c - mean_component) * (s - mean_sums))
+        .sum();
+    if covariance < 0.0 {
+        component.iter_mut().for_each(|v| *v = -*v);
     }
+    component
+}
+
+/// The first eigenvector, of the length 1, of a symmetric matrix without negative eigenvalues, and its eigenvalue. By power iteration.
+fn first_eigenvector(matrix: &[Vec<f64>]) -> (Vec<f64>, f64) {
+    // Any start that is not orthogonal to it will do; the row with the largest diagonal cannot be, unless all is zero.
+    let start =
+        (0..matrix.len()).max_by(|&i, &j| matrix[i][i].total_cmp(&matrix[j][j]).then(j.cmp(&i)));
+    let mut v = start.map_or(Vec::new(), |start| matrix[start].clone());
     let mut eigenvalue = 0.0;
+    if !normalize(&mut v) {
+        return (v, eigenvalue);
+    }
     for _ in 0..STEPS {
-        let mut next: Vec<f64> = gram
-            .chunks_exact(positions)
-            .map(|row| dot(row, &u))
-            .collect();
-        eigenvalue = dot(&next, &u);
+        let mut next: Vec<f64> = matrix.iter().map(|row| dot(row, &v)).collect();
+        eigenvalue = dot(&next, &v);
         normalize(&mut next);
-        let along = dot(&next, &u);
-        u = next;
-        if 1.0 - along * along < REST {
+        let moved: f64 = next.iter().zip(&v).map(|(a, b)| (a - b).powi(2)).sum();
+        v = next;
+        if moved < REST {
             break;
         }
     }
-    let scale = eigenvalue.max(0.0).sqrt();
-    let mean = |v: &[f64]| v.iter().sum::<f64>() / positions as f64;
-    let (mean_u, mean_sums) = (mean(&u), mean(&sums));
-    let covariance: f64 = u
-        .iter()
-        .zip(&sums)
-        .map(|(u, s)| (u - mean_u) * (s - mean_sums))
-        .sum();
-    let sign = if covariance < 0.0 { -scale } else { scale };
-    u.into_iter().map(|v| v * sign).collect()
+    (v, eigenvalue)
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -95,6 +109,28 @@ mod tests {
         let columns = vec![u.map(|v| 2.0 * v).to_vec(), u.map(|v| -v).to_vec()];
         for (found, u) in first_component(columns, false).iter().zip(u) {
             assert!((found - 5.0_f64.sqrt() * u).abs() < 1e-12);
+        }
+    }
+
+    /// Few channels and many give the same: a channel of zeros changes nothing.
+    #[test]
+    fn both_sides_of_the_matrix_agree() {
+        let wave = |seed: f64| {
+            (0..5)
+                .map(|i| (f64::from(i) * seed).sin())
+                .collect::<Vec<_>>()
+        };
+        let few = vec![wave(0.7), wave(1.9), wave(2.3)];
+        let mut many = few.clone();
+        many.extend(vec![vec![0.0; 5]; 6]);
+        for centered in [false, true] {
+            let (few, many) = (
+                first_component(few.clone(), centered),
+                first_component(many.clone(), centered),
+            );
+            for (few, many) in few.iter().zip(&many) {
+                assert!((few - many).abs() < 1e-9, "{few}, {many}");
+            }
         }
     }
 
