@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-/// Runs all checks and stops at the first that fails; `full` adds the slow tests.
+/// Runs all checks and stops at the first that fails; `full` adds the slow tests and those of memory.
 pub(crate) fn run(sh: &Shell, full: bool) -> Result<()> {
     step("format", || Ok(cmd!(sh, "cargo fmt --all --check").run()?))?;
     step("licences and versions", || dependencies(sh))?;
@@ -26,7 +26,28 @@ pub(crate) fn run(sh: &Shell, full: bool) -> Result<()> {
             cargo = cargo.env("GRADCAM_SLOW_TESTS", "1");
         }
         Ok(cargo.run()?)
-    })
+    })?;
+    match full {
+        true => step("memory", || memory(sh)),
+        false => Ok(()),
+    }
+}
+
+/// The kernels' tests under valgrind, which knows AVX2 but not AVX-512: no read of what was not written, and none beyond an end.
+fn memory(sh: &Shell) -> Result<()> {
+    let installed = cmd!(sh, "valgrind --version").quiet().ignore_stdout();
+    if installed.run().is_err() {
+        println!("valgrind is not installed; left out");
+        return Ok(());
+    }
+    let cargo = cmd!(
+        sh,
+        "cargo test --package gradcam-nn --lib kernels::tests -- --test-threads=1"
+    );
+    let runner = "valgrind --quiet --error-exitcode=9";
+    let cargo = cargo.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER", runner);
+    // It takes about a second a case.
+    Ok(cargo.env("PROPTEST_CASES", "6").run()?)
 }
 
 /// Runs one check under its name, and says how long it took.

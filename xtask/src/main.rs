@@ -26,7 +26,7 @@ mod flags {
         cmd xtask {
             /// Run every check, the cheapest first.
             cmd ci {
-                /// Run the slow tests too.
+                /// Run the slow tests and those of memory too.
                 optional --full
             }
             /// Explain the pictures in models/photos into target/demo, with an index page.

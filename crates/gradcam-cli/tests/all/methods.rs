@@ -31,7 +31,7 @@ fn every_listed_method_explains_a_photo() {
             "-o",
             &picture,
         ];
-        let record: Value = serde_json::from_str(&gradcam(folder.path(), &args).text()).unwrap();
+        let record: Value = serde_json::from_str(gradcam(folder.path(), &args).text()).unwrap();
         assert_eq!(record["method"], name);
         assert_eq!(record["map"]["verdict"], "ok", "{record}");
         let known = about["options"].as_object().unwrap();
@@ -59,7 +59,7 @@ fn an_option_changes_the_map() {
         let args = [
             "explain", &chelsea, "--method", "fem", "--set", &option, "--json", "--force",
         ];
-        serde_json::from_str(&gradcam(folder.path(), &args).text()).unwrap()
+        serde_json::from_str(gradcam(folder.path(), &args).text()).unwrap()
     };
     let (two, one) = (with("2"), with("1"));
     assert_eq!(one["options"]["sigmas"], 1.0);
