@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::Element;
 use super::epilogue::Epilogue;
 use super::gather::{Axis, Gather};
-use super::micro::{DEPTHWISE, DepthwiseKernel, Neighbours, Rows, Sink};
+use super::micro::{DEPTHWISE, DepthwiseKernel, Neighbours, Sink};
 use super::output::{Output, TASK};
 use super::wide::wide;
 
@@ -98,17 +98,9 @@ pub(crate) fn run<T: Element>(
                         }
                     };
                     if kernel.finishes
-                        && let Some(bounds) = epilogue.bounds()
+                        && let Some(rows) = epilogue.rows_of(0..channels, starts, out)
                     {
-                        compute(Sink::Rows(Rows {
-                            scale: epilogue.scale,
-                            shift: epilogue.shift,
-                            residual: epilogue.residual,
-                            bounds,
-                            starts,
-                            first: 0,
-                            out,
-                        }));
+                        compute(Sink::Rows(rows));
                         continue;
                     }
                     let len = DEPTHWISE * channels;

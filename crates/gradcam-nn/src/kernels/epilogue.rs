@@ -1,8 +1,11 @@
 //! What follows a convolution's sum while its tile is still in the cache.
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use super::Element;
+use super::micro::Rows;
+use super::output::Output;
 use crate::ops::Activation;
 
 /// `activation(sum * scale + shift + residual)`, per output channel; the batch norm and the bias live in `scale` and `shift`.
@@ -30,15 +33,38 @@ impl<'a, T: Element> Epilogue<'a, T> {
         activation: Activation::Identity,
     };
 
-    /// The bounds between which the activation keeps its input; none where it does more.
-    pub(crate) fn bounds(&self) -> Option<(T, T)> {
+    /// The same as a micro-kernel does it, at `channels` of the positions that begin at `starts`; none for an activation that it does not have.
+    pub(crate) fn rows_of<'s>(
+        &self,
+        channels: Range<usize>,
+        starts: &'s [usize],
+        out: &'s Output<'s, T>,
+    ) -> Option<Rows<'s, T>>
+    where
+        'a: 's,
+    {
         let (least, most) = (T::NEG_INFINITY, T::of(f64::INFINITY));
-        match self.activation {
-            Activation::Identity => Some((least, most)),
-            Activation::Relu => Some((T::ZERO, most)),
-            Activation::Relu6 => Some((T::ZERO, T::of(6.0))),
-            _ => None,
-        }
+        let bounds = match self.activation {
+            Activation::Identity => (least, most),
+            Activation::Relu => (T::ZERO, most),
+            Activation::Relu6 => (T::ZERO, T::of(6.0)),
+            _ => return None,
+        };
+        let Epilogue {
+            scale,
+            shift,
+            residual,
+            ..
+        } = *self;
+        Some(Rows {
+            scale: scale.map(|scale| &scale[channels.clone()]),
+            shift: shift.map(|shift| &shift[channels.clone()]),
+            residual,
+            bounds,
+            starts,
+            first: channels.start,
+            out,
+        })
     }
 
     /// Writes the results of a tile: rows of `width` sums, of which the first `channels.len()` count. `row(r)` gives where row `r` begins
@@ -48,7 +74,7 @@ impl<'a, T: Element> Epilogue<'a, T> {
         &self,
         sums: &[T],
         width: usize,
-        channels: std::ops::Range<usize>,
+        channels: Range<usize>,
         row: impl Fn(usize) -> (usize, &'o mut [MaybeUninit<T>]),
     ) where
         T: 'o,
@@ -119,7 +145,7 @@ impl<'a, T: Element> Epilogue<'a, T> {
         &self,
         sums: &[T],
         width: usize,
-        channels: std::ops::Range<usize>,
+        channels: Range<usize>,
         row: impl Fn(usize) -> (usize, &'o mut [MaybeUninit<T>]),
         f: impl Fn(T) -> T + Copy,
     ) where

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::Element;
 use super::epilogue::Epilogue;
 use super::gather::Gather;
-use super::micro::{Kernel, Rows, Sink, prefetch};
+use super::micro::{Kernel, Sink, prefetch};
 use super::output::Output;
 use super::panels::Panels;
 use super::wide::wide;
@@ -244,25 +244,7 @@ impl<A: Copy + Default + Send + Sync, T: Element> Tile<A, T> {
             }
             out.prefetch(start, channels.len());
         }
-        let Epilogue {
-            scale,
-            shift,
-            residual,
-            ..
-        } = product.epilogue;
-        if product.kernel.finishes
-            && channels.len() == panel.width
-            && let Some(bounds) = product.epilogue.bounds()
-        {
-            let sink = Sink::Rows(Rows {
-                scale: scale.map(|scale| &scale[channels.clone()]),
-                shift: shift.map(|shift| &shift[channels.clone()]),
-                residual,
-                bounds,
-                starts,
-                first: channels.start,
-                out,
-            });
+        let tile = |sink: Sink<'_, T>| {
             // SAFETY: each source is `depth` values of `x` or of the zeros, both of which outlive the call; tiles cover the result
             // without overlap, so no other task writes these rows; the epilogue has its channels and its size.
             unsafe {
@@ -275,23 +257,19 @@ impl<A: Copy + Default + Send + Sync, T: Element> Tile<A, T> {
                     sink,
                 );
             }
-            return;
+        };
+        if product.kernel.finishes
+            && channels.len() == panel.width
+            && let Some(rows) = product.epilogue.rows_of(channels.clone(), starts, out)
+        {
+            return tile(Sink::Rows(rows));
         }
         let len = positions.len() * panel.width;
         self.sums.clear();
         self.sums.reserve(len);
-        // SAFETY: as above; the call writes `len` sums.
-        unsafe {
-            product.kernel.tile(
-                sources,
-                positions.len(),
-                gather.depth,
-                panel.values,
-                panel.width,
-                Sink::Sums(&mut self.sums.spare_capacity_mut()[..len]),
-            );
-            self.sums.set_len(len);
-        }
+        tile(Sink::Sums(&mut self.sums.spare_capacity_mut()[..len]));
+        // SAFETY: the kernel has written all of them.
+        unsafe { self.sums.set_len(len) };
         let sums = &self.sums[..];
         wide(
             #[inline(always)]
