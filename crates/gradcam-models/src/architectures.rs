@@ -17,8 +17,10 @@ mod mobilenetv3;
 mod resnet;
 mod resnet_names;
 mod squeezenet;
+mod swin;
 mod table;
 mod vgg;
+mod vit;
 
 use gradcam_nn::{Module, ModuleTree, Weights, WeightsError};
 
@@ -31,7 +33,9 @@ use self::inception::InceptionV3;
 use self::mobilenetv3::MobileNetV3;
 use self::resnet::ResNet;
 use self::squeezenet::SqueezeNet;
+use self::swin::Swin;
 use self::vgg::Vgg;
+use self::vit::{Size, Vit};
 use crate::layers::Result;
 
 /// A network's plan: what is fixed before its weights are known.
@@ -60,6 +64,8 @@ enum Family {
     MobileNetV3(MobileNetV3),
     SqueezeNet(SqueezeNet),
     ConvNeXt(ConvNeXt),
+    Vit(Vit),
+    Swin(Swin),
 }
 
 /// Every architecture, in the order of the families and their sizes.
@@ -113,7 +119,11 @@ impl Architecture {
         weights: &Weights,
         classes: usize,
     ) -> std::result::Result<ModuleTree, WeightsError> {
-        Ok(ModuleTree::new(self.modules(weights, classes)?, weights))
+        let tokens = match &self.family {
+            Family::Vit(f) => Some(f.tokens()),
+            _ => None,
+        };
+        Ok(ModuleTree::new(self.modules(weights, classes)?, weights).with_tokens(tokens))
     }
 
     fn modules(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
@@ -128,6 +138,8 @@ impl Architecture {
             Family::MobileNetV3(f) => f.build(w, classes),
             Family::SqueezeNet(f) => f.build(w, classes),
             Family::ConvNeXt(f) => f.build(w, classes),
+            Family::Vit(f) => f.build(w, classes),
+            Family::Swin(f) => f.build(w, classes),
         }
     }
 
@@ -144,6 +156,7 @@ impl Architecture {
             Family::MobileNetV3(f) => f.from_torchvision(module),
             Family::SqueezeNet(f) => f.from_torchvision(module),
             Family::ConvNeXt(f) => f.from_torchvision(module),
+            Family::Vit(_) | Family::Swin(_) => None,
         }
     }
 

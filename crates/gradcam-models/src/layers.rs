@@ -2,7 +2,7 @@
 
 use gradcam_nn::ops::Axis;
 use gradcam_nn::ops::{Activation, BatchNorm, Conv2d, ConvOptions, LayerNorm, Linear, Padding};
-use gradcam_nn::{ConvNormAct, Kind, Module, Weights, WeightsError};
+use gradcam_nn::{Attention, ConvNormAct, Kind, Module, Named, Weights, WeightsError};
 
 pub(crate) type Result<T> = std::result::Result<T, WeightsError>;
 
@@ -133,22 +133,76 @@ pub(crate) fn conv_norm_act(
 
 /// A layer norm over the channels of a feature map.
 pub(crate) fn layer_norm(w: &Weights, channels: usize, eps: f64) -> Result<Module> {
+    norm(w, channels, eps, Axis::Channel)
+}
+
+/// A layer norm over the last dimension: the channels of tokens.
+pub(crate) fn token_norm(w: &Weights, channels: usize, eps: f64) -> Result<Module> {
+    norm(w, channels, eps, Axis::Last)
+}
+
+fn norm(w: &Weights, channels: usize, eps: f64, axis: Axis) -> Result<Module> {
     let norm = LayerNorm {
         weight: w.get("weight", &[channels])?,
         bias: w.get("bias", &[channels])?,
         eps,
-        axis: Axis::Channel,
+        axis,
     };
     Ok(Module::new(w.prefix(), Kind::LayerNorm(norm)))
 }
 
 /// A fully connected layer with a bias.
 pub(crate) fn linear(w: &Weights, inputs: usize, outputs: usize) -> Result<Module> {
-    let layer = Linear {
-        weight: w.get("weight", &[outputs, inputs])?,
-        bias: Some(w.get("bias", &[outputs])?),
-    };
-    Ok(Module::new(w.prefix(), Kind::Linear(layer)))
+    let (names, layer) = named_linear(w, inputs, outputs)?;
+    let kind = Kind::Linear(layer);
+    Ok(Module { names, kind })
+}
+
+/// A fully connected layer with its path.
+pub(crate) fn named_linear(w: &Weights, inputs: usize, outputs: usize) -> Result<Named<Linear>> {
+    let layer = Linear::new(
+        w.get("weight", &[outputs, inputs])?,
+        Some(w.get("bias", &[outputs])?),
+    );
+    Ok((vec![w.prefix().into()], layer))
+}
+
+/// A matrix as a 1×1 convolution.
+pub(crate) fn pointwise(
+    w: &Weights,
+    inputs: usize,
+    outputs: usize,
+    bias: bool,
+) -> Result<Named<Conv2d>> {
+    let matrix = w.get("weight", &[outputs, inputs])?;
+    let conv = Conv2d::new(
+        matrix.reshape((outputs, inputs, 1, 1))?,
+        bias.then(|| w.get("bias", &[outputs])).transpose()?,
+        ConvOptions::default(),
+    );
+    Ok((vec![w.prefix().into()], conv))
+}
+
+/// Self-attention with timm's paths; `(query, key, attention, mixed)` are those of its parts that have no parameters.
+pub(crate) fn attention(
+    w: &Weights,
+    channels: usize,
+    heads: usize,
+    [query, key, mixed]: [&[&str]; 3],
+    softmax: &[&str],
+) -> Result<Attention> {
+    let paths = |names: &[&str]| names.iter().map(|name| w.path(name)).collect();
+    let mut proj = named_linear(&w.at("proj"), channels, channels)?;
+    proj.0.push(w.path("proj_drop"));
+    Ok(Attention {
+        qkv: named_linear(&w.at("qkv"), channels, 3 * channels)?,
+        heads,
+        query_names: paths(query),
+        key_names: paths(key),
+        attention_names: paths(softmax),
+        mixed_names: paths(mixed),
+        proj,
+    })
 }
 
 /// The modules in turn, under the path of the scope `w`.

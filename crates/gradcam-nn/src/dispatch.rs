@@ -47,6 +47,34 @@ pub(crate) struct Map<'a, T> {
     pub(crate) strides: [usize; 4],
 }
 
+/// A computation on two tensors in any memory layout, for every element type.
+pub(crate) trait Viewed2: Send + Sync {
+    /// The name that error messages use.
+    const NAME: &'static str;
+    /// The result's values and shape.
+    fn run<T: Element>(&self, a: View<'_, T>, b: View<'_, T>) -> Result<(Vec<T>, Shape)>;
+}
+
+/// A tensor in any memory layout.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a, T> {
+    /// From the first value on.
+    pub(crate) values: &'a [T],
+    pub(crate) dims: &'a [usize],
+    /// From one position of each dimension to the next.
+    pub(crate) strides: &'a [usize],
+}
+
+impl<'a, T> View<'a, T> {
+    fn new(values: &'a [T], layout: &'a Layout) -> Self {
+        View {
+            values: &values[layout.start_offset()..],
+            dims: layout.dims(),
+            strides: layout.stride(),
+        }
+    }
+}
+
 impl<'a, T: Element> Map<'a, T> {
     fn new(values: &'a [T], layout: &Layout, name: &str) -> Result<Self> {
         match (layout.dims(), layout.stride()) {
@@ -201,6 +229,25 @@ pub(crate) fn run_map2<U: Mapped2>(
             );
             let (y, dims) = op.run(a, b)?;
             Ok((CpuStorage::F64(y), nhwc(dims)))
+        }
+        _ => bail!("`{}` takes two f32 or two f64 tensors", U::NAME),
+    }
+}
+
+/// Runs `op` on two storages of one element type.
+pub(crate) fn run_view2<U: Viewed2>(
+    op: &U,
+    (a, a_layout): (&CpuStorage, &Layout),
+    (b, b_layout): (&CpuStorage, &Layout),
+) -> Result<(CpuStorage, Shape)> {
+    match (a, b) {
+        (CpuStorage::F32(a), CpuStorage::F32(b)) => {
+            let (y, shape) = op.run(View::new(a, a_layout), View::new(b, b_layout))?;
+            Ok((CpuStorage::F32(y), shape))
+        }
+        (CpuStorage::F64(a), CpuStorage::F64(b)) => {
+            let (y, shape) = op.run(View::new(a, a_layout), View::new(b, b_layout))?;
+            Ok((CpuStorage::F64(y), shape))
         }
         _ => bail!("`{}` takes two f32 or two f64 tensors", U::NAME),
     }

@@ -10,7 +10,7 @@ mod depthwise;
 pub(crate) mod element;
 pub(crate) mod epilogue;
 mod gather;
-mod gemm;
+pub(crate) mod gemm;
 pub(crate) mod geometry;
 pub(crate) mod linear;
 pub(crate) mod micro;

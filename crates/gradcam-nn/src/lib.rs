@@ -58,7 +58,9 @@
 //!
 //! **Determinism.** Work is split by shapes alone and summed in a fixed order: the same bits for any number of threads and any batch.
 
+mod attention;
 mod dispatch;
+mod embedding;
 mod group;
 mod kernels;
 mod module;
@@ -68,10 +70,12 @@ mod pass;
 mod tape;
 mod weights;
 
+pub use attention::{Attention, Named, WindowAttention};
 pub use candle_core as candle;
+pub use embedding::Embedding;
 pub use group::ConvNormAct;
 pub use module::{Kind, Module, ModuleTree};
-pub use network::{Network, logits};
+pub use network::{Network, Tokens, logits};
 pub use pass::Pass;
 pub use tape::Tape;
 pub use weights::{Weights, WeightsError};

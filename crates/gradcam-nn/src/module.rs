@@ -5,8 +5,9 @@ use candle_core::{Result, Tensor};
 use crate::group::{ConvNormAct, tap_all};
 use crate::ops::{
     Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, LayerNorm, Linear, MaxPool2d, Precision,
+    Rearrange,
 };
-use crate::{Network, Pass, Weights};
+use crate::{Attention, Embedding, Network, Pass, Tokens, Weights, WindowAttention};
 
 /// One module of a network, under the paths that the original checkpoint gives it.
 #[derive(Debug, Clone)]
@@ -45,6 +46,16 @@ pub enum Kind {
     Identity,
     /// A factor per channel.
     Scale(Tensor),
+    /// From a picture to the tokens of its patches.
+    Embedding(Box<Embedding>),
+    /// Self-attention over tokens.
+    Attention(Box<Attention>),
+    /// Self-attention inside the windows of a feature map.
+    WindowAttention(Box<WindowAttention>),
+    /// Values in other places.
+    Rearrange(Rearrange),
+    /// The average over the tokens from this one on, `(n, channels)`.
+    TokenMean(usize),
     /// The modules in turn.
     Sequence(Vec<Module>),
     /// `activation(branch(x) + shortcut(x))`.
@@ -106,6 +117,11 @@ impl Module {
             Kind::Flatten => pass.flatten(x)?,
             Kind::Identity => x.clone(),
             Kind::Scale(factor) => pass.multiply(x, factor)?,
+            Kind::Embedding(embedding) => embedding.run(x, pass)?,
+            Kind::Attention(attention) => attention.run(x, None, pass)?,
+            Kind::WindowAttention(attention) => attention.run(x, pass)?,
+            Kind::Rearrange(op) => pass.rearrange(op, x)?,
+            Kind::TokenMean(first) => token_mean(*first, x, pass)?,
             Kind::Sequence(modules) => sequence(modules, x, pass)?,
             Kind::Residual {
                 branch,
@@ -141,6 +157,7 @@ fn set_precision(modules: &mut [Module], precision: Precision) {
     for module in modules {
         match &mut module.kind {
             Kind::Conv(group) => group.conv.set_precision(precision),
+            Kind::Embedding(embedding) => embedding.patches.1.set_precision(precision),
             Kind::Sequence(inner)
             | Kind::Concat(inner)
             | Kind::Dense(inner)
@@ -173,6 +190,24 @@ fn at_least((rows, columns): (usize, usize), x: &Tensor, pass: &mut dyn Pass) ->
         return Ok(x.clone());
     }
     pass.adaptive_avg_pool(&AdaptiveAvgPool2d { output }, x)
+}
+
+/// Averages the tokens from number `first` on, as a feature map of one row.
+fn token_mean(first: usize, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+    let len = x.dim(1)?.saturating_sub(first);
+    let narrow = Rearrange::Narrow {
+        dim: 1,
+        start: first,
+        len,
+    };
+    let map = Rearrange::Map {
+        rows: 1,
+        columns: len,
+    };
+    let x = pass.rearrange(&narrow, x)?;
+    let x = pass.rearrange(&map, &x)?;
+    let x = pass.adaptive_avg_pool(&AdaptiveAvgPool2d::new(1), &x)?;
+    pass.flatten(&x)
 }
 
 /// Runs a residual block; its last convolution takes the sum and the activation into its own kernel where it can.
@@ -215,6 +250,7 @@ pub struct ModuleTree {
     /// The modules, run in turn.
     pub modules: Vec<Module>,
     parameters: Vec<(String, usize)>,
+    tokens: Option<Tokens>,
 }
 
 impl ModuleTree {
@@ -229,7 +265,14 @@ impl ModuleTree {
         ModuleTree {
             modules,
             parameters,
+            tokens: None,
         }
+    }
+
+    /// The same network with what its tokens are.
+    #[must_use]
+    pub fn with_tokens(self, tokens: Option<Tokens>) -> Self {
+        ModuleTree { tokens, ..self }
     }
 }
 
@@ -250,5 +293,8 @@ impl Network for ModuleTree {
     }
     fn passes_all(&self) -> bool {
         true
+    }
+    fn tokens(&self) -> Option<Tokens> {
+        self.tokens
     }
 }

@@ -5,6 +5,15 @@ use rayon::prelude::*;
 
 use crate::Pass;
 
+/// How the tokens of a transformer lie over its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Tokens {
+    /// How many come before those of the patches: class token, registers.
+    pub prefix: usize,
+    /// Rows and columns of a patch in pixels.
+    pub patch: (usize, usize),
+}
+
 /// A network whose named activations can be observed and replaced.
 ///
 /// An own model needs [`forward`](Network::forward) with one [`Pass::tap`] for each layer that is worth looking at.
@@ -19,6 +28,11 @@ pub trait Network: Send + Sync {
     /// the gradient; elsewhere candle's own graph is needed.
     fn passes_all(&self) -> bool {
         false
+    }
+
+    /// How activations `(n, tokens, channels)` lie over the input; none where they do not.
+    fn tokens(&self) -> Option<Tokens> {
+        None
     }
 
     /// The names of all parameters with their numbers of elements; a module owns those that begin with its name and a dot.

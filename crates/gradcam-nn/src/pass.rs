@@ -4,8 +4,8 @@ use candle_core::{Result, Tensor};
 
 use crate::ConvNormAct;
 use crate::ops::{
-    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, LayerNorm, Linear, MaxPool2d, add,
-    concat, multiply,
+    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, LayerNorm, Linear, MaxPool2d,
+    Rearrange, add, concat, matmul, multiply, softmax,
 };
 
 /// How the operations of a network run; `()` is plain inference.
@@ -111,6 +111,27 @@ pub trait Pass: Send {
     /// When the other dimensions differ.
     fn concat(&mut self, parts: &[Tensor]) -> Result<Tensor> {
         concat(parts)
+    }
+    /// The softmax over the last dimension.
+    ///
+    /// # Errors
+    /// When the tensor is empty.
+    fn softmax(&mut self, x: &Tensor) -> Result<Tensor> {
+        softmax(x, x.rank().saturating_sub(1))
+    }
+    /// The matrix products of two tensors, `(…, m, k)` and `(…, k, n)`.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    fn matmul(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        matmul(a, b)
+    }
+    /// Values in other places.
+    ///
+    /// # Errors
+    /// When the shape does not fit.
+    fn rearrange(&mut self, op: &Rearrange, x: &Tensor) -> Result<Tensor> {
+        op.forward(x)
     }
     /// All dimensions after the first as one.
     ///

@@ -6,9 +6,11 @@ use candle_core::{Result, Tensor, TensorId, bail};
 
 use crate::ops::combine::{accumulate, gate_backward, multiply_backward};
 use crate::ops::conv2d::before;
+use crate::ops::matmul::{left_backward, right_backward};
+use crate::ops::softmax::softmax_backward;
 use crate::ops::{
-    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, LayerNorm, Linear, MaxPool2d, add,
-    concat, multiply,
+    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, LayerNorm, Linear, MaxPool2d,
+    Rearrange, add, concat, matmul, multiply, softmax,
 };
 use crate::{ConvNormAct, Pass};
 
@@ -234,6 +236,33 @@ impl Pass for Tape {
             });
         }
         Ok(y)
+    }
+    fn softmax(&mut self, x: &Tensor) -> Result<Tensor> {
+        let y = softmax(x, x.rank().saturating_sub(1))?;
+        let kept = y.clone();
+        Ok(self.one(x, y, move |grad| softmax_backward(&kept, grad)))
+    }
+    fn matmul(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        let y = matmul(a, b)?;
+        let (to_a, to_b) = (self.has(a), self.has(b));
+        if to_a || to_b {
+            let (a, b) = (a.clone(), b.clone());
+            self.record(&y, move |grad| {
+                let mut grads = Vec::new();
+                if to_a {
+                    grads.push((a.id(), left_backward(&b, grad)?));
+                }
+                if to_b {
+                    grads.push((b.id(), right_backward(&a, grad)?));
+                }
+                Ok(grads)
+            });
+        }
+        Ok(y)
+    }
+    fn rearrange(&mut self, op: &Rearrange, x: &Tensor) -> Result<Tensor> {
+        let (y, op, dims) = (op.forward(x)?, *op, x.dims().to_vec());
+        Ok(self.one(x, y, move |grad| op.backward(&dims, grad)))
     }
     fn flatten(&mut self, x: &Tensor) -> Result<Tensor> {
         let y = x.flatten_from(1)?;

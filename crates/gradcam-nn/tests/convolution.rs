@@ -512,10 +512,10 @@ fn strided_views_are_read_right() {
 }
 
 fn linear(dtype: DType, inputs: usize, outputs: usize, bias: bool) -> Linear {
-    Linear {
-        weight: random(7, &[outputs, inputs], dtype),
-        bias: bias.then(|| random(8, &[outputs], dtype)),
-    }
+    Linear::new(
+        random(7, &[outputs, inputs], dtype),
+        bias.then(|| random(8, &[outputs], dtype)),
+    )
 }
 
 #[test]
@@ -620,14 +620,8 @@ fn bad_arguments_are_refused() {
         "expects 5 inputs, found the shape [2, 4]",
     );
     refused(layer.forward(&zeros(&[])), "expects 5 inputs");
-    let empty = Linear {
-        weight: zeros(&[3, 0]),
-        bias: None,
-    };
+    let empty = Linear::new(zeros(&[3, 0]), None);
     refused(empty.forward(&zeros(&[2, 0])), "found a weight of [3, 0]");
-    let short = Linear {
-        bias: Some(zeros(&[2])),
-        ..layer
-    };
+    let short = Linear::new(layer.weight, Some(zeros(&[2])));
     refused(short.forward(&zeros(&[2, 5])), "bias");
 }

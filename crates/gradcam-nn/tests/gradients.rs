@@ -128,6 +128,7 @@ fn activations() {
         Silu,
         Gelu,
         GeluTanh,
+        QuickGelu,
         HardSwish,
         HardSigmoid,
         Sigmoid,
@@ -477,10 +478,10 @@ fn linear() {
     for shape in [&[7][..], &[3, 5], &[2, 3, 4], &[2, 1100]] {
         let f = |x: &Tensor| {
             let inputs = x.dim(x.rank() - 1)?;
-            let layer = Linear {
-                weight: random(27, &[6, inputs]).to_dtype(x.dtype())?,
-                bias: Some(random(28, &[6]).to_dtype(x.dtype())?),
-            };
+            let layer = Linear::new(
+                random(27, &[6, inputs]).to_dtype(x.dtype())?,
+                Some(random(28, &[6]).to_dtype(x.dtype())?),
+            );
             layer.forward(x)
         };
         assert_gradient(f, &random(29, shape));

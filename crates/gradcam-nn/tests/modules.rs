@@ -13,13 +13,14 @@ use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Network, Pass, Weights};
 
 use numbers::splitmix64;
 
-const ACTIVATIONS: [Activation; 9] = [
+const ACTIVATIONS: [Activation; 10] = [
     Activation::Identity,
     Activation::Relu,
     Activation::Relu6,
     Activation::Silu,
     Activation::Gelu,
     Activation::GeluTanh,
+    Activation::QuickGelu,
     Activation::HardSwish,
     Activation::HardSigmoid,
     Activation::Sigmoid,
@@ -277,10 +278,7 @@ fn network() -> Vec<Module> {
         Module::unnamed(Kind::Flatten),
         Module::new(
             "fc",
-            Kind::Linear(Linear {
-                weight: random(8, &[4, 8]),
-                bias: Some(random(9, &[4])),
-            }),
+            Kind::Linear(Linear::new(random(8, &[4, 8]), Some(random(9, &[4])))),
         ),
     ]
 }

@@ -60,10 +60,10 @@ impl Case {
         };
         let bias = tensor(&kernel[..channels], &[channels]);
         let stem = Conv2d::new(tensor(kernel, &[channels, 2, 3, 3]), Some(bias), same);
-        let linear = Linear {
-            weight: tensor(head, &[classes, channels]),
-            bias: Some(tensor(&head[..classes], &[classes])),
-        };
+        let linear = Linear::new(
+            tensor(head, &[classes, channels]),
+            Some(tensor(&head[..classes], &[classes])),
+        );
         Case {
             sizes,
             network: Small { stem, head: linear },

@@ -3,12 +3,12 @@
 //! timm runs a block's `norm` and `mlp` with the channels last. Here every feature map stays `(n, c, h, w)`: the norm runs over the
 //! channels, the two matrices are 1×1 convolutions, and `norm`, `mlp` and what is inside are offered in that shape.
 
-use gradcam_nn::ops::{Activation, BatchNorm, Conv2d, ConvOptions, Padding};
+use gradcam_nn::ops::{Activation, BatchNorm, Padding};
 use gradcam_nn::{Kind, Module, Weights};
 
 use super::mbconv_names::parameter;
 use crate::layers::{
-    Conv, NamedNorm, Result, global_pool_map, group, layer_norm, linear, sequence,
+    Conv, NamedNorm, Result, global_pool_map, group, layer_norm, linear, pointwise, sequence,
 };
 
 const EPS: f64 = 1e-6;
@@ -162,8 +162,8 @@ fn block(w: &Weights, channels: usize) -> Result<Module> {
     let depthwise = Conv::new(channels, channels, 7).groups(channels).bias();
     let hidden = channels * EXPANSION;
     let mlp = w.at("mlp");
-    let expand = pointwise(&mlp.at("fc1"), channels, hidden)?;
-    let mut project = pointwise(&mlp.at("fc2"), hidden, channels)?;
+    let expand = pointwise(&mlp.at("fc1"), channels, hidden, true)?;
+    let mut project = pointwise(&mlp.at("fc2"), hidden, channels, true)?;
     // timm's inactive modules: `drop1` and `norm` behind the activation, `drop2` behind the second matrix.
     let gelu = ["act", "drop1", "norm"].map(|name| mlp.path(name)).to_vec();
     project.0.extend([mlp.path("drop2"), mlp.prefix().into()]);
@@ -179,18 +179,6 @@ fn block(w: &Weights, channels: usize) -> Result<Module> {
         activation: None,
     };
     Ok(Module::new(w.prefix(), residual))
-}
-
-/// A matrix as a 1×1 convolution.
-fn pointwise(w: &Weights, inputs: usize, outputs: usize) -> Result<(Vec<String>, Conv2d)> {
-    let matrix = w.get("weight", &[outputs, inputs])?;
-    let bias = w.get("bias", &[outputs])?;
-    let conv = Conv2d::new(
-        matrix.reshape((outputs, inputs, 1, 1))?,
-        Some(bias),
-        ConvOptions::default(),
-    );
-    Ok((vec![w.prefix().into()], conv))
 }
 
 /// A block's `gamma`, a factor per channel (LayerScale, Touvron et al. 2021), as the norm behind its last convolution: a norm that

@@ -1,8 +1,10 @@
 //! The table of architectures.
 
+use gradcam_nn::ops::Activation;
+
 use super::{
     AlexNet, Architecture, ConvNeXt, DenseNet, EfficientNet, Family, GoogLeNet, InceptionV3,
-    MobileNetV3, ResNet, SqueezeNet, Vgg,
+    MobileNetV3, ResNet, Size, SqueezeNet, Swin, Vgg, Vit,
 };
 
 const fn row(
@@ -23,7 +25,7 @@ const fn row(
 
 /// Every architecture. The default layer is the last module with a spatial map before global pooling, under its outermost path; for VGG and
 /// AlexNet it is the last ReLU before the last max pooling, as in the paper (`relu5_3`), and for
-/// SqueezeNet, whose head is a convolution, the last map before it.
+/// SqueezeNet, whose head is a convolution, the last map before it. For transformers it is the first norm of the last block, see `vit.rs`.
 #[rustfmt::skip]
 pub(super) const ALL: &[Architecture] = &[
     row("resnet18", 224, "layer4", Some("timm/resnet18.a1_in1k"), Family::ResNet(ResNet::plain([2, 2, 2, 2], false))),
@@ -86,4 +88,29 @@ pub(super) const ALL: &[Architecture] = &[
     row("convnext_small", 224, "stages", Some("timm/convnext_small.fb_in1k"), Family::ConvNeXt(ConvNeXt::small())),
     row("convnext_base", 224, "stages", Some("timm/convnext_base.fb_in1k"), Family::ConvNeXt(ConvNeXt::base())),
     row("convnext_large", 224, "stages", Some("timm/convnext_large.fb_in1k"), Family::ConvNeXt(ConvNeXt::large())),
+    row("vit_tiny_patch16_224", 224, "blocks.11.norm1", Some("timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k"), Family::Vit(Vit::new(Size::TINY, 16, 224))),
+    row("vit_small_patch16_224", 224, "blocks.11.norm1", Some("timm/vit_small_patch16_224.augreg_in21k_ft_in1k"), Family::Vit(Vit::new(Size::SMALL, 16, 224))),
+    row("vit_base_patch16_224", 224, "blocks.11.norm1", Some("timm/vit_base_patch16_224.augreg2_in21k_ft_in1k"), Family::Vit(Vit::new(Size::BASE, 16, 224))),
+    row("vit_base_patch32_224", 224, "blocks.11.norm1", Some("timm/vit_base_patch32_224.augreg_in21k_ft_in1k"), Family::Vit(Vit::new(Size::BASE, 32, 224))),
+    row("deit_tiny_patch16_224", 224, "blocks.11.norm1", Some("timm/deit_tiny_patch16_224.fb_in1k"), Family::Vit(Vit::new(Size::TINY, 16, 224))),
+    row("deit_small_patch16_224", 224, "blocks.11.norm1", Some("timm/deit_small_patch16_224.fb_in1k"), Family::Vit(Vit::new(Size::SMALL, 16, 224))),
+    row("deit_base_patch16_224", 224, "blocks.11.norm1", Some("timm/deit_base_patch16_224.fb_in1k"), Family::Vit(Vit::new(Size::BASE, 16, 224))),
+    row("deit_tiny_distilled_patch16_224", 224, "blocks.11.norm1", Some("timm/deit_tiny_distilled_patch16_224.fb_in1k"), Family::Vit(Vit::new(Size::TINY, 16, 224).distilled())),
+    row("deit_small_distilled_patch16_224", 224, "blocks.11.norm1", Some("timm/deit_small_distilled_patch16_224.fb_in1k"), Family::Vit(Vit::new(Size::SMALL, 16, 224).distilled())),
+    row("deit_base_distilled_patch16_224", 224, "blocks.11.norm1", Some("timm/deit_base_distilled_patch16_224.fb_in1k"), Family::Vit(Vit::new(Size::BASE, 16, 224).distilled())),
+    row("vit_small_patch14_dinov2", 518, "blocks.11.norm1", None, Family::Vit(Vit::dinov2(Size::SMALL, 0))),
+    row("vit_base_patch14_dinov2", 518, "blocks.11.norm1", None, Family::Vit(Vit::dinov2(Size::BASE, 0))),
+    row("vit_small_patch14_reg4_dinov2", 518, "blocks.11.norm1", None, Family::Vit(Vit::dinov2(Size::SMALL, 4))),
+    row("vit_base_patch14_reg4_dinov2", 518, "blocks.11.norm1", None, Family::Vit(Vit::dinov2(Size::BASE, 4))),
+    row("dinov2_vits14_lc", 224, "blocks.11.norm1", Some("facebook/dinov2-small-imagenet1k-1-layer"), Family::Vit(Vit::dinov2(Size::SMALL, 0).classifier())),
+    row("dinov2_vits14_reg_lc", 224, "blocks.11.norm1", Some("facebook/dinov2-with-registers-small-imagenet1k-1-layer"), Family::Vit(Vit::dinov2(Size::SMALL, 4).classifier())),
+    row("dinov2_vitb14_lc", 224, "blocks.11.norm1", Some("facebook/dinov2-base-imagenet1k-1-layer"), Family::Vit(Vit::dinov2(Size::BASE, 0).classifier())),
+    row("dinov2_vitb14_reg_lc", 224, "blocks.11.norm1", Some("facebook/dinov2-with-registers-base-imagenet1k-1-layer"), Family::Vit(Vit::dinov2(Size::BASE, 4).classifier())),
+    row("vit_base_patch32_clip_224", 224, "blocks.11.norm1", None, Family::Vit(Vit::clip(Size::BASE, 32, Activation::Gelu))),
+    row("vit_base_patch32_clip_quickgelu_224", 224, "blocks.11.norm1", Some("openai/clip-vit-base-patch32"), Family::Vit(Vit::clip(Size::BASE, 32, Activation::QuickGelu))),
+    row("vit_base_patch16_clip_224", 224, "blocks.11.norm1", None, Family::Vit(Vit::clip(Size::BASE, 16, Activation::Gelu))),
+    row("vit_base_patch16_clip_quickgelu_224", 224, "blocks.11.norm1", Some("openai/clip-vit-base-patch16"), Family::Vit(Vit::clip(Size::BASE, 16, Activation::QuickGelu))),
+    row("swin_tiny_patch4_window7_224", 224, "layers.3.blocks.1.norm1", Some("timm/swin_tiny_patch4_window7_224.ms_in1k"), Family::Swin(Swin::tiny())),
+    row("swin_small_patch4_window7_224", 224, "layers.3.blocks.1.norm1", Some("timm/swin_small_patch4_window7_224.ms_in1k"), Family::Swin(Swin::small())),
+    row("swin_base_patch4_window7_224", 224, "layers.3.blocks.1.norm1", Some("timm/swin_base_patch4_window7_224.ms_in1k"), Family::Swin(Swin::base())),
 ];

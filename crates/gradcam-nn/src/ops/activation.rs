@@ -24,6 +24,8 @@ pub enum Activation {
     Gelu,
     /// The approximation `x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))` of GELU (same paper).
     GeluTanh,
+    /// The approximation `x · sigmoid(1.702 x)` of GELU (same paper), which CLIP was trained with.
+    QuickGelu,
     /// `x · relu6(x + 3) / 6` (MobileNetV3, Howard et al. 2019); the derivative is 0 at -3 and 1 at 3.
     HardSwish,
     /// `relu6(x + 3) / 6`; the derivative at -3 and at 3 is 0.
@@ -37,7 +39,7 @@ macro_rules! specialise {
     ($activation:expr, |$f:ident| $body:expr) => {
         specialise!(
             $activation, $f, $body,
-            Identity Relu Relu6 Silu Gelu GeluTanh HardSwish HardSigmoid Sigmoid
+            Identity Relu Relu6 Silu Gelu GeluTanh QuickGelu HardSwish HardSigmoid Sigmoid
         )
     };
     ($activation:expr, $f:ident, $body:expr, $($name:ident)*) => {
@@ -82,6 +84,7 @@ impl Activation {
             Activation::Gelu => x * x.normal_cdf(),
             // (1 + tanh u) / 2 = sigmoid(2 u).
             Activation::GeluTanh => x / (T::ONE + (-gelu_exponent(x)).exp()),
+            Activation::QuickGelu => x / (T::ONE + (-T::of(QUICK_GELU) * x).exp()),
             Activation::HardSwish => x * relu6(x + T::of(3.0)) * T::of(1.0 / 6.0),
             Activation::HardSigmoid => relu6(x + T::of(3.0)) * T::of(1.0 / 6.0),
             Activation::Sigmoid => T::ONE / (T::ONE + (-x).exp()),
@@ -107,6 +110,11 @@ impl Activation {
                 let (s, rest) = sigmoid_parts(gelu_exponent(x));
                 let slope = T::of(GELU) * (T::ONE + T::of(3.0 * GELU_CUBIC) * x * x);
                 s + x * s * rest * slope
+            }
+            Activation::QuickGelu => {
+                let x = T::of(QUICK_GELU) * x;
+                let (s, rest) = sigmoid_parts(x);
+                s * (T::ONE + x * rest)
             }
             Activation::HardSwish => {
                 let inside = x * T::of(1.0 / 3.0) + T::of(0.5);
@@ -159,6 +167,7 @@ impl Activation {
 /// 2 √(2/π).
 const GELU: f64 = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::SQRT_2;
 const GELU_CUBIC: f64 = 0.044715;
+const QUICK_GELU: f64 = 1.702;
 
 /// Twice the argument of the hyperbolic tangent in GELU's approximation.
 #[inline(always)]

@@ -11,7 +11,7 @@ use crate::kernels::output::parts;
 /// # Errors
 /// When the shapes differ.
 pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    if a.rank() != 4 || a.dims() != b.dims() {
+    if keeps_order(a, b) || a.dims() != b.dims() {
         return a + b;
     }
     apply(Add, a, b)
@@ -88,10 +88,15 @@ fn summed_to(mut x: Tensor, dims: &[usize]) -> Result<Tensor> {
 
 /// The sum of two gradients, which no graph records.
 pub(crate) fn accumulate(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    match a.rank() {
-        4 => map2(&Add, a, b),
-        _ => a + b,
+    match keeps_order(a, b) {
+        true => a + b,
+        false => map2(&Add, a, b),
     }
+}
+
+/// Whether the sum is best made in the usual order in memory: it has no feature maps, or both lie so (as attention does).
+fn keeps_order(a: &Tensor, b: &Tensor) -> bool {
+    a.rank() != 4 || (a.is_contiguous() && b.is_contiguous())
 }
 
 fn apply(op: impl CustomOp2 + Send + Sync + 'static, a: &Tensor, b: &Tensor) -> Result<Tensor> {

@@ -146,12 +146,22 @@ impl std::fmt::Debug for Conv2d {
 impl Conv2d {
     /// A convolution with a weight `(out, in / groups, kernel height, kernel width)` and a bias `(out,)`.
     pub fn new(weight: Tensor, bias: Option<Tensor>, options: ConvOptions) -> Self {
+        Conv2d::sharing(weight, bias, options, Arc::default())
+    }
+
+    /// The same with what is packed of its weight already.
+    pub(crate) fn sharing(
+        weight: Tensor,
+        bias: Option<Tensor>,
+        options: ConvOptions,
+        packed: Arc<PackedWeights>,
+    ) -> Self {
         Conv2d {
             weight,
             bias,
             options,
             precision: Precision::F32,
-            packed: Arc::default(),
+            packed,
         }
     }
 

@@ -1,21 +1,44 @@
 //! The fully connected layer.
 
+use std::sync::Arc;
+
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
+use super::{Conv2d, ConvOptions};
 use crate::dispatch::{Unary, run_unary, unary, with_optional, with_values};
+use crate::kernels::element::PackedWeights;
 use crate::kernels::{Element, linear};
 
 /// `y = x · weightᵀ + bias`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Linear {
     /// `(outputs, inputs)`.
     pub weight: Tensor,
     /// `(outputs,)`.
     pub bias: Option<Tensor>,
+    packed: Arc<PackedWeights>,
+}
+
+impl std::fmt::Debug for Linear {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Linear")
+            .field("weight", &self.weight.shape())
+            .field("bias", &self.bias.is_some())
+            .finish()
+    }
 }
 
 impl Linear {
-    /// Maps `(…, inputs)` to `(…, outputs)`. Differentiable in `x`; the weight is a constant.
+    /// A layer with a weight `(outputs, inputs)` and a bias `(outputs,)`.
+    pub fn new(weight: Tensor, bias: Option<Tensor>) -> Self {
+        Linear {
+            weight,
+            bias,
+            packed: Arc::default(),
+        }
+    }
+
+    /// Maps `(…, inputs)` to `(…, outputs)`. From three dimensions on, every image has many rows. Differentiable in `x`; the weight is a constant.
     ///
     /// # Errors
     /// When the last dimension of `x` is not the weight's number of inputs, or the bias does not fit the weight.
@@ -40,13 +63,49 @@ impl Linear {
                 x.shape()
             );
         }
-        x.contiguous()?.apply_op1(Forward(self.clone()))
+        match x.rank() {
+            0..=2 => x.contiguous()?.apply_op1(Forward(self.clone())),
+            _ => from_rows(&self.convolution()?.forward(&as_rows(x)?)?, x.dims()),
+        }
     }
 
     /// The gradient at the input from the one at the output.
     pub(crate) fn backward(&self, grad: &Tensor) -> Result<Tensor> {
-        unary(&Backward(self), grad)
+        if grad.rank() < 3 {
+            return unary(&Backward(self), grad);
+        }
+        let rows = as_rows(grad)?;
+        let mut dims = rows.dims().to_vec();
+        dims[1] = self.weight.dim(1)?;
+        from_rows(&self.convolution()?.backward(&dims, &rows)?, grad.dims())
     }
+
+    /// The layer as a convolution with a 1×1 kernel, whose kernels are made for many rows.
+    fn convolution(&self) -> Result<Conv2d> {
+        let weight = self.weight.unsqueeze(2)?.unsqueeze(3)?;
+        let (bias, packed) = (self.bias.clone(), self.packed.clone());
+        Ok(Conv2d::sharing(
+            weight,
+            bias,
+            ConvOptions::default(),
+            packed,
+        ))
+    }
+}
+
+/// `(…, rows, c)` as a feature map of one row, `(n, c, 1, rows)`.
+fn as_rows(x: &Tensor) -> Result<Tensor> {
+    let &[ref lead @ .., rows, c] = x.dims() else {
+        bail!("rows have at least two dimensions, found {:?}", x.dims());
+    };
+    let n: usize = lead.iter().product();
+    x.reshape((n, rows, c))?.transpose(1, 2)?.unsqueeze(2)
+}
+
+/// The way back from [`as_rows`], to the dimensions `dims` but for the last.
+fn from_rows(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
+    let shape = replace_last(dims, x.dim(1)?);
+    x.squeeze(2)?.transpose(1, 2)?.reshape(shape)
 }
 
 struct Forward(Linear);

@@ -23,6 +23,12 @@ pub fn log_softmax(x: &Tensor, dim: usize) -> Result<Tensor> {
     along(x, dim, Softmax { logarithm: true })
 }
 
+/// The gradient at the input of [`softmax`] over the last dimension from its result `y` and the gradient there.
+pub(crate) fn softmax_backward(y: &Tensor, grad: &Tensor) -> Result<Tensor> {
+    let logarithm = false;
+    unary(&Backward { logarithm, y }, grad)
+}
+
 fn along(x: &Tensor, dim: usize, op: Softmax) -> Result<Tensor> {
     if dim >= x.rank() || x.elem_count() == 0 {
         bail!(

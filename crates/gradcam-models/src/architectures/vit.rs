@@ -1,0 +1,318 @@
+//! Vision transformers, under timm's paths: ViT (Dosovitskiy et al. 2021), DeiT (Touvron et al. 2021), DINOv2 (Oquab et al. 2023) with
+//! and without registers (Darcet et al. 2024), and the image towers of CLIP (Radford et al. 2021) with their projection as the head.
+//!
+//! Any input runs that the patches divide; the positions are resized to its grid as timm's `dynamic_img_size` does it.
+//!
+//! The default layer is the first norm of the last block, as the documentation of pytorch-grad-cam advises: the class token alone goes
+//! to the head, so that behind the last attention the other tokens have no gradient.
+
+use gradcam_nn::candle::Tensor;
+use gradcam_nn::ops::{Activation, Padding, Rearrange};
+use gradcam_nn::{Embedding, Kind, Module, Tokens, Weights};
+
+use crate::layers::{Conv, Result, attention, linear, sequence, token_norm};
+
+/// Channels of the hidden layer of a block, as a multiple of the block's.
+const EXPANSION: usize = 4;
+
+/// Channels, blocks and heads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) channels: usize,
+    pub(crate) blocks: usize,
+    pub(crate) heads: usize,
+}
+
+impl Size {
+    pub(crate) const TINY: Self = Size::new(192, 3);
+    pub(crate) const SMALL: Self = Size::new(384, 6);
+    pub(crate) const BASE: Self = Size::new(768, 12);
+
+    const fn new(channels: usize, heads: usize) -> Self {
+        Size {
+            channels,
+            blocks: 12,
+            heads,
+        }
+    }
+}
+
+/// What the classifier reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Head {
+    /// The class token.
+    ClassToken,
+    /// The class token beside the average of the patches' tokens (the linear classifiers of DINOv2).
+    ClassTokenAndMean,
+    /// The class token and the distillation token, each with a classifier, whose average counts.
+    Distilled,
+}
+
+/// What tells the networks of the family apart.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Vit {
+    pub(crate) size: Size,
+    /// Pixels along a side of a patch.
+    pub(crate) patch: usize,
+    /// Patches along a side of the input that the positions were learned for.
+    grid: usize,
+    /// Tokens between the class token and the patches that have no position.
+    pub(crate) registers: usize,
+    /// A factor a channel behind each branch (LayerScale, Touvron et al. 2021).
+    scales: bool,
+    /// A norm before the first block; then the patches have no bias.
+    pre_norm: bool,
+    eps: f64,
+    activation: Activation,
+    head: Head,
+}
+
+impl Vit {
+    /// ViT and DeiT for inputs of `side` pixels.
+    pub(crate) const fn new(size: Size, patch: usize, side: usize) -> Self {
+        Vit {
+            size,
+            patch,
+            grid: side / patch,
+            registers: 0,
+            scales: false,
+            pre_norm: false,
+            eps: 1e-6,
+            activation: Activation::Gelu,
+            head: Head::ClassToken,
+        }
+    }
+    /// DeiT with a distillation token.
+    pub(crate) const fn distilled(self) -> Self {
+        Vit {
+            head: Head::Distilled,
+            ..self
+        }
+    }
+    /// DINOv2.
+    pub(crate) const fn dinov2(size: Size, registers: usize) -> Self {
+        Vit {
+            registers,
+            scales: true,
+            ..Vit::new(size, 14, 518)
+        }
+    }
+    /// DINOv2 with its classifier of ImageNet.
+    pub(crate) const fn classifier(self) -> Self {
+        Vit {
+            head: Head::ClassTokenAndMean,
+            ..self
+        }
+    }
+    /// The image tower of CLIP.
+    pub(crate) const fn clip(size: Size, patch: usize, activation: Activation) -> Self {
+        Vit {
+            pre_norm: true,
+            eps: 1e-5,
+            activation,
+            ..Vit::new(size, patch, 224)
+        }
+    }
+
+    pub(crate) fn is_clip(&self) -> bool {
+        self.pre_norm
+    }
+
+    /// The tokens before the patches.
+    fn prefix(&self) -> usize {
+        1 + self.registers + usize::from(self.head == Head::Distilled)
+    }
+
+    /// How the tokens lie over the input.
+    pub(crate) fn tokens(&self) -> Tokens {
+        Tokens {
+            prefix: self.prefix(),
+            patch: (self.patch, self.patch),
+        }
+    }
+
+    /// The network's modules.
+    pub(crate) fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
+        let channels = self.size.channels;
+        let mut modules = vec![self.embedding(w)?];
+        if self.pre_norm {
+            modules.push(token_norm(&w.at("norm_pre"), channels, self.eps)?);
+        }
+        let at = w.at("blocks");
+        let blocks = (0..self.size.blocks)
+            .map(|index| self.block(&at.at(index)))
+            .collect::<Result<Vec<_>>>()?;
+        modules.push(sequence(&at, blocks));
+        modules.push(token_norm(&w.at("norm"), channels, self.eps)?);
+        modules.extend(self.head(w, classes)?);
+        Ok(modules)
+    }
+
+    fn embedding(&self, w: &Weights) -> Result<Module> {
+        let (channels, patches) = (self.size.channels, self.grid * self.grid);
+        let at = w.at("patch_embed");
+        let mut conv = Conv::new(3, channels, self.patch)
+            .stride(self.patch)
+            .padding(Padding::all(0));
+        conv.bias = !self.pre_norm;
+        let mut prefix = vec![w.get("cls_token", &[1, 1, channels])?];
+        if self.head == Head::Distilled {
+            prefix.push(w.get("dist_token", &[1, 1, channels])?);
+        }
+        // Registers came later; there no token before the patches has a position.
+        let positioned = match self.registers {
+            0 => prefix.len(),
+            count => {
+                prefix.push(w.get("reg_token", &[1, count, channels])?);
+                0
+            }
+        };
+        let mut prefix = Tensor::cat(&prefix, 1)?.squeeze(0)?;
+        let positions = w.get("pos_embed", &[1, positioned + patches, channels])?;
+        let positions = positions.squeeze(0)?;
+        if positioned > 0 {
+            prefix = (prefix + positions.narrow(0, 0, positioned)?)?;
+        }
+        let embedding = Embedding {
+            patches: conv.named(&at.at("proj"))?,
+            token_names: vec![at.path("norm"), at.prefix().into()],
+            prefix,
+            positions: positions
+                .narrow(0, positioned, patches)?
+                .reshape((self.grid, self.grid, channels))?,
+        };
+        let module = Module::new(w.path("pos_drop"), Kind::Embedding(Box::new(embedding)))
+            .also(w.path("patch_drop"));
+        Ok(match self.pre_norm {
+            true => module,
+            false => module.also(w.path("norm_pre")),
+        })
+    }
+
+    fn block(&self, w: &Weights) -> Result<Module> {
+        let Size {
+            channels, heads, ..
+        } = self.size;
+        let at = w.at("attn");
+        let names: [&[&str]; 3] = [&["q_norm"], &["k_norm"], &["norm"]];
+        let attention = attention(&at, channels, heads, names, &["attn_drop"])?;
+        let attention = Module::new(at.prefix(), Kind::Attention(Box::new(attention)));
+        let mlp = w.at("mlp");
+        let hidden = channels * EXPANSION;
+        let expand = linear(&mlp.at("fc1"), channels, hidden)?;
+        let activation = Module::new(mlp.path("act"), Kind::Activation(self.activation))
+            .also(mlp.path("drop1"))
+            .also(mlp.path("norm"));
+        let project = linear(&mlp.at("fc2"), hidden, channels)?
+            .also(mlp.path("drop2"))
+            .also(mlp.prefix());
+        let first = vec![token_norm(&w.at("norm1"), channels, self.eps)?, attention];
+        let norm = token_norm(&w.at("norm2"), channels, self.eps)?;
+        let second = vec![norm, expand, activation, project];
+        let halves = vec![self.residual(w, 1, first)?, self.residual(w, 2, second)?];
+        Ok(sequence(w, halves))
+    }
+
+    /// A branch with its scale and its shortcut.
+    fn residual(&self, w: &Weights, number: usize, mut branch: Vec<Module>) -> Result<Module> {
+        let (scale, drop) = (format!("ls{number}"), w.path(format!("drop_path{number}")));
+        if self.scales {
+            let at = w.at(&scale);
+            let gamma = at.get("gamma", &[self.size.channels])?;
+            branch.push(Module::new(at.prefix(), Kind::Scale(gamma)));
+        } else if let Some(last) = branch.last_mut() {
+            last.names.push(w.path(&scale));
+        }
+        if let Some(last) = branch.last_mut() {
+            last.names.push(drop);
+        }
+        Ok(Module::unnamed(Kind::Residual {
+            branch,
+            shortcut: Vec::new(),
+            activation: None,
+        }))
+    }
+
+    fn head(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
+        let channels = self.size.channels;
+        let token = |start| {
+            let narrow = Rearrange::Narrow {
+                dim: 1,
+                start,
+                len: 1,
+            };
+            vec![
+                Module::unnamed(Kind::Rearrange(narrow)),
+                Module::unnamed(Kind::Flatten),
+            ]
+        };
+        let pooled = |kind| Module::new(w.path("fc_norm"), kind).also(w.path("head_drop"));
+        Ok(match self.head {
+            Head::ClassToken => vec![
+                pooled(Kind::Sequence(token(0))),
+                linear(&w.at("head"), channels, classes)?,
+            ],
+            Head::ClassTokenAndMean => {
+                let parts = vec![
+                    Module::unnamed(Kind::Sequence(token(0))),
+                    Module::unnamed(Kind::TokenMean(self.prefix())),
+                ];
+                vec![
+                    pooled(Kind::Concat(parts)),
+                    linear(&w.at("head"), 2 * channels, classes)?,
+                ]
+            }
+            Head::Distilled => {
+                let side = |start, name| -> Result<Vec<Module>> {
+                    let drop = Module::new(w.path("head_drop"), Kind::Sequence(token(start)));
+                    Ok(vec![drop, linear(&w.at(name), channels, classes)?])
+                };
+                let (class, distilled) = (side(0, "head")?, side(1, "head_dist")?);
+                let token = w.get("cls_token", &[1, 1, channels])?;
+                let half = Tensor::full(0.5_f32, (), token.device())?.to_dtype(token.dtype())?;
+                vec![
+                    Module::unnamed(Kind::Residual {
+                        branch: class,
+                        shortcut: distilled,
+                        activation: None,
+                    }),
+                    Module::unnamed(Kind::Scale(half)),
+                ]
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::architectures::check::{logits, parameter_count};
+
+    #[test]
+    fn parameters_are_the_published_ones() {
+        let count = |net: Vit| parameter_count(|w| net.build(w, 1000));
+        assert_eq!(count(Vit::new(Size::TINY, 16, 224)), 5_717_416);
+        assert_eq!(count(Vit::new(Size::SMALL, 16, 224)), 22_050_664);
+        assert_eq!(count(Vit::new(Size::BASE, 16, 224)), 86_567_656);
+        let distilled = Vit::new(Size::TINY, 16, 224).distilled();
+        assert_eq!(count(distilled), 5_910_800);
+    }
+
+    #[test]
+    fn any_size_runs_that_the_patches_divide() {
+        let w = Weights::random(1);
+        let size = Size {
+            blocks: 2,
+            ..Size::TINY
+        };
+        for net in [
+            Vit::new(size, 16, 224).distilled(),
+            Vit::dinov2(size, 4).classifier(),
+            Vit::clip(size, 16, Activation::QuickGelu),
+        ] {
+            let modules = net.build(&w, 5).unwrap();
+            logits(&modules, &w, (2 * net.patch, 3 * net.patch), 5);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! From a picture to tokens.
+
+use candle_core::{Result, Tensor, bail};
+
+use crate::Pass;
+use crate::attention::Named;
+use crate::group::tap_all;
+use crate::ops::{Conv2d, Rearrange};
+
+/// The embedding of patches with their positions, and the tokens before them (ViT, Dosovitskiy et al. 2021, section 3.1):
+/// `(n, 3, h, w)` to `(n, prefix + patches, channels)`.
+///
+/// Where the input has another grid of patches than the positions were learned for, they are resized by cubic interpolation with
+/// antialiasing, as timm does.
+#[derive(Debug, Clone)]
+pub struct Embedding {
+    /// The convolution that embeds a patch, whose stride is its kernel.
+    pub patches: Named<Conv2d>,
+    /// Paths of the patches' tokens `(n, patches, channels)`.
+    pub token_names: Vec<String>,
+    /// The tokens before those of the patches, with their positions, `(prefix, channels)`: the class token first.
+    pub prefix: Tensor,
+    /// One position a patch, `(rows, columns, channels)`.
+    pub positions: Tensor,
+}
+
+impl Embedding {
+    /// The tokens of `x`.
+    ///
+    /// # Errors
+    /// When the patches do not divide the input.
+    pub fn run(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+        let (n, _, height, width) = x.dims4()?;
+        let (names, conv) = &self.patches;
+        let (down, right) = conv.options().stride;
+        if !height.is_multiple_of(down) || !width.is_multiple_of(right) {
+            bail!(
+                "an input of {height} × {width} does not divide into patches of {down} × {right}"
+            );
+        }
+        let map = pass.conv2d(conv, x)?;
+        let map = tap_all(names, map, pass)?;
+        let (_, c, rows, columns) = map.dims4()?;
+        let tokens = pass.rearrange(&Rearrange::Tokens, &map)?;
+        let tokens = tap_all(&self.token_names, tokens, pass)?;
+        let positions = resized(&self.positions, (rows, columns))?
+            .reshape((1, rows * columns, c))?
+            .broadcast_as((n, rows * columns, c))?;
+        let tokens = pass.add(&tokens, &positions)?;
+        let prefix = self.prefix.unsqueeze(0)?;
+        let prefix = prefix.broadcast_as((n, self.prefix.dim(0)?, c))?;
+        pass.concat(&[prefix, tokens])
+    }
+}
+
+/// Positions for another grid.
+fn resized(positions: &Tensor, (rows, columns): (usize, usize)) -> Result<Tensor> {
+    let (from_rows, from_columns, c) = positions.dims3()?;
+    if (from_rows, from_columns) == (rows, columns) {
+        return Ok(positions.clone());
+    }
+    let weights = |from, to| {
+        Tensor::from_vec(cubic_weights(from, to), (to, from), positions.device())?
+            .to_dtype(positions.dtype())
+    };
+    let columns_first = weights(from_columns, columns)?
+        .unsqueeze(0)?
+        .broadcast_as((from_rows, columns, from_columns))?
+        .contiguous()?
+        .matmul(&positions.contiguous()?)?;
+    weights(from_rows, rows)?
+        .matmul(&columns_first.reshape((from_rows, columns * c))?)?
+        .reshape((rows, columns, c))
+}
+
+/// The weights `(to, from)` of a resize along one axis, as in PyTorch's and Pillow's bicubic filter with antialiasing: Keys' cubic with
+/// a = -0.5 (Keys 1981), as wide as an output position where that is wider than an input's, normalised where it reaches over the border.
+fn cubic_weights(from: usize, to: usize) -> Vec<f64> {
+    let scale = from as f64 / to as f64;
+    let width = scale.max(1.0);
+    let mut weights = Vec::with_capacity(from * to);
+    for output in 0..to {
+        let centre = scale * (output as f64 + 0.5);
+        // PyTorch's range of positions: those whose weight outside of it is zero, but for rounding.
+        let first = (centre - 2.0 * width + 0.5).max(0.0) as usize;
+        let end = ((centre + 2.0 * width + 0.5) as usize).min(from);
+        let row: Vec<f64> = (0..from)
+            .map(|input| match (first..end).contains(&input) {
+                true => cubic((input as f64 - centre + 0.5) / width),
+                false => 0.0,
+            })
+            .collect();
+        let total: f64 = row.iter().sum();
+        weights.extend(row.iter().map(|weight| weight / total));
+    }
+    weights
+}
+
+/// Keys' cubic with a = -0.5.
+fn cubic(x: f64) -> f64 {
+    const A: f64 = -0.5;
+    let x = x.abs();
+    if x < 1.0 {
+        ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0
+    } else if x < 2.0 {
+        ((A * x - 5.0 * A) * x + 8.0 * A) * x - 4.0 * A
+    } else {
+        0.0
+    }
+}

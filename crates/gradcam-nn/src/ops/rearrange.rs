@@ -1,0 +1,145 @@
+//! Operations that only move values.
+
+mod rows;
+
+use candle_core::{Result, Tensor, bail};
+
+use crate::dispatch::{channels_first, channels_last};
+
+/// An operation that moves values and computes nothing. Every output value is one input value or a zero of padding, and no input value
+/// comes twice; so the gradient is moved the same way back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rearrange {
+    /// A feature map `(n, c, h, w)` as rows of its positions, `(n, h·w, c)`: a view.
+    Tokens,
+    /// `(n, rows·columns, c)` as the feature map `(n, c, rows, columns)`: a view.
+    Map {
+        /// Rows of the map.
+        rows: usize,
+        /// Columns of the map.
+        columns: usize,
+    },
+    /// The positions `start..start + len` of one dimension.
+    Narrow {
+        /// The dimension.
+        dim: usize,
+        /// The first position.
+        start: usize,
+        /// How many.
+        len: usize,
+    },
+    /// One part of a joint projection, by heads: `(n, t, parts·heads·d)` as `(n, heads, t, d)`.
+    Heads {
+        /// Which part: of query, key and value for example.
+        part: usize,
+        /// How many parts lie side by side.
+        parts: usize,
+        /// The number of heads.
+        heads: usize,
+    },
+    /// The heads side by side: `(n, heads, t, d)` as `(n, t, heads·d)`.
+    JoinHeads,
+    /// The last two dimensions change places.
+    Transpose,
+    /// A feature map `(n, c, h, w)` by windows, `(n·windows, size·size, c)`, after a cyclic shift up and to the left; zeros fill up the
+    /// windows at the lower and right border (Liu et al. 2021, section 3.2).
+    Windows {
+        /// Rows and columns of a window.
+        size: usize,
+        /// Rows and columns of the shift.
+        shift: (usize, usize),
+    },
+    /// The way back from [`Windows`](Rearrange::Windows) to a map of `rows` and `columns`; what filled up the windows is dropped.
+    JoinWindows {
+        /// Rows of the map.
+        rows: usize,
+        /// Columns of the map.
+        columns: usize,
+        /// Rows and columns of a window.
+        size: usize,
+        /// Rows and columns of the shift.
+        shift: (usize, usize),
+    },
+    /// Each 2×2 square of a map as one position with four times the channels, column by column: `(n, c, h, w)` to
+    /// `(n, 4c, ⌈h/2⌉, ⌈w/2⌉)`, an odd row or column filled up with zeros (Swin's patch merging).
+    Merge,
+}
+
+impl Rearrange {
+    /// Moves the values of `x`. Differentiable.
+    ///
+    /// # Errors
+    /// When the shape does not fit.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        match *self {
+            Rearrange::Tokens => {
+                let (n, c, h, w) = x.dims4()?;
+                channels_last(x)?.reshape((n, h * w, c))
+            }
+            Rearrange::Map { rows, columns } => {
+                let (n, t, c) = x.dims3()?;
+                if t != rows * columns {
+                    bail!(
+                        "a map of {rows} × {columns} needs as many rows, found {:?}",
+                        x.dims()
+                    );
+                }
+                channels_first(&x.reshape((n, rows, columns, c))?)
+            }
+            Rearrange::Narrow { dim, start, len } => x.narrow(dim, start, len),
+            Rearrange::Heads { part, parts, heads } => {
+                let (n, t, c) = x.dims3()?;
+                if parts * heads == 0 || part >= parts || !c.is_multiple_of(parts * heads) {
+                    bail!("{parts} parts of {heads} heads do not divide {c} channels");
+                }
+                x.narrow(2, part * (c / parts), c / parts)?
+                    .reshape((n, t, heads, c / parts / heads))?
+                    .transpose(1, 2)
+            }
+            Rearrange::JoinHeads => {
+                let (n, heads, t, d) = x.dims4()?;
+                x.transpose(1, 2)?.reshape((n, t, heads * d))
+            }
+            Rearrange::Transpose => x.t(),
+            Rearrange::Windows { size, shift } => rows::windows(x, size, shift),
+            Rearrange::JoinWindows {
+                rows,
+                columns,
+                size,
+                shift,
+            } => rows::join_windows(x, (rows, columns), size, shift),
+            Rearrange::Merge => rows::merge(x),
+        }
+    }
+
+    /// The gradient at an input with these dimensions from the one at the output.
+    pub(crate) fn backward(&self, dims: &[usize], grad: &Tensor) -> Result<Tensor> {
+        match (*self, dims) {
+            (Rearrange::Tokens, &[_, _, rows, columns]) => {
+                Rearrange::Map { rows, columns }.forward(grad)
+            }
+            (Rearrange::Map { .. }, _) => Rearrange::Tokens.forward(grad),
+            (Rearrange::Narrow { dim, start, len }, _) => {
+                grad.pad_with_zeros(dim, start, dims[dim] - start - len)
+            }
+            (Rearrange::Heads { part, parts, .. }, _) => {
+                let grad = Rearrange::JoinHeads.forward(grad)?;
+                let width = grad.dim(2)?;
+                grad.pad_with_zeros(2, part * width, (parts - 1 - part) * width)
+            }
+            (Rearrange::JoinHeads, &[_, heads, ..]) => Rearrange::Heads {
+                part: 0,
+                parts: 1,
+                heads,
+            }
+            .forward(grad),
+            (Rearrange::Transpose, _) => grad.t(),
+            (Rearrange::Windows { size, shift }, &[_, _, rows, columns]) => {
+                rows::join_windows(grad, (rows, columns), size, shift)
+            }
+            (Rearrange::JoinWindows { size, shift, .. }, _) => rows::windows(grad, size, shift),
+            (Rearrange::Merge, &[_, _, rows, columns]) => rows::split(grad, (rows, columns)),
+            _ => bail!("an input of {dims:?} cannot be rearranged so"),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The positions of a feature map in another order: rows of channels that are copied whole.
+
+use std::sync::Arc;
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+
+use super::Rearrange;
+use crate::dispatch::{Unary, channels_first, channels_last, run_unary};
+use crate::kernels::Element;
+use crate::kernels::output::parts;
+
+/// For each output row the input row that it copies; none for zeros.
+type Picks = Vec<Option<usize>>;
+
+/// See [`Rearrange::Windows`].
+pub(super) fn windows(x: &Tensor, size: usize, shift: (usize, usize)) -> Result<Tensor> {
+    let (n, c, rows, columns) = x.dims4()?;
+    let picks = window_picks((rows, columns), size, shift)?;
+    let count = picks.len() / (size * size);
+    pick(&Rearrange::Tokens.forward(x)?, picks)?.reshape((n * count, size * size, c))
+}
+
+/// See [`Rearrange::JoinWindows`].
+pub(super) fn join_windows(
+    x: &Tensor,
+    (rows, columns): (usize, usize),
+    size: usize,
+    shift: (usize, usize),
+) -> Result<Tensor> {
+    let (windows, area, c) = x.dims3()?;
+    let picks = window_picks((rows, columns), size, shift)?;
+    let count = picks.len() / (size * size);
+    if area != size * size || !windows.is_multiple_of(count) {
+        bail!(
+            "a map of {rows} × {columns} has {count} windows of {size} × {size}, found {:?}",
+            x.dims()
+        );
+    }
+    let x = x.reshape((windows / count, count * area, c))?;
+    let x = pick(&x, inverse(&picks, rows * columns))?;
+    Rearrange::Map { rows, columns }.forward(&x)
+}
+
+/// See [`Rearrange::Merge`].
+pub(super) fn merge(x: &Tensor) -> Result<Tensor> {
+    let (n, c, rows, columns) = x.dims4()?;
+    let size = (rows.div_ceil(2), columns.div_ceil(2));
+    let x = pick(
+        &Rearrange::Tokens.forward(x)?,
+        square_picks((rows, columns)),
+    )?;
+    channels_first(&x.reshape((n, size.0, size.1, 4 * c))?)
+}
+
+/// The way back from [`merge`].
+pub(super) fn split(x: &Tensor, (rows, columns): (usize, usize)) -> Result<Tensor> {
+    let (n, c, height, width) = x.dims4()?;
+    let x = channels_last(x)?.reshape((n, height * width * 4, c / 4))?;
+    let x = pick(&x, inverse(&square_picks((rows, columns)), rows * columns))?;
+    Rearrange::Map { rows, columns }.forward(&x)
+}
+
+/// Window by window, the positions of a shifted map.
+fn window_picks(
+    (rows, columns): (usize, usize),
+    size: usize,
+    shift: (usize, usize),
+) -> Result<Picks> {
+    if size == 0 || rows * columns == 0 {
+        bail!("windows of {size} × {size} cannot be cut from {rows} × {columns}");
+    }
+    let axis =
+        |index: usize, len: usize, shift: usize| (index < len).then(|| (index + shift) % len);
+    let mut picks = Vec::new();
+    for top in (0..rows).step_by(size) {
+        for left in (0..columns).step_by(size) {
+            for position in 0..size * size {
+                let row = axis(top + position / size, rows, shift.0);
+                let column = axis(left + position % size, columns, shift.1);
+                picks.push(row.zip(column).map(|(row, column)| row * columns + column));
+            }
+        }
+    }
+    Ok(picks)
+}
+
+/// Square by square, its positions: the left column, then the right one.
+fn square_picks((rows, columns): (usize, usize)) -> Picks {
+    let mut picks = Vec::new();
+    for top in (0..rows).step_by(2) {
+        for left in (0..columns).step_by(2) {
+            for (down, right) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+                let (row, column) = (top + down, left + right);
+                picks.push((row < rows && column < columns).then(|| row * columns + column));
+            }
+        }
+    }
+    picks
+}
+
+/// The picks that bring `len` rows back to where they came from.
+fn inverse(picks: &Picks, len: usize) -> Picks {
+    let mut back = vec![None; len];
+    for (output, pick) in picks.iter().enumerate() {
+        if let Some(input) = *pick {
+            back[input] = Some(output);
+        }
+    }
+    back
+}
+
+/// `(n, rows, c)` to `(n, picks, c)`.
+fn pick(x: &Tensor, picks: Picks) -> Result<Tensor> {
+    x.contiguous()?.apply_op1(Pick(Arc::new(picks)))
+}
+
+struct Pick(Arc<Picks>);
+
+impl Unary for Pick {
+    const NAME: &'static str = "rearrange";
+    fn run<T: Element>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
+        let &[n, rows, c] = dims else {
+            bail!(
+                "`{}` expects (n, rows, channels), found {dims:?}",
+                Self::NAME
+            );
+        };
+        let picks = &self.0;
+        let y = parts(n * picks.len() * c, c, c, |row, y: &mut [T]| {
+            if let Some(from) = picks[row % picks.len()] {
+                let first = (row / picks.len() * rows + from) * c;
+                y.copy_from_slice(&x[first..first + c]);
+            }
+        });
+        Ok((y, Shape::from((n, picks.len(), c))))
+    }
+}
+
+impl CustomOp1 for Pick {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        run_unary(self, storage, layout)
+    }
+    fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        pick(grad, inverse(&self.0, x.dim(1)?)).map(Some)
+    }
+}
