@@ -8,6 +8,7 @@ use crate::class_activation::{Features, Subject, signed_map};
 use crate::heatmap::{Heatmap, LayerMap, Verdict};
 use crate::record::Record;
 use crate::target::{Explained, Target, classes, probabilities};
+use crate::tokens::map;
 use crate::{Error, Grid, Interpolation, Method, Result, layers};
 
 /// How the maps of several layers become one; each is divided by its largest value first.
@@ -161,7 +162,8 @@ impl Explainer {
                     nearest: Vec::new(),
                 });
             };
-            activations.push(activation(name, found, batch)?);
+            let found = map(found, network.tokens(), size)?;
+            activations.push(activation(name, &found, batch)?);
         }
         let logits = rows(&record.output, batch)?;
 
@@ -179,7 +181,7 @@ impl Explainer {
                 .iter()
                 .enumerate()
                 .map(|(layer, activation)| match gradients.get(layer) {
-                    Some(Some(gradient)) => values(gradient),
+                    Some(Some(gradient)) => values(&map(gradient, network.tokens(), size)?),
                     // The score does not depend on the layer.
                     Some(None) => Ok(vec![0.0; activation.values.len()]),
                     None => Ok(Vec::new()),

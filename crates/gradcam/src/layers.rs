@@ -1,13 +1,15 @@
 //! The layers of a network that a method can look at.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use candle_core::{DType, Device, Tensor, TensorId};
 use gradcam_nn::ops::{
     Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, LayerNorm, Linear, MaxPool2d,
+    Rearrange,
 };
-use gradcam_nn::{Network, Pass};
+use gradcam_nn::{Network, Pass, Tokens};
 
+use crate::tokens::grid;
 use crate::{Error, Result};
 
 /// A module that a pass can tap.
@@ -15,7 +17,7 @@ use crate::{Error, Result};
 pub struct Layer {
     /// Its path in the network.
     pub name: String,
-    /// Its output's shape for one image: `[channels, height, width]` for a feature map.
+    /// Its output's shape for one image: `[channels, height, width]` for a feature map, `[tokens, channels]` in a transformer.
     pub shape: Vec<usize>,
     /// Input pixels from one position of its map to the next, rows and columns; `None` where it is not a map.
     pub stride: Option<(usize, usize)>,
@@ -24,9 +26,14 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// Whether the output is a feature map with more than one position.
+    /// Whether the output is a feature map with more than one position, or has a token for each position of one.
     pub fn is_spatial(&self) -> bool {
-        matches!(self.shape.as_slice(), &[_, h, w] if h * w > 1)
+        let positions = match self.shape.as_slice() {
+            &[_, h, w] => h * w,
+            &[tokens, _] => tokens,
+            _ => 0,
+        };
+        self.stride.is_some() && positions > 1
     }
 }
 
@@ -37,12 +44,15 @@ pub struct Layers {
     pub layers: Vec<Layer>,
     /// The number of parameters of the whole network, where it tells.
     pub parameters: usize,
-    /// The index of the last layer with a spatial map before the last global pooling.
+    /// The index of the layer that [`automatic`](Layers::automatic) gives.
     automatic: Option<usize>,
 }
 
 impl Layers {
     /// The layer that Grad-CAM looks at by default: the last module with a spatial map before global pooling, under its outermost path.
+    ///
+    /// In a transformer it is the last norm before the last attention. Where the class token alone goes on to the head, no other token
+    /// has a gradient behind that attention.
     ///
     /// # Errors
     /// When no module has a spatial map.
@@ -93,7 +103,8 @@ pub fn layers(network: &dyn Network, input: (usize, usize, usize)) -> Result<Lay
     let spatial = |layers: &[Layer]| layers.iter().rposition(Layer::is_spatial);
     Ok(Layers {
         automatic: trace
-            .automatic
+            .before_attention
+            .or(trace.automatic)
             .and_then(|end| spatial(&layers[..end]))
             .or_else(|| spatial(&layers)),
         layers,
@@ -125,10 +136,16 @@ enum Step {
 /// A pass that follows shapes and strides.
 struct Trace<'a> {
     input: (usize, usize),
+    tokens: Option<Tokens>,
     strides: HashMap<TensorId, (usize, usize)>,
+    /// What has heads: no feature map, though it has as many dimensions.
+    heads: HashSet<TensorId>,
     layers: Vec<Layer>,
     /// How many layers came before the last global pooling of a whole feature map.
     automatic: Option<usize>,
+    /// How many layers came with the last layer norm, and with the last one before an attention.
+    norm: Option<usize>,
+    before_attention: Option<usize>,
     /// Where the head begins.
     layer: Option<&'a str>,
     /// The operations behind it.
@@ -144,6 +161,10 @@ impl<'a> Trace<'a> {
         let x = Tensor::zeros((1, channels, height, width), DType::F32, &Device::Cpu)?;
         let mut trace = Trace {
             input: (height, width),
+            tokens: network.tokens(),
+            heads: HashSet::new(),
+            norm: None,
+            before_attention: None,
             strides: HashMap::from([(x.id(), (1, 1))]),
             layers: Vec::new(),
             automatic: None,
@@ -202,10 +223,16 @@ impl Pass for Trace<'_> {
         }
         let shape = x.dims().get(1..).unwrap_or_default().to_vec();
         let stride = match shape.as_slice() {
-            &[_, h, w] if h * w > 0 => Some(self.strides.get(&x.id()).copied().unwrap_or((
-                (self.input.0 as f64 / h as f64).round() as usize,
-                (self.input.1 as f64 / w as f64).round() as usize,
-            ))),
+            &[tokens, _] => self
+                .tokens
+                .filter(|known| grid(tokens, *known, self.input).is_some())
+                .map(|known| known.patch),
+            &[_, h, w] if h * w > 0 && !self.heads.contains(&x.id()) => {
+                Some(self.strides.get(&x.id()).copied().unwrap_or((
+                    (self.input.0 as f64 / h as f64).round() as usize,
+                    (self.input.1 as f64 / w as f64).round() as usize,
+                )))
+            }
             _ => None,
         };
         self.layers.push(Layer {
@@ -236,6 +263,7 @@ impl Pass for Trace<'_> {
         self.same(x)
     }
     fn layer_norm(&mut self, _: &LayerNorm, x: &Tensor) -> candle_core::Result<Tensor> {
+        self.norm = Some(self.layers.len() + 1);
         self.same(x)
     }
     fn activation(&mut self, f: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
@@ -266,11 +294,41 @@ impl Pass for Trace<'_> {
         let stride = (h / pool.output.0.max(1), w / pool.output.1.max(1));
         self.step(step, x, &[n, c, pool.output.0, pool.output.1], stride)
     }
-    fn add(&mut self, branch: &Tensor, _: &Tensor) -> candle_core::Result<Tensor> {
-        self.same(branch)
+    fn add(&mut self, branch: &Tensor, shortcut: &Tensor) -> candle_core::Result<Tensor> {
+        // What comes out of windows has lost its stride.
+        let known = self.strides.contains_key(&branch.id());
+        self.same(if known { branch } else { shortcut })
     }
     fn multiply(&mut self, x: &Tensor, _: &Tensor) -> candle_core::Result<Tensor> {
         self.same(x)
+    }
+    fn softmax(&mut self, x: &Tensor) -> candle_core::Result<Tensor> {
+        self.before_attention = self.norm;
+        let y = self.same(x)?;
+        self.heads.insert(y.id());
+        Ok(y)
+    }
+    fn matmul(&mut self, a: &Tensor, b: &Tensor) -> candle_core::Result<Tensor> {
+        let mut dims = a.dims().to_vec();
+        if let (Some(last), Some(&columns)) = (dims.last_mut(), b.dims().last()) {
+            *last = columns;
+        }
+        let y = self.output(a, &dims, (1, 1))?;
+        self.heads.insert(y.id());
+        Ok(y)
+    }
+    fn rearrange(&mut self, op: &Rearrange, x: &Tensor) -> candle_core::Result<Tensor> {
+        // The values are zeros, but few.
+        let moved = op.forward(x)?;
+        let stride = match op {
+            Rearrange::Merge => (2, 2),
+            _ => (1, 1),
+        };
+        let y = self.output(x, moved.dims(), stride)?;
+        if matches!(op, Rearrange::Heads { .. } | Rearrange::Transpose) {
+            self.heads.insert(y.id());
+        }
+        Ok(y)
     }
     fn concat(&mut self, parts: &[Tensor]) -> candle_core::Result<Tensor> {
         let first = &parts[0];

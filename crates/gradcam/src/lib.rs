@@ -47,6 +47,7 @@ mod masks;
 mod method;
 mod record;
 mod target;
+mod tokens;
 
 pub use error::{Error, Result};
 pub use explainer::{Explainer, Fusion};

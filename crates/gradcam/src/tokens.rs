@@ -1,0 +1,72 @@
+//! The tokens of a transformer as a feature map.
+
+use candle_core::{Result, Tensor};
+use gradcam_nn::Tokens;
+
+/// Rows and columns of patches where `count` tokens are those of an input of `input` pixels, with or without the ones before them; more
+/// than one patch.
+pub(crate) fn grid(count: usize, tokens: Tokens, input: (usize, usize)) -> Option<(usize, usize)> {
+    let (rows, columns) = (input.0 / tokens.patch.0, input.1 / tokens.patch.1);
+    let patches = rows * columns;
+    (patches > 1 && [patches, tokens.prefix + patches].contains(&count)).then_some((rows, columns))
+}
+
+/// An activation or its gradient as a feature map: `(n, tokens, channels)` of a network with `tokens` becomes `(n, channels, rows,
+/// columns)`, without the tokens that come before the patches. Anything else stays what it is.
+pub(crate) fn map(x: &Tensor, tokens: Option<Tokens>, input: (usize, usize)) -> Result<Tensor> {
+    let (&[n, count, channels], Some(tokens)) = (x.dims(), tokens) else {
+        return Ok(x.clone());
+    };
+    let Some((rows, columns)) = grid(count, tokens, input) else {
+        return Ok(x.clone());
+    };
+    let patches = rows * columns;
+    x.narrow(1, count - patches, patches)?
+        .transpose(1, 2)?
+        .reshape((n, channels, rows, columns))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    const TOKENS: Tokens = Tokens {
+        prefix: 2,
+        patch: (4, 2),
+    };
+
+    #[test]
+    fn patches_lie_in_rows() {
+        // Two rows of three patches, one channel that counts the tokens.
+        let x = Tensor::arange(0.0, 8.0, &Device::Cpu).unwrap();
+        let x = x.reshape((1, 8, 1)).unwrap();
+        let y = map(&x, Some(TOKENS), (8, 6)).unwrap();
+        let expected = vec![vec![2.0, 3.0, 4.0], vec![5.0, 6.0, 7.0]];
+        assert_eq!(
+            y.squeeze(0)
+                .unwrap()
+                .squeeze(0)
+                .unwrap()
+                .to_vec2::<f64>()
+                .unwrap(),
+            expected
+        );
+        let without = map(&x.narrow(1, 2, 6).unwrap(), Some(TOKENS), (8, 6)).unwrap();
+        assert_eq!(without.dims(), [1, 1, 2, 3]);
+    }
+
+    #[test]
+    fn what_is_no_tokens_stays() {
+        let x = Tensor::zeros((1, 7, 3), candle_core::DType::F32, &Device::Cpu).unwrap();
+        for (tokens, input) in [
+            (None, (8, 6)),
+            (Some(TOKENS), (8, 6)),
+            (Some(TOKENS), (4, 2)),
+        ] {
+            assert_eq!(map(&x, tokens, input).unwrap().dims(), x.dims());
+        }
+        assert_eq!(grid(3, TOKENS, (4, 2)), None);
+    }
+}
