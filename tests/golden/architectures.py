@@ -30,6 +30,13 @@ ARCHITECTURES = {
     **{f"efficientnet_lite{i}": None for i in range(5)},
     **{f"tf_efficientnet_lite{i}": None for i in range(5)},
     **{f"convnext_{size}": f"convnext_{size}" for size in ("tiny", "small", "base", "large")},
+    **{f"vit_{size}_patch16_224": None for size in ("tiny", "small", "base")},
+    "vit_base_patch32_224": None,
+    **{f"deit_{size}_patch16_224": None for size in ("tiny", "small", "base")},
+    **{f"deit_{size}_distilled_patch16_224": None for size in ("tiny", "small", "base")},
+    **{f"vit_{size}_patch14{reg}_dinov2": None for size in ("small", "base") for reg in ("", "_reg4")},
+    **{f"vit_base_patch{patch}_clip{gelu}_224": None for patch in (32, 16) for gelu in ("", "_quickgelu")},
+    **{f"swin_{size}_patch4_window7_224": None for size in ("tiny", "small", "base")},
 }
 # What timm does not have.
 ONLY_TORCHVISION = ("alexnet", "googlenet", "squeezenet1_0", "squeezenet1_1")
@@ -40,11 +47,37 @@ def in_timm(name):
     return name not in ONLY_TORCHVISION
 
 
-def build(name, classes):
-    """The network under its own name, with its own initialisation, in evaluation mode."""
-    if in_timm(name):
+def is_transformer(name):
+    """Whether timm's network `name` has tokens."""
+    return name.startswith(("vit", "deit", "swin"))
+
+
+def build(name, classes, size=None):
+    """The network under its own name, with its own initialisation, in evaluation mode; transformers for inputs of `size`."""
+    if name.startswith("swin"):
+        network = timm.create_model(name, pretrained=False, num_classes=classes, img_size=size).eval()
+    elif is_transformer(name):
+        network = timm.create_model(name, pretrained=False, num_classes=classes, dynamic_img_size=True).eval()
+    elif in_timm(name):
         return timm.create_model(name, pretrained=False, num_classes=classes).eval()
-    return build_torchvision(name, classes)
+    else:
+        return build_torchvision(name, classes)
+    for module in network.modules():
+        # The attention itself is a module's output only where it is computed step by step.
+        if hasattr(module, "fused_attn"):
+            module.fused_attn = False
+    return network
+
+
+def as_map(name, size):
+    """What brings the output of a layer of the network `name` to (n, c, h, w) for inputs of `size`."""
+    if name.startswith("swin"):
+        return lambda x: x.permute(0, 3, 1, 2)
+    if not is_transformer(name):
+        return lambda x: x
+    patch = int(name.split("patch")[1].split("_")[0])
+    rows, columns = size[0] // patch, size[1] // patch
+    return lambda x: x[:, x.shape[1] - rows * columns :].transpose(1, 2).unflatten(2, (rows, columns))
 
 
 def build_torchvision(name, classes, training_heads=False):
@@ -56,7 +89,7 @@ def build_torchvision(name, classes, training_heads=False):
 
 
 def last_layer(name, network):
-    """The last module with a spatial map before global pooling."""
+    """The last module with a spatial map before global pooling; in a transformer, the last norm before an attention."""
     if name.startswith(("vgg", "alexnet")):
         features = list(network.features.named_children())
         pools = [i for i, (_, m) in enumerate(features) if isinstance(m, torch.nn.MaxPool2d)]
@@ -69,6 +102,9 @@ def last_layer(name, network):
         (("mobilenetv2", "efficientnet", "tf_efficientnet"), "bn2"),
         (("mobilenetv3", "tf_mobilenetv3"), "blocks"),
         (("convnext",), "stages"),
+        # As the documentation of pytorch-grad-cam advises.
+        (("vit", "deit"), "blocks.11.norm1"),
+        (("swin",), "layers.3.blocks.1.norm1"),
     ):
         if name.startswith(prefixes):
             return layer

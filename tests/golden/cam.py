@@ -26,9 +26,10 @@ def score(logits, classes):
     return logits[torch.arange(len(classes)), torch.tensor(classes)].sum()
 
 
-def raw_maps(logits, activation, classes):
-    """The maps (n, h, w) of Selvaraju et al. 2017, eq. 1-2, before the ReLU."""
+def raw_maps(logits, activation, classes, as_map=lambda x: x):
+    """The maps (n, h, w) of Selvaraju et al. 2017, eq. 1-2, before the ReLU; `as_map` brings what the layer gives to (n, c, h, w)."""
     (gradient,) = torch.autograd.grad(score(logits, classes), activation, retain_graph=True)
+    gradient, activation = as_map(gradient), as_map(activation)
     return (gradient.mean((2, 3), keepdim=True) * activation).sum(1).detach()
 
 

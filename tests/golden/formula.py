@@ -30,16 +30,18 @@ def uniform(name, index):
 
 
 def parameter(name, shape, gain):
-    """The parameter `name`: kernels uniform with `gain` times He's bound sqrt(6 / fan-in), scales and variances around 1, shifts around 0."""
+    """The parameter `name`: kernels uniform with `gain` times He's bound sqrt(6 / fan-in), scales and variances around 1, shifts around 0, positions as large as what they are added to."""
     count = math.prod(shape)
     # In pieces: the first fully connected layer of VGG has a hundred million elements.
     values = np.empty(count, np.float32)
     for start in range(0, count, 1 << 22):
         index = np.arange(start, min(start + (1 << 22), count), dtype=np.uint64)
         u = uniform(name, index)
-        if len(shape) >= 2:
+        if name.endswith(("pos_embed", "position_embeddings", "position_embedding.weight")):
+            u *= 0.5
+        elif len(shape) >= 2:
             u *= gain * math.sqrt(6.0 / math.prod(shape[1:]))
-        elif name.rsplit(".", 1)[-1] in ("weight", "running_var", "gamma"):
+        elif name.rsplit(".", 1)[-1] in ("weight", "running_var", "gamma", "lambda1"):
             u = 1.0 + 0.5 * u
         else:
             u *= 0.1
@@ -64,7 +66,7 @@ def fill(network, gain):
     state = {
         name: torch.from_numpy(parameter(name, tuple(value.shape), gain))
         for name, value in network.state_dict().items()
-        if not name.endswith("num_batches_tracked")
+        if value.is_floating_point()
     }
     network.load_state_dict(state, strict=False)
     return network

@@ -1,7 +1,7 @@
 //! The networks by name.
 //!
 //! Module and parameter paths are those of timm, and those of torchvision for the networks that timm does not have; torchvision's names
-//! for the others, and those of Hugging Face transformers for ResNet, are mapped onto them.
+//! for the others, and those of Hugging Face transformers for ResNet and the transformers, are mapped onto them.
 
 mod alexnet;
 #[cfg(test)]
@@ -19,6 +19,7 @@ mod resnet_names;
 mod squeezenet;
 mod swin;
 mod table;
+pub(crate) mod transformers_names;
 mod vgg;
 mod vit;
 
@@ -109,6 +110,17 @@ pub enum Naming {
     Transformers,
 }
 
+/// What the names of transformers' parameters begin with.
+const TRANSFORMERS: [&str; 7] = [
+    "resnet.",
+    "vit.",
+    "deit.",
+    "dinov2.",
+    "dinov2_with_registers.",
+    "swin.",
+    "vision_model.",
+];
+
 impl Architecture {
     /// The network with its parameters from `weights`, whose names must be the tree's own.
     ///
@@ -165,6 +177,8 @@ impl Architecture {
         match (naming, &self.family) {
             (Naming::Own, _) => Some(name.to_string()),
             (Naming::Transformers, Family::ResNet(f)) => f.from_transformers(name),
+            (Naming::Transformers, Family::Vit(_)) => transformers_names::vit(name),
+            (Naming::Transformers, Family::Swin(_)) => transformers_names::swin(name),
             (Naming::Transformers, _) => None,
             (Naming::Torchvision, Family::EfficientNet(f)) => f.torchvision_parameter(name),
             (Naming::Torchvision, Family::MobileNetV3(f)) => f.torchvision_parameter(name),
@@ -190,7 +204,7 @@ impl Architecture {
             .find_map(|name| {
                 if Some(name) == marker {
                     Some(Naming::Torchvision)
-                } else if name.starts_with("resnet.") {
+                } else if TRANSFORMERS.iter().any(|root| name.starts_with(root)) {
                     Some(Naming::Transformers)
                 } else {
                     None
@@ -199,14 +213,40 @@ impl Architecture {
             .unwrap_or(Naming::Own)
     }
 
-    /// Whether a checkpoint's parameter serves only the training: an auxiliary head, or a counter of batches.
+    /// Whether a checkpoint's parameter serves only the training: an auxiliary head, a counter of batches, CLIP's text tower.
     pub fn training_only(&self, name: &str) -> bool {
         name.ends_with(".num_batches_tracked")
             || match &self.family {
                 Family::GoogLeNet(_) => GoogLeNet::training_only(name),
                 Family::InceptionV3(_) => InceptionV3::training_only(name),
+                Family::Vit(_) | Family::Swin(_) => transformers_names::beside(name),
                 _ => false,
             }
+    }
+
+    /// Mean and standard deviation of the pictures where a checkpoint does not say them; none for ImageNet's.
+    pub(crate) fn normalisation(&self) -> Option<([f32; 3], [f32; 3])> {
+        match &self.family {
+            Family::Vit(f) if f.is_clip() => Some((
+                [0.481_454_66, 0.457_827_5, 0.408_210_73],
+                [0.268_629_54, 0.261_302_58, 0.275_777_1],
+            )),
+            // Google's, which is Inception's; DeiT and DINOv2 have ImageNet's.
+            Family::Vit(_) if self.name.starts_with("vit_") && !self.name.ends_with("dinov2") => {
+                Some(([0.5; 3], [0.5; 3]))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it is an image tower of CLIP.
+    pub(crate) fn is_clip(&self) -> bool {
+        matches!(&self.family, Family::Vit(f) if f.is_clip())
+    }
+
+    /// Whether it is a transformer.
+    pub(crate) fn is_transformer(&self) -> bool {
+        matches!(self.family, Family::Vit(_) | Family::Swin(_))
     }
 
     /// Whether torchvision's checkpoints expect inputs normalised to -1 to 1 (its `transform_input`).

@@ -1,9 +1,10 @@
-//! The `config.json` of a model folder: timm's form, and that of Hugging Face transformers for ResNet.
+//! The `config.json` of a model folder: timm's form, and that of Hugging Face transformers for ResNet and the transformers.
+
+mod transformers;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::architectures::{Architecture, Naming, find};
 use crate::preprocess::{CropMode, Interpolation, Preprocess};
@@ -34,9 +35,8 @@ struct Fields {
     label_descriptions: Option<BTreeMap<String, String>>,
     license: Option<String>,
     // transformers
-    model_type: Option<String>,
-    depths: Option<Vec<usize>>,
-    layer_type: Option<String>,
+    #[serde(flatten)]
+    transformers: transformers::Fields,
     id2label: Option<BTreeMap<String, String>>,
 }
 
@@ -52,16 +52,6 @@ struct Pretrained {
     num_classes: Option<usize>,
     license: Option<String>,
     label_names: Option<Vec<String>>,
-}
-
-/// transformers' `preprocessor_config.json`.
-#[derive(Debug, Default, Deserialize)]
-struct Processor {
-    image_mean: Option<Vec<f32>>,
-    image_std: Option<Vec<f32>>,
-    crop_pct: Option<f64>,
-    resample: Option<u32>,
-    size: Option<Value>,
 }
 
 impl Config {
@@ -83,6 +73,7 @@ impl Config {
         let classes = fields
             .num_classes
             .or(cfg.num_classes)
+            .or_else(|| fields.transformers.projection())
             .unwrap_or(if labels.is_empty() {
                 1000
             } else {
@@ -115,10 +106,14 @@ impl Config {
         if architecture.transforms_input() && cfg.mean.is_none() {
             (preprocess.mean, preprocess.std) = ([0.5; 3], [0.5; 3]);
         }
+        if let Some(normalisation) = architecture.normalisation() {
+            (preprocess.mean, preprocess.std) = normalisation;
+        }
         let license = fields.license.or_else(|| cfg.license.clone());
         pretrained(&mut preprocess, cfg)?;
         if let Some(text) = processor {
-            self::processor(&mut preprocess, json("preprocessor_config.json", text)?)?;
+            let processor = json("preprocessor_config.json", text)?;
+            transformers::processor(&mut preprocess, processor, architecture.is_transformer())?;
         }
         Ok(Config {
             architecture,
@@ -150,25 +145,9 @@ fn json<T: serde::de::DeserializeOwned>(file: &str, text: &str) -> Result<T, Loa
 }
 
 fn architecture(fields: &Fields) -> Result<&'static Architecture, LoadError> {
-    let name = match (&fields.architecture, fields.model_type.as_deref()) {
+    let name = match (&fields.architecture, fields.transformers.architecture()?) {
         (Some(name), _) => name.clone(),
-        (None, Some("resnet")) => {
-            let bottleneck = fields.layer_type.as_deref() != Some("basic");
-            match (fields.depths.as_deref().unwrap_or_default(), bottleneck) {
-                ([2, 2, 2, 2], false) => "resnet18",
-                ([3, 4, 6, 3], false) => "resnet34",
-                ([3, 4, 6, 3], true) => "resnet50",
-                ([3, 4, 23, 3], true) => "resnet101",
-                ([3, 8, 36, 3], true) => "resnet152",
-                (depths, _) => {
-                    return Err(invalid(&format!(
-                        "no ResNet has the depths {depths:?} with these blocks"
-                    )));
-                }
-            }
-            .to_string()
-        }
-        (None, Some(kind)) => kind.to_string(),
+        (None, Some(name)) => name,
         (None, None) => return Err(invalid("the field `architecture` is missing")),
     };
     find(&name).map_err(|nearest| LoadError::UnknownArchitecture { name, nearest })
@@ -242,42 +221,6 @@ fn interpolation(name: &str) -> Result<Interpolation, LoadError> {
     })
 }
 
-/// transformers' `ConvNextImageProcessor`, which its ResNets use: the shorter side goes to `shortest_edge / crop_pct`, then the centre is
-/// cut out; from 384 pixels on the picture is squashed.
-fn processor(preprocess: &mut Preprocess, processor: Processor) -> Result<(), LoadError> {
-    if let Some(mean) = processor.image_mean {
-        preprocess.mean = triple("image_mean", mean)?;
-    }
-    if let Some(std) = processor.image_std {
-        preprocess.std = triple("image_std", std)?;
-    }
-    if let Some(filter) = processor.resample {
-        // Pillow's numbers.
-        preprocess.interpolation = match filter {
-            0 => Interpolation::Nearest,
-            2 => Interpolation::Bilinear,
-            3 => Interpolation::Bicubic,
-            other => return Err(invalid(&format!("unknown `resample` filter {other}"))),
-        };
-    }
-    let edge = match &processor.size {
-        Some(Value::Number(n)) => n.as_u64(),
-        Some(Value::Object(map)) => map
-            .get("shortest_edge")
-            .or_else(|| map.get("height"))
-            .and_then(Value::as_u64),
-        _ => None,
-    };
-    if let Some(edge) = edge.and_then(|edge| u32::try_from(edge).ok()) {
-        preprocess.input_size = (edge, edge);
-    }
-    preprocess.crop_pct = processor.crop_pct.unwrap_or(224.0 / 256.0);
-    if preprocess.input_size.0 >= 384 {
-        (preprocess.crop_pct, preprocess.crop_mode) = (1.0, CropMode::Squash);
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -308,19 +251,6 @@ mod tests {
         .unwrap();
         assert_eq!(config.preprocess.input_size, (160, 200));
         assert_eq!(config.labels[967], "espresso");
-    }
-
-    #[test]
-    fn transformers_resnet_is_recognised() {
-        let config = Config::parse(
-            r#"{"model_type": "resnet", "depths": [3, 4, 6, 3], "layer_type": "bottleneck",
-                "id2label": {"10": "k", "0": "a", "1": "b", "2": "c", "3": "d", "4": "e", "5": "f", "6": "g", "7": "h", "8": "i", "9": "j"}}"#,
-            Some(r#"{"size": {"shortest_edge": 224}, "crop_pct": 0.9, "resample": 2}"#),
-        )
-        .unwrap();
-        assert_eq!(config.architecture.name, "resnet50");
-        assert_eq!(config.labels.join(""), "abcdefghijk");
-        assert!((config.preprocess.crop_pct - 0.9).abs() < 1e-12);
     }
 
     #[test]

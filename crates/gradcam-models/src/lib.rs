@@ -29,6 +29,8 @@ mod layers;
 mod load;
 pub mod picture;
 pub mod preprocess;
+mod rename;
 
 pub use config::Config;
-pub use load::{LoadError, Model, rename};
+pub use load::{LoadError, Model};
+pub use rename::rename;

@@ -1,16 +1,16 @@
 //! From files to a network that runs.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use gradcam_nn::{ModuleTree, Weights, WeightsError};
 use sha2::{Digest, Sha256};
 
-use crate::architectures::{Architecture, Naming};
+use crate::architectures::Architecture;
 use crate::config::Config;
 use crate::embedded;
 use crate::preprocess::Preprocess;
+use crate::rename::rename;
 
 /// A network with its weights, its labels and the way that it wants its pictures.
 #[derive(Debug, Clone)]
@@ -211,38 +211,6 @@ impl Model {
     pub fn default_layer(&self) -> &str {
         self.architecture.default_layer
     }
-}
-
-/// The store under the tree's own names, each tensor in the shape that the tree asks for where it has as many elements.
-///
-/// torchvision keeps some 1×1 convolutions as fully connected layers, and ConvNeXt's scales with unit dimensions.
-pub fn rename(
-    stored: &Weights,
-    architecture: &Architecture,
-    naming: Naming,
-    classes: usize,
-) -> Result<Weights, WeightsError> {
-    if naming == Naming::Own {
-        return Ok(stored.clone());
-    }
-    let skeleton = Weights::skeleton();
-    architecture.build(&skeleton, classes)?;
-    let shapes: BTreeMap<String, Vec<usize>> = skeleton.requested().into_iter().collect();
-    Ok(stored.renamed(|name, tensor| {
-        if architecture.training_only(name) {
-            return Ok(None);
-        }
-        let own = architecture
-            .parameter(naming, name)
-            .unwrap_or_else(|| name.to_string());
-        let tensor = match shapes.get(&own) {
-            Some(shape) if shape.iter().product::<usize>() == tensor.elem_count() => {
-                tensor.reshape(shape.as_slice())?
-            }
-            _ => tensor.clone(),
-        };
-        Ok(Some((own, tensor)))
-    })?)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, LoadError> {

@@ -115,14 +115,24 @@ fn uniform(hash: u64, index: usize) -> f64 {
 }
 
 /// The parameter `name` by the formula of `tests/golden/formula.py`.
-fn parameter(name: &str, shape: &[usize], gain: f64) -> Result<Tensor> {
+pub(crate) fn parameter(name: &str, shape: &[usize], gain: f64) -> Result<Tensor> {
     let last = name.rsplit('.').next();
     let (offset, scale) = match (shape, last) {
+        _ if [
+            "pos_embed",
+            "position_embeddings",
+            "position_embedding.weight",
+        ]
+        .iter()
+        .any(|end| name.ends_with(end)) =>
+        {
+            (0.0, 0.5)
+        }
         ([_, rest @ ..], _) if !rest.is_empty() => {
             let fan_in: usize = rest.iter().product();
             (0.0, gain * (6.0 / fan_in as f64).sqrt())
         }
-        (_, Some("weight" | "running_var" | "gamma")) => (1.0, 0.5),
+        (_, Some("weight" | "running_var" | "gamma" | "lambda1")) => (1.0, 0.5),
         _ => (0.0, 0.1),
     };
     let hash = hash(name);
@@ -393,4 +403,6 @@ macro_rules! networks {
 networks! {
     resnet18 resnet50 resnext50_32x4d vgg11 vgg16_bn alexnet googlenet inception_v3 densenet121 mobilenetv2_100
     mobilenetv3_small_100 squeezenet1_1 efficientnet_b0 tf_efficientnet_lite0 convnext_tiny
+    vit_tiny_patch16_224 deit_tiny_distilled_patch16_224 vit_small_patch14_reg4_dinov2
+    vit_base_patch32_clip_quickgelu_224 swin_tiny_patch4_window7_224
 }

@@ -16,10 +16,10 @@ type Shapes = BTreeMap<String, Vec<usize>>;
 
 #[derive(Deserialize)]
 struct Parameters {
-    /// Rows and columns of the input that the modules' shapes belong to.
-    size: usize,
     classes: usize,
     architectures: Vec<Expected>,
+    /// Networks that timm does not have, with the names of transformers.
+    only_transformers: Vec<Elsewhere>,
 }
 
 #[derive(Deserialize)]
@@ -28,14 +28,16 @@ struct Expected {
     trainable: usize,
     last_layer: String,
     state: Shapes,
+    /// Rows and columns of the input that the modules' shapes belong to.
+    size: usize,
     /// The output of every module that runs, for one image.
     modules: Shapes,
-    torchvision: Option<Torchvision>,
+    torchvision: Option<Elsewhere>,
     transformers: Option<Shapes>,
 }
 
 #[derive(Deserialize)]
-struct Torchvision {
+struct Elsewhere {
     name: String,
     state: Shapes,
 }
@@ -114,7 +116,7 @@ fn counts_of_trainable_parameters_are_those_of_timm() {
 fn modules_are_those_of_timm() {
     for_each(|parameters, expected, architecture| {
         let (network, _) = skeleton(architecture, parameters.classes);
-        let size = parameters.size;
+        let size = expected.size;
         let found: Shapes = gradcam::layers(&network, (3, size, size))
             .unwrap()
             .layers
@@ -133,6 +135,19 @@ fn modules_are_those_of_timm() {
                 {
                     shape = vec![c, h, w];
                 }
+                // Half of a Swin block has rows of positions in timm, and the convolution of a patch embedding may have its norm's layout.
+                if let (Some(&[c, h, w]), &[positions, d]) =
+                    (found.get(name).map(Vec::as_slice), shape.as_slice())
+                    && [positions, d] == [h * w, c]
+                {
+                    shape = vec![c, h, w];
+                }
+                if let (Some(&[positions, d]), &[h, w, c]) =
+                    (found.get(name).map(Vec::as_slice), shape.as_slice())
+                    && [positions, d] == [h * w, c]
+                {
+                    shape = vec![positions, d];
+                }
                 (name.clone(), shape)
             })
             .collect();
@@ -144,7 +159,9 @@ fn modules_are_those_of_timm() {
 fn default_layers_are_the_last_with_a_map() {
     for_each(|parameters, expected, architecture| {
         let (network, _) = skeleton(architecture, parameters.classes);
-        let layers = gradcam::layers(&network, (3, 299, 299)).unwrap();
+        // Patches have to divide it; elsewhere a large one, which leaves the last maps more than one position.
+        let size = if expected.size == 224 { 224 } else { 299 };
+        let layers = gradcam::layers(&network, (3, size, size)).unwrap();
         let automatic = &layers.automatic().unwrap().name;
         // There the default is not the very last map (see the table of architectures), or has an identity behind it.
         let exceptions = ["vgg", "alexnet", "squeezenet", "convnext"];
@@ -205,17 +222,22 @@ fn torchvisions_parameters_are_consumed_exactly() {
 #[test]
 fn transformers_parameters_are_consumed_exactly() {
     let parameters: Parameters = committed("parameters.json.gz");
-    let with_resnet = parameters
+    let known = parameters
         .architectures
         .iter()
         .filter(|a| a.transformers.is_some());
-    assert_eq!(with_resnet.count(), 5);
+    assert_eq!(known.count(), 22);
     for_each(
         |parameters, expected, architecture| match &expected.transformers {
             Some(state) => after_renaming(architecture, state, parameters.classes),
             None => Vec::new(),
         },
     );
+    for expected in &parameters.only_transformers {
+        let architecture = architectures::find(&expected.name).unwrap();
+        let wrong = after_renaming(architecture, &expected.state, parameters.classes);
+        assert!(wrong.is_empty(), "{}: {wrong:?}", expected.name);
+    }
 }
 
 #[test]
@@ -226,6 +248,7 @@ fn every_architecture_is_compared() {
         compared.push(&expected.name);
         compared.extend(expected.torchvision.iter().map(|t| t.name.as_str()));
     }
+    compared.extend(parameters.only_transformers.iter().map(|t| t.name.as_str()));
     for architecture in architectures::all() {
         assert!(
             compared.contains(&architecture.name),

@@ -4,7 +4,7 @@ use candle_core::{Device, Result, Tensor, Var};
 use gradcam::{Explainer, Target, input_gradient};
 use gradcam_models::architectures;
 use gradcam_nn::ops::{AdaptiveAvgPool2d, Conv2d, ConvOptions};
-use gradcam_nn::{Network, Pass, Tape, Weights};
+use gradcam_nn::{Network, Pass, Tape, Tokens, Weights};
 
 /// A network that candle's graph has to serve.
 struct Opaque<'a>(&'a dyn Network);
@@ -12,6 +12,9 @@ struct Opaque<'a>(&'a dyn Network);
 impl Network for Opaque<'_> {
     fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
         self.0.forward(x, pass)
+    }
+    fn tokens(&self) -> Option<Tokens> {
+        self.0.tokens()
     }
 }
 
@@ -27,13 +30,23 @@ fn the_tape_agrees_with_the_graph() {
         "efficientnet_b0",
         "convnext_tiny",
         "squeezenet1_1",
+        "vit_tiny_patch16_224",
+        "deit_tiny_distilled_patch16_224",
+        "dinov2_vits14_reg_lc",
+        "swin_tiny_patch4_window7_224",
     ] {
         let architecture = architectures::find(name).unwrap();
         let network = architecture.build(&Weights::random(3), 10).unwrap();
-        let values: Vec<f32> = (0..2 * 3 * 64 * 64)
+        // Swin's windows want a large picture, DINOv2's patches another one.
+        let side = match name {
+            name if name.starts_with("swin") => 200,
+            name if name.contains("14") => 56,
+            _ => 64,
+        };
+        let values: Vec<f32> = (0..2 * 3 * side * side)
             .map(|i| (i as f32 * 0.7).sin())
             .collect();
-        let images = Tensor::from_vec(values, (2, 3, 64, 64), &Device::Cpu).unwrap();
+        let images = Tensor::from_vec(values, (2, 3, side, side), &Device::Cpu).unwrap();
         let targets = [Target::Index(3), Target::Index(7)];
         let values = |network: &dyn Network| -> Vec<f32> {
             let gradient = input_gradient(network, &images, &targets).unwrap();
@@ -63,6 +76,10 @@ fn maps_from_the_tape_agree_with_the_graph() {
         ),
         ("convnext_tiny", ["stages.2", "stages.3"]),
         ("mobilenetv3_small_100", ["blocks.3", "blocks.4"]),
+        (
+            "vit_tiny_patch16_224",
+            ["blocks.2.norm2", "blocks.11.norm1"],
+        ),
     ] {
         let architecture = architectures::find(name).unwrap();
         let network = architecture.build(&Weights::random(5), 10).unwrap();
