@@ -122,12 +122,13 @@ def network_record(name):
     # One picture for Swin: its windows want a large one.
     batch = 1 if name.startswith("swin") else 2
     last = architectures.last_layer(name, network)
-    # The first input whose gradient does not depend on rounding: no unit lies too near the kink of its ReLU.
+    # The first input whose gradient does not depend on rounding: no unit lies too near the kink of its ReLU; and whose maps have
+    # something to show.
     for attempt in range(100):
         source = f"input.{attempt}"
         x = torch.from_numpy(formula.picture(source, (batch, 3, *size)))
         (classes, logits, maps, gradient), apart = in_both_precisions(network, x, [last, inner], as_map)
-        if apart[2] < GRADIENTS:
+        if apart[2] < GRADIENTS and (maps[last][0].amax((1, 2)) > 0).all():
             break
     print(f"{name:24} {source:9} largest logit {logits.abs().max():8.3g}, f32 against f64: "
           + ", ".join(f"{what} {d:.1e}" for what, d in zip(("logits", "maps", "gradient"), apart)), flush=True)
