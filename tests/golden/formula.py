@@ -4,6 +4,8 @@ Element `i` of the tensor `name` is a function of u(name, i) = 2 * (splitmix64(f
 computed in f64 and rounded to f32 once.
 """
 
+import gzip
+import json
 import math
 
 import numpy as np
@@ -70,3 +72,10 @@ def fill(network, gain):
     }
     network.load_state_dict(state, strict=False)
     return network
+
+
+def write(path, value):
+    """Compressed JSON whose bytes depend on the value alone."""
+    text = json.dumps(value, separators=(",", ":")) + "\n"
+    path.write_bytes(gzip.compress(text.encode(), mtime=0))
+    print(f"{path}: {path.stat().st_size} bytes")

@@ -9,7 +9,6 @@ jump where a unit crosses zero, and in f32 rounding decides. For the default mod
 folder with the photos.
 """
 
-import gzip
 import json
 import sys
 from pathlib import Path
@@ -25,6 +24,7 @@ from safetensors.torch import load_file
 import architectures
 import cam
 import formula
+import parameters
 
 CLASSES = 10
 # Name: (inner layer, size of the input, gain of the kernels). The gains keep the activations near 1.
@@ -149,6 +149,30 @@ def network_record(name):
     }
 
 
+def transformers_record(name, network, size):
+    """The first logits of a network of Hugging Face transformers whose parameters have their values by formula under its own names."""
+    gain = 0.6
+    network = formula.fill(network.eval(), gain).requires_grad_(False)
+    x = torch.from_numpy(formula.picture("input", (1, 3, size, size)))
+    with torch.no_grad():
+        output = network(x)
+    logits = output.image_embeds if "clip" in name else output.logits
+    state = {key: list(value.shape) for key, value in network.state_dict().items()}
+    return {"name": name, "gain": gain, "size": size, "state": state, "logits": numbers(logits[0, :CLASSES])}
+
+
+def transformers_records():
+    """One of each family, at the size that its positions are made for: transformers resizes them otherwise."""
+    for name, size in (
+        ("vit_tiny_patch16_224", 224),
+        ("deit_tiny_distilled_patch16_224", 224),
+        ("vit_base_patch32_clip_quickgelu_224", 224),
+        ("swin_tiny_patch4_window7_224", 224),
+        ("dinov2_vits14_reg_lc", 518),
+    ):
+        yield transformers_record(name, parameters.hugging_face(name), size)
+
+
 def default_record(folder, photos):
     """The record of the default model with its trained weights: an input by formula, and photos."""
     config = json.loads((folder / "config.json").read_text())
@@ -186,23 +210,17 @@ def default_record(folder, photos):
     }
 
 
-def write(path, value):
-    """Compressed JSON whose bytes depend on the value alone."""
-    text = json.dumps(value, separators=(",", ":")) + "\n"
-    path.write_bytes(gzip.compress(text.encode(), mtime=0))
-    print(f"{path}: {path.stat().st_size} bytes")
-
-
 if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.manual_seed(0)
     versions = architectures.versions()
     print(versions)
-    write(
+    formula.write(
         Path(__file__).parent / "golden.json.gz",
         {
             "versions": versions,
             "networks": [network_record(name) for name in NETWORKS],
+            "transformers": list(transformers_records()),
             "default": default_record(Path(sys.argv[1]), Path(sys.argv[2])),
         },
     )

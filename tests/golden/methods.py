@@ -19,7 +19,8 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 import architectures
 import cam
 import formula
-from make import CLASSES, deviation, numbers, write
+from formula import write
+from make import CLASSES, deviation, numbers
 
 # Name: (inner layer, size of the input, gain of the kernels).
 NETWORKS = {

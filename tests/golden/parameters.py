@@ -12,7 +12,7 @@ import torch
 import transformers
 
 import architectures
-from make import write
+from formula import write
 
 CLASSES = 1000
 # Odd, so that every padding, ceiling and stride shows in the shapes.
@@ -75,6 +75,8 @@ def hugging_face(name):
         config = transformers.ResNetConfig(num_labels=CLASSES, **RESNETS[name])
         return transformers.ResNetForImageClassification(config)
     parts = name.split("_")
+    if parts[0] == "dinov2":
+        return dict(classifiers())[name]
     if parts[0] == "swin":
         depths = [2, 2, 6 if parts[1] == "tiny" else 18, 2]
         width, heads = (128, [4, 8, 16, 32]) if parts[1] == "base" else (96, [3, 6, 12, 24])

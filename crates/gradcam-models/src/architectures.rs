@@ -229,7 +229,7 @@ impl Architecture {
         match &self.family {
             Family::Vit(f) if f.is_clip() => Some((
                 [0.481_454_66, 0.457_827_5, 0.408_210_73],
-                [0.268_629_54, 0.261_302_58, 0.275_777_1],
+                [0.268_629_55, 0.261_302_6, 0.275_777_1],
             )),
             // Google's, which is Inception's; DeiT and DINOv2 have ImageNet's.
             Family::Vit(_) if self.name.starts_with("vit_") && !self.name.ends_with("dinov2") => {

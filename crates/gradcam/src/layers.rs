@@ -28,9 +28,9 @@ pub struct Layer {
 impl Layer {
     /// Whether the output is a feature map with more than one position, or has a token for each position of one.
     pub fn is_spatial(&self) -> bool {
-        let positions = match self.shape.as_slice() {
-            &[_, h, w] => h * w,
-            &[tokens, _] => tokens,
+        let positions = match *self.shape.as_slice() {
+            [_, h, w] => h * w,
+            [tokens, _] => tokens,
             _ => 0,
         };
         self.stride.is_some() && positions > 1
@@ -222,12 +222,12 @@ impl Pass for Trace<'_> {
             self.head.clear();
         }
         let shape = x.dims().get(1..).unwrap_or_default().to_vec();
-        let stride = match shape.as_slice() {
-            &[tokens, _] => self
+        let stride = match *shape.as_slice() {
+            [tokens, _] => self
                 .tokens
                 .filter(|known| grid(tokens, *known, self.input).is_some())
                 .map(|known| known.patch),
-            &[_, h, w] if h * w > 0 && !self.heads.contains(&x.id()) => {
+            [_, h, w] if h * w > 0 && !self.heads.contains(&x.id()) => {
                 Some(self.strides.get(&x.id()).copied().unwrap_or((
                     (self.input.0 as f64 / h as f64).round() as usize,
                     (self.input.1 as f64 / w as f64).round() as usize,

@@ -48,8 +48,8 @@ struct Expected {
 
 #[derive(Deserialize)]
 pub(crate) struct Input {
-    name: String,
-    shape: [usize; 4],
+    pub(crate) name: String,
+    pub(crate) shape: [usize; 4],
 }
 
 #[derive(Deserialize)]

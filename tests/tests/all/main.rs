@@ -5,6 +5,7 @@ mod committed;
 mod crates;
 mod golden;
 mod hub;
+mod hugging_face;
 mod laws;
 mod masks;
 mod methods;
