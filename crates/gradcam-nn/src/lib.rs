@@ -65,6 +65,7 @@ mod module;
 mod network;
 pub mod ops;
 mod pass;
+mod rules;
 mod tape;
 mod weights;
 
@@ -73,5 +74,6 @@ pub use group::ConvNormAct;
 pub use module::{Kind, Module, ModuleTree};
 pub use network::{Network, logits};
 pub use pass::Pass;
+pub use rules::{Backward, Gradient, Rules};
 pub use tape::Tape;
 pub use weights::{Weights, WeightsError};
