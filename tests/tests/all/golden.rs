@@ -115,7 +115,7 @@ fn uniform(hash: u64, index: usize) -> f64 {
 }
 
 /// The parameter `name` by the formula of `tests/golden/formula.py`.
-fn parameter(name: &str, shape: &[usize], gain: f64) -> Result<Tensor> {
+pub(crate) fn parameter(name: &str, shape: &[usize], gain: f64) -> Result<Tensor> {
     let last = name.rsplit('.').next();
     let (offset, scale) = match (shape, last) {
         ([_, rest @ ..], _) if !rest.is_empty() => {

@@ -10,5 +10,6 @@ mod masks;
 mod methods;
 mod parameters;
 mod pictures;
+mod pixels;
 mod precision;
 mod tape;
