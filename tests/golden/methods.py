@@ -6,7 +6,9 @@
 Networks and inputs are by formula, as in `make.py`. Where the library departs from a method's paper, its map is stored under the option
 that follows it (`epsilon`, `centered`), and one by the paper's own formula beside it. Its Score-CAM enlarges a mask with aligned corners;
 here it is given half-pixel centres, as every other enlargement has. Its Eigen-CAM leaves the sign to the linear algebra; here it is
-that which correlates with the sum over the channels.
+that which correlates with the sum over the channels. Its Ablation-CAM divides by the score, here it does not. Its Shapley-CAM is given the
+residual softmax as the target; torch-cam's Finer-CAM is the one with the paper's mean over the references. IS-CAM is written out: torch-cam
+lets the mask grow with the sum of the steps. Smooth Grad-CAM++ without noise is Grad-CAM++, and torch-cam's departs from the paper.
 """
 
 from pathlib import Path
@@ -14,7 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytorch_grad_cam as pgc
 import torch
+import torch.nn.functional as F
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torchcam.methods import FinerCAM
 
 import architectures
 import cam
@@ -41,7 +45,7 @@ LIBRARY = [
     ({"method": "fem", "sigmas": 2.0}, pgc.fem.FEM),
 ]
 # It needs a forward pass for each channel.
-SLOW = [({"method": "score-cam"}, pgc.ScoreCAM)]
+SLOW = [({"method": "score-cam"}, pgc.ScoreCAM), ({"method": "ablation-cam"}, pgc.AblationCAM)]
 # How far f32 and f64 may lie apart, relative to the largest value.
 APART = 2e-4
 
@@ -69,11 +73,64 @@ def library(network, x, layer, classes, method, cls):
         activation = store.activations[0].detach().numpy()
         gradient = store.gradients[0].detach().numpy() if store.gradients else np.zeros_like(activation)
         raw = explainer.get_cam_image(x, network.get_submodule(layer), targets, activation, gradient, False)
+    if method["method"] == "ablation-cam":
+        assert activation.min() == 0, "pytorch-grad-cam ablates with another value then"
+        raw = raw * network(x)[range(len(classes)), classes].detach().numpy()[:, None, None]
     if method["method"] == "eigen-cam":
         raw = signed(raw, activation.sum(1))
     if method["method"] == "eigen-grad-cam":
         raw = signed(raw, (activation * gradient).sum(1))
     return torch.from_numpy(np.asarray(raw))
+
+
+class ResidualSoftmax:
+    """A class's logit plus the logarithm of its probability."""
+
+    def __init__(self, index):
+        self.index = index
+
+    def __call__(self, logits):
+        return logits[self.index] + logits.log_softmax(-1)[self.index]
+
+
+def shapley(network, x, layer, classes, target):
+    targets = [target(c) for c in classes]
+    with pgc.ShapleyCAM(model=network, target_layers=[network.get_submodule(layer)]) as explainer:
+        store = explainer.activations_and_grads
+        store.model.zero_grad()
+        output = store(x.clone().requires_grad_(True))
+        loss = sum(t(o) for t, o in zip(targets, output))
+        torch.autograd.grad(loss, store.activations[0], retain_graph=True, create_graph=True)
+        a, g = store.activations[0], store.gradients[0]
+        weights = explainer.get_cam_weights(x, None, targets, a, g)
+        return (torch.from_numpy(weights)[:, :, None, None] * a.detach()).sum(1)
+
+
+def finer(network, x, layer, classes):
+    """torch-cam returns the map after the ReLU: the map before it is made from the activation and the gradient that it saw."""
+    maps = []
+    for image, c in zip(x, classes):
+        with FinerCAM(network, layer, input_shape=tuple(image.shape)) as extractor:
+            scores = network(image[None].clone().requires_grad_(True))
+            extractor(class_idx=c, scores=scores, normalized=False)
+            base = extractor.base_cam
+            a, g = base.hook_a[0].detach(), base.hook_g[0].detach()
+            maps.append((g.mean((2, 3), keepdim=True) * a).sum(1)[0])
+    return torch.stack(maps)
+
+
+def is_cam(network, x, layer, classes, steps):
+    with torch.no_grad():
+        _, seen = cam.record(network, x, [layer])
+        activation = seen[layer]
+        masks = F.interpolate(activation, x.shape[2:], mode="bilinear", align_corners=False)
+        low, high = masks.amin((2, 3), keepdim=True), masks.amax((2, 3), keepdim=True)
+        masks = torch.where(high > low, (masks - low) / (high - low), torch.zeros_like(masks))
+        weights = []
+        for image, mask, c in zip(x, masks, classes):
+            scores = [network(image[None] * mask[:, None] * (i + 1) / steps)[:, c] for i in range(steps)]
+            weights.append(torch.stack(scores).mean(0).softmax(0))
+        return (torch.stack(weights)[:, :, None, None] * activation).sum(1)
 
 
 def papers(network, x, layer, classes, pooled):
@@ -87,6 +144,8 @@ def papers(network, x, layer, classes, pooled):
     alpha = torch.where(g != 0, 1 / (2 + g * sums), torch.zeros_like(g))
     maps = [
         ({"method": "grad-cam++", "epsilon": 0.0}, weighted((alpha * g.clamp(min=0)).sum((2, 3), keepdim=True))),
+        ({"method": "smooth-grad-cam++", "noise": 0.0, "samples": 2},
+         weighted((alpha * g.clamp(min=0)).sum((2, 3), keepdim=True))),
         ({"method": "xgrad-cam", "epsilon": 0.0},
          weighted(torch.where(sums != 0, (g * a).sum((2, 3), keepdim=True) / sums, torch.zeros_like(sums)))),
     ]
@@ -106,6 +165,8 @@ def papers(network, x, layer, classes, pooled):
 
 def maps_of(network, x, layer, classes, pooled):
     found = [(method, library(network, x, layer, classes, method, cls)) for method, cls in LIBRARY]
+    found.append(({"method": "shapley-cam"}, shapley(network, x, layer, classes, ResidualSoftmax)))
+    found.append(({"method": "finer-cam"}, finer(network, x, layer, classes)))
     return found + papers(network, x, layer, classes, pooled)
 
 
@@ -130,7 +191,12 @@ def record(name):
             break
         print(f"{name}: {source}, f32 against f64: {apart:.1e}", flush=True)
     assert apart < APART
-    layers[0][1].extend((method, library(network, x, last, classes, method, cls)) for method, cls in SLOW)
+    for method, cls in SLOW:
+        # GELU and layer norms leave no activation at 0, so that pytorch-grad-cam would ablate with another value.
+        if method["method"] != "ablation-cam" or name == "resnet18":
+            layers[0][1].append((method, library(network, x, last, classes, method, cls)))
+    if name == "resnet18":
+        layers[0][1].append(({"method": "is-cam", "steps": 4}, is_cam(network, x, last, classes, 4)))
     return {
         "name": name,
         "classes": CLASSES,

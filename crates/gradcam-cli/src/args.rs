@@ -28,6 +28,8 @@ pub(crate) enum Command {
     /// Explain why the network gives its classes, as pictures, maps and records.
     #[command(after_long_help = EXPLAIN_EXAMPLES)]
     Explain(Box<Explain>),
+    /// Explain one picture by several methods, side by side, with times and rank correlations.
+    Compare(Box<Compare>),
     /// Name what the pictures show: the classes with the highest probabilities.
     Classify(Classify),
     /// List the supported networks.
@@ -36,6 +38,8 @@ pub(crate) enum Command {
     Layers(Layers),
     /// List the methods with their papers, costs and options.
     Methods(Methods),
+    /// Check a network's gradient against finite differences, and what methods promise: sums, and the same bytes.
+    Check(Check),
     /// Print a script that completes gradcam's arguments in a shell.
     Completions {
         /// The shell.
@@ -139,7 +143,9 @@ pub(crate) struct Explain {
     /// Show what speaks against the target.
     #[arg(long, help_heading = "Method")]
     pub(crate) counterfactual: bool,
-    /// Fuse several layers by the mean or the maximum.
+    #[command(flatten)]
+    pub(crate) sampling: Sampling,
+    /// Fuse several layers by the mean, the maximum, or LayerCAM's maximum of tanh.
     #[arg(long, help_heading = "Method", value_enum, default_value_t = Fusion::Mean)]
     pub(crate) fusion: Fusion,
     /// The picture: overlay, heatmap, side-by-side, contour or boxes.
@@ -169,6 +175,67 @@ pub(crate) struct Explain {
     /// Skip the pictures whose files are all there.
     #[arg(long, help_heading = "Output", conflicts_with = "force")]
     pub(crate) resume: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// A picture: a file, or - for standard input.
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+    #[command(flatten)]
+    pub(crate) network: Network,
+    /// The methods, separated by commas, or all; `gradcam methods` lists them.
+    #[arg(
+        long,
+        value_name = "NAME,…|all",
+        help_heading = "Method",
+        value_delimiter = ',',
+        default_value = "all"
+    )]
+    pub(crate) methods: Vec<String>,
+    /// Set an option of one of the methods; may be given more than once.
+    #[arg(long, value_name = "METHOD.OPTION=VALUE", help_heading = "Method", value_parser = option)]
+    pub(crate) set: Vec<(String, String)>,
+    /// The layer, for the methods that look at one [default: the last one with a spatial map].
+    #[arg(long, value_name = "NAME", help_heading = "Method")]
+    pub(crate) layer: Option<String>,
+    /// What to explain: top, a class's index or label, or a difference A-B.
+    #[arg(
+        long,
+        value_name = "top|INDEX|LABEL|A-B",
+        help_heading = "Method",
+        default_value = "top"
+    )]
+    pub(crate) target: String,
+    #[command(flatten)]
+    pub(crate) sampling: Sampling,
+    /// The pictures: overlay, heatmap, side-by-side, contour or boxes.
+    #[arg(long, help_heading = "Picture", default_value_t = View::Overlay)]
+    pub(crate) view: View,
+    /// The sheet's file, a folder, or - for standard output [default: NAME.compare.png here].
+    #[arg(short, long, value_name = "FILE|DIR|-", help_heading = "Output")]
+    pub(crate) output: Option<String>,
+    /// Print one JSON object with the methods and the correlations.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+    /// Replace a file that exists.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) force: bool,
+}
+
+/// What methods that sample, or compare with other pictures, may spend and use.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Method")]
+pub(crate) struct Sampling {
+    /// The most forwards that a method which samples may spend on a map.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) budget: Option<u64>,
+    /// Stop sampling when the map's standard error is below this share of its range.
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) tolerance: Option<f64>,
+    /// Pictures to compare with, for `baseline=custom` and expected gradients: files, folders or quoted patterns.
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) background: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -211,7 +278,38 @@ pub(crate) struct Layers {
 
 #[derive(Debug, Args)]
 pub(crate) struct Methods {
+    /// Say which methods coincide on this network.
+    #[arg(long, value_name = "NAME|DIR|hf:REPO[@REV]")]
+    pub(crate) model: Option<String>,
+    /// The layer for that [default: the last one with a spatial map].
+    #[arg(long, value_name = "NAME", requires = "model")]
+    pub(crate) layer: Option<String>,
     /// Print one JSON object a line for each method.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The name of an architecture, a folder, or a repository of the hub.
+    #[arg(
+        value_name = "NAME|DIR|hf:REPO[@REV]",
+        default_value = "efficientnet-lite0"
+    )]
+    pub(crate) model: String,
+    /// A picture to check with [default: a seeded pattern].
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+    /// The layer [default: the last one with a spatial map].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) layer: Option<String>,
+    /// Units whose derivative is measured.
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) units: u64,
+    /// Seed of the pattern and of the choice of units.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Print one JSON object a line for each check.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -242,4 +340,6 @@ pub(crate) enum Fusion {
     Mean,
     /// The maximum.
     Max,
+    /// The maximum of tanh(2 v), as LayerCAM fuses its shallow layers.
+    Tanh,
 }

@@ -1,6 +1,8 @@
 //! One file for each command.
 
+pub(crate) mod check;
 pub(crate) mod classify;
+pub(crate) mod compare;
 pub(crate) mod explain;
 pub(crate) mod layers;
 pub(crate) mod methods;

@@ -89,6 +89,8 @@ impl<'a> Console<'a> {
         };
         let template = match unit {
             Unit::Images => "{bar:30} {pos}/{len} images, {per_sec}, {eta} left {msg}",
+            Unit::Methods => "{bar:30} {pos}/{len} methods, {elapsed} {msg}",
+            Unit::Checks => "{bar:30} {pos}/{len} checks, {elapsed} {msg}",
             Unit::Bytes => "{bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left {msg}",
         };
         let bar = ProgressBar::with_draw_target(Some(total), target);
@@ -104,6 +106,8 @@ impl<'a> Console<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Unit {
     Images,
+    Methods,
+    Checks,
     Bytes,
 }
 

@@ -82,10 +82,12 @@ pub fn run<A: Into<OsString> + Clone>(
     let mut console = Console::new(out, err, cli.quiet, cli.verbose);
     let result = match cli.command {
         Command::Explain(args) => commands::explain::run(&args, &mut console, interrupted),
+        Command::Compare(args) => commands::compare::run(&args, &mut console, interrupted),
         Command::Classify(args) => commands::classify::run(&args, &mut console, interrupted),
         Command::Models(args) => commands::models::run(&args, &mut console),
         Command::Layers(args) => commands::layers::run(&args, &mut console),
         Command::Methods(args) => commands::methods::run(&args, &mut console),
+        Command::Check(args) => commands::check::run(&args, &mut console),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "gradcam", &mut script);

@@ -74,6 +74,35 @@ pub(crate) fn load(text: &str, device: &Device, console: &mut Console<'_>) -> Re
     Ok(model)
 }
 
+/// What the network's inputs look like, with the pictures that `--background` names.
+pub(crate) fn inputs(
+    model: &Model,
+    sampling: &args::Sampling,
+    network: &args::Network,
+) -> Result<gradcam::Inputs> {
+    let preprocess = &model.preprocess;
+    let value = |sample: f32| {
+        let each = preprocess.mean.iter().zip(&preprocess.std);
+        each.map(|(mean, std)| (sample - mean) / std).collect()
+    };
+    let mut pictures = Vec::new();
+    if !sampling.background.is_empty() {
+        for input in crate::inputs::resolve(&sampling.background)? {
+            let loaded = crate::stream::load(&input, model, network)
+                .with_context(|| format!("`--background {}`", input.name()))?;
+            pictures.push(loaded.tensor);
+        }
+    }
+    Ok(gradcam::Inputs {
+        black: value(0.0),
+        white: value(1.0),
+        background: match pictures.as_slice() {
+            [] => None,
+            pictures => Some(candle_core::Tensor::stack(pictures, 0)?),
+        },
+    })
+}
+
 #[cfg(feature = "hub")]
 fn from_hub(repository: &str, device: &Device, console: &mut Console<'_>) -> Result<Model> {
     use gradcam_models::hub::{Hub, Repo};

@@ -21,10 +21,10 @@ pub(crate) enum Destination {
 }
 
 impl Destination {
-    /// Where pictures go by `-o`.
-    pub(crate) fn pictures(option: Option<&str>) -> Result<Self> {
+    /// Where pictures go by `-o`; without it here, with `mark` before the ending.
+    pub(crate) fn pictures(option: Option<&str>, mark: &'static str) -> Result<Self> {
         Ok(match option {
-            None => Destination::Folder(PathBuf::new(), ".gradcam"),
+            None => Destination::Folder(PathBuf::new(), mark),
             Some("-") => Destination::Stdout,
             Some(text) if is_folder(text) => Destination::Folder(text.into(), ""),
             Some(text) => {
@@ -214,7 +214,7 @@ mod tests {
     fn names(option: Option<&str>, inputs: &[Input], targets: &[&str]) -> Vec<String> {
         let targets: Vec<String> = targets.iter().map(|t| slug(t)).collect();
         let names = Names::new(
-            Destination::pictures(option).unwrap(),
+            Destination::pictures(option, ".gradcam").unwrap(),
             "png",
             inputs,
             &targets,
@@ -246,10 +246,10 @@ mod tests {
     #[test]
     fn one_file_takes_one_output() {
         let pair = [input("a.jpg"), input("b.jpg")];
-        let one = Destination::pictures(Some("x.png")).unwrap();
+        let one = Destination::pictures(Some("x.png"), ".gradcam").unwrap();
         let error = Names::new(one, "png", &pair, &["top".into()]).unwrap_err();
         assert!(error.to_string().contains("2 to write"));
-        assert!(Destination::pictures(Some("x.gif")).is_err());
+        assert!(Destination::pictures(Some("x.gif"), ".gradcam").is_err());
     }
 
     #[test]

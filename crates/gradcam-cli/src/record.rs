@@ -1,5 +1,7 @@
 //! What `--json` prints: one object a line for each image and target.
 
+use std::collections::BTreeMap;
+
 use gradcam::{Grid, Heatmap, probabilities, ranking};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -59,6 +61,9 @@ pub(crate) struct MapRecord {
     /// The share of the map's absolute mass that is negative.
     pub(crate) negative_mass: f32,
     pub(crate) verdict: String,
+    /// What the method measured beside the map.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) measures: BTreeMap<&'static str, f64>,
     /// Of the values as little-endian `f32`, row after row.
     pub(crate) sha256: String,
 }
@@ -97,6 +102,7 @@ pub(crate) fn map(heatmap: &Heatmap) -> MapRecord {
         raw_max: raw.max(),
         negative_mass: raw.negative_mass(),
         verdict: heatmap.verdict.to_string(),
+        measures: heatmap.layers[0].measures.iter().copied().collect(),
         sha256: Sha256::digest(bytes(raw))
             .iter()
             .map(|byte| format!("{byte:02x}"))

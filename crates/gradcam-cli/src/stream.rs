@@ -118,7 +118,8 @@ pub(crate) fn batches(
     Ok(failed)
 }
 
-fn load<'a>(input: &'a Input, model: &Model, options: &Network) -> Result<Loaded<'a>> {
+/// Reads one picture and prepares it for the network.
+pub(crate) fn load<'a>(input: &'a Input, model: &Model, options: &Network) -> Result<Loaded<'a>> {
     let limits = picture::Limits {
         max_pixels: options.max_pixels,
     };

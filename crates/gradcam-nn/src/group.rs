@@ -63,6 +63,28 @@ impl ConvNormAct {
         (self.folded.0.as_ref(), self.folded.1.as_ref())
     }
 
+    /// What the group adds to each channel, `(out,)`: the convolution's bias, with the norm folded in.
+    pub fn bias(&self) -> Option<&Tensor> {
+        self.folded.1.as_ref()
+    }
+
+    /// The convolution with its norm folded in: weights times the norm's factor, and the norm's summand as the bias.
+    ///
+    /// # Errors
+    /// None that plain tensors could cause.
+    pub fn merged(&self) -> Result<Conv2d> {
+        let (scale, shift) = &self.folded;
+        let weight = match scale {
+            None => return Ok(self.conv.clone()),
+            Some(scale) => {
+                self.conv
+                    .weight()
+                    .broadcast_mul(&scale.reshape((scale.dim(0)?, 1, 1, 1))?)?
+            }
+        };
+        Ok(Conv2d::new(weight, shift.clone(), self.conv.options()))
+    }
+
     /// Runs the group under `pass`: as one kernel, or operation by operation where the pass or a wanted inner name asks for it.
     ///
     /// `closing` is what follows the group's own operations inside a residual block: the shortcut to add, and the activation.

@@ -67,6 +67,7 @@ mod module;
 mod network;
 pub mod ops;
 mod pass;
+mod rules;
 mod tape;
 mod weights;
 
@@ -77,5 +78,6 @@ pub use group::ConvNormAct;
 pub use module::{Kind, Module, ModuleTree};
 pub use network::{Network, Tokens, logits};
 pub use pass::Pass;
+pub use rules::{Backward, Gradient, Rules};
 pub use tape::Tape;
 pub use weights::{Weights, WeightsError};

@@ -4,22 +4,22 @@ use std::collections::{HashMap, HashSet};
 
 use candle_core::{Result, Tensor, TensorId, bail};
 
-use crate::ops::combine::{accumulate, gate_backward, multiply_backward};
+use crate::ops::combine::accumulate;
 use crate::ops::conv2d::before;
-use crate::ops::matmul::{left_backward, right_backward};
-use crate::ops::softmax::softmax_backward;
 use crate::ops::{
     Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, LayerNorm, Linear, MaxPool2d,
     Rearrange, add, concat, matmul, multiply, softmax,
 };
+use crate::rules::{Backward, Gradient, Rules};
 use crate::{ConvNormAct, Pass};
 
-/// A pass that writes down what follows from some tensors, its sources, and takes gradients back to them.
+/// A pass that writes down what follows from some tensors, its sources, and takes gradients back to them, or what else its [`Rules`] make
+/// of them.
 ///
 /// It serves networks whose operations all go through the pass ([`Network::passes_all`](crate::Network::passes_all)). candle's own graph
 /// does the same for any computation, but allocates and adds zeros for every operation, and keeps feature maps in two layouts.
-#[derive(Default)]
 pub struct Tape {
+    rules: Box<dyn Rules>,
     names: Vec<String>,
     activations: Vec<Option<Tensor>>,
     /// The sources and what depends on them.
@@ -27,12 +27,22 @@ pub struct Tape {
     steps: Vec<Step>,
 }
 
-/// From the gradient at an output to those at some inputs.
-type Back = Box<dyn Fn(&Tensor) -> Result<Vec<(TensorId, Tensor)>> + Send + Sync>;
-
 struct Step {
     output: TensorId,
-    back: Back,
+    /// What goes back to each input.
+    back: Vec<(TensorId, Backward)>,
+}
+
+impl Default for Tape {
+    fn default() -> Self {
+        Tape {
+            rules: Box::new(Gradient),
+            names: Vec::new(),
+            activations: Vec::new(),
+            recorded: HashSet::new(),
+            steps: Vec::new(),
+        }
+    }
 }
 
 impl Tape {
@@ -50,6 +60,15 @@ impl Tape {
             names: names.to_vec(),
             activations: vec![None; names.len()],
             ..Tape::default()
+        }
+    }
+
+    /// The same tape with other rules for what it takes back.
+    #[must_use]
+    pub fn with(self, rules: impl Rules + 'static) -> Self {
+        Tape {
+            rules: Box::new(rules),
+            ..self
         }
     }
 
@@ -85,12 +104,13 @@ impl Tape {
                 false => grads.remove(&step.output),
             };
             let Some(grad) = found else { continue };
-            for (input, grad) in (step.back)(&grad)? {
-                let grad = match grads.remove(&input) {
+            for (input, back) in &step.back {
+                let grad = back(&grad)?;
+                let grad = match grads.remove(input) {
                     None => grad,
                     Some(other) => accumulate(&other, &grad)?,
                 };
-                grads.insert(input, grad);
+                grads.insert(*input, grad);
             }
         }
         Ok(sources
@@ -103,29 +123,34 @@ impl Tape {
         self.recorded.contains(&x.id())
     }
 
-    fn record(
-        &mut self,
-        output: &Tensor,
-        back: impl Fn(&Tensor) -> Result<Vec<(TensorId, Tensor)>> + Send + Sync + 'static,
-    ) {
+    fn record(&mut self, output: &Tensor, back: Vec<(TensorId, Backward)>) {
         self.recorded.insert(output.id());
         self.steps.push(Step {
             output: output.id(),
-            back: Box::new(back),
+            back,
         });
     }
 
-    /// Records an operation of one tensor, if that depends on the input.
+    /// What goes back to one of several inputs of an operation: to a constant only what the rules want to know of it.
+    fn part(&self, x: &Tensor, back: Backward) -> Option<(TensorId, Backward)> {
+        if self.has(x) {
+            return Some((x.id(), back));
+        }
+        let sink = self.rules.constant(x)?;
+        Some((x.id(), Box::new(move |grad| sink(&back(grad)?))))
+    }
+
+    /// Records an operation of one tensor, if that depends on a source.
     fn one(
         &mut self,
         x: &Tensor,
         y: Tensor,
-        back: impl Fn(&Tensor) -> Result<Tensor> + Send + Sync + 'static,
+        rule: impl FnOnce(&dyn Rules, &Tensor) -> Backward,
     ) -> Tensor {
         // An operation that hands its input on has nothing to record.
         if self.has(x) && y.id() != x.id() {
-            let x = x.id();
-            self.record(&y, move |grad| Ok(vec![(x, back(grad)?)]));
+            let back = rule(&*self.rules, &y);
+            self.record(&y, vec![(x.id(), back)]);
         }
         y
     }
@@ -144,130 +169,107 @@ impl Pass for Tape {
     }
     fn contiguous(&mut self, x: &Tensor) -> Result<Tensor> {
         let y = x.contiguous()?;
-        Ok(self.one(x, y, |grad| Ok(grad.clone())))
+        Ok(self.one(x, y, |_, _| Box::new(|grad| Ok(grad.clone()))))
     }
     fn conv2d(&mut self, layer: &Conv2d, x: &Tensor) -> Result<Tensor> {
         let y = layer.forward(x)?;
-        let (layer, dims) = (layer.clone(), x.dims().to_vec());
-        Ok(self.one(x, y, move |grad| layer.backward(&dims, grad)))
+        Ok(self.one(x, y, |rules, y| rules.conv2d(layer, x, y)))
     }
     fn linear(&mut self, layer: &Linear, x: &Tensor) -> Result<Tensor> {
         let y = layer.forward(x)?;
-        let layer = layer.clone();
-        Ok(self.one(x, y, move |grad| layer.backward(grad)))
+        Ok(self.one(x, y, |rules, y| rules.linear(layer, x, y)))
     }
     fn batch_norm(&mut self, layer: &BatchNorm, x: &Tensor) -> Result<Tensor> {
         let y = layer.forward(x)?;
-        let layer = layer.clone();
-        Ok(self.one(x, y, move |grad| layer.backward(grad)))
+        Ok(self.one(x, y, |rules, y| rules.batch_norm(layer, x, y)))
     }
     fn layer_norm(&mut self, layer: &LayerNorm, x: &Tensor) -> Result<Tensor> {
         let y = layer.forward(x)?;
-        let (layer, kept) = (layer.clone(), x.clone());
-        Ok(self.one(x, y, move |grad| layer.backward(&kept, grad)))
+        Ok(self.one(x, y, |rules, y| rules.layer_norm(layer, x, y)))
     }
     fn activation(&mut self, f: Activation, x: &Tensor) -> Result<Tensor> {
-        let (y, kept) = (f.forward(x)?, x.clone());
-        Ok(self.one(x, y, move |grad| f.backward(&kept, grad)))
+        let y = f.forward(x)?;
+        Ok(self.one(x, y, |rules, y| rules.activation(f, x, y)))
     }
     fn max_pool(&mut self, pool: &MaxPool2d, x: &Tensor) -> Result<Tensor> {
-        let (y, pool, kept) = (pool.forward(x)?, *pool, x.clone());
-        Ok(self.one(x, y, move |grad| pool.backward(&kept, grad)))
+        let y = pool.forward(x)?;
+        Ok(self.one(x, y, |rules, y| rules.max_pool(pool, x, y)))
     }
     fn avg_pool(&mut self, pool: &AvgPool2d, x: &Tensor) -> Result<Tensor> {
-        let (y, pool, kept) = (pool.forward(x)?, *pool, x.clone());
-        Ok(self.one(x, y, move |grad| pool.backward(&kept, grad)))
+        let y = pool.forward(x)?;
+        Ok(self.one(x, y, |rules, y| rules.avg_pool(pool, x, y)))
     }
     fn adaptive_avg_pool(&mut self, pool: &AdaptiveAvgPool2d, x: &Tensor) -> Result<Tensor> {
-        let (y, pool, kept) = (pool.forward(x)?, *pool, x.clone());
-        Ok(self.one(x, y, move |grad| pool.backward(&kept, grad)))
+        let y = pool.forward(x)?;
+        Ok(self.one(x, y, |rules, y| rules.adaptive_avg_pool(pool, x, y)))
     }
     fn add(&mut self, branch: &Tensor, shortcut: &Tensor) -> Result<Tensor> {
         let y = add(branch, shortcut)?;
-        let inputs: Vec<TensorId> = [branch, shortcut]
-            .into_iter()
-            .filter(|x| self.has(x))
-            .map(Tensor::id)
-            .collect();
-        if !inputs.is_empty() {
-            self.record(&y, move |grad| {
-                Ok(inputs.iter().map(|&id| (id, grad.clone())).collect())
-            });
+        let summands = [branch, shortcut].into_iter().filter(|x| self.has(x));
+        let back: Vec<_> = summands.map(|x| (x.id(), self.rules.add(x, &y))).collect();
+        if !back.is_empty() {
+            self.record(&y, back);
         }
         Ok(y)
     }
     fn multiply(&mut self, x: &Tensor, gate: &Tensor) -> Result<Tensor> {
         let y = multiply(x, gate)?;
-        let (to_x, to_gate) = (self.has(x), self.has(gate));
-        if to_x || to_gate {
-            let (of, dims, gate) = (x.id(), x.dims().to_vec(), gate.clone());
-            // The gate's gradient alone needs the values.
-            let kept = to_gate.then(|| x.clone());
-            self.record(&y, move |grad| {
-                let mut grads = Vec::new();
-                if to_x {
-                    grads.push((of, multiply_backward(&dims, &gate, grad)?));
-                }
-                if let Some(x) = &kept {
-                    grads.push((gate.id(), gate_backward(x, &gate, grad)?));
-                }
-                Ok(grads)
-            });
+        let mut back = Vec::new();
+        if self.has(x) {
+            back.push((x.id(), self.rules.gated(x, gate, &y)));
+        }
+        if self.has(gate) {
+            back.push((gate.id(), self.rules.gate(x, gate, &y)));
+        }
+        if !back.is_empty() {
+            self.record(&y, back);
         }
         Ok(y)
     }
     fn concat(&mut self, parts: &[Tensor]) -> Result<Tensor> {
         let y = concat(parts)?;
-        let mut inputs = Vec::new();
+        if !parts.iter().any(|part| self.has(part)) {
+            return Ok(y);
+        }
+        let mut back = Vec::new();
         let mut first = 0;
         for part in parts {
-            let channels = part.dim(1)?;
-            if self.has(part) {
-                inputs.push((part.id(), first, channels));
-            }
-            first += channels;
+            let (start, count) = (first, part.dim(1)?);
+            let narrow = move |grad: &Tensor| grad.narrow(1, start, count);
+            back.extend(self.part(part, Box::new(narrow)));
+            first += count;
         }
-        if !inputs.is_empty() {
-            self.record(&y, move |grad| {
-                inputs
-                    .iter()
-                    .map(|&(id, first, channels)| Ok((id, grad.narrow(1, first, channels)?)))
-                    .collect()
-            });
-        }
+        self.record(&y, back);
         Ok(y)
     }
     fn softmax(&mut self, x: &Tensor) -> Result<Tensor> {
         let y = softmax(x, x.rank().saturating_sub(1))?;
-        let kept = y.clone();
-        Ok(self.one(x, y, move |grad| softmax_backward(&kept, grad)))
+        Ok(self.one(x, y, |rules, y| rules.softmax(x, y)))
     }
     fn matmul(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         let y = matmul(a, b)?;
-        let (to_a, to_b) = (self.has(a), self.has(b));
-        if to_a || to_b {
-            let (a, b) = (a.clone(), b.clone());
-            self.record(&y, move |grad| {
-                let mut grads = Vec::new();
-                if to_a {
-                    grads.push((a.id(), left_backward(&b, grad)?));
-                }
-                if to_b {
-                    grads.push((b.id(), right_backward(&a, grad)?));
-                }
-                Ok(grads)
-            });
+        let mut back = Vec::new();
+        if self.has(a) {
+            back.push((a.id(), self.rules.left_factor(a, b, &y)));
+        }
+        if self.has(b) {
+            back.push((b.id(), self.rules.right_factor(a, b, &y)));
+        }
+        if !back.is_empty() {
+            self.record(&y, back);
         }
         Ok(y)
     }
     fn rearrange(&mut self, op: &Rearrange, x: &Tensor) -> Result<Tensor> {
         let (y, op, dims) = (op.forward(x)?, *op, x.dims().to_vec());
-        Ok(self.one(x, y, move |grad| op.backward(&dims, grad)))
+        Ok(self.one(x, y, |_, _| Box::new(move |grad| op.backward(&dims, grad))))
     }
     fn flatten(&mut self, x: &Tensor) -> Result<Tensor> {
         let y = x.flatten_from(1)?;
         let dims = x.dims().to_vec();
-        Ok(self.one(x, y, move |grad| grad.reshape(dims.as_slice())))
+        Ok(self.one(x, y, |_, _| {
+            Box::new(move |grad| grad.reshape(dims.as_slice()))
+        }))
     }
     fn conv_norm_act(
         &mut self,
@@ -279,6 +281,14 @@ impl Pass for Tape {
         let to_x = self.has(x);
         let to_residual = residual.filter(|residual| self.has(residual));
         let recorded = to_x || to_residual.is_some();
+        if recorded && !self.rules.fuses() {
+            let mut y = group.fused(x, None, Activation::Identity)?;
+            y = self.one(x, y, |rules, y| rules.conv_norm(group, x, y));
+            if let Some(residual) = residual {
+                y = self.add(&y, residual)?;
+            }
+            return self.activation(activation, &y);
+        }
         if recorded && !activation.is_idempotent() {
             // The derivative needs the activation's input.
             let y = self.conv_norm_act(group, x, residual, Activation::Identity)?;
@@ -286,21 +296,21 @@ impl Pass for Tape {
         }
         let y = group.fused(x, residual, activation)?;
         if recorded {
-            let (kept, of, dims) = (y.clone(), x.id(), x.dims().to_vec());
-            let to_residual = to_residual.map(Tensor::id);
-            let (conv, scale) = (group.conv.clone(), group.folded().0.cloned());
-            self.record(&y, move |grad| {
-                let mut grads = Vec::new();
-                if let Some(id) = to_residual {
-                    grads.push((id, before(activation, &kept, grad)?));
-                }
-                if to_x {
-                    let scale = scale.as_ref();
-                    let grad = conv.fused_backward(&dims, &kept, grad, scale, activation)?;
-                    grads.push((of, grad));
-                }
-                Ok(grads)
-            });
+            let mut back: Vec<(TensorId, Backward)> = Vec::new();
+            if let Some(residual) = to_residual {
+                let kept = y.clone();
+                let back_to = move |grad: &Tensor| before(activation, &kept, grad);
+                back.push((residual.id(), Box::new(back_to)));
+            }
+            if to_x {
+                let (kept, dims) = (y.clone(), x.dims().to_vec());
+                let (conv, scale) = (group.conv.clone(), group.folded().0.cloned());
+                let back_to = move |grad: &Tensor| {
+                    conv.fused_backward(&dims, &kept, grad, scale.as_ref(), activation)
+                };
+                back.push((x.id(), Box::new(back_to)));
+            }
+            self.record(&y, back);
         }
         Ok(y)
     }

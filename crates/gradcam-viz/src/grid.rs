@@ -70,6 +70,16 @@ impl<'a> Grid<'a> {
         self.finite().fold(0.0, f32::max)
     }
 
+    /// The value below which a share of the positive values lies, 0 where none is positive. As the end of the colours of a map of single
+    /// pixels, 0.99 keeps a few of them from hiding the others (Smilkov et al. 2017, section 3).
+    pub fn positive_quantile(&self, share: f32) -> f32 {
+        let mut positive: Vec<f32> = self.finite().filter(|&v| v > 0.0).collect();
+        positive.sort_by(f32::total_cmp);
+        let last = positive.len().saturating_sub(1);
+        let index = (share.clamp(0.0, 1.0) * last as f32).round() as usize;
+        positive.get(index.min(last)).copied().unwrap_or(0.0)
+    }
+
     /// The largest absolute finite value.
     pub fn max_abs(&self) -> f32 {
         self.finite().map(f32::abs).fold(0.0, f32::max)

@@ -2,79 +2,22 @@
 //!
 //! Sums run in `f64` and in a fixed order.
 
+mod ablation;
 mod channels;
 mod eigen;
+mod finer;
+mod guided;
 mod positions;
 mod score;
+mod shapley;
+mod smooth;
 
-use candle_core::{DType, Tensor};
-use gradcam_nn::Network;
+use candle_core::DType;
 
 use crate::layers::pooled_linear;
-use crate::target::{Target, classes, value};
+use crate::saliency::{Features, SignedMap, Subject};
+use crate::target::Target;
 use crate::{Error, Grid, Method, Result};
-
-/// One image's activations at a layer, `(channels, height, width)`, and the gradient of its score there; the latter is empty for a method
-/// that does not need it.
-#[derive(Clone, Copy)]
-pub(crate) struct Features<'a> {
-    pub(crate) activation: &'a [f32],
-    pub(crate) gradient: &'a [f32],
-    /// Height and width.
-    pub(crate) size: (usize, usize),
-}
-
-impl<'a> Features<'a> {
-    fn positions(&self) -> usize {
-        self.size.0 * self.size.1
-    }
-
-    /// The activation of each channel.
-    fn channels(&self) -> impl Iterator<Item = &'a [f32]> {
-        self.activation.chunks_exact(self.positions())
-    }
-
-    /// The activation and the gradient of each channel.
-    fn pairs(&self) -> impl Iterator<Item = (&'a [f32], &'a [f32])> {
-        self.channels()
-            .zip(self.gradient.chunks_exact(self.positions()))
-    }
-
-    fn grid(&self, values: Vec<f64>) -> Grid {
-        Grid {
-            height: self.size.0,
-            width: self.size.1,
-            values: values.into_iter().map(|v| v as f32).collect(),
-        }
-    }
-
-    /// The sum of the channels, each with a weight.
-    pub(crate) fn weighted(&self, weights: impl IntoIterator<Item = f64>) -> Grid {
-        let mut sums = vec![0.0; self.positions()];
-        for (a, weight) in self.channels().zip(weights) {
-            // A channel that the score ignores stays out, even if its activation is not finite elsewhere.
-            if weight == 0.0 {
-                continue;
-            }
-            for (sum, &a) in sums.iter_mut().zip(a) {
-                *sum += weight * f64::from(a);
-            }
-        }
-        self.grid(sums)
-    }
-}
-
-/// What a method asks beyond the activations and the gradient at a layer.
-pub(crate) struct Subject<'a> {
-    pub(crate) network: &'a dyn Network,
-    /// `(1, channels, height, width)`.
-    pub(crate) image: &'a Tensor,
-    pub(crate) target: &'a Target,
-    pub(crate) logits: &'a [f32],
-    pub(crate) layer: &'a str,
-    /// -1 for what speaks against the target.
-    pub(crate) sign: f64,
-}
 
 impl Subject<'_> {
     /// CAM's weights: those of the target's classes in the linear layer behind the global average.
@@ -86,7 +29,7 @@ impl Subject<'_> {
                 layer: self.layer.to_string(),
             });
         };
-        let parts = classes(self.target, self.logits)?.ok_or(Error::NoClass)?;
+        let parts = self.target.weights(self.logits)?.ok_or(Error::NoClass)?;
         let mut weights = vec![0.0; linear.weight.dim(1)?];
         for (class, sign) in parts {
             let row = linear
@@ -100,26 +43,34 @@ impl Subject<'_> {
         }
         Ok(weights)
     }
+}
 
-    /// Score-CAM's weights.
-    fn masked_weights(&self, features: Features<'_>) -> Result<Vec<f64>> {
-        let score = |logits: &[f32]| value(self.target, self.logits, logits);
-        score::weights(self.network, self.image, features, |logits| {
-            Ok(self.sign * f64::from(score(logits)?))
-        })
+/// The score whose gradient `method` takes, if not the target's own.
+pub(crate) fn objective(
+    method: &Method,
+    target: &Target,
+    logits: &[f32],
+) -> Result<Option<Target>> {
+    match method {
+        Method::FinerCam(options) => finer::objective(options, target, logits).map(Some),
+        Method::ShapleyCam(options) => shapley::objective(options, target, logits),
+        _ => Ok(None),
     }
 }
 
 /// The signed map of one image at one layer.
-pub(crate) fn signed_map(
-    method: &Method,
-    features: Features<'_>,
-    subject: &Subject<'_>,
-) -> Result<Grid> {
-    Ok(match method {
+pub(crate) fn signed_map(method: &Method, subject: &Subject<'_>) -> Result<SignedMap> {
+    let features = subject.features;
+    let grid = match method {
         Method::Cam => features.weighted(subject.linear_weights()?),
-        Method::ScoreCam => features.weighted(subject.masked_weights(features)?),
-        Method::GradCam => features.weighted(features.pairs().map(|(_, g)| channels::mean(g))),
+        Method::ScoreCam => features.weighted(score::plain(subject)?),
+        Method::SsCam(options) => features.weighted(score::smoothed(options, subject)?),
+        Method::IsCam(options) => features.weighted(score::integrated(options, subject)?),
+        Method::AblationCam => features.weighted(ablation::weights(subject)?),
+        Method::SmoothGradCamPlusPlus(options) => smooth::map(options, subject)?,
+        Method::ShapleyCam(options) => shapley::map(options, subject)?,
+        Method::GuidedGradCam => guided::grad_cam_times_guided(subject)?,
+        Method::SmoothGradGradCam(options) => guided::smooth(options, subject)?,
         Method::GradCamPlusPlus(options) => {
             let weight = |(a, g): (&[f32], &[f32])| channels::plus_plus(a, g, options.epsilon);
             features.weighted(features.pairs().map(weight))
@@ -149,5 +100,13 @@ pub(crate) fn signed_map(
             let columns = features.pairs().map(product);
             features.grid(eigen::first_component(columns.collect(), options.centered))
         }
-    })
+        // Finer-CAM is Grad-CAM for another score.
+        _ => grad_cam(features),
+    };
+    Ok(grid.into())
+}
+
+/// Grad-CAM's signed map.
+fn grad_cam(features: Features<'_>) -> Grid {
+    features.weighted(features.pairs().map(|(_, g)| channels::mean(g)))
 }

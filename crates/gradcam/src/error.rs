@@ -82,15 +82,64 @@ pub enum Error {
     /// CAM weighs channels with the weights of a class.
     #[error("cam explains a class or a difference of two, not a function of the logits")]
     NoClass,
+    /// The method compares classes.
+    #[error("{0} explains a class, not a function of the logits")]
+    NeedsClass(&'static str),
     /// The method does not look at the score.
     #[error("the method `{0}` does not depend on the target, so nothing speaks against it")]
-    NoCounterfactual(&'static str),
+    NoCounterfactual(String),
+    /// The method does not look at a layer.
+    #[error("the method `{0}` looks at the pixels, not at a layer")]
+    NoLayer(String),
+    /// The method changes how gradients pass operations.
+    #[error("the method `{0}` needs a network whose operations all go through the pass, on a CPU")]
+    NeedsPass(String),
+    /// The method compares with other pictures.
+    #[error("a custom baseline needs a picture as the background")]
+    NoBackground,
+    /// The background has another size than the image.
+    #[error("expected background pictures of the shape (n, {}), found {found:?}", .expected.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    Background {
+        /// The image's shape without the batch.
+        expected: Vec<usize>,
+        /// The background's shape.
+        found: Vec<usize>,
+    },
+    /// An option has a value that means nothing.
+    #[error("the option `{option}` of `{method}` must be {expected}, found {found}")]
+    Option {
+        /// The method.
+        method: &'static str,
+        /// The option.
+        option: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
     /// A user's score is not one number.
     #[error("a score must be one number, found a tensor of the shape {0:?}")]
     Score(Vec<usize>),
     /// A failure of the tensor library.
     #[error("{0}")]
     Candle(String),
+}
+
+impl Error {
+    /// An option's value that means nothing.
+    pub(crate) fn option(
+        method: &'static str,
+        option: &'static str,
+        expected: &'static str,
+        found: impl ToString,
+    ) -> Self {
+        Error::Option {
+            method,
+            option,
+            expected,
+            found: found.to_string(),
+        }
+    }
 }
 
 fn nearest_hint(names: &[String]) -> String {

@@ -1,15 +1,18 @@
 //! From a network, images and targets to heat maps.
 
-use candle_core::{DType, Device, Tensor};
+use std::time::{Duration, Instant};
+
+use candle_core::Tensor;
 use gradcam_nn::Network;
 use rayon::prelude::*;
 
-use crate::class_activation::{Features, Subject, signed_map};
+use crate::baseline::Inputs;
 use crate::heatmap::{Heatmap, LayerMap, Verdict};
-use crate::record::Record;
-use crate::target::{Explained, Target, classes, probabilities};
-use crate::tokens::map;
-use crate::{Error, Grid, Interpolation, Method, Result, layers};
+use crate::method::Source;
+use crate::observation::{Observation, Place, Score};
+use crate::saliency::{Saliency, SignedMap, Subject};
+use crate::target::{Explained, Target};
+use crate::{Error, Grid, Interpolation, Method, Result};
 
 /// How the maps of several layers become one; each is divided by its largest value first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -19,6 +22,8 @@ pub enum Fusion {
     Mean,
     /// The largest value at each pixel.
     Max,
+    /// The largest `tanh(2 v)` at each pixel: what LayerCAM does with its shallow layers (Jiang et al. 2021, eq. 9).
+    Tanh,
 }
 
 /// A method with what it is applied to and how its map is presented.
@@ -30,11 +35,12 @@ pub enum Fusion {
 /// ```text
 /// a_k = 1/Z Σ_ij ∂y/∂A_kij        L = ReLU(Σ_k a_k A_k)
 /// ```
-#[derive(Debug, Clone, PartialEq)]
-pub struct Explainer {
+#[derive(Debug, Clone)]
+pub struct Explainer<M = Method> {
     /// How the signed map is made.
-    pub method: Method,
-    /// The layers to look at; none for the last one with a spatial map before global pooling. Several are fused.
+    pub method: M,
+    /// The layers to look at; none for the last one with a spatial map before global pooling. Several are fused. A method that looks at
+    /// the pixels takes none.
     pub layers: Vec<String>,
     /// How the map is brought to the size of the input.
     pub interpolation: Interpolation,
@@ -44,18 +50,17 @@ pub struct Explainer {
     pub counterfactual: bool,
     /// How several layers become one map.
     pub fusion: Fusion,
+    /// What the network's inputs look like, for methods that compare with other images.
+    pub inputs: Inputs,
+    /// The most forwards that a method which samples may spend.
+    pub budget: Option<usize>,
+    /// The standard error at which a method which samples may stop, as a share of the map's range.
+    pub tolerance: Option<f64>,
 }
 
 impl Default for Explainer {
     fn default() -> Self {
-        Explainer {
-            method: Method::default(),
-            layers: Vec::new(),
-            interpolation: Interpolation::default(),
-            relu: true,
-            counterfactual: false,
-            fusion: Fusion::default(),
-        }
+        Explainer::of(Method::default())
     }
 }
 
@@ -65,6 +70,23 @@ impl Explainer {
         Explainer {
             layers: vec![layer.into()],
             ..Explainer::default()
+        }
+    }
+}
+
+impl<M: Saliency> Explainer<M> {
+    /// A method at the automatic layer, or at the pixels.
+    pub fn of(method: M) -> Self {
+        Explainer {
+            method,
+            layers: Vec::new(),
+            interpolation: Interpolation::default(),
+            relu: true,
+            counterfactual: false,
+            fusion: Fusion::default(),
+            inputs: Inputs::default(),
+            budget: None,
+            tolerance: None,
         }
     }
 
@@ -109,22 +131,9 @@ impl Explainer {
                 found: targets.len(),
             });
         }
-        if self.counterfactual && !self.method.knows_target() {
-            return Err(Error::NoCounterfactual(self.method.name()));
-        }
-        let names = if self.layers.is_empty() {
-            let found = layers(network, (channels, height, width))?;
-            vec![found.automatic()?.name.clone()]
-        } else {
-            self.layers.clone()
-        };
-        if let Some(name) =
-            (1..names.len()).find_map(|i| names[..i].iter().find(|n| **n == names[i]))
-        {
-            return Err(Error::RepeatedLayer(name.clone()));
-        }
+        let place = self.place(network, (channels, height, width))?;
         if batch < 2 || !images.device().is_cpu() {
-            return self.explain_together(network, images, targets, &names);
+            return self.explain_observed(&Observation::new(network, images, place)?, targets);
         }
         // The activations of one image stay in the caches where those of a batch would not, and no core waits for another.
         let each: Vec<_> = (0..batch)
@@ -132,7 +141,8 @@ impl Explainer {
             .with_max_len(1)
             .map(|i| {
                 let image = images.narrow(0, i, 1)?;
-                self.explain_together(network, &image, &targets[i..=i], &names)
+                let observation = Observation::new(network, &image, place.clone())?;
+                self.explain_observed(&observation, &targets[i..=i])
             })
             .collect();
         let mut maps = Vec::with_capacity(batch);
@@ -142,104 +152,112 @@ impl Explainer {
         Ok(maps)
     }
 
-    /// Explains a batch at the layers `names` with one forward and, for each round of targets, one backward.
-    fn explain_together(
-        &self,
-        network: &dyn Network,
-        images: &Tensor,
-        targets: &[Vec<Target>],
-        names: &[String],
-    ) -> Result<Vec<Vec<Heatmap>>> {
-        let (batch, channels, height, width) = images.dims4()?;
-        let size = (height, width);
-        let record = Record::at(network, images, names)?;
-        let mut activations = Vec::with_capacity(names.len());
-        for (name, found) in names.iter().zip(record.activations()) {
-            let Some(found) = found else {
-                layers(network, (channels, height, width))?.find(name)?;
-                return Err(Error::UnknownLayer {
-                    name: name.clone(),
-                    nearest: Vec::new(),
-                });
-            };
-            let found = map(found, network.tokens(), size)?;
-            activations.push(activation(name, &found, batch)?);
+    /// Where the method looks, if it can be applied as it is asked.
+    fn place(&self, network: &dyn Network, input: (usize, usize, usize)) -> Result<Place> {
+        let method = &self.method;
+        if self.counterfactual && !method.knows_target() {
+            return Err(Error::NoCounterfactual(method.name().to_string()));
         }
-        let logits = rows(&record.output, batch)?;
+        if method.source() == Source::Pixels && !self.layers.is_empty() {
+            return Err(Error::NoLayer(method.name().to_string()));
+        }
+        let looks = (method.source(), method.needs_gradient());
+        Place::of(network, input, looks, &self.layers)
+    }
 
+    /// The maps of a batch that has been through the network; for each round of targets one backward.
+    fn explain_observed(
+        &self,
+        observation: &Observation<'_>,
+        targets: &[Vec<Target>],
+    ) -> Result<Vec<Vec<Heatmap>>> {
+        let Observation { output, logits, .. } = observation;
         let mut maps: Vec<Vec<Heatmap>> = targets.iter().map(|_| Vec::new()).collect();
         for round in 0..targets.iter().map(Vec::len).max().unwrap_or(0) {
-            let (mut total, explained) = scores(&record.output, &logits, targets, round)?;
-            if self.counterfactual {
-                total = total.neg()?;
+            let mut asked = Vec::with_capacity(targets.len());
+            let mut objectives = Vec::with_capacity(targets.len());
+            for (targets, logits) in targets.iter().zip(logits) {
+                let target = targets.get(round).map(|t| t.resolved(logits)).transpose()?;
+                let objective = match &target {
+                    Some(target) => self.method.objective(target, logits)?,
+                    None => None,
+                };
+                objectives.push(objective.or_else(|| target.clone()));
+                asked.push(target);
             }
             let gradients = match self.method.needs_gradient() {
-                true => record.gradients(&total)?,
-                false => Vec::new(),
-            };
-            let gradients = activations
-                .iter()
-                .enumerate()
-                .map(|(layer, activation)| match gradients.get(layer) {
-                    Some(Some(gradient)) => values(&map(gradient, network.tokens(), size)?),
-                    // The score does not depend on the layer.
-                    Some(None) => Ok(vec![0.0; activation.values.len()]),
-                    None => Ok(Vec::new()),
-                })
-                .collect::<Result<Vec<_>>>()?;
-            for (image, explained) in explained.into_iter().enumerate() {
-                let Some(explained) = explained else { continue };
-                let mut layers = Vec::with_capacity(names.len());
-                for ((name, activation), gradient) in names.iter().zip(&activations).zip(&gradients)
-                {
-                    let features = activation.of(image, gradient);
-                    let subject = Subject {
-                        network,
-                        image: &images.narrow(0, image, 1)?,
-                        target: &targets[image][round],
-                        logits: &logits[image],
-                        layer: name,
-                        sign: if self.counterfactual { -1.0 } else { 1.0 },
+                true => {
+                    let score = Score::of(output, logits, &objectives)?;
+                    let score = match self.counterfactual {
+                        true => score.negated()?,
+                        false => score,
                     };
-                    let raw = signed_map(&self.method, features, &subject)?;
-                    layers.push((name.as_str(), raw, features.gradient));
+                    observation.gradients(&score)?
                 }
-                maps[image].push(self.heatmap(layers, explained, &logits[image], size));
+                false => Default::default(),
+            };
+            for (image, target) in asked.iter().enumerate() {
+                let Some(target) = target else { continue };
+                let map = self.heatmap(observation, image, target, &gradients)?;
+                maps[image].push(map);
             }
         }
         Ok(maps)
     }
 
-    /// Puts one image's explanation together from the signed map and the gradient of each layer.
+    /// One image's explanation, from the signed map at each place.
     fn heatmap(
         &self,
-        layers: Vec<(&str, Grid, &[f32])>,
-        target: Explained,
-        logits: &[f32],
-        size: (usize, usize),
-    ) -> Heatmap {
-        let mut verdicts = Vec::with_capacity(layers.len());
-        let layers: Vec<LayerMap> = layers
-            .into_iter()
-            .map(|(name, raw, gradient)| {
-                verdicts.push(Verdict::of(&raw, gradient, logits, &target));
-                let map = if self.relu { raw.relu() } else { raw.clone() };
-                let layer = name.to_string();
-                LayerMap { layer, raw, map }
-            })
-            .collect();
+        observation: &Observation<'_>,
+        image: usize,
+        target: &Target,
+        gradients: &[Vec<f32>],
+    ) -> Result<Heatmap> {
+        let logits = &observation.logits[image];
+        let explained = Explained::of(target, logits)?;
+        let images = observation.images;
+        let (_, _, height, width) = images.dims4()?;
+        let mut verdicts = Vec::new();
+        let mut layers = Vec::new();
+        for (place, name) in observation.place.names().into_iter().enumerate() {
+            let features = observation.features(place, image, gradients);
+            let SignedMap {
+                map: raw,
+                error,
+                measures,
+            } = self.method.signed_map(&Subject {
+                network: observation.network,
+                image: &images.narrow(0, image, 1)?,
+                target,
+                sign: if self.counterfactual { -1.0 } else { 1.0 },
+                logits,
+                layer: name,
+                features,
+                inputs: &self.inputs,
+                budget: self.budget,
+                tolerance: self.tolerance,
+            })?;
+            verdicts.push(Verdict::of(&raw, features.gradient, logits, &explained));
+            layers.push(LayerMap {
+                layer: name.to_string(),
+                map: if self.relu { raw.relu() } else { raw.clone() },
+                raw,
+                error,
+                measures,
+            });
+        }
         // One good layer makes the fused map worth looking at, one that is not finite spoils it.
         let verdict = [Verdict::NonFinite, Verdict::Ok]
             .into_iter()
             .find(|verdict| verdicts.contains(verdict))
             .unwrap_or(verdicts[0]);
-        Heatmap {
-            upsampled: self.upsample(&layers, size),
+        Ok(Heatmap {
+            upsampled: self.upsample(&layers, (height, width)),
             layers,
-            target,
-            logits: logits.to_vec(),
+            target: explained,
+            logits: logits.clone(),
             verdict,
-        }
+        })
     }
 
     /// The maps of one image's layers as one map of any size, for a picture larger than the input.
@@ -264,6 +282,7 @@ impl Explainer {
                 match self.fusion {
                     Fusion::Mean => values.sum::<f32>() / maps.len() as f32,
                     Fusion::Max => values.fold(f32::NEG_INFINITY, f32::max),
+                    Fusion::Tanh => values.fold(f32::NEG_INFINITY, |m, v| m.max((2.0 * v).tanh())),
                 }
             })
             .collect();
@@ -275,113 +294,50 @@ impl Explainer {
     }
 }
 
-/// The activations of a layer for the whole batch.
-struct Activation {
-    values: Vec<f32>,
-    /// Values of one image.
-    per_image: usize,
-    size: (usize, usize),
-}
-
-impl Activation {
-    /// The activations of one image, and its part of `gradient`, which may be empty.
-    fn of<'a>(&'a self, image: usize, gradient: &'a [f32]) -> Features<'a> {
-        let range = image * self.per_image..(image + 1) * self.per_image;
-        Features {
-            activation: &self.values[range.clone()],
-            gradient: gradient.get(range).unwrap_or_default(),
-            size: self.size,
-        }
-    }
-}
-
-fn activation(name: &str, found: &Tensor, batch: usize) -> Result<Activation> {
-    match *found.dims() {
-        [n, c, h, w] if n == batch && h * w > 1 => Ok(Activation {
-            values: values(found)?,
-            per_image: c * h * w,
-            size: (h, w),
-        }),
-        ref dims => Err(Error::NotSpatial {
-            name: name.to_string(),
-            shape: dims.get(1..).unwrap_or_default().to_vec(),
-        }),
-    }
-}
-
-/// A tensor's values in reading order.
-fn values(tensor: &Tensor) -> Result<Vec<f32>> {
-    Ok(tensor
-        .to_dtype(DType::F32)?
-        .flatten_all()?
-        .to_vec1::<f32>()?)
-}
-
-/// The logits of each image.
-pub(crate) fn rows(output: &Tensor, batch: usize) -> Result<Vec<Vec<f32>>> {
-    match *output.dims() {
-        [n, classes] if n == batch && classes > 0 => {
-            Ok(output.to_dtype(DType::F32)?.to_vec2::<f32>()?)
-        }
-        ref dims => Err(Error::Logits {
-            batch,
-            shape: dims.to_vec(),
-        }),
-    }
-}
-
-/// The sum over the batch of every image's target number `round`, and what that target is for each image.
+/// Explains one image, `(1, channels, height, width)`, by several methods, and hands each map to `visit` with the time that it took.
 ///
-/// The images of a batch do not see each other, so the gradient of the sum is that of each image's own score.
-pub(crate) fn scores(
-    output: &Tensor,
-    logits: &[Vec<f32>],
-    targets: &[Vec<Target>],
-    round: usize,
-) -> Result<(Tensor, Vec<Option<Explained>>)> {
-    let width = logits.first().map_or(0, Vec::len);
-    let mut weights = vec![0.0_f32; logits.len() * width];
-    let mut own = Vec::new();
-    let mut explained = Vec::with_capacity(logits.len());
-    for (image, row) in logits.iter().enumerate() {
-        let Some(target) = targets[image].get(round) else {
-            explained.push(None);
-            continue;
-        };
-        let parts = classes(target, row)?;
-        let score = match (&parts, target) {
-            (None, Target::Score(f)) => {
-                let score = f(&output.get(image)?)?;
-                if score.elem_count() != 1 {
-                    return Err(Error::Score(score.dims().to_vec()));
-                }
-                let score = score.flatten_all()?.get(0)?;
-                own.push(score.clone());
-                score.to_dtype(DType::F32)?.to_scalar::<f32>()?
-            }
-            _ => {
-                let parts = parts.as_deref().unwrap_or_default();
-                for &(index, sign) in parts {
-                    weights[image * width + index] += sign;
-                }
-                parts.iter().map(|&(i, sign)| row[i] * sign).sum()
-            }
-        };
-        let class = |n: usize| parts.as_ref().and_then(|p| p.get(n)).map(|&(i, _)| i);
-        explained.push(Some(Explained {
-            index: class(0),
-            against: class(1),
-            score,
-            logit: class(0).map(|i| row[i]),
-            probability: class(0).map(|i| probabilities(row)[i]),
-        }));
+/// Methods that look at the same place share the forward pass, and those that need the same gradient the backward pass too: the first of
+/// them pays for it. A method that cannot be applied does not keep the others from it.
+///
+/// # Errors
+/// When `visit` fails.
+pub fn explain_each<M: Saliency, E>(
+    explainers: &[Explainer<M>],
+    network: &dyn Network,
+    image: &Tensor,
+    target: &Target,
+    mut visit: impl FnMut(usize, Result<Heatmap>, Duration) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    let mut seen: Vec<Observation<'_>> = Vec::new();
+    for (index, explainer) in explainers.iter().enumerate() {
+        let start = Instant::now();
+        let map = explain_shared(explainer, network, image, target, &mut seen);
+        visit(index, map, start.elapsed())?;
     }
-    let weights = Tensor::from_vec(weights, (logits.len(), width), &Device::Cpu)?
-        .to_device(output.device())?
-        .to_dtype(output.dtype())?;
-    let mut total = (output * weights)?.sum_all()?;
-    for score in own {
-        total = (total + score)?;
-    }
-    Ok((total, explained))
+    Ok(())
+}
+
+/// Explains one image from what was `seen` of it, which grows by what was not.
+fn explain_shared<'a, M: Saliency>(
+    explainer: &Explainer<M>,
+    network: &'a dyn Network,
+    image: &'a Tensor,
+    target: &Target,
+    seen: &mut Vec<Observation<'a>>,
+) -> Result<Heatmap> {
+    let &[1, channels, height, width] = image.dims() else {
+        return Err(Error::Input(image.dims().to_vec()));
+    };
+    let place = explainer.place(network, (channels, height, width))?;
+    let index = match seen.iter().position(|o| o.place == place) {
+        Some(index) => index,
+        None => {
+            seen.push(Observation::new(network, image, place)?);
+            seen.len() - 1
+        }
+    };
+    let mut maps = explainer.explain_observed(&seen[index], &[vec![target.clone()]])?;
+    maps.pop()
+        .and_then(|mut maps| maps.pop())
+        .ok_or_else(|| Error::Input(image.dims().to_vec()))
 }

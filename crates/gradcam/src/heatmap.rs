@@ -14,6 +14,10 @@ pub struct LayerMap {
     pub raw: Grid,
     /// The map after the ReLU; the signed map where the ReLU was switched off.
     pub map: Grid,
+    /// The standard error of the signed map, where it was sampled.
+    pub error: Option<Grid>,
+    /// What the method measured beside the map, by name.
+    pub measures: Vec<(&'static str, f64)>,
 }
 
 /// The explanation of one score of one image.

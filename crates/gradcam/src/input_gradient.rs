@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use gradcam_nn::Network;
 use rayon::prelude::*;
 
-use crate::explainer::{rows, scores};
+use crate::observation::{Score, rows};
 use crate::record::Record;
 use crate::target::Target;
 use crate::{Error, Result};
@@ -54,6 +54,6 @@ fn together(network: &dyn Network, images: &Tensor, targets: &[Target]) -> Resul
 /// The sum of the images' scores.
 fn score(output: &Tensor, targets: &[Target]) -> Result<Tensor> {
     let logits = rows(output, targets.len())?;
-    let targets: Vec<_> = targets.iter().map(|target| vec![target.clone()]).collect();
-    Ok(scores(output, &logits, &targets, 0)?.0)
+    let targets: Vec<_> = targets.iter().cloned().map(Some).collect();
+    Score::of(output, &logits, &targets)?.total(output, logits.len())
 }

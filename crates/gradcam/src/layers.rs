@@ -112,6 +112,26 @@ pub fn layers(network: &dyn Network, input: (usize, usize, usize)) -> Result<Lay
     })
 }
 
+/// The methods that give one map (CAM's is larger by the number of positions) at `layer` of a network, whatever the image: none where the
+/// layer is not followed by a global average and one linear layer.
+///
+/// There the gradient of a class is the same at all positions, so that its average, its product with the activation and XGrad-CAM's weighed
+/// average are one, and CAM reads it from the weights. The target must be a class or a difference of classes.
+///
+/// # Errors
+/// When the network refuses an input of this size, or has no such layer.
+pub fn coincide(
+    network: &dyn Network,
+    input: (usize, usize, usize),
+    layer: &str,
+) -> Result<Vec<&'static str>> {
+    layers(network, input)?.find(layer)?;
+    Ok(match pooled_linear(network, input, layer)? {
+        Some(_) => vec!["cam", "grad-cam", "xgrad-cam", "hires-cam"],
+        None => Vec::new(),
+    })
+}
+
 /// The linear layer of a network whose head behind `layer` is a global average and this layer, and nothing else: the networks for which CAM
 /// was made. None for another head, and where operations do not go through the pass.
 pub(crate) fn pooled_linear(

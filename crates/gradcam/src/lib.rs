@@ -35,27 +35,40 @@
 //!
 //! Maps are the same to the bit for any number of threads and any batch.
 
+mod audit;
+mod baseline;
 mod class_activation;
 mod error;
 mod explainer;
 mod grid;
+mod head;
 mod heatmap;
 mod input_gradient;
 mod interpolation;
 mod layers;
 mod masks;
 mod method;
+mod noise;
+mod observation;
+mod perturbation;
+mod pixels;
+mod rank;
 mod record;
+mod saliency;
 mod target;
 mod tokens;
 
+pub use audit::{Audit, audit_gradient};
+pub use baseline::{Baseline, Inputs};
 pub use error::{Error, Result};
-pub use explainer::{Explainer, Fusion};
+pub use explainer::{Explainer, Fusion, explain_each};
 pub use grid::Grid;
 pub use heatmap::{Heatmap, LayerMap, Verdict};
 pub use input_gradient::input_gradient;
 pub use interpolation::Interpolation;
-pub use layers::{Layer, Layers, layers};
+pub use layers::{Layer, Layers, coincide, layers};
 pub use masks::masked_logits;
-pub use method::{About, EigenCam, Fem, GradCamPlusPlus, Method, MethodError, XGradCam};
+pub use method::*;
+pub use rank::rank_correlations;
+pub use saliency::{Features, Saliency, SignedMap, Subject};
 pub use target::{Explained, Score, Target, TargetError, probabilities, ranking};

@@ -1,5 +1,7 @@
 //! What a network says of an image whose pixels are partly hidden: the work of every perturbation method.
 
+use std::borrow::Cow;
+
 use candle_core::{Device, Tensor};
 use gradcam_nn::Network;
 use rayon::prelude::*;
@@ -12,29 +14,37 @@ const BATCH: usize = 16;
 /// Hides parts of `image`, `(1, channels, height, width)`, and hands the logits under each mask to `visit`, in the order of the masks.
 ///
 /// `mask(i)` makes the mask number `i` of `count`, a grid of the image's size: where it is 1 the pixel stays, where it is 0 it takes the
-/// value of `baseline`, one number a channel in the units of the image, and between them a mixture. Since a normalised picture is an
+/// value of `baseline` in the units of the image (one number a channel, or one a pixel and channel), and between them a mixture. Since a normalised picture is an
 /// affine function of the pixels, this is the same as masking the picture and normalising it. The masks are spread over the cores; the
 /// result does not depend on their number.
 ///
 /// # Errors
-/// When the image is not one image, the baseline or a mask does not fit it, or the network fails.
+/// When the image is not one image, the baseline or a mask does not fit it, or the network or `visit` fails.
 pub fn masked_logits(
     network: &dyn Network,
     image: &Tensor,
     baseline: &[f32],
     count: usize,
     mask: impl Fn(usize) -> Grid + Sync,
-    mut visit: impl FnMut(usize, &[f32]),
+    mut visit: impl FnMut(usize, &[f32]) -> Result<()>,
 ) -> Result<()> {
     let &[1, channels, height, width] = image.dims() else {
         return Err(Error::Input(image.dims().to_vec()));
     };
-    if baseline.len() != channels {
+    let whole = baseline.len() == channels * height * width;
+    if baseline.len() != channels && !whole {
         return Err(Error::Baseline {
             channels,
             found: baseline.len(),
         });
     }
+    let baseline: Cow<'_, [f32]> = match whole {
+        true => baseline.into(),
+        false => {
+            let plane = |&value: &f32| std::iter::repeat_n(value, height * width);
+            baseline.iter().flat_map(plane).collect()
+        }
+    };
     let device = image.device();
     let pixels = image
         .to_device(&Device::Cpu)?
@@ -49,10 +59,15 @@ pub fn masked_logits(
                 found: (mask.height, mask.width),
             });
         }
+        let planes = pixels.chunks_exact(height * width);
         let mut values = Vec::with_capacity(pixels.len());
-        for (plane, &base) in pixels.chunks_exact(height * width).zip(baseline) {
-            let blended = plane.iter().zip(&mask.values);
-            values.extend(blended.map(|(&x, &m)| base + m * (x - base)));
+        for (plane, baseline) in planes.zip(baseline.chunks_exact(height * width)) {
+            let blended = plane.iter().zip(baseline).zip(&mask.values);
+            // What stays is the image's own number, without rounding.
+            values.extend(blended.map(|((&x, &base), &m)| match m == 1.0 {
+                true => x,
+                false => base + m * (x - base),
+            }));
         }
         let input = Tensor::from_vec(values, (1, channels, height, width), device)?;
         let logits = network.forward(&input.to_dtype(image.dtype())?, &mut ())?;
@@ -68,8 +83,35 @@ pub fn masked_logits(
             .map(one)
             .collect();
         for (offset, logits) in each.into_iter().enumerate() {
-            visit(first + offset, &logits?);
+            visit(first + offset, &logits?)?;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::perturbation::testing::{Linear, picture};
+
+    #[test]
+    fn what_stays_is_not_rounded() {
+        let (image, network) = (picture(7, 5), Linear::new(7, 5));
+        let whole: Vec<f32> = (0..3 * 35).map(|i| (i as f32).cos() * 100.0).collect();
+        let plain = network.forward(&image, &mut ()).unwrap();
+        let plain = plain.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let ones = |_| Grid {
+            height: 7,
+            width: 5,
+            values: vec![1.0; 35],
+        };
+        for baseline in [&[0.3, 1e6, -7.0], whole.as_slice()] {
+            masked_logits(&network, &image, baseline, 1, ones, |_, logits| {
+                assert_eq!(logits, plain);
+                Ok(())
+            })
+            .unwrap();
+        }
+    }
 }

@@ -1,96 +1,24 @@
 //! The methods, by name and with their options.
 
+mod options;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use self::options::*;
 use crate::error::nearest_names;
 
-/// How a map is made from the activations of a layer.
-///
-/// A method parses from and prints to its usual name; in serde's formats it is a map with the name as `method` and its options beside it.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(tag = "method")]
-#[non_exhaustive]
-pub enum Method {
-    /// Class activation mapping: the weights of the linear layer behind the global average (Zhou et al. 2016, eq. 2). It is defined for
-    /// networks that end in these two alone.
-    #[serde(rename = "cam")]
-    Cam,
-    /// The gradient's average over the positions weighs a channel (Selvaraju et al. 2017, eq. 1 and 2).
-    #[default]
-    #[serde(rename = "grad-cam")]
-    GradCam,
-    /// Positive gradients, each with a weight of its own (Chattopadhay et al. 2018).
-    #[serde(rename = "grad-cam++")]
-    GradCamPlusPlus(GradCamPlusPlus),
-    /// The gradient's average, weighed by the activation (Fu et al. 2020).
-    #[serde(rename = "xgrad-cam")]
-    XGradCam(XGradCam),
-    /// Gradient times activation, summed over the channels (Draelos and Carin 2020).
-    #[serde(rename = "hires-cam")]
-    HiResCam,
-    /// Positive gradient times activation, summed over the channels (Jiang et al. 2021, eq. 6).
-    #[serde(rename = "layer-cam")]
-    LayerCam,
-    /// The positive part of gradient times activation, summed over the channels (Pillai and Pirsiavash 2021).
-    #[serde(rename = "element-wise-cam")]
-    ElementWiseCam,
-    /// The activations' first principal component (Muhammad and Yeasin 2020). It does not know the target.
-    #[serde(rename = "eigen-cam")]
-    EigenCam(EigenCam),
-    /// The first principal component of gradient times activation.
-    #[serde(rename = "eigen-grad-cam")]
-    EigenGradCam(EigenCam),
-    /// Channels weighed by how often they fire far above their mean (Fuad et al. 2020). It does not know the target.
-    #[serde(rename = "fem")]
-    Fem(Fem),
-    /// What is left of the score when a channel's own map hides the rest of the picture (Wang et al. 2020).
-    #[serde(rename = "score-cam")]
-    ScoreCam,
-}
-
-/// Options of [`Method::GradCamPlusPlus`].
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct GradCamPlusPlus {
-    /// Added to the denominator `2g² + g³ ΣA` of the weights. Equation 19 has none; pytorch-grad-cam adds 1e-6, which decides the map where
-    /// gradients are of the order of 1e-3 or less.
-    pub epsilon: f64,
-}
-
-/// Options of [`Method::XGradCam`].
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct XGradCam {
-    /// Added to the sum of a channel's activations. The paper has none, and a channel without activation weighs nothing here;
-    /// pytorch-grad-cam adds 1e-7.
-    pub epsilon: f64,
-}
-
-/// Options of [`Method::EigenCam`] and [`Method::EigenGradCam`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct EigenCam {
-    /// Whether each channel's mean is taken off first: pytorch-grad-cam does so, the paper does not.
-    pub centered: bool,
-}
-
-/// Options of [`Method::Fem`].
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Fem {
-    /// Standard deviations above its mean from which on a channel counts as firing.
-    pub sigmas: f64,
-}
-
-impl Default for Fem {
-    /// Two standard deviations, as in the paper.
-    fn default() -> Self {
-        Fem { sigmas: 2.0 }
-    }
+/// Where a map comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// The activations of a layer.
+    Layer,
+    /// The network's input.
+    Pixels,
 }
 
 /// What there is to know about a method before it runs.
@@ -98,10 +26,286 @@ impl Default for Fem {
 pub struct About {
     /// Authors, year and title.
     pub paper: &'static str,
-    /// Passes through the network for one target.
+    /// Passes through the network for one target, with the default options.
     pub cost: &'static str,
     /// What it asks of the network.
     pub needs: &'static str,
+    /// Where the map comes from.
+    pub source: Source,
+    /// Whether it is made from the score's gradient at the source.
+    pub gradient: bool,
+    /// Whether it depends on the target.
+    pub target: bool,
+}
+
+/// What many methods have in common.
+const LAYER: About = About {
+    paper: "",
+    cost: "1 forward, 1 backward of the head",
+    needs: "a layer with a spatial map",
+    source: Source::Layer,
+    gradient: true,
+    target: true,
+};
+const SCORES: About = About {
+    needs: "a layer with a spatial map; only scores, no gradient",
+    gradient: false,
+    ..LAYER
+};
+const PIXELS: About = About {
+    cost: "1 forward, 1 backward",
+    needs: "a gradient",
+    source: Source::Pixels,
+    gradient: false,
+    ..LAYER
+};
+const RULES: About = About {
+    needs: "a network whose operations all go through the pass",
+    ..PIXELS
+};
+const BLACK_BOX: About = About {
+    needs: "only scores",
+    ..PIXELS
+};
+
+/// Writes the enum and what follows from its variants alone.
+macro_rules! methods {
+    ($($(#[doc = $doc:literal])* $variant:ident $(($options:ident))? = $name:literal, $common:expr, $about:tt)*) => {
+        /// How a map is made.
+        ///
+        /// A method parses from and prints to its usual name; in serde's formats it is a map with the name as `method` and its options
+        /// beside it.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "method")]
+        #[non_exhaustive]
+        pub enum Method {
+            $($(#[doc = $doc])* #[serde(rename = $name)] $variant $(($options))?,)*
+        }
+
+        impl Method {
+            /// Every method with its default options.
+            pub fn all() -> Vec<Method> {
+                vec![$(Method::$variant $(($options::default()))?),*]
+            }
+
+            /// The usual name.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Method::$variant { .. } => $name,)*
+                }
+            }
+
+            /// Paper, cost and needs.
+            pub fn about(&self) -> About {
+                match self {
+                    $(Method::$variant { .. } => about!($common, $about),)*
+                }
+            }
+        }
+    };
+}
+
+macro_rules! about {
+    ($common:expr, { $($field:ident: $value:expr),* $(,)? }) => {
+        About { $($field: $value,)* ..$common }
+    };
+}
+
+methods! {
+    /// Class activation mapping: the weights of the linear layer behind the global average (Zhou et al. 2016, eq. 2). It is defined for
+    /// networks that end in these two alone.
+    Cam = "cam", LAYER, {
+        paper: "Zhou et al. 2016, Learning Deep Features for Discriminative Localization",
+        cost: "1 forward",
+        needs: "a head of global average pooling and one linear layer",
+        gradient: false,
+    }
+    /// The gradient's average over the positions weighs a channel (Selvaraju et al. 2017, eq. 1 and 2).
+    GradCam = "grad-cam", LAYER, {
+        paper: "Selvaraju et al. 2017, Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization",
+    }
+    /// Positive gradients, each with a weight of its own (Chattopadhay et al. 2018).
+    GradCamPlusPlus(GradCamPlusPlus) = "grad-cam++", LAYER, {
+        paper: "Chattopadhay et al. 2018, Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep Convolutional Networks",
+    }
+    /// Grad-CAM++ with the powers of the gradient averaged over noisy copies of the image (Omeiza et al. 2019).
+    SmoothGradCamPlusPlus(SmoothGradCamPlusPlus) = "smooth-grad-cam++", LAYER, {
+        paper: "Omeiza et al. 2019, Smooth Grad-CAM++: An Enhanced Inference Level Visualization Technique for Deep Convolutional Neural Network Models",
+        cost: "25 forwards, 25 backwards of the head",
+        gradient: false,
+    }
+    /// The gradient's average, weighed by the activation (Fu et al. 2020).
+    XGradCam(XGradCam) = "xgrad-cam", LAYER, {
+        paper: "Fu et al. 2020, Axiom-based Grad-CAM: Towards Accurate Visualization and Explanation of CNNs",
+    }
+    /// Gradient times activation, summed over the channels (Draelos and Carin 2020).
+    HiResCam = "hires-cam", LAYER, {
+        paper: "Draelos and Carin 2020, Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks",
+    }
+    /// Positive gradient times activation, summed over the channels (Jiang et al. 2021, eq. 6).
+    LayerCam = "layer-cam", LAYER, {
+        paper: "Jiang et al. 2021, LayerCAM: Exploring Hierarchical Class Activation Maps for Localization",
+    }
+    /// The positive part of gradient times activation, summed over the channels (Pillai and Pirsiavash 2021).
+    ElementWiseCam = "element-wise-cam", LAYER, {
+        paper: "Pillai and Pirsiavash 2021, Explainable Models with Consistent Interpretations",
+    }
+    /// The activations' first principal component (Muhammad and Yeasin 2020). It does not know the target.
+    EigenCam(EigenCam) = "eigen-cam", LAYER, {
+        paper: "Muhammad and Yeasin 2020, Eigen-CAM: Class Activation Map using Principal Components",
+        cost: "1 forward",
+        gradient: false,
+        target: false,
+    }
+    /// The first principal component of gradient times activation.
+    EigenGradCam(EigenCam) = "eigen-grad-cam", LAYER, {
+        paper: "Gildenblat 2021, the library pytorch-grad-cam",
+    }
+    /// Channels weighed by how often they fire far above their mean (Fuad et al. 2020). It does not know the target.
+    Fem(Fem) = "fem", LAYER, {
+        paper: "Fuad et al. 2020, Features Understanding in 3D CNNs for Actions Recognition in Video",
+        cost: "1 forward",
+        gradient: false,
+        target: false,
+    }
+    /// What is left of the score when a channel's own map hides the rest of the picture (Wang et al. 2020).
+    ScoreCam = "score-cam", SCORES, {
+        paper: "Wang et al. 2020, Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks",
+        cost: "1 forward, and 1 for each channel of the layer",
+    }
+    /// Score-CAM with the score averaged over noisy masks (Wang et al. 2020).
+    SsCam(SsCam) = "ss-cam", SCORES, {
+        paper: "Wang et al. 2020, SS-CAM: Smoothed Score-CAM for Sharper Visual Feature Localization",
+        cost: "1 forward, and 10 for each channel of the layer",
+    }
+    /// Score-CAM with the score averaged while the mask fades in (Naidu et al. 2020).
+    IsCam(IsCam) = "is-cam", SCORES, {
+        paper: "Naidu et al. 2020, IS-CAM: Integrated Score-CAM for Axiomatic-based Explanations",
+        cost: "1 forward, and 10 for each channel of the layer",
+    }
+    /// What the score loses when a channel is set to zero (Desai and Ramaswamy 2020).
+    AblationCam = "ablation-cam", SCORES, {
+        paper: "Desai and Ramaswamy 2020, Ablation-CAM: Visual Explanations for Deep Convolutional Network via Gradient-free Localization",
+        cost: "1 forward, and 1 of the head for each channel of the layer",
+    }
+    /// Grad-CAM for the class against those that the network confuses it with (Zhang et al. 2025).
+    FinerCam(FinerCam) = "finer-cam", LAYER, {
+        paper: "Zhang et al. 2025, Finer-CAM: Spotting the Difference Reveals Finer Details for Visual Explanation",
+    }
+    /// Grad-CAM with the gradient corrected by half of what it changes along the activation (Cai 2025).
+    ShapleyCam(ShapleyCam) = "shapley-cam", LAYER, {
+        paper: "Cai 2025, CAMs as Shapley Value-based Explainers",
+        cost: "3 forwards, 3 backwards of the head",
+    }
+    /// Guided backpropagation times Grad-CAM at the input's size (Selvaraju et al. 2017, section 3.2).
+    GuidedGradCam = "guided-grad-cam", LAYER, {
+        paper: "Selvaraju et al. 2017, Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization",
+        cost: "2 forwards, 1 backward and 1 of the head",
+        needs: "a layer with a spatial map, and a network whose operations all go through the pass",
+    }
+    /// SmoothGrad times Grad-CAM at the input's size.
+    SmoothGradGradCam(SmoothGrad) = "smoothgrad-grad-cam", LAYER, {
+        paper: "Smilkov et al. 2017, SmoothGrad: removing noise by adding noise, times Grad-CAM",
+        cost: "51 forwards, 50 backwards and 1 of the head",
+    }
+    /// The gradient at the pixels and at every bias (Srinivas and Fleuret 2019).
+    FullGrad = "fullgrad", RULES, {
+        paper: "Srinivas and Fleuret 2019, Full-Gradient Representation for Neural Network Visualization",
+    }
+    /// The gradient at the pixels (Simonyan et al. 2013).
+    Gradient(Gradient) = "gradient", PIXELS, {
+        paper: "Simonyan et al. 2013, Deep Inside Convolutional Networks: Visualising Image Classification Models and Saliency Maps",
+        gradient: true,
+    }
+    /// Gradient times input, summed over the colours (Shrikumar et al. 2016).
+    InputTimesGradient = "input-x-gradient", PIXELS, {
+        paper: "Shrikumar et al. 2016, Not Just a Black Box: Learning Important Features Through Propagating Activation Differences",
+        gradient: true,
+    }
+    /// The gradient without what speaks against the score at any activation (Springenberg et al. 2014).
+    GuidedBackpropagation(Gradient) = "guided-backprop", RULES, {
+        paper: "Springenberg et al. 2014, Striving for Simplicity: The All Convolutional Net",
+    }
+    /// The positive part of what comes back to any activation, whether it fired or not (Zeiler and Fergus 2013).
+    Deconvolution(Gradient) = "deconvolution", RULES, {
+        paper: "Zeiler and Fergus 2013, Visualizing and Understanding Convolutional Networks",
+    }
+    /// The gradient averaged over noisy copies of the image (Smilkov et al. 2017).
+    SmoothGrad(SmoothGrad) = "smoothgrad", PIXELS, {
+        paper: "Smilkov et al. 2017, SmoothGrad: removing noise by adding noise",
+        cost: "50 forwards, 50 backwards",
+    }
+    /// The gradient's variance over noisy copies of the image (Adebayo et al. 2018).
+    VarGrad(SmoothGrad) = "vargrad", PIXELS, {
+        paper: "Adebayo et al. 2018, Local Explanation Methods for Deep Neural Networks Lack Sensitivity to Parameter Values",
+        cost: "50 forwards, 50 backwards",
+    }
+    /// The gradient integrated on the way from a baseline, times the way (Sundararajan et al. 2017).
+    IntegratedGradients(IntegratedGradients) = "integrated-gradients", PIXELS, {
+        paper: "Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks",
+        cost: "51 forwards, 50 backwards",
+    }
+    /// Integrated gradients averaged over noisy copies of the image.
+    SmoothIntegratedGradients(SmoothIntegratedGradients) = "smooth-integrated-gradients", PIXELS, {
+        paper: "Sundararajan et al. 2017 with Smilkov et al. 2017",
+        cost: "200 forwards, 200 backwards",
+    }
+    /// Integrated gradients averaged over baselines that are drawn at random (Erion et al. 2021).
+    ExpectedGradients(ExpectedGradients) = "expected-gradients", PIXELS, {
+        paper: "Erion et al. 2021, Improving performance of deep learning models with axiomatic attribution priors and expected gradients",
+        cost: "100 forwards, 100 backwards",
+    }
+    /// The gradient integrated while a blur recedes (Xu et al. 2020).
+    BlurIntegratedGradients(BlurIntegratedGradients) = "blur-ig", PIXELS, {
+        paper: "Xu et al. 2020, Attribution in Scale and Space",
+        cost: "50 forwards, 50 backwards",
+    }
+    /// Regions ranked by integrated gradients (Kapishnikov et al. 2019).
+    Xrai(Xrai) = "xrai", PIXELS, {
+        paper: "Kapishnikov et al. 2019, XRAI: Better Attributions Through Regions",
+        cost: "100 forwards, 100 backwards",
+    }
+    /// Differences from a baseline, taken back by the rescale rule (Shrikumar et al. 2017).
+    DeepLift(DeepLift) = "deeplift", RULES, {
+        paper: "Shrikumar et al. 2017, Learning Important Features Through Propagating Activation Differences",
+        cost: "2 forwards, 2 backwards",
+    }
+    /// Layer-wise relevance propagation (Bach et al. 2015).
+    Lrp(Lrp) = "lrp", RULES, {
+        paper: "Bach et al. 2015, On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance Propagation",
+    }
+    /// What the score loses where a window hides the picture (Zeiler and Fergus 2013).
+    Occlusion(Occlusion) = "occlusion", BLACK_BOX, {
+        paper: "Zeiler and Fergus 2013, Visualizing and Understanding Convolutional Networks",
+        cost: "1 forward for each position of the window",
+    }
+    /// Random masks, weighed by the score that they leave (Petsiuk et al. 2018).
+    Rise(Rise) = "rise", BLACK_BOX, {
+        paper: "Petsiuk et al. 2018, RISE: Randomized Input Sampling for Explanation of Black-box Models",
+        cost: "4000 forwards",
+    }
+    /// A weighted linear model of the score on superpixels that come and go (Ribeiro et al. 2016).
+    Lime(Lime) = "lime", BLACK_BOX, {
+        paper: "Ribeiro et al. 2016, Why Should I Trust You?: Explaining the Predictions of Any Classifier",
+        cost: "1000 forwards",
+    }
+    /// Shapley values of superpixels by weighted regression (Lundberg and Lee 2017).
+    KernelShap(KernelShap) = "kernel-shap", BLACK_BOX, {
+        paper: "Lundberg and Lee 2017, A Unified Approach to Interpreting Model Predictions",
+        cost: "1000 forwards",
+    }
+    /// What the score loses without a superpixel.
+    FeatureAblation(FeatureAblation) = "feature-ablation", BLACK_BOX, {
+        paper: "the library Captum; on superpixels",
+        cost: "1 forward for each superpixel",
+    }
+}
+
+impl Default for Method {
+    /// Grad-CAM.
+    fn default() -> Self {
+        Method::GradCam
+    }
 }
 
 /// Why there is no such method.
@@ -155,116 +359,6 @@ fn known_hint(known: &[String]) -> String {
 }
 
 impl Method {
-    /// Every method with its default options.
-    pub fn all() -> Vec<Method> {
-        vec![
-            Method::Cam,
-            Method::GradCam,
-            Method::GradCamPlusPlus(GradCamPlusPlus::default()),
-            Method::XGradCam(XGradCam::default()),
-            Method::HiResCam,
-            Method::LayerCam,
-            Method::ElementWiseCam,
-            Method::EigenCam(EigenCam::default()),
-            Method::EigenGradCam(EigenCam::default()),
-            Method::Fem(Fem::default()),
-            Method::ScoreCam,
-        ]
-    }
-
-    /// The usual name.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Method::Cam => "cam",
-            Method::GradCam => "grad-cam",
-            Method::GradCamPlusPlus(_) => "grad-cam++",
-            Method::XGradCam(_) => "xgrad-cam",
-            Method::HiResCam => "hires-cam",
-            Method::LayerCam => "layer-cam",
-            Method::ElementWiseCam => "element-wise-cam",
-            Method::EigenCam(_) => "eigen-cam",
-            Method::EigenGradCam(_) => "eigen-grad-cam",
-            Method::Fem(_) => "fem",
-            Method::ScoreCam => "score-cam",
-        }
-    }
-
-    /// Paper, cost and needs.
-    pub fn about(&self) -> About {
-        const GRADIENT: &str = "1 forward, 1 backward of the head";
-        let (paper, cost, needs) = match self {
-            Method::Cam => (
-                "Zhou et al. 2016, Learning Deep Features for Discriminative Localization",
-                "1 forward",
-                "a head of global average pooling and one linear layer",
-            ),
-            Method::GradCam => (
-                "Selvaraju et al. 2017, Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization",
-                GRADIENT,
-                "a layer with a spatial map",
-            ),
-            Method::GradCamPlusPlus(_) => (
-                "Chattopadhay et al. 2018, Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep Convolutional Networks",
-                GRADIENT,
-                "a layer with a spatial map",
-            ),
-            Method::XGradCam(_) => (
-                "Fu et al. 2020, Axiom-based Grad-CAM: Towards Accurate Visualization and Explanation of CNNs",
-                GRADIENT,
-                "a layer with a spatial map",
-            ),
-            Method::HiResCam => (
-                "Draelos and Carin 2020, Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks",
-                GRADIENT,
-                "a layer with a spatial map",
-            ),
-            Method::LayerCam => (
-                "Jiang et al. 2021, LayerCAM: Exploring Hierarchical Class Activation Maps for Localization",
-                GRADIENT,
-                "a layer with a spatial map",
-            ),
-            Method::ElementWiseCam => (
-                "Pillai and Pirsiavash 2021, Explainable Models with Consistent Interpretations",
-                GRADIENT,
-                "a layer with a spatial map",
-            ),
-            Method::EigenCam(_) => (
-                "Muhammad and Yeasin 2020, Eigen-CAM: Class Activation Map using Principal Components",
-                "1 forward",
-                "a layer with a spatial map",
-            ),
-            Method::EigenGradCam(_) => (
-                "Gildenblat 2021, the library pytorch-grad-cam",
-                GRADIENT,
-                "a layer with a spatial map",
-            ),
-            Method::Fem(_) => (
-                "Fuad et al. 2020, Features Understanding in 3D CNNs for Actions Recognition in Video",
-                "1 forward",
-                "a layer with a spatial map",
-            ),
-            Method::ScoreCam => (
-                "Wang et al. 2020, Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks",
-                "1 forward, and 1 for each channel of the layer",
-                "a layer with a spatial map; only scores, no gradient",
-            ),
-        };
-        About { paper, cost, needs }
-    }
-
-    /// Whether the map is made from the score's gradient.
-    pub fn needs_gradient(&self) -> bool {
-        !matches!(
-            self,
-            Method::Cam | Method::EigenCam(_) | Method::Fem(_) | Method::ScoreCam
-        )
-    }
-
-    /// Whether the map depends on the target.
-    pub fn knows_target(&self) -> bool {
-        !matches!(self, Method::EigenCam(_) | Method::Fem(_))
-    }
-
     /// The method `name` with some of its options set from text, in the order given.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ pub enum Target {
     Index(usize),
     /// The logit of the first class less that of the second: what speaks for the one against the other.
     Difference(usize, usize),
+    /// A weighted sum of logits.
+    Weighted(Vec<(usize, f32)>),
     /// Any differentiable function of the logits.
     Score(Score),
 }
@@ -30,6 +32,7 @@ impl fmt::Debug for Target {
             Target::Top(rank) => write!(f, "Top({rank})"),
             Target::Index(index) => write!(f, "Index({index})"),
             Target::Difference(a, b) => write!(f, "Difference({a}, {b})"),
+            Target::Weighted(parts) => write!(f, "Weighted({parts:?})"),
             Target::Score(_) => f.write_str("Score(..)"),
         }
     }
@@ -169,31 +172,61 @@ pub fn probabilities(logits: &[f32]) -> Vec<f32> {
     exps.into_iter().map(|e| (e / total) as f32).collect()
 }
 
-/// The classes that a target weighs, with their signs: `None` for a user's score.
-pub(crate) fn classes(target: &Target, logits: &[f32]) -> Result<Option<Vec<(usize, f32)>>> {
-    let check = |index: usize| {
-        if index < logits.len() {
-            Ok(index)
-        } else {
-            Err(Error::ClassOutOfRange {
+impl Target {
+    /// The same target with the class that has its rank put in.
+    pub(crate) fn resolved(&self, logits: &[f32]) -> Result<Target> {
+        Ok(match (self, self.weights(logits)?.as_deref()) {
+            (Target::Top(_), Some(&[(index, _)])) => Target::Index(index),
+            _ => self.clone(),
+        })
+    }
+
+    /// What the logits of an image count in its score: `None` for a user's score.
+    pub(crate) fn weights(&self, logits: &[f32]) -> Result<Option<Vec<(usize, f32)>>> {
+        let parts = match self {
+            &Target::Top(rank) => {
+                let order = ranking(logits);
+                let index = order.get(rank).copied().unwrap_or(rank);
+                vec![(index, 1.0)]
+            }
+            &Target::Index(index) => vec![(index, 1.0)],
+            &Target::Difference(a, b) => vec![(a, 1.0), (b, -1.0)],
+            Target::Weighted(parts) => parts.clone(),
+            Target::Score(_) => return Ok(None),
+        };
+        match parts.iter().find(|(index, _)| *index >= logits.len()) {
+            Some(&(index, _)) => Err(Error::ClassOutOfRange {
                 index,
                 classes: logits.len(),
-            })
+            }),
+            None => Ok(Some(parts)),
         }
-    };
-    Ok(match *target {
-        Target::Top(rank) => Some(vec![(ranking(logits)[check(rank)?], 1.0)]),
-        Target::Index(index) => Some(vec![(check(index)?, 1.0)]),
-        Target::Difference(a, b) => Some(vec![(check(a)?, 1.0), (check(b)?, -1.0)]),
-        Target::Score(_) => None,
-    })
+    }
 }
 
-/// The score that a target of an image with these `logits` has for `others`, the logits of a changed image.
-pub(crate) fn value(target: &Target, logits: &[f32], others: &[f32]) -> Result<f32> {
-    match (classes(target, logits)?, target) {
+impl Explained {
+    /// The target of an image with these logits.
+    pub(crate) fn of(target: &Target, logits: &[f32]) -> Result<Self> {
+        let (index, against) = match *target {
+            Target::Index(index) => (Some(index), None),
+            Target::Difference(a, b) => (Some(a), Some(b)),
+            _ => (None, None),
+        };
+        Ok(Explained {
+            index,
+            against,
+            score: value(target, logits)?,
+            logit: index.map(|i| logits[i]),
+            probability: index.map(|i| probabilities(logits)[i]),
+        })
+    }
+}
+
+/// The score that an image with these `logits` has.
+pub(crate) fn value(target: &Target, logits: &[f32]) -> Result<f32> {
+    match (target.weights(logits)?, target) {
         (None, Target::Score(f)) => {
-            let score = f(&Tensor::from_slice(others, others.len(), &Device::Cpu)?)?;
+            let score = f(&Tensor::from_slice(logits, logits.len(), &Device::Cpu)?)?;
             if score.elem_count() != 1 {
                 return Err(Error::Score(score.dims().to_vec()));
             }
@@ -202,10 +235,7 @@ pub(crate) fn value(target: &Target, logits: &[f32], others: &[f32]) -> Result<f
         }
         (parts, _) => {
             let parts = parts.unwrap_or_default();
-            Ok(parts
-                .iter()
-                .map(|&(class, sign)| others[class] * sign)
-                .sum())
+            Ok(parts.iter().map(|&(class, w)| logits[class] * w).sum())
         }
     }
 }

@@ -27,6 +27,8 @@ const ALLOWED: [(&str, &[&str], &[&str]); 6] = [
         &["gradcam-nn"],
         &[
             "candle-core",
+            "rand_chacha",
+            "rand_distr",
             "rayon",
             "serde",
             "serde_json",
@@ -72,6 +74,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 6] = [
             "indicatif",
             "libmimalloc-sys",
             "mimalloc",
+            "rand_chacha",
             "rayon",
             "safetensors",
             "serde",

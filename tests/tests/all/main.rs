@@ -11,5 +11,6 @@ mod masks;
 mod methods;
 mod parameters;
 mod pictures;
+mod pixels;
 mod precision;
 mod tape;

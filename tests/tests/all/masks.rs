@@ -34,6 +34,7 @@ fn masked_logits_are_those_of_masked_pictures() {
     let mut seen = Vec::new();
     masked_logits(&network, &image, &baseline, count, mask, |i, logits| {
         seen.push((i, logits.to_vec()));
+        Ok(())
     })
     .unwrap();
     assert_eq!(seen.len(), count);
@@ -57,7 +58,7 @@ fn masked_logits_are_those_of_masked_pictures() {
     }
 
     let refused = |image: &Tensor, baseline: &[f32], mask: fn(usize) -> Grid| {
-        masked_logits(&network, image, baseline, 2, mask, |_, _| ()).unwrap_err()
+        masked_logits(&network, image, baseline, 2, mask, |_, _| Ok(())).unwrap_err()
     };
     assert!(matches!(
         refused(&image, &[0.0], mask),

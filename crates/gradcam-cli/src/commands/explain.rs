@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use candle_core::Tensor;
-use gradcam::{Explainer, Heatmap, Method, Target, Verdict};
+use gradcam::{Explainer, Heatmap, Method, Source, Target, Verdict};
 use gradcam_models::Model;
 use gradcam_viz::{ColorMap, Format, Grid, Style};
 use rayon::prelude::*;
@@ -39,13 +39,13 @@ pub(crate) fn run(
     if !(0.0..=1.0).contains(&args.alpha) {
         bail!("`--alpha {}` is out of range, expected 0 to 1", args.alpha);
     }
-    let pictures = Destination::pictures(args.output.as_deref())?;
+    let pictures = Destination::pictures(args.output.as_deref(), ".gradcam")?;
     if pictures == Destination::Stdout && (args.json || args.show) {
         bail!(
             "`-o -` sends the picture to standard output, where `--json` and `--show` write too; use one of them"
         );
     }
-    let method = method(args)?;
+    let method = method(&args.method, &args.set)?;
     let mut inputs = inputs::resolve(&args.images)?;
     let device = model::device(&args.network.device)?;
     let mut model = model::load(&args.network.model, &device, console)?;
@@ -59,15 +59,22 @@ pub(crate) fn run(
         args,
         model: &model,
         explainer: Explainer {
+            layers: match method.about().source {
+                Source::Pixels if args.layer.is_empty() => Vec::new(),
+                _ => layers(&args.layer, &args.network.model, &model)?,
+            },
             method,
-            layers: layers(args, &model)?,
             interpolation: args.interpolation,
             relu: !args.no_relu,
             counterfactual: args.counterfactual,
             fusion: match args.fusion {
                 Fusion::Mean => gradcam::Fusion::Mean,
                 Fusion::Max => gradcam::Fusion::Max,
+                Fusion::Tanh => gradcam::Fusion::Tanh,
             },
+            inputs: model::inputs(&model, &args.sampling, &args.network)?,
+            budget: args.sampling.budget.map(usize::try_from).transpose()?,
+            tolerance: args.sampling.tolerance,
         },
         targets,
         style: Style {
@@ -111,8 +118,8 @@ pub(crate) fn run(
 }
 
 /// The method with its options.
-fn method(args: &Explain) -> Result<Method> {
-    Method::with_options(&args.method, &args.set).map_err(|error| {
+pub(crate) fn method(name: &str, options: &[(String, String)]) -> Result<Method> {
+    Method::with_options(name, options).map_err(|error| {
         anyhow::anyhow!("{error}\n\nhint: `gradcam methods` lists them with their options")
     })
 }
@@ -136,12 +143,7 @@ fn targets(args: &Explain, model: &Model) -> Result<(Vec<Target>, Vec<String>)> 
     let mut targets = Vec::new();
     let mut names: Vec<String> = Vec::new();
     for text in &args.target {
-        let target = Target::parse(text, &model.labels)
-            .with_context(|| format!("`--target {text}`"))
-            .map_err(|error| {
-                anyhow::anyhow!("{error:#}\n\nhint: `gradcam classify IMAGE` names the classes that the model sees")
-            })?;
-        targets.push(target);
+        targets.push(target(text, model)?);
         let name = slug(text);
         if names.contains(&name) {
             bail!("the target `{text}` is given twice");
@@ -151,29 +153,37 @@ fn targets(args: &Explain, model: &Model) -> Result<(Vec<Target>, Vec<String>)> 
     Ok((targets, names))
 }
 
+/// What `--target` names.
+pub(crate) fn target(text: &str, model: &Model) -> Result<Target> {
+    Target::parse(text, &model.labels)
+        .with_context(|| format!("`--target {text}`"))
+        .map_err(|error| {
+            anyhow::anyhow!(
+                "{error:#}\n\nhint: `gradcam classify IMAGE` names the classes that the model sees"
+            )
+        })
+}
+
 /// The layers to look at, under the tree's own paths.
-fn layers(args: &Explain, model: &Model) -> Result<Vec<String>> {
-    if args.layer.is_empty() {
+pub(crate) fn layers(wanted: &[String], name: &str, model: &Model) -> Result<Vec<String>> {
+    if wanted.is_empty() {
         return Ok(vec![model.default_layer().to_string()]);
     }
     let (height, width) = model.preprocess.input_size;
     let size = (3, usize::try_from(height)?, usize::try_from(width)?);
     let known = gradcam::layers(&model.network, size)?;
     let mut names: Vec<String> = Vec::new();
-    for name in &args.layer {
-        let layer = known.find(name).or_else(|error| {
+    for wanted in wanted {
+        let layer = known.find(wanted).or_else(|error| {
             // torchvision's path of the same module is understood too.
             model
                 .architecture
-                .from_torchvision(name)
+                .from_torchvision(wanted)
                 .and_then(|own| known.find(&own).ok())
                 .ok_or(error)
         });
         let layer = layer.map_err(|error| {
-            anyhow::anyhow!(
-                "{error}\n\nhint: `gradcam layers {}` lists them",
-                args.network.model
-            )
+            anyhow::anyhow!("{error}\n\nhint: `gradcam layers {name}` lists them")
         })?;
         if !layer.is_spatial() {
             return Err(gradcam::Error::NotSpatial {
@@ -234,7 +244,8 @@ impl Job<'_> {
         let size = (usize::try_from(height)?, usize::try_from(width)?);
         let map = self.explainer.upsample(&heatmap.layers, size);
         let grid = Grid::new(map.height, map.width, &map.values)?;
-        Ok(self.args.view.draw(&loaded.photo, grid, &self.style)?)
+        let style = styled(&self.style, &self.explainer.method, grid);
+        Ok(self.args.view.draw(&loaded.photo, grid, &style)?)
     }
 
     /// Writes one map's files and says what came out.
@@ -314,8 +325,20 @@ impl Job<'_> {
     }
 }
 
+/// The style of a method's picture: single pixels stand out of a map of the pixels, and must not hide the rest of it.
+pub(crate) fn styled(style: &Style, method: &Method, map: Grid<'_>) -> Style {
+    let scale = match (method.about().source, style.colors.is_diverging()) {
+        (Source::Pixels, false) => Some(map.positive_quantile(0.99)),
+        _ => style.scale,
+    };
+    Style {
+        scale,
+        ..style.clone()
+    }
+}
+
 /// What a verdict means for the reader of the picture.
-fn meaning(verdict: Verdict) -> &'static str {
+pub(crate) fn meaning(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Ok => "the map shows positive evidence",
         Verdict::NonFinite => "non-finite: the network's numbers overflow, the map cannot be used",
@@ -350,6 +373,9 @@ fn safetensors(heatmap: &Heatmap) -> Result<Vec<u8>> {
         };
         add(format!("raw{suffix}"), &layer.raw);
         add(format!("map{suffix}"), &layer.map);
+        if let Some(error) = &layer.error {
+            add(format!("error{suffix}"), error);
+        }
     }
     add("upsampled".to_string(), &heatmap.upsampled);
     let views = tensors

@@ -5,9 +5,10 @@ use gradcam::Method;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::Exit;
+use super::explain;
 use crate::args::Methods;
 use crate::console::Console;
+use crate::{Exit, model};
 
 /// A line of `--json`.
 #[derive(Serialize)]
@@ -18,6 +19,15 @@ struct Record {
     needs: &'static str,
     /// With their defaults.
     options: Map<String, Value>,
+}
+
+/// The last line of `--json` with `--model`.
+#[derive(Serialize)]
+struct Coincide<'a> {
+    model: &'a str,
+    layer: &'a str,
+    /// Methods that give one map at the layer.
+    coincide: Vec<&'static str>,
 }
 
 pub(crate) fn run(args: &Methods, console: &mut Console<'_>) -> Result<Exit> {
@@ -50,6 +60,34 @@ pub(crate) fn run(args: &Methods, console: &mut Console<'_>) -> Result<Exit> {
         console.line(line.trim_end())?;
         console.line(format!("  {}", about.paper))?;
         console.line(format!("  needs {}", about.needs))?;
+    }
+    if let Some(name) = &args.model {
+        let model = model::load(name, &candle_core::Device::Cpu, console)?;
+        let layers = explain::layers(args.layer.as_slice(), name, &model)?;
+        let (height, width) = model.preprocess.input_size;
+        let size = (3, usize::try_from(height)?, usize::try_from(width)?);
+        for layer in &layers {
+            let coincide = gradcam::coincide(&model.network, size, layer)?;
+            if args.json {
+                let record = Coincide {
+                    model: &model.name,
+                    layer,
+                    coincide,
+                };
+                console.line(serde_json::to_string(&record)?)?;
+            } else if coincide.is_empty() {
+                console.line(format!(
+                    "\nat {layer} of {} no two methods are known to coincide",
+                    model.name
+                ))?;
+            } else {
+                let names = coincide.join(", ");
+                console.line(format!(
+                    "\nat {layer} of {} these give one map: {names}",
+                    model.name
+                ))?;
+            }
+        }
     }
     Ok(Exit::Done)
 }

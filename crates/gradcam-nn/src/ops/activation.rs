@@ -66,7 +66,10 @@ impl Activation {
     }
 
     /// The gradient at the input `x` from the one at the output.
-    pub(crate) fn backward(self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn backward(self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
         match x.rank() {
             4 => map(&Backward { f: self, x }, grad),
             _ => unary(&Backward { f: self, x }, grad),

@@ -45,7 +45,10 @@ impl AdaptiveAvgPool2d {
     }
 
     /// The gradient at the input `x` from the one at the output.
-    pub(crate) fn backward(&self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn backward(&self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
         self.windows(x)?.backward(x, grad)
     }
 

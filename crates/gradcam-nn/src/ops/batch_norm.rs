@@ -94,7 +94,10 @@ impl BatchNorm {
     }
 
     /// The gradient at the input from the one at the output.
-    pub(crate) fn backward(&self, grad: &Tensor) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn backward(&self, grad: &Tensor) -> Result<Tensor> {
         let affine = Affine {
             scale: self.scale.clone(),
             shift: None,

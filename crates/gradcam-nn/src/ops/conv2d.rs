@@ -210,7 +210,10 @@ impl Conv2d {
     }
 
     /// The gradient at an input with these dimensions from the one at the output.
-    pub(crate) fn backward(&self, dims: &[usize], grad: &Tensor) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn backward(&self, dims: &[usize], grad: &Tensor) -> Result<Tensor> {
         let geometry = self.geometry(dims)?;
         let conv = self;
         map(&Backward { conv, geometry }, grad)

@@ -125,7 +125,10 @@ fn rows_backward<T: Element>(x: &[T], grad: &[T], weight: &[T], eps: T) -> Vec<T
 
 impl LayerNorm {
     /// The gradient at the input `x` from the one at the output.
-    pub(crate) fn backward(&self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn backward(&self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
         let backward = Backward { norm: self, x };
         match self.axis {
             Axis::Last => unary(&backward, grad),

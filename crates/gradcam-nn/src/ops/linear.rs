@@ -70,7 +70,10 @@ impl Linear {
     }
 
     /// The gradient at the input from the one at the output.
-    pub(crate) fn backward(&self, grad: &Tensor) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn backward(&self, grad: &Tensor) -> Result<Tensor> {
         if grad.rank() < 3 {
             return unary(&Backward(self), grad);
         }

@@ -76,7 +76,10 @@ impl MaxPool2d {
     }
 
     /// The gradient at the input `x` from the one at the output.
-    pub(crate) fn backward(&self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn backward(&self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
         let windows = &self.windows(x)?;
         map(&Backward { windows, x }, grad)
     }

@@ -1,7 +1,7 @@
 //! Maps whose positions are sums over the channels.
 
-use super::Features;
 use crate::Grid;
+use crate::saliency::Features;
 
 /// At each position the sum over the channels of `f(activation, gradient)`.
 pub(super) fn summed(features: Features<'_>, f: impl Fn(f64, f64) -> f64) -> Grid {

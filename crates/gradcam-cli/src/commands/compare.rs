@@ -1,0 +1,310 @@
+//! `gradcam compare`.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use gradcam::{Explainer, Heatmap, Method, Source, Verdict, explain_each, rank_correlations};
+use gradcam_viz::{ColorMap, Format, Grid, Panel, Style};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::explain;
+use crate::args::Compare;
+use crate::console::{Console, Unit};
+use crate::outputs::{Destination, Names, refuse_existing, write};
+use crate::record::{self, MapRecord, TargetRecord};
+use crate::stream::{self, Workers};
+use crate::{Exit, inputs, model};
+
+/// The width of a picture of the sheet in pixels.
+const PANEL: u32 = 224;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Record {
+    image: String,
+    model: String,
+    layer: String,
+    target: TargetRecord,
+    methods: Vec<MethodRecord>,
+    /// Spearman's, of the signed maps at the input's size, for the methods that have a map, in their order; `null` for a flat map.
+    rank_correlations: BTreeMap<&'static str, Vec<Option<f64>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picture: Option<String>,
+}
+
+/// One method.
+#[derive(Serialize)]
+struct MethodRecord {
+    name: &'static str,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    options: Map<String, Value>,
+    /// A forward or backward pass that several methods share counts for the first of them.
+    seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    map: Option<MapRecord>,
+    /// Why there is no map.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// What a method made.
+struct Made {
+    index: usize,
+    result: gradcam::Result<Heatmap>,
+    time: Duration,
+}
+
+pub(crate) fn run(
+    args: &Compare,
+    console: &mut Console<'_>,
+    interrupted: &AtomicBool,
+) -> Result<Exit> {
+    let destination = Destination::pictures(args.output.as_deref(), ".compare")?;
+    if destination == Destination::Stdout && args.json {
+        bail!(
+            "`-o -` sends the sheet to standard output, where `--json` writes too; use one of them"
+        );
+    }
+    let methods = methods(args)?;
+    let found = inputs::resolve(std::slice::from_ref(&args.image))?;
+    let [input] = found.as_slice() else {
+        bail!(
+            "`{}` stands for {} pictures; compare takes one",
+            args.image,
+            found.len()
+        );
+    };
+    let device = model::device(&args.network.device)?;
+    let mut model = model::load(&args.network.model, &device, console)?;
+    model::set_precision(&mut model, args.network.precision)?;
+    let target = explain::target(&args.target, &model)?;
+    let layer = explain::layers(args.layer.as_slice(), &args.network.model, &model)?;
+    let format = match &destination {
+        Destination::File(path) => Format::from_path(path)?,
+        _ => Format::Png,
+    };
+    let names = Names::new(destination, "png", &found, &[String::new()])?;
+    if !args.force {
+        refuse_existing(names.paths(input))?;
+    }
+    let inputs = model::inputs(&model, &args.sampling, &args.network)?;
+    let budget = args.sampling.budget.map(usize::try_from).transpose()?;
+    let explainers: Vec<Explainer> = methods
+        .into_iter()
+        .map(|method| Explainer {
+            layers: match method.about().source {
+                Source::Layer => layer.clone(),
+                Source::Pixels => Vec::new(),
+            },
+            inputs: inputs.clone(),
+            budget,
+            tolerance: args.sampling.tolerance,
+            ..Explainer::of(method)
+        })
+        .collect();
+    let loaded = stream::load(input, &model, &args.network)?;
+    let image = loaded.tensor.unsqueeze(0)?;
+    let workers = Workers::new(args.network.threads)?;
+
+    let bar = console.bar(explainers.len() as u64, Unit::Methods);
+    let name = |index: usize| explainers.get(index).map_or("", |e| e.method.name());
+    bar.set_message(name(0));
+    let mut made = Vec::with_capacity(explainers.len());
+    workers.run(|| {
+        explain_each(
+            &explainers,
+            &model.network,
+            &image,
+            &target,
+            |index, result, time| {
+                made.push(Made {
+                    index,
+                    result,
+                    time,
+                });
+                bar.inc(1);
+                bar.set_message(name(index + 1));
+                match interrupted.load(Ordering::SeqCst) {
+                    true => bail!(
+                        "interrupted after {} of {} methods",
+                        index + 1,
+                        explainers.len()
+                    ),
+                    false => Ok(()),
+                }
+            },
+        )
+    })?;
+    bar.finish_and_clear();
+
+    for Made { index, result, .. } in &made {
+        match result {
+            Err(error) => console.warn(format!("{}: {error}", name(*index))),
+            Ok(map) if map.verdict != Verdict::Ok => {
+                console.warn(format!(
+                    "{}: {}",
+                    name(*index),
+                    explain::meaning(map.verdict)
+                ));
+            }
+            Ok(_) => {}
+        }
+    }
+    let maps: Vec<(usize, &Heatmap, Duration)> = made
+        .iter()
+        .filter_map(|m| Some((m.index, m.result.as_ref().ok()?, m.time)))
+        .collect();
+    let Some((_, first, _)) = maps.first() else {
+        bail!("none of the methods can explain this");
+    };
+    let size = (first.upsampled.height, first.upsampled.width);
+    let signed: Vec<gradcam::Grid> = maps
+        .iter()
+        .map(|(index, map, _)| {
+            explainers[*index]
+                .interpolation
+                .resize(map.raw(), size.0, size.1)
+        })
+        .collect();
+    let correlations = rank_correlations(&signed.iter().collect::<Vec<_>>());
+
+    let label = |class: Option<usize>| class.and_then(|i| model.labels.get(i)).cloned();
+    let explained = &first.target;
+    let mut what = label(explained.index).unwrap_or_default();
+    if let Some(other) = label(explained.against) {
+        what = format!("{what} rather than {other}");
+    }
+    let sheet = sheet(args, &loaded.photo, &what, &explainers, &maps)?;
+    let ordered: Vec<&'static str> = maps
+        .iter()
+        .map(|(i, ..)| explainers[*i].method.name())
+        .collect();
+    let values: Vec<Vec<Option<f32>>> = correlations
+        .iter()
+        .map(|row| row.iter().map(|v| v.map(|v| v as f32)).collect())
+        .collect();
+    let table = gradcam_viz::matrix(&ordered, &values, ColorMap::Coolwarm)?;
+    let whole = gradcam_viz::stack(&[&sheet, &table])?;
+    let encoded = gradcam_viz::encode(&whole, format)?;
+    let picture = match names.path(input, 0) {
+        Some(path) => {
+            write(&path, &encoded, args.force)?;
+            Some(path.display().to_string())
+        }
+        None => {
+            console.data(&encoded)?;
+            None
+        }
+    };
+    console.note(format!(
+        "{}: {what}, layer {}, {} methods in {:.1} s",
+        input.name(),
+        layer.join("+"),
+        maps.len(),
+        made.iter().map(|m| m.time.as_secs_f64()).sum::<f64>()
+    ));
+    if args.json {
+        let record = Record {
+            image: input.name(),
+            model: model.name.clone(),
+            layer: layer.join("+"),
+            target: TargetRecord {
+                index: explained.index,
+                label: label(explained.index),
+                against: explained.against,
+                logit: explained.logit,
+                probability: explained.probability,
+            },
+            methods: made
+                .iter()
+                .map(|made| MethodRecord {
+                    name: name_of(&explainers, made.index),
+                    options: explainers[made.index].method.options(),
+                    seconds: (made.time.as_secs_f64() * 1e4).round() / 1e4,
+                    map: made.result.as_ref().ok().map(record::map),
+                    error: made.result.as_ref().err().map(ToString::to_string),
+                })
+                .collect(),
+            rank_correlations: ordered.iter().copied().zip(correlations).collect(),
+            picture,
+        };
+        console.line(serde_json::to_string(&record)?)?;
+    } else if let Some(picture) = picture {
+        console.line(picture)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn name_of(explainers: &[Explainer], index: usize) -> &'static str {
+    explainers[index].method.name()
+}
+
+/// The methods with their options.
+fn methods(args: &Compare) -> Result<Vec<Method>> {
+    let names: Vec<String> = match args.methods.as_slice() {
+        [all] if all == "all" => Method::all().iter().map(ToString::to_string).collect(),
+        names => names.iter().map(|name| name.trim().to_string()).collect(),
+    };
+    if let Some(i) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
+        bail!("the method `{}` is given twice", names[i]);
+    }
+    let mut options: BTreeMap<&str, Vec<(String, String)>> = BTreeMap::new();
+    for (option, value) in &args.set {
+        let Some((method, option)) = option.rsplit_once('.') else {
+            bail!("`--set {option}={value}`: expected METHOD.OPTION=VALUE");
+        };
+        if !names.iter().any(|name| name == method) {
+            bail!("`--set {method}.{option}={value}`: `{method}` is not among the methods");
+        }
+        let options = options.entry(method).or_default();
+        options.push((option.to_string(), value.clone()));
+    }
+    let none = Vec::new();
+    names
+        .iter()
+        .map(|name| explain::method(name, options.get(name.as_str()).unwrap_or(&none)))
+        .collect()
+}
+
+/// The photo and the methods' pictures, each with its time, in about as many rows as columns.
+fn sheet(
+    args: &Compare,
+    photo: &image::RgbImage,
+    what: &str,
+    explainers: &[Explainer],
+    maps: &[(usize, &Heatmap, Duration)],
+) -> Result<image::RgbImage> {
+    let (width, height) = photo.dimensions();
+    let rows = (u64::from(height) * u64::from(PANEL) / u64::from(width)).max(1);
+    let rows = u32::try_from(rows)?;
+    let photo = image::imageops::resize(photo, PANEL, rows, image::imageops::FilterType::Triangle);
+    let size = (usize::try_from(rows)?, usize::try_from(PANEL)?);
+    let mut pictures = Vec::with_capacity(maps.len());
+    for (number, (index, heatmap, time)) in maps.iter().enumerate() {
+        let map = explainers[*index].upsample(&heatmap.layers, size);
+        let grid = Grid::new(map.height, map.width, &map.values)?;
+        let style = explain::styled(&Style::default(), &explainers[*index].method, grid);
+        let picture = args.view.draw(&photo, grid, &style)?;
+        let title = format!("{} {}", number + 1, explainers[*index].method);
+        let mut caption = format!("{:.3} s", time.as_secs_f64());
+        if heatmap.verdict != Verdict::Ok {
+            caption = format!("{caption}, {}", heatmap.verdict);
+        }
+        pictures.push((title, caption, picture));
+    }
+    let mut panels = vec![Panel {
+        title: what,
+        caption: "",
+        image: &photo,
+    }];
+    panels.extend(pictures.iter().map(|(title, caption, image)| Panel {
+        title,
+        caption,
+        image,
+    }));
+    let columns = (panels.len() as f64).sqrt().ceil() as usize;
+    Ok(gradcam_viz::sheet(&panels, columns, None)?)
+}

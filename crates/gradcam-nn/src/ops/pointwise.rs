@@ -1,0 +1,99 @@
+//! Any function of the elements of some tensors.
+
+use candle_core::{CpuStorage, DType, Result, Storage, Tensor, bail};
+use rayon::prelude::*;
+
+use crate::dispatch::{channels_first, channels_last};
+use crate::kernels::output::TASK;
+
+/// `f` of the elements of tensors of one shape, computed in `f64` and kept in the first one's type. Not recorded by candle.
+///
+/// # Errors
+/// When the shapes differ, or a tensor is not of `f32` or `f64` on the CPU.
+pub fn pointwise<const N: usize>(
+    tensors: [&Tensor; N],
+    f: impl Fn([f64; N]) -> f64 + Sync,
+) -> Result<Tensor> {
+    let Some(first) = tensors.first() else {
+        bail!("a function of no tensors has no shape");
+    };
+    if let Some(other) = tensors.iter().find(|x| x.dims() != first.dims()) {
+        bail!(
+            "a function of the elements needs one shape, found {:?} and {:?}",
+            first.dims(),
+            other.dims()
+        );
+    }
+    // Feature maps lie with their channels as neighbours, so that nothing is copied.
+    let dense = |x: &Tensor| match x.rank() {
+        4 => channels_last(x)?.contiguous(),
+        _ => x.contiguous(),
+    };
+    let all = tensors.iter().map(|x| dense(&x.detach()));
+    let all = all.collect::<Result<Vec<Tensor>>>()?;
+    let held: Vec<_> = all.iter().map(Tensor::storage_and_layout).collect();
+    let mut values = Vec::with_capacity(N);
+    for (storage, layout) in &held {
+        values.push(match &**storage {
+            Storage::Cpu(CpuStorage::F32(v)) => Values::F32(&v[layout.start_offset()..]),
+            Storage::Cpu(CpuStorage::F64(v)) => Values::F64(&v[layout.start_offset()..]),
+            _ => bail!("a function of the elements takes f32 and f64 tensors on the CPU"),
+        });
+    }
+    let at = |i: usize| f(std::array::from_fn(|n| values[n].at(i)));
+    let shape = all[0].shape();
+    let y = match first.dtype() {
+        DType::F64 => Tensor::from_vec(fill(shape.elem_count(), at), shape, first.device())?,
+        _ => {
+            let y: Vec<f32> = fill(shape.elem_count(), |i| at(i) as f32);
+            Tensor::from_vec(y, shape, first.device())?
+        }
+    };
+    match first.rank() {
+        4 => channels_first(&y),
+        _ => Ok(y),
+    }
+}
+
+enum Values<'a> {
+    F32(&'a [f32]),
+    F64(&'a [f64]),
+}
+
+impl Values<'_> {
+    fn at(&self, i: usize) -> f64 {
+        match self {
+            Values::F32(v) => f64::from(v[i]),
+            Values::F64(v) => v[i],
+        }
+    }
+}
+
+fn fill<T: Copy + Default + Send>(len: usize, at: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let mut y = vec![T::default(); len];
+    y.par_chunks_mut(TASK).enumerate().for_each(|(task, part)| {
+        for (i, y) in part.iter_mut().enumerate() {
+            *y = at(task * TASK + i);
+        }
+    });
+    y
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn elements_meet_whatever_their_layout() {
+        let a = Tensor::arange(0.0_f32, 24.0, &Device::Cpu).unwrap();
+        let a = a.reshape((1, 2, 3, 4)).unwrap();
+        let b = channels_first(&channels_last(&a).unwrap().contiguous().unwrap()).unwrap();
+        let y = pointwise([&a, &b], |[a, b]| a - 2.0 * b).unwrap();
+        let expected: Vec<f32> = (0..24).map(|i| -(i as f32)).collect();
+        let found: Vec<f32> = y.flatten_all().unwrap().to_vec1().unwrap();
+        assert_eq!(found, expected);
+        assert!(pointwise([&a, &a.flatten_all().unwrap()], |_| 0.0).is_err());
+    }
+}

@@ -1,0 +1,280 @@
+//! The part of a network behind a layer, run again and again with other activations there.
+
+use std::collections::HashSet;
+
+use candle_core::{Result, Tensor, TensorId, Var};
+use gradcam_nn::ops::{
+    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, LayerNorm, Linear, MaxPool2d,
+    Rearrange,
+};
+use gradcam_nn::{ConvNormAct, Network, Pass, Tape};
+
+/// The part of a network behind a layer.
+///
+/// Operations before the layer are not computed again: their outputs are kept where something behind the layer reads them (the shortcut of
+/// a residual block), and only their shapes elsewhere. A network whose operations do not all go through the pass runs as a whole.
+pub(crate) struct Head<'a> {
+    network: &'a dyn Network,
+    image: &'a Tensor,
+    layer: &'a str,
+    /// What the operations before the layer return, in their order.
+    before: Vec<Tensor>,
+    /// Whether all operations behind the layer are linear between kinks.
+    piecewise_linear: bool,
+}
+
+impl<'a> Head<'a> {
+    /// Runs the network once for `image`.
+    pub(crate) fn new(network: &'a dyn Network, image: &'a Tensor, layer: &'a str) -> Result<Self> {
+        let mut before = Vec::new();
+        let mut piecewise_linear = false;
+        if network.passes_all() {
+            let mut pass = Recording {
+                layer,
+                outputs: Vec::new(),
+                cut: 0,
+                used: HashSet::new(),
+                bent: false,
+            };
+            network.forward(image, &mut Through(&mut pass))?;
+            piecewise_linear = !pass.bent;
+            pass.outputs.truncate(pass.cut);
+            for output in pass.outputs {
+                before.push(match pass.used.contains(&output.id()) {
+                    true => output,
+                    false => Tensor::zeros((), output.dtype(), output.device())?
+                        .broadcast_as(output.shape())?,
+                });
+            }
+        }
+        Ok(Head {
+            network,
+            image,
+            layer,
+            before,
+            piecewise_linear,
+        })
+    }
+
+    /// Whether all operations behind the layer are known to be linear between kinks.
+    pub(crate) fn is_piecewise_linear(&self) -> bool {
+        self.piecewise_linear
+    }
+
+    /// The network's output with this activation at the layer.
+    pub(crate) fn output(&self, activation: &Tensor) -> Result<Tensor> {
+        self.run(activation, &mut ())
+    }
+
+    /// The gradient at this activation of a number that is made from the network's output.
+    pub(crate) fn gradient(
+        &self,
+        activation: &Tensor,
+        score: impl FnOnce(&Tensor) -> crate::Result<Tensor>,
+    ) -> crate::Result<Tensor> {
+        let zeros = || activation.zeros_like();
+        if !self.network.passes_all() || !activation.device().is_cpu() {
+            let variable = Var::from_tensor(activation)?;
+            let output = self.run(variable.as_tensor(), &mut ())?;
+            let found = score(&output)?.backward()?.remove(variable.as_tensor());
+            return Ok(found.map_or_else(zeros, Ok)?);
+        }
+        let mut tape = Tape::new(activation);
+        let output = self.run(activation, &mut tape)?;
+        let variable = Var::from_tensor(&output)?;
+        let graph = score(variable.as_tensor())?.backward()?;
+        let Some(grad) = graph.get(variable.as_tensor()) else {
+            return Ok(zeros()?);
+        };
+        let mut found = rayon::scope(|_| tape.backward(&output, grad.clone(), &[activation]))?;
+        Ok(found.pop().flatten().map_or_else(zeros, Ok)?)
+    }
+
+    fn run(&self, activation: &Tensor, inner: &mut dyn Pass) -> Result<Tensor> {
+        let mut pass = Replay {
+            head: self,
+            next: 0,
+            activation,
+            inner,
+        };
+        self.network.forward(self.image, &mut Through(&mut pass))
+    }
+}
+
+/// A pass that sees every operation alike: what it reads, and how it is computed under an inner pass.
+trait Operations: Send {
+    fn wants(&self, name: &str) -> bool;
+    fn tap(&mut self, name: &str, x: Tensor) -> Result<Tensor>;
+    fn operation(
+        &mut self,
+        reads: &[&Tensor],
+        run: &mut dyn FnMut(&mut dyn Pass) -> Result<Tensor>,
+    ) -> Result<Tensor>;
+    /// The next operation is no piecewise linear function.
+    fn bends(&mut self) {}
+}
+
+struct Recording<'a> {
+    layer: &'a str,
+    outputs: Vec<Tensor>,
+    /// How many operations came before the layer's last call.
+    cut: usize,
+    /// What is read behind it.
+    used: HashSet<TensorId>,
+    /// Whether an operation behind it is not piecewise linear.
+    bent: bool,
+}
+
+impl Operations for Recording<'_> {
+    fn wants(&self, name: &str) -> bool {
+        self.layer == name
+    }
+    fn tap(&mut self, name: &str, x: Tensor) -> Result<Tensor> {
+        if self.layer == name {
+            self.cut = self.outputs.len();
+            self.used.clear();
+            self.bent = false;
+        }
+        Ok(x)
+    }
+    fn bends(&mut self) {
+        self.bent = true;
+    }
+    fn operation(
+        &mut self,
+        reads: &[&Tensor],
+        run: &mut dyn FnMut(&mut dyn Pass) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        self.used.extend(reads.iter().map(|x| x.id()));
+        let y = run(&mut ())?;
+        self.outputs.push(y.clone());
+        Ok(y)
+    }
+}
+
+struct Replay<'a> {
+    head: &'a Head<'a>,
+    next: usize,
+    activation: &'a Tensor,
+    /// How operations behind the layer run.
+    inner: &'a mut dyn Pass,
+}
+
+impl Operations for Replay<'_> {
+    fn wants(&self, name: &str) -> bool {
+        self.head.layer == name
+    }
+    fn tap(&mut self, name: &str, x: Tensor) -> Result<Tensor> {
+        match self.head.layer == name && self.next >= self.head.before.len() {
+            true => Ok(self.activation.clone()),
+            false => Ok(x),
+        }
+    }
+    fn operation(
+        &mut self,
+        _reads: &[&Tensor],
+        run: &mut dyn FnMut(&mut dyn Pass) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        if let Some(known) = self.head.before.get(self.next) {
+            self.next += 1;
+            return Ok(known.clone());
+        }
+        run(self.inner)
+    }
+}
+
+/// Operations as a pass.
+struct Through<'a, O>(&'a mut O);
+
+impl<O: Operations> Pass for Through<'_, O> {
+    fn wants(&self, name: &str) -> bool {
+        self.0.wants(name)
+    }
+    fn tap(&mut self, name: &str, x: Tensor) -> Result<Tensor> {
+        self.0.tap(name, x)
+    }
+    fn contiguous(&mut self, x: &Tensor) -> Result<Tensor> {
+        self.0.operation(&[x], &mut |pass| pass.contiguous(x))
+    }
+    fn conv2d(&mut self, layer: &Conv2d, x: &Tensor) -> Result<Tensor> {
+        self.0.operation(&[x], &mut |pass| pass.conv2d(layer, x))
+    }
+    fn linear(&mut self, layer: &Linear, x: &Tensor) -> Result<Tensor> {
+        self.0.operation(&[x], &mut |pass| pass.linear(layer, x))
+    }
+    fn batch_norm(&mut self, layer: &BatchNorm, x: &Tensor) -> Result<Tensor> {
+        self.0
+            .operation(&[x], &mut |pass| pass.batch_norm(layer, x))
+    }
+    fn layer_norm(&mut self, layer: &LayerNorm, x: &Tensor) -> Result<Tensor> {
+        self.0.bends();
+        self.0
+            .operation(&[x], &mut |pass| pass.layer_norm(layer, x))
+    }
+    fn activation(&mut self, f: Activation, x: &Tensor) -> Result<Tensor> {
+        if bends(f) {
+            self.0.bends();
+        }
+        self.0.operation(&[x], &mut |pass| pass.activation(f, x))
+    }
+    fn max_pool(&mut self, pool: &MaxPool2d, x: &Tensor) -> Result<Tensor> {
+        self.0.operation(&[x], &mut |pass| pass.max_pool(pool, x))
+    }
+    fn avg_pool(&mut self, pool: &AvgPool2d, x: &Tensor) -> Result<Tensor> {
+        self.0.operation(&[x], &mut |pass| pass.avg_pool(pool, x))
+    }
+    fn adaptive_avg_pool(&mut self, pool: &AdaptiveAvgPool2d, x: &Tensor) -> Result<Tensor> {
+        self.0
+            .operation(&[x], &mut |pass| pass.adaptive_avg_pool(pool, x))
+    }
+    fn add(&mut self, branch: &Tensor, shortcut: &Tensor) -> Result<Tensor> {
+        self.0
+            .operation(&[branch, shortcut], &mut |pass| pass.add(branch, shortcut))
+    }
+    fn multiply(&mut self, x: &Tensor, gate: &Tensor) -> Result<Tensor> {
+        self.0.bends();
+        self.0
+            .operation(&[x, gate], &mut |pass| pass.multiply(x, gate))
+    }
+    fn concat(&mut self, parts: &[Tensor]) -> Result<Tensor> {
+        let reads: Vec<&Tensor> = parts.iter().collect();
+        self.0.operation(&reads, &mut |pass| pass.concat(parts))
+    }
+    fn softmax(&mut self, x: &Tensor) -> Result<Tensor> {
+        self.0.bends();
+        self.0.operation(&[x], &mut |pass| pass.softmax(x))
+    }
+    fn matmul(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        self.0.bends();
+        self.0.operation(&[a, b], &mut |pass| pass.matmul(a, b))
+    }
+    fn rearrange(&mut self, op: &Rearrange, x: &Tensor) -> Result<Tensor> {
+        self.0.operation(&[x], &mut |pass| pass.rearrange(op, x))
+    }
+    fn flatten(&mut self, x: &Tensor) -> Result<Tensor> {
+        self.0.operation(&[x], &mut |pass| pass.flatten(x))
+    }
+    fn conv_norm_act(
+        &mut self,
+        group: &ConvNormAct,
+        x: &Tensor,
+        residual: Option<&Tensor>,
+        activation: Activation,
+    ) -> Result<Tensor> {
+        if bends(activation) {
+            self.0.bends();
+        }
+        let reads: Vec<&Tensor> = [Some(x), residual].into_iter().flatten().collect();
+        self.0.operation(&reads, &mut |pass| {
+            pass.conv_norm_act(group, x, residual, activation)
+        })
+    }
+}
+
+/// Whether a function is not piecewise linear.
+fn bends(f: Activation) -> bool {
+    !matches!(
+        f,
+        Activation::Identity | Activation::Relu | Activation::Relu6 | Activation::HardSigmoid
+    )
+}

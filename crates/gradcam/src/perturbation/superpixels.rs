@@ -1,0 +1,90 @@
+//! The picture cut into parts that come and go together.
+
+use super::lab::lab;
+use super::slic::slic;
+use crate::observation::values;
+use crate::saliency::Subject;
+use crate::{Error, Grid, Result};
+
+/// A part for every pixel.
+pub(crate) struct Superpixels {
+    size: (usize, usize),
+    /// The number of each pixel's part, in reading order; each number below the count occurs.
+    labels: Vec<usize>,
+    count: usize,
+}
+
+impl Superpixels {
+    /// About `segments` superpixels of the subject's image.
+    pub(crate) fn of(subject: &Subject<'_>, method: &'static str, segments: usize) -> Result<Self> {
+        if segments == 0 {
+            return Err(Error::option(method, "segments", "at least 1", segments));
+        }
+        let (_, channels, height, width) = subject.image.dims4()?;
+        let inputs = subject.inputs;
+        for colour in [&inputs.black, &inputs.white] {
+            if colour.len() != channels {
+                return Err(Error::Baseline {
+                    channels,
+                    found: colour.len(),
+                });
+            }
+        }
+        let colours = lab(&values(subject.image)?, height * width, inputs);
+        Ok(Superpixels::from_labels(
+            slic(&colours, (height, width), segments),
+            (height, width),
+        ))
+    }
+
+    /// Parts by given numbers from 0.
+    pub(super) fn from_labels(labels: Vec<usize>, size: (usize, usize)) -> Self {
+        let count = labels.iter().max().map_or(0, |last| last + 1);
+        Superpixels {
+            size,
+            labels,
+            count,
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The number of each pixel's part.
+    pub(crate) fn labels(&self) -> &[usize] {
+        &self.labels
+    }
+
+    /// A mask that shows the parts for which `shown` is true.
+    pub(super) fn mask(&self, shown: impl Fn(usize) -> bool) -> Grid {
+        let open: Vec<f32> = (0..self.count)
+            .map(|part| f32::from(u8::from(shown(part))))
+            .collect();
+        self.grid(|part| open[part])
+    }
+
+    /// A map with a part's value at each of its pixels.
+    pub(super) fn spread(&self, values: &[f64]) -> Grid {
+        self.grid(|part| values[part] as f32)
+    }
+
+    fn grid(&self, value: impl Fn(usize) -> f32) -> Grid {
+        Grid {
+            height: self.size.0,
+            width: self.size.1,
+            values: self.labels.iter().map(|&part| value(part)).collect(),
+        }
+    }
+
+    /// The sum over each part of one number a pixel.
+    #[cfg(test)]
+    pub(super) fn sums(&self, values: &[f64]) -> Vec<f64> {
+        let mut sums = vec![0.0; self.count];
+        for (&part, value) in self.labels.iter().zip(values) {
+            sums[part] += value;
+        }
+        sums
+    }
+}

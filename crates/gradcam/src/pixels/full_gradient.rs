@@ -1,0 +1,183 @@
+//! FullGrad (Srinivas and Fleuret 2019).
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use candle_core::Tensor;
+use gradcam_nn::ops::{Activation, BatchNorm, Conv2d, LayerNorm, Linear, multiply, pointwise};
+use gradcam_nn::{Backward, ConvNormAct, Gradient, Rules};
+
+use super::integrated::relative;
+use super::through::through;
+use crate::observation::values;
+use crate::saliency::{SignedMap, Subject};
+use crate::{Grid, Interpolation, Result};
+
+/// The gradient at the pixels times the pixels, and the gradient at every bias times the bias (proposition 1), each as
+/// `ψ = upsampled(rescaled(|·|))` and all summed (equation 5).
+///
+/// The bias of a convolution is the one with its batch norm folded in. A function that is not piecewise linear has one too, the implicit
+/// bias `f(x) - f'(x) x` (section 3.2), so that the terms add up to the score for any network; `completeness-error` says how well. Terms
+/// without positions (those of the fully connected head) count there but have no place in the map. pytorch-grad-cam adds the biases of
+/// the convolution and of the norm apart, and rescales each channel on its own.
+pub(crate) fn map(subject: &Subject<'_>) -> Result<SignedMap> {
+    let terms = Terms::default();
+    let start = |output: &Tensor| subject.output_gradient(output);
+    let rules = Biases(terms.clone());
+    let found = through("fullgrad", subject.network, subject.image, rules, start)?;
+    let input = pointwise([&found, subject.image], |[g, x]| g * x)?;
+    terms.add(input);
+    let terms = std::mem::take(&mut *terms.0.lock().unwrap_or_else(PoisonError::into_inner));
+    let (height, width) = subject.input_size();
+    let mut sums = vec![0.0_f64; height * width];
+    let mut total = 0.0;
+    for term in terms {
+        let numbers = values(&term)?;
+        total += numbers.iter().map(|&v| f64::from(v)).sum::<f64>();
+        let &[_, _, h, w] = term.dims() else { continue };
+        if h * w < 2 {
+            continue;
+        }
+        // Rescaled over all channels of the layer together, then summed over them.
+        let (low, high) = numbers.iter().fold((f32::INFINITY, 0.0_f32), |(l, m), v| {
+            (l.min(v.abs()), m.max(v.abs()))
+        });
+        if high <= low {
+            continue;
+        }
+        let mut plane = vec![0.0_f32; h * w];
+        for channel in numbers.chunks_exact(h * w) {
+            for (sum, v) in plane.iter_mut().zip(channel) {
+                *sum += (v.abs() - low) / (high - low);
+            }
+        }
+        let plane = Grid {
+            height: h,
+            width: w,
+            values: plane,
+        };
+        let plane = Interpolation::default().resize(&plane, height, width);
+        for (sum, v) in sums.iter_mut().zip(plane.values) {
+            *sum += f64::from(v);
+        }
+    }
+    let score = subject.score(subject.logits)?;
+    Ok(SignedMap {
+        map: Grid {
+            height,
+            width,
+            values: sums.into_iter().map(|v| v as f32).collect(),
+        },
+        error: None,
+        measures: vec![("completeness-error", relative(total, score))],
+    })
+}
+
+/// The gradient times the bias of every operation, in the order of the backward pass.
+#[derive(Clone, Default)]
+struct Terms(Arc<Mutex<Vec<Tensor>>>);
+
+impl Terms {
+    fn add(&self, term: Tensor) {
+        let mut terms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        terms.push(term);
+    }
+
+    /// Writes down the gradient times a bias for each channel (or number, in a vector).
+    fn bias(&self, grad: &Tensor, bias: Option<&Tensor>) -> candle_core::Result<()> {
+        let Some(bias) = bias else { return Ok(()) };
+        self.add(match grad.rank() {
+            4 => multiply(grad, &bias.reshape((1, bias.dim(0)?, 1, 1))?)?,
+            _ => grad.broadcast_mul(bias)?,
+        });
+        Ok(())
+    }
+}
+
+/// The gradient's rules, with the terms written down on the way.
+struct Biases(Terms);
+
+impl Biases {
+    /// One factor of a product `y` of two, `back` being its gradient: the product is linear in either factor and so counts twice; the bias
+    /// `-y` takes one of them back.
+    fn twice(&self, y: &Tensor, back: Backward) -> Backward {
+        let (terms, y) = (self.0.clone(), y.clone());
+        Box::new(move |grad| {
+            terms.add(pointwise([grad, &y], |[g, y]| -g * y)?);
+            back(grad)
+        })
+    }
+
+    /// A function `y(x)` whose gradient is `back`: its implicit bias is `y - J x`, and `grad · J x = back(grad) · x`, position by position
+    /// where the function is.
+    fn implicit(&self, x: &Tensor, y: &Tensor, back: Backward) -> Backward {
+        let (terms, x, y) = (self.0.clone(), x.clone(), y.clone());
+        Box::new(move |grad| {
+            let to_x = back(grad)?;
+            terms.add(pointwise([grad, &y, &to_x, &x], |[g, y, b, x]| {
+                g * y - b * x
+            })?);
+            Ok(to_x)
+        })
+    }
+}
+
+impl Rules for Biases {
+    fn conv_norm(&self, group: &ConvNormAct, x: &Tensor, y: &Tensor) -> Backward {
+        let (terms, bias) = (self.0.clone(), group.bias().cloned());
+        let back = Gradient.conv_norm(group, x, y);
+        Box::new(move |grad| {
+            terms.bias(grad, bias.as_ref())?;
+            back(grad)
+        })
+    }
+    fn conv2d(&self, layer: &Conv2d, x: &Tensor, y: &Tensor) -> Backward {
+        let (terms, bias) = (self.0.clone(), layer.bias().cloned());
+        let back = Gradient.conv2d(layer, x, y);
+        Box::new(move |grad| {
+            terms.bias(grad, bias.as_ref())?;
+            back(grad)
+        })
+    }
+    fn linear(&self, layer: &Linear, x: &Tensor, y: &Tensor) -> Backward {
+        let (terms, bias) = (self.0.clone(), layer.bias.clone());
+        let back = Gradient.linear(layer, x, y);
+        Box::new(move |grad| {
+            terms.bias(grad, bias.as_ref())?;
+            back(grad)
+        })
+    }
+    fn batch_norm(&self, layer: &BatchNorm, x: &Tensor, y: &Tensor) -> Backward {
+        self.implicit(x, y, Gradient.batch_norm(layer, x, y))
+    }
+    fn layer_norm(&self, layer: &LayerNorm, x: &Tensor, y: &Tensor) -> Backward {
+        self.implicit(x, y, Gradient.layer_norm(layer, x, y))
+    }
+    fn activation(&self, f: Activation, x: &Tensor, y: &Tensor) -> Backward {
+        let back = Gradient.activation(f, x, y);
+        match f {
+            // Piecewise linear through 0.
+            Activation::Identity | Activation::Relu => back,
+            _ => self.implicit(x, y, back),
+        }
+    }
+    fn constant(&self, value: &Tensor) -> Option<Backward> {
+        let (terms, value) = (self.0.clone(), value.clone());
+        Some(Box::new(move |grad| {
+            terms.add(pointwise([grad, &value], |[g, v]| g * v)?);
+            Ok(grad.clone())
+        }))
+    }
+    fn softmax(&self, x: &Tensor, y: &Tensor) -> Backward {
+        self.implicit(x, y, Gradient.softmax(x, y))
+    }
+    fn right_factor(&self, a: &Tensor, b: &Tensor, y: &Tensor) -> Backward {
+        // As for a gate.
+        self.twice(y, Gradient.right_factor(a, b, y))
+    }
+    fn gated(&self, x: &Tensor, gate: &Tensor, y: &Tensor) -> Backward {
+        Gradient.gated(x, gate, y)
+    }
+    fn gate(&self, x: &Tensor, gate: &Tensor, y: &Tensor) -> Backward {
+        self.twice(y, Gradient.gate(x, gate, y))
+    }
+}

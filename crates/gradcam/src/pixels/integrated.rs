@@ -1,0 +1,177 @@
+//! Gradients integrated on the way from a baseline to the image.
+
+use candle_core::{DType, Tensor};
+use rand_chacha::rand_core::RngCore;
+
+use super::quadrature::gauss_legendre;
+use super::reduce::reduced;
+use crate::baseline::Baseline;
+use crate::method::{Channels, ExpectedGradients, IntegratedGradients, SmoothIntegratedGradients};
+use crate::noise::{generator, noisy};
+use crate::observation::{rows, values};
+use crate::saliency::{SignedMap, Subject};
+use crate::{Error, Result};
+
+/// Points whose gradients are taken together: memory does not grow with their number.
+const BATCH: usize = 16;
+
+/// Integrated gradients (Sundararajan et al. 2017, eq. 1), summed over the colours.
+///
+/// `completeness-error` is what the sum of the attributions lacks of the difference of the scores, as a share of it.
+pub(crate) fn map(options: &IntegratedGradients, subject: &Subject<'_>) -> Result<SignedMap> {
+    let baseline = options
+        .baseline
+        .of(subject.image, subject.inputs, options.seed)?;
+    let found = integral(subject, subject.image, &baseline, options.steps)?;
+    let error = completeness(subject, &baseline, found.iter().sum())?;
+    Ok(signed(subject, &found, vec![("completeness-error", error)]))
+}
+
+/// Integrated gradients averaged over noisy copies of the image, each from the same baseline.
+pub(crate) fn smooth(
+    options: &SmoothIntegratedGradients,
+    subject: &Subject<'_>,
+) -> Result<SignedMap> {
+    let baseline = options
+        .baseline
+        .of(subject.image, subject.inputs, options.seed)?;
+    let samples = options.samples.max(1);
+    let mut sums = vec![0.0; subject.image.elem_count()];
+    for draw in 0..samples {
+        let copy = noisy(subject.image, options.noise, options.seed, draw)?;
+        let found = integral(subject, &copy, &baseline, options.steps)?;
+        sums.iter_mut().zip(found).for_each(|(sum, v)| *sum += v);
+    }
+    sums.iter_mut().for_each(|sum| *sum /= samples as f64);
+    Ok(signed(subject, &sums, vec![("samples", samples as f64)]))
+}
+
+/// Expected gradients (Erion et al. 2021, eq. 3): the mean of `(x - x') g(x' + α (x - x'))` over baselines `x'` from the background and
+/// uniform `α`.
+pub(crate) fn expected(options: &ExpectedGradients, subject: &Subject<'_>) -> Result<SignedMap> {
+    let samples = options
+        .samples
+        .min(subject.budget.unwrap_or(usize::MAX))
+        .max(1);
+    let image: Vec<f64> = subject
+        .image
+        .to_dtype(DType::F64)?
+        .flatten_all()?
+        .to_vec1()?;
+    let mut sums = vec![0.0; image.len()];
+    let mut expectation = 0.0;
+    for first in (0..samples).step_by(BATCH) {
+        let draws = first..samples.min(first + BATCH);
+        let (mut points, mut baselines) = (Vec::new(), Vec::new());
+        for draw in draws {
+            let mut random = generator(options.seed, draw);
+            let baseline = drawn(subject, random.next_u32(), draw)?;
+            let alpha = f64::from(random.next_u32()) / f64::from(u32::MAX);
+            points.push(between(&baseline, subject.image, alpha)?);
+            baselines.push(baseline);
+        }
+        let gradients = values(&subject.gradients(&Tensor::cat(&points, 0)?)?)?;
+        for (baseline, gradient) in baselines.iter().zip(gradients.chunks_exact(image.len())) {
+            for (((sum, &g), &x), b) in sums
+                .iter_mut()
+                .zip(gradient)
+                .zip(&image)
+                .zip(values(baseline)?)
+            {
+                *sum += f64::from(g) * (x - f64::from(b)) / samples as f64;
+            }
+        }
+        let all = Tensor::cat(&baselines, 0)?;
+        for row in rows(&gradcam_nn::logits(subject.network, &all)?, baselines.len())? {
+            expectation += subject.score(&row)? / samples as f64;
+        }
+    }
+    let difference = subject.score(subject.logits)? - expectation;
+    let error = relative(sums.iter().sum(), difference);
+    Ok(signed(subject, &sums, vec![("completeness-error", error)]))
+}
+
+/// The baseline of a draw: a picture of the background, or a picture of one colour between black and white.
+fn drawn(subject: &Subject<'_>, number: u32, draw: usize) -> Result<Tensor> {
+    let image = subject.image;
+    let Some(background) = &subject.inputs.background else {
+        // One number for all channels, in each channel's own range: a shade of grey and a tint.
+        let black = Baseline::Black.of(image, subject.inputs, 0)?;
+        let white = Baseline::White.of(image, subject.inputs, 0)?;
+        let mut random = generator(u64::from(number), draw);
+        let channels = image.dim(1)?;
+        let shares = (0..channels).map(|_| f64::from(random.next_u32()) / f64::from(u32::MAX));
+        let shares = Tensor::from_iter(shares, image.device())?
+            .reshape((1, channels, 1, 1))?
+            .to_dtype(image.dtype())?;
+        return Ok((&black + (white - &black)?.broadcast_mul(&shares)?)?);
+    };
+    let count = background.dim(0)?;
+    if background.dims().get(1..) != image.dims().get(1..) || count == 0 {
+        return Err(Error::Background {
+            expected: image.dims()[1..].to_vec(),
+            found: background.dims().to_vec(),
+        });
+    }
+    let index = number as usize % count;
+    Ok(background.narrow(0, index, 1)?.to_dtype(image.dtype())?)
+}
+
+/// `a + share (b - a)`.
+fn between(a: &Tensor, b: &Tensor, share: f64) -> Result<Tensor> {
+    Ok((a + ((b - a)? * share)?)?)
+}
+
+/// `(x - x') ∫ g(x' + α (x - x')) dα` for every number of the image.
+pub(super) fn integral(
+    subject: &Subject<'_>,
+    image: &Tensor,
+    baseline: &Tensor,
+    steps: usize,
+) -> Result<Vec<f64>> {
+    let way = values(&(image - baseline)?)?;
+    let mut sums = vec![0.0; way.len()];
+    for points in gauss_legendre(steps).chunks(BATCH) {
+        let images = points
+            .iter()
+            .map(|(share, _)| between(baseline, image, *share))
+            .collect::<Result<Vec<_>>>()?;
+        let gradients = values(&subject.gradients(&Tensor::cat(&images, 0)?)?)?;
+        for ((_, weight), gradient) in points.iter().zip(gradients.chunks_exact(way.len())) {
+            for (sum, &g) in sums.iter_mut().zip(gradient) {
+                *sum += weight * f64::from(g);
+            }
+        }
+    }
+    let products = sums.iter().zip(&way).map(|(sum, &d)| sum * f64::from(d));
+    Ok(products.collect())
+}
+
+/// What `sum` lacks of the difference between the scores of the image and the baseline, as a share of it.
+pub(super) fn completeness(subject: &Subject<'_>, baseline: &Tensor, sum: f64) -> Result<f64> {
+    let logits = rows(&subject.network.forward(baseline, &mut ())?, 1)?;
+    let difference = subject.score(subject.logits)? - subject.score(&logits[0])?;
+    Ok(relative(sum, difference))
+}
+
+/// The distance of `found` from `expected` as a share of it; the distance itself where nothing was expected.
+pub(crate) fn relative(found: f64, expected: f64) -> f64 {
+    let distance = (found - expected).abs();
+    match expected == 0.0 {
+        true => distance,
+        false => distance / expected.abs(),
+    }
+}
+
+pub(super) fn signed(
+    subject: &Subject<'_>,
+    attribution: &[f64],
+    measures: Vec<(&'static str, f64)>,
+) -> SignedMap {
+    let values: Vec<f32> = attribution.iter().map(|&v| v as f32).collect();
+    SignedMap {
+        map: reduced(&values, subject.input_size(), Channels::Sum),
+        error: None,
+        measures,
+    }
+}

@@ -1,0 +1,58 @@
+//! Gradients that lose their negative part at every rectifier: guided backpropagation and deconvolution.
+
+use candle_core::Tensor;
+use gradcam_nn::ops::{Activation, pointwise};
+use gradcam_nn::{Backward, Rules};
+
+use super::reduce::reduce;
+use super::through::through;
+use crate::Result;
+use crate::method::Gradient;
+use crate::saliency::{SignedMap, Subject};
+
+/// Guided backpropagation (Springenberg et al. 2014): at an activation only what is positive goes on, and only where the function rises.
+///
+/// The paper has ReLU alone. For any other rectifier (SiLU, GELU, hard swish) the derivative's positive part takes the place of the step.
+/// The sigmoid of a gate is no rectifier and keeps its derivative. pytorch-grad-cam and Captum change ReLU modules only, and silently take
+/// the plain gradient elsewhere.
+pub(crate) fn guided(options: &Gradient, subject: &Subject<'_>) -> Result<SignedMap> {
+    Ok(reduce(&guided_gradient(subject)?, options.channels)?.into())
+}
+
+/// What guided backpropagation brings to the pixels, `(1, channels, height, width)`.
+pub(crate) fn guided_gradient(subject: &Subject<'_>) -> Result<Tensor> {
+    rectified("guided-backprop", subject, Rule::Guided)
+}
+
+/// Deconvolution (Zeiler and Fergus 2013, section 2.1): at a rectifier what is positive goes on, wherever the function was.
+pub(crate) fn deconvolution(options: &Gradient, subject: &Subject<'_>) -> Result<SignedMap> {
+    let found = rectified("deconvolution", subject, Rule::Deconvolution)?;
+    Ok(reduce(&found, options.channels)?.into())
+}
+
+fn rectified(method: &str, subject: &Subject<'_>, rule: Rule) -> Result<Tensor> {
+    let start = |output: &Tensor| subject.output_gradient(output);
+    through(method, subject.network, subject.image, rule, start)
+}
+
+#[derive(Clone, Copy)]
+enum Rule {
+    Guided,
+    Deconvolution,
+}
+
+impl Rules for Rule {
+    fn activation(&self, f: Activation, x: &Tensor, _y: &Tensor) -> Backward {
+        let x = x.clone();
+        if matches!(f, Activation::Sigmoid | Activation::HardSigmoid) {
+            return Box::new(move |grad| f.backward(&x, grad));
+        }
+        match self {
+            Rule::Deconvolution => Box::new(|grad| pointwise([grad], |[g]| g.max(0.0))),
+            Rule::Guided => Box::new(move |grad| {
+                let slope = f.backward(&x, &grad.ones_like()?)?;
+                pointwise([grad, &slope], |[g, slope]| g.max(0.0) * slope.max(0.0))
+            }),
+        }
+    }
+}

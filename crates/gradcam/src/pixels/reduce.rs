@@ -1,0 +1,40 @@
+//! From the colours of a pixel to one number.
+
+use candle_core::Tensor;
+
+use crate::method::Channels;
+use crate::observation::values;
+use crate::{Grid, Result};
+
+/// One number for each pixel of an attribution `(1, channels, height, width)`.
+pub(crate) fn reduce(attribution: &Tensor, channels: Channels) -> Result<Grid> {
+    let (_, _, height, width) = attribution.dims4()?;
+    Ok(reduced(&values(attribution)?, (height, width), channels))
+}
+
+/// One number for each pixel of `values`, channel after channel.
+pub(crate) fn reduced(values: &[f32], (height, width): (usize, usize), channels: Channels) -> Grid {
+    let mut sums = vec![0.0_f64; height * width];
+    for plane in values.chunks_exact(height * width) {
+        for (sum, &v) in sums.iter_mut().zip(plane) {
+            let v = f64::from(v);
+            *sum = match channels {
+                // Not `max`, which would drop a NaN.
+                Channels::MaxAbs if v.abs() <= *sum => *sum,
+                Channels::MaxAbs => v.abs(),
+                Channels::Sum => *sum + v,
+                Channels::SumAbs => *sum + v.abs(),
+                Channels::Norm => *sum + v * v,
+            };
+        }
+    }
+    let values = sums.into_iter().map(|sum| match channels {
+        Channels::Norm => sum.sqrt() as f32,
+        _ => sum as f32,
+    });
+    Grid {
+        height,
+        width,
+        values: values.collect(),
+    }
+}

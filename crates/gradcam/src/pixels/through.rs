@@ -1,0 +1,32 @@
+//! What rules other than the gradient's take back to the pixels.
+
+use candle_core::Tensor;
+use gradcam_nn::{Network, Rules, Tape};
+
+use crate::{Error, Result};
+
+/// Takes `start(output)`, which has the output's shape, back through the network under `rules`: what comes to the pixels, in the images'
+/// shape; zeros where nothing does.
+///
+/// # Errors
+/// When the network has operations that the rules do not see; `method` is named in the error.
+pub(crate) fn through(
+    method: &str,
+    network: &dyn Network,
+    images: &Tensor,
+    rules: impl Rules + 'static,
+    start: impl FnOnce(&Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
+    if !network.passes_all() || !images.device().is_cpu() {
+        return Err(Error::NeedsPass(method.to_string()));
+    }
+    let input = images.detach();
+    let mut tape = Tape::new(&input).with(rules);
+    let output = network.forward(&input, &mut tape)?;
+    let begin = start(&output)?;
+    let mut found = rayon::scope(|_| tape.backward(&output, begin, &[&input]))?;
+    match found.pop().flatten() {
+        Some(pixels) => Ok(pixels.contiguous()?),
+        None => Ok(images.zeros_like()?),
+    }
+}

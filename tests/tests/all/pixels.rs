@@ -1,0 +1,282 @@
+//! Maps of the pixels against the values that `tests/golden/pixels.py` got from Captum, zennit and the papers' formulas, and the methods'
+//! own laws.
+
+use candle_core::{DType, Device, Tensor};
+use gradcam::{Error, Explainer, Heatmap, Method, Source, Target};
+use gradcam_models::architectures;
+use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, Conv2d, ConvOptions, Linear, Padding};
+use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Network, Pass, Weights};
+use serde::Deserialize;
+
+use crate::committed::committed;
+use crate::golden::{Input, build, by_formula, compare, parameter};
+
+/// The largest deviation allowed, relative to the map's largest value.
+const LIMIT: f32 = 1e-3;
+
+#[derive(Deserialize)]
+pub(crate) struct Golden {
+    pub(crate) networks: Vec<Expected>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Expected {
+    name: String,
+    classes: usize,
+    gain: f64,
+    input: Input,
+    target: usize,
+    /// For the methods that look at one.
+    layer: String,
+    pub(crate) maps: Vec<Map>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Map {
+    pub(crate) method: Method,
+    values: Vec<f32>,
+}
+
+fn check(name: &str) {
+    let golden: Golden = committed("pixels.json.gz");
+    let expected = golden.networks.iter().find(|e| e.name == name).unwrap();
+    // In f64: in a network of ReLUs gradients jump where a unit crosses zero, and in f32 rounding decides.
+    let network = build(name, expected.classes, expected.gain, DType::F64);
+    compare_all(expected, &network);
+}
+
+fn compare_all(expected: &Expected, network: &ModuleTree) {
+    let x = by_formula(&expected.input).unwrap();
+    let x = x.to_dtype(DType::F64).unwrap();
+    for map in &expected.maps {
+        let mut explainer = Explainer::of(map.method.clone());
+        if map.method.about().source == Source::Layer {
+            explainer.layers = vec![expected.layer.clone()];
+        }
+        let found = explainer
+            .explain_one(network, &x, Target::Index(expected.target))
+            .unwrap();
+        let what = format!("{}, {:?}", expected.name, map.method);
+        compare(&what, &found.raw().values, &map.values, LIMIT);
+    }
+}
+
+#[test]
+fn resnet18() {
+    check("resnet18");
+}
+#[test]
+fn vgg11() {
+    check("vgg11");
+}
+#[test]
+fn convnext_tiny() {
+    check("convnext_tiny");
+}
+
+/// Convolutions, ReLUs, an average and a linear layer, with parameters by formula, as `small` in `tests/golden/pixels.py`.
+fn small() -> ModuleTree {
+    let number = |name: &str, shape: &[usize]| {
+        let value = parameter(name, shape, 1.0).unwrap();
+        value.to_dtype(DType::F64).unwrap()
+    };
+    let conv = |name: &str, shape: [usize; 4]| {
+        let options = ConvOptions {
+            stride: (2, 2),
+            padding: Padding::all(1),
+            ..ConvOptions::default()
+        };
+        let weight = number(&format!("{name}.weight"), &shape);
+        let bias = number(&format!("{name}.bias"), &shape[..1]);
+        let conv = Conv2d::new(weight, Some(bias), options);
+        let relu = Some((Vec::new(), Activation::Relu));
+        let group = ConvNormAct::new((vec![name.to_string()], conv), None, relu).unwrap();
+        Module::unnamed(Kind::Conv(Box::new(group)))
+    };
+    let fc = Linear::new(number("fc.weight", &[4, 8]), Some(number("fc.bias", &[4])));
+    let pool = AdaptiveAvgPool2d { output: (1, 1) };
+    let modules = vec![
+        conv("conv1", [6, 3, 3, 3]),
+        conv("conv2", [8, 6, 3, 3]),
+        Module::new("pool", Kind::AdaptiveAvgPool(pool)),
+        Module::new("flatten", Kind::Flatten),
+        Module::new("fc", Kind::Linear(fc)),
+    ];
+    ModuleTree::new(modules, &Weights::skeleton())
+}
+
+/// A network where Captum's DeepLIFT is complete.
+#[test]
+fn small_network() {
+    let golden: Golden = committed("pixels.json.gz");
+    compare_all(
+        golden.networks.iter().find(|e| e.name == "small").unwrap(),
+        &small(),
+    );
+}
+
+fn picture(side: usize) -> Tensor {
+    let values: Vec<f32> = (0..3 * side * side)
+        .map(|i| (i as f32 * 0.37).sin())
+        .collect();
+    Tensor::from_vec(values, (1, 3, side, side), &Device::Cpu).unwrap()
+}
+
+fn measure(map: &Heatmap, name: &str) -> f64 {
+    let measures = &map.layers[0].measures;
+    measures.iter().find(|(n, _)| *n == name).unwrap().1
+}
+
+/// Every family: the terms of FullGrad, and DeepLIFT's differences, add up to the score, whatever the activations, gates and norms.
+#[test]
+fn what_should_be_complete_is() {
+    for name in [
+        "resnet18",
+        "vgg11_bn",
+        "densenet121",
+        "googlenet",
+        "mobilenetv3_small_100",
+        "efficientnet_b0",
+        "convnext_tiny",
+    ] {
+        let architecture = architectures::find(name).unwrap();
+        let network = architecture.build(&Weights::random(3), 10).unwrap();
+        for (method, limit) in [("fullgrad", 1e-3), ("deeplift", 1e-2)] {
+            // A picture of one colour would come out of these norms with a slope of 1000 at each.
+            let options: &[_] = match method {
+                "deeplift" => &[("baseline", "uniform")],
+                _ => &[],
+            };
+            let explainer = Explainer::of(set(method, options));
+            let map = explainer
+                .explain_one(&network, &picture(64), Target::Index(3))
+                .unwrap();
+            let error = measure(&map, "completeness-error");
+            assert!(error < limit, "{name}, {method}: {error}");
+        }
+    }
+}
+
+/// What pixels and biases get adds up to the score, by every rule.
+#[test]
+fn relevance_is_conserved() {
+    for name in ["resnet18", "vgg11_bn"] {
+        let network = build(name, 10, 0.8, DType::F64);
+        let picture = picture(48).to_dtype(DType::F64).unwrap();
+        for rule in [
+            "epsilon-plus-flat",
+            "epsilon",
+            "gamma",
+            "alpha-beta",
+            "z-plus",
+        ] {
+            let explainer = Explainer::of(set("lrp", &[("rule", rule), ("epsilon", "1e-9")]));
+            let map = explainer
+                .explain_one(&network, &picture, Target::Index(3))
+                .unwrap();
+            let error = measure(&map, "conservation-error");
+            assert!(error < 1e-2, "{name}, {rule}: {error}");
+        }
+    }
+}
+
+/// `y = Σ w x²` over the pixels, in one class: the gradient is `2 w x`, and integrals along any way are exact.
+struct Square;
+
+impl Network for Square {
+    fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> candle_core::Result<Tensor> {
+        let x = pass.tap("maps", x.clone())?;
+        x.sqr()?.sum((1, 2, 3))?.reshape(((), 1))
+    }
+}
+
+fn explain(method: Method) -> Heatmap {
+    Explainer::of(method)
+        .explain_one(&Square, &picture(8), Target::Index(0))
+        .unwrap()
+}
+
+fn set(name: &str, options: &[(&str, &str)]) -> Method {
+    let options: Vec<_> = options
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect();
+    Method::with_options(name, &options).unwrap()
+}
+
+#[test]
+fn integrals_of_a_square_are_exact() {
+    let pixels: Vec<f32> = picture(8).flatten_all().unwrap().to_vec1().unwrap();
+    let squares: Vec<f32> = (0..64)
+        .map(|i| pixels.iter().skip(i).step_by(64).map(|x| x * x).sum())
+        .collect();
+    let found = explain(set("integrated-gradients", &[("steps", "2")]));
+    compare("integrated", &found.raw().values, &squares, 1e-5);
+    assert!(measure(&found, "completeness-error") < 1e-6);
+    // From baselines drawn at random the expectation is the square less what the baselines have.
+    let found = explain(set("expected-gradients", &[("samples", "400")]));
+    assert!(measure(&found, "completeness-error") < 0.2);
+    // The way through blurs is cut into pieces, each with the gradient at its end.
+    let found = explain(set("blur-ig", &[("steps", "2000"), ("sigma", "4")]));
+    assert!(measure(&found, "completeness-error") < 5e-3);
+}
+
+/// The mean of `2 (x + n)` over normal noise is `2x`, and its variance `4 σ²`, within a few standard errors.
+#[test]
+fn noise_has_its_closed_expectations() {
+    let pixels: Vec<f32> = picture(8).flatten_all().unwrap().to_vec1().unwrap();
+    let range = pixels.iter().fold(f32::MIN, |a, &b| a.max(b))
+        - pixels.iter().fold(f32::MAX, |a, &b| a.min(b));
+    let sigma = 0.1 * range;
+    let options = [("noise", "0.1"), ("samples", "500"), ("channels", "sum")];
+    let mean = explain(set("smoothgrad", &options));
+    let error = 2.0 * sigma * (3.0_f32 / 500.0).sqrt();
+    for (i, &found) in mean.raw().values.iter().enumerate() {
+        let expected: f32 = pixels.iter().skip(i).step_by(64).map(|x| 2.0 * x).sum();
+        assert!(
+            (found - expected).abs() < 5.0 * error,
+            "{found}, {expected}"
+        );
+    }
+    let variance = explain(set("vargrad", &options));
+    let expected = 3.0 * 4.0 * sigma * sigma;
+    for &found in &variance.raw().values {
+        assert!(
+            (found - expected).abs() < 0.3 * expected,
+            "{found}, {expected}"
+        );
+    }
+    // The same seed gives the same bytes, another one does not.
+    let again = explain(set("smoothgrad", &options));
+    assert_eq!(mean.raw(), again.raw());
+    let mut other = options.to_vec();
+    other.push(("seed", "1"));
+    assert_ne!(mean.raw(), explain(set("smoothgrad", &other)).raw());
+}
+
+#[test]
+fn a_map_of_the_pixels_takes_no_layer_and_rules_need_the_pass() {
+    let explainer = Explainer {
+        layers: vec!["maps".to_string()],
+        ..Explainer::of(set("gradient", &[]))
+    };
+    let error = explainer.explain_one(&Square, &picture(8), Target::Index(0));
+    assert!(
+        matches!(&error, Err(Error::NoLayer(name)) if name == "gradient"),
+        "{error:?}"
+    );
+    for name in [
+        "guided-backprop",
+        "deconvolution",
+        "deeplift",
+        "lrp",
+        "fullgrad",
+    ] {
+        let error =
+            Explainer::of(set(name, &[])).explain_one(&Square, &picture(8), Target::Index(0));
+        assert!(
+            matches!(&error, Err(Error::NeedsPass(found)) if found == name),
+            "{error:?}"
+        );
+    }
+}
