@@ -94,6 +94,11 @@ pub enum Error {
     /// The method changes how gradients pass operations.
     #[error("the method `{0}` needs a network whose operations all go through the pass, on a CPU")]
     NeedsPass(String),
+    /// The network has no attention between tokens.
+    #[error(
+        "{0} needs a transformer whose tokens attend to each other in every block, with the attention offered to the pass"
+    )]
+    NoAttention(&'static str),
     /// The method compares with other pictures.
     #[error("a custom baseline needs a picture as the background")]
     NoBackground,

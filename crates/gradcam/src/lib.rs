@@ -35,6 +35,7 @@
 //!
 //! Maps are the same to the bit for any number of threads and any batch.
 
+mod attention;
 mod audit;
 mod baseline;
 mod class_activation;

@@ -63,6 +63,10 @@ const RULES: About = About {
     needs: "a network whose operations all go through the pass",
     ..PIXELS
 };
+const ATTENTION: About = About {
+    needs: "a transformer of tokens (ViT, DeiT, DINOv2, CLIP)",
+    ..PIXELS
+};
 const BLACK_BOX: About = About {
     needs: "only scores",
     ..PIXELS
@@ -273,6 +277,17 @@ methods! {
     /// Layer-wise relevance propagation (Bach et al. 2015).
     Lrp(Lrp) = "lrp", RULES, {
         paper: "Bach et al. 2015, On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance Propagation",
+    }
+    /// The product of the attention of all blocks (Abnar and Zuidema 2020). It does not know the target.
+    AttentionRollout(AttentionRollout) = "attention-rollout", ATTENTION, {
+        paper: "Abnar and Zuidema 2020, Quantifying Attention Flow in Transformers",
+        cost: "2 forwards",
+        target: false,
+    }
+    /// The attention of all blocks, weighed by its gradient (Chefer et al. 2021).
+    GradientAttentionRollout = "gradient-attention-rollout", ATTENTION, {
+        paper: "Chefer et al. 2021, Generic Attention-model Explainability for Interpreting Bi-Modal and Encoder-Decoder Transformers",
+        cost: "2 forwards, 1 backward",
     }
     /// What the score loses where a window hides the picture (Zeiler and Fergus 2013).
     Occlusion(Occlusion) = "occlusion", BLACK_BOX, {

@@ -235,7 +235,7 @@ impl Saliency for Method {
         crate::class_activation::objective(self, target, logits)
     }
     fn signed_map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
-        use crate::{class_activation, perturbation, pixels};
+        use crate::{attention, class_activation, perturbation, pixels};
         match self {
             Method::Occlusion(o) => perturbation::occlusion::map(o, subject),
             Method::Rise(o) => perturbation::rise::map(o, subject),
@@ -255,6 +255,8 @@ impl Saliency for Method {
             Method::Xrai(o) => pixels::xrai::map(o, subject),
             Method::DeepLift(o) => pixels::deep_lift::map(o, subject),
             Method::Lrp(o) => pixels::relevance::map(o, subject),
+            Method::AttentionRollout(o) => attention::rollout(o, subject),
+            Method::GradientAttentionRollout => attention::gradient_rollout(subject),
             Method::FullGrad => pixels::full_gradient::map(subject),
             other => class_activation::signed_map(other, subject),
         }

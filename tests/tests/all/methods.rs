@@ -81,13 +81,15 @@ fn convnext_tiny() {
     check("convnext_tiny");
 }
 
-/// Methods whose values are random or of superpixels: their laws, closed expectations and golden values are tested beside them.
-const WITHOUT: [&str; 9] = [
+/// Methods of superpixels, noise and attention: their laws, closed expectations and golden values are tested beside them.
+const WITHOUT: [&str; 11] = [
     "ss-cam",
     "vargrad",
     "expected-gradients",
     "xrai",
     "occlusion",
+    "attention-rollout",
+    "gradient-attention-rollout",
     "rise",
     "lime",
     "kernel-shap",

@@ -504,3 +504,24 @@ impl Default for FeatureAblation {
         }
     }
 }
+
+/// How the attention of several heads becomes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Heads {
+    /// The mean, as in the paper.
+    #[default]
+    Mean,
+    /// The largest.
+    Max,
+    /// The smallest.
+    Min,
+}
+
+/// Options of [`Method::AttentionRollout`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AttentionRollout {
+    /// How the heads of a block are fused.
+    pub heads: Heads,
+}
