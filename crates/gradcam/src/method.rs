@@ -311,7 +311,7 @@ methods! {
     }
     /// What the score loses without a superpixel.
     FeatureAblation(FeatureAblation) = "feature-ablation", BLACK_BOX, {
-        paper: "the library Captum; on superpixels",
+        paper: "Kokhlikyan et al. 2020, Captum: A unified and generic model interpretability library for PyTorch; on superpixels",
         cost: "1 forward for each superpixel",
     }
 }

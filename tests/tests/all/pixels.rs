@@ -139,6 +139,16 @@ fn what_should_be_complete_is() {
         "efficientnet_b0",
         "convnext_tiny",
     ] {
+        complete(name, 64);
+    }
+    // Attention, embeddings, class tokens, windows.
+    complete("vit_tiny_patch16_224", 64);
+    complete("dinov2_vits14_reg_lc", 56);
+    complete("swin_tiny_patch4_window7_224", 224);
+}
+
+fn complete(name: &str, side: usize) {
+    {
         let architecture = architectures::find(name).unwrap();
         let network = architecture.build(&Weights::random(3), 10).unwrap();
         for (method, limit) in [("fullgrad", 1e-3), ("deeplift", 1e-2)] {
@@ -149,7 +159,7 @@ fn what_should_be_complete_is() {
             };
             let explainer = Explainer::of(set(method, options));
             let map = explainer
-                .explain_one(&network, &picture(64), Target::Index(3))
+                .explain_one(&network, &picture(side), Target::Index(3))
                 .unwrap();
             let error = measure(&map, "completeness-error");
             assert!(error < limit, "{name}, {method}: {error}");
