@@ -205,9 +205,10 @@ impl Pass for Tape {
     }
     fn add(&mut self, branch: &Tensor, shortcut: &Tensor) -> Result<Tensor> {
         let y = add(branch, shortcut)?;
-        let summands = [branch, shortcut].into_iter().filter(|x| self.has(x));
-        let back: Vec<_> = summands.map(|x| (x.id(), self.rules.add(x, &y))).collect();
-        if !back.is_empty() {
+        if self.has(branch) || self.has(shortcut) {
+            let summands = [branch, shortcut].into_iter();
+            let back = summands.filter_map(|x| self.part(x, self.rules.add(x, &y)));
+            let back = back.collect();
             self.record(&y, back);
         }
         Ok(y)

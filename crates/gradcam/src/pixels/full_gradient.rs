@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use gradcam_nn::ops::{Activation, BatchNorm, Conv2d, LayerNorm, Linear, multiply, pointwise};
 use gradcam_nn::{Backward, ConvNormAct, Gradient, Rules};
 
@@ -10,7 +10,7 @@ use super::integrated::relative;
 use super::through::through;
 use crate::observation::values;
 use crate::saliency::{SignedMap, Subject};
-use crate::{Grid, Interpolation, Result};
+use crate::{Grid, Interpolation, Result, tokens};
 
 /// The gradient at the pixels times the pixels, and the gradient at every bias times the bias (proposition 1), each as
 /// `ψ = upsampled(rescaled(|·|))` and all summed (equation 5).
@@ -31,12 +31,25 @@ pub(crate) fn map(subject: &Subject<'_>) -> Result<SignedMap> {
     let mut sums = vec![0.0_f64; height * width];
     let mut total = 0.0;
     for term in terms {
-        let numbers = values(&term)?;
-        total += numbers.iter().map(|&v| f64::from(v)).sum::<f64>();
-        let &[_, _, h, w] = term.dims() else { continue };
-        if h * w < 2 {
+        let Term {
+            product,
+            has_positions,
+        } = term;
+        let sum = product
+            .to_dtype(DType::F64)?
+            .sum_all()?
+            .to_scalar::<f64>()?;
+        total += sum;
+        // Tokens lie over the picture as well.
+        let tokens = subject.network.tokens();
+        let product = tokens::map(&product, tokens, (height, width))?;
+        let &[_, _, h, w] = product.dims() else {
+            continue;
+        };
+        if !has_positions || h * w < 2 {
             continue;
         }
+        let numbers = values(&product)?;
         // Rescaled over all channels of the layer together, then summed over them.
         let (low, high) = numbers.iter().fold((f32::INFINITY, 0.0_f32), |(l, m), v| {
             (l.min(v.abs()), m.max(v.abs()))
@@ -74,21 +87,35 @@ pub(crate) fn map(subject: &Subject<'_>) -> Result<SignedMap> {
 
 /// The gradient times the bias of every operation, in the order of the backward pass.
 #[derive(Clone, Default)]
-struct Terms(Arc<Mutex<Vec<Tensor>>>);
+struct Terms(Arc<Mutex<Vec<Term>>>);
+
+struct Term {
+    product: Tensor,
+    /// Whether a rank of four means a feature map: the attention of heads has it too.
+    has_positions: bool,
+}
 
 impl Terms {
-    fn add(&self, term: Tensor) {
-        let mut terms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        terms.push(term);
+    fn add(&self, product: Tensor) {
+        self.push(product, true);
     }
 
-    /// Writes down the gradient times a bias for each channel (or number, in a vector).
+    fn add_without_positions(&self, product: Tensor) {
+        self.push(product, false);
+    }
+
+    fn push(&self, product: Tensor, has_positions: bool) {
+        let mut terms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        terms.push(Term {
+            product,
+            has_positions,
+        });
+    }
+
+    /// Writes down the gradient times a bias for each channel of a feature map.
     fn bias(&self, grad: &Tensor, bias: Option<&Tensor>) -> candle_core::Result<()> {
         let Some(bias) = bias else { return Ok(()) };
-        self.add(match grad.rank() {
-            4 => multiply(grad, &bias.reshape((1, bias.dim(0)?, 1, 1))?)?,
-            _ => grad.broadcast_mul(bias)?,
-        });
+        self.add(multiply(grad, &bias.reshape((1, bias.dim(0)?, 1, 1))?)?);
         Ok(())
     }
 }
@@ -99,10 +126,10 @@ struct Biases(Terms);
 impl Biases {
     /// One factor of a product `y` of two, `back` being its gradient: the product is linear in either factor and so counts twice; the bias
     /// `-y` takes one of them back.
-    fn twice(&self, y: &Tensor, back: Backward) -> Backward {
+    fn twice(&self, y: &Tensor, back: Backward, has_positions: bool) -> Backward {
         let (terms, y) = (self.0.clone(), y.clone());
         Box::new(move |grad| {
-            terms.add(pointwise([grad, &y], |[g, y]| -g * y)?);
+            terms.push(pointwise([grad, &y], |[g, y]| -g * y)?, has_positions);
             back(grad)
         })
     }
@@ -142,7 +169,14 @@ impl Rules for Biases {
         let (terms, bias) = (self.0.clone(), layer.bias.clone());
         let back = Gradient.linear(layer, x, y);
         Box::new(move |grad| {
-            terms.bias(grad, bias.as_ref())?;
+            if let Some(bias) = &bias {
+                let product = grad.broadcast_mul(bias)?;
+                // `(n, h, w, c)`, or windows, is no feature map.
+                match grad.rank() {
+                    4 => terms.add_without_positions(product),
+                    _ => terms.add(product),
+                }
+            }
             back(grad)
         })
     }
@@ -163,21 +197,32 @@ impl Rules for Biases {
     fn constant(&self, value: &Tensor) -> Option<Backward> {
         let (terms, value) = (self.0.clone(), value.clone());
         Some(Box::new(move |grad| {
-            terms.add(pointwise([grad, &value], |[g, v]| g * v)?);
+            let product = pointwise([grad, &value], |[g, v]| g * v)?;
+            match grad.rank() {
+                4 => terms.add_without_positions(product),
+                _ => terms.add(product),
+            }
             Ok(grad.clone())
         }))
     }
     fn softmax(&self, x: &Tensor, y: &Tensor) -> Backward {
-        self.implicit(x, y, Gradient.softmax(x, y))
+        let (terms, x, y) = (self.0.clone(), x.clone(), y.clone());
+        let back = Gradient.softmax(&x, &y);
+        Box::new(move |grad| {
+            let to_x = back(grad)?;
+            let product = pointwise([grad, &y, &to_x, &x], |[g, y, b, x]| g * y - b * x)?;
+            terms.add_without_positions(product);
+            Ok(to_x)
+        })
     }
     fn right_factor(&self, a: &Tensor, b: &Tensor, y: &Tensor) -> Backward {
         // As for a gate.
-        self.twice(y, Gradient.right_factor(a, b, y))
+        self.twice(y, Gradient.right_factor(a, b, y), false)
     }
     fn gated(&self, x: &Tensor, gate: &Tensor, y: &Tensor) -> Backward {
         Gradient.gated(x, gate, y)
     }
     fn gate(&self, x: &Tensor, gate: &Tensor, y: &Tensor) -> Backward {
-        self.twice(y, Gradient.gate(x, gate, y))
+        self.twice(y, Gradient.gate(x, gate, y), true)
     }
 }
