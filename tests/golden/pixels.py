@@ -14,7 +14,6 @@ is zero. Where Captum and a paper part, the paper is followed and Captum left ou
 
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from captum.attr import (
@@ -33,7 +32,7 @@ from zennit.attribution import Gradient
 import architectures
 import cam
 import formula
-from make import CLASSES, numbers, write
+from make import CLASSES
 
 # Name: (layer for the products with Grad-CAM, size of the input, gain of the kernels).
 NETWORKS = {
@@ -219,4 +218,4 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.manual_seed(0)
     versions = architectures.versions()
-    write(Path(__file__).parent / "pixels.json.gz", {"versions": versions, "networks": [record(name) for name in NETWORKS]})
+    formula.write(Path(__file__).parent / "pixels.json.gz", {"versions": versions, "networks": [record(name) for name in NETWORKS]})

@@ -60,6 +60,7 @@ const PIXELS: About = About {
     ..LAYER
 };
 const RULES: About = About {
+    cost: "2 forwards, 1 backward",
     needs: "a network whose operations all go through the pass",
     ..PIXELS
 };
@@ -135,7 +136,7 @@ methods! {
     /// Grad-CAM++ with the powers of the gradient averaged over noisy copies of the image (Omeiza et al. 2019).
     SmoothGradCamPlusPlus(SmoothGradCamPlusPlus) = "smooth-grad-cam++", LAYER, {
         paper: "Omeiza et al. 2019, Smooth Grad-CAM++: An Enhanced Inference Level Visualization Technique for Deep Convolutional Neural Network Models",
-        cost: "25 forwards, 25 backwards of the head",
+        cost: "26 forwards, 25 backwards of the head",
         gradient: false,
     }
     /// The gradient's average, weighed by the activation (Fu et al. 2020).
@@ -199,7 +200,7 @@ methods! {
     /// Grad-CAM with the gradient corrected by half of what it changes along the activation (Cai 2025).
     ShapleyCam(ShapleyCam) = "shapley-cam", LAYER, {
         paper: "Cai 2025, CAMs as Shapley Value-based Explainers",
-        cost: "3 forwards, 3 backwards of the head",
+        cost: "2 forwards, 5 of the head, 2 backwards of the head",
     }
     /// Guided backpropagation times Grad-CAM at the input's size (Selvaraju et al. 2017, section 3.2).
     GuidedGradCam = "guided-grad-cam", LAYER, {
@@ -237,42 +238,42 @@ methods! {
     /// The gradient averaged over noisy copies of the image (Smilkov et al. 2017).
     SmoothGrad(SmoothGrad) = "smoothgrad", PIXELS, {
         paper: "Smilkov et al. 2017, SmoothGrad: removing noise by adding noise",
-        cost: "50 forwards, 50 backwards",
+        cost: "51 forwards, 50 backwards",
     }
     /// The gradient's variance over noisy copies of the image (Adebayo et al. 2018).
     VarGrad(SmoothGrad) = "vargrad", PIXELS, {
         paper: "Adebayo et al. 2018, Local Explanation Methods for Deep Neural Networks Lack Sensitivity to Parameter Values",
-        cost: "50 forwards, 50 backwards",
+        cost: "51 forwards, 50 backwards",
     }
     /// The gradient integrated on the way from a baseline, times the way (Sundararajan et al. 2017).
     IntegratedGradients(IntegratedGradients) = "integrated-gradients", PIXELS, {
         paper: "Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks",
-        cost: "51 forwards, 50 backwards",
+        cost: "52 forwards, 50 backwards",
     }
     /// Integrated gradients averaged over noisy copies of the image.
     SmoothIntegratedGradients(SmoothIntegratedGradients) = "smooth-integrated-gradients", PIXELS, {
         paper: "Sundararajan et al. 2017 with Smilkov et al. 2017",
-        cost: "200 forwards, 200 backwards",
+        cost: "201 forwards, 200 backwards",
     }
     /// Integrated gradients averaged over baselines that are drawn at random (Erion et al. 2021).
     ExpectedGradients(ExpectedGradients) = "expected-gradients", PIXELS, {
         paper: "Erion et al. 2021, Improving performance of deep learning models with axiomatic attribution priors and expected gradients",
-        cost: "100 forwards, 100 backwards",
+        cost: "201 forwards, 100 backwards",
     }
     /// The gradient integrated while a blur recedes (Xu et al. 2020).
     BlurIntegratedGradients(BlurIntegratedGradients) = "blur-ig", PIXELS, {
         paper: "Xu et al. 2020, Attribution in Scale and Space",
-        cost: "50 forwards, 50 backwards",
+        cost: "52 forwards, 50 backwards",
     }
     /// Regions ranked by integrated gradients (Kapishnikov et al. 2019).
     Xrai(Xrai) = "xrai", PIXELS, {
         paper: "Kapishnikov et al. 2019, XRAI: Better Attributions Through Regions",
-        cost: "100 forwards, 100 backwards",
+        cost: "101 forwards, 100 backwards",
     }
     /// Differences from a baseline, taken back by the rescale rule (Shrikumar et al. 2017).
     DeepLift(DeepLift) = "deeplift", RULES, {
         paper: "Shrikumar et al. 2017, Learning Important Features Through Propagating Activation Differences",
-        cost: "2 forwards, 2 backwards",
+        cost: "4 forwards, 2 backwards",
     }
     /// Layer-wise relevance propagation (Bach et al. 2015).
     Lrp(Lrp) = "lrp", RULES, {
