@@ -3,6 +3,7 @@
 
 mod committed;
 mod crates;
+mod default_model;
 mod golden;
 mod hub;
 mod hugging_face;

@@ -43,10 +43,7 @@ pub(super) fn map(options: &ShapleyCam, subject: &Subject<'_>) -> Result<Grid> {
     let own = objective(options, subject.target, subject.logits)?;
     let target = [Some(own.unwrap_or_else(|| subject.target.clone()))];
     let scaled = |factor: f64| -> Result<Tensor> {
-        let values = features
-            .activation
-            .iter()
-            .map(|&a| (f64::from(a) * factor) as f32);
+        let values = features.activation.iter().map(|&a| f64::from(a) * factor);
         let scaled = Tensor::from_iter(values, &Device::Cpu)?;
         let scaled = scaled.reshape((1, count, height, width))?;
         Ok(scaled
