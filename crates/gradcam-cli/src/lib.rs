@@ -23,6 +23,7 @@ mod model;
 mod outputs;
 mod record;
 mod stream;
+mod targets;
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -3,12 +3,15 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
-use candle_core::Device;
+use candle_core::{Device, Tensor};
+use gradcam::Inputs;
+use gradcam_models::preprocess::Preprocess;
 use gradcam_models::{Model, architectures};
 use gradcam_nn::ops::Precision;
 
 use crate::args;
 use crate::console::{Console, Unit};
+use crate::stream::Reading;
 
 /// What `--model` names.
 pub(crate) enum Choice {
@@ -74,33 +77,31 @@ pub(crate) fn load(text: &str, device: &Device, console: &mut Console<'_>) -> Re
     Ok(model)
 }
 
-/// What the network's inputs look like, with the pictures that `--background` names.
-pub(crate) fn inputs(
-    model: &Model,
-    sampling: &args::Sampling,
-    network: &args::Network,
-) -> Result<gradcam::Inputs> {
-    let preprocess = &model.preprocess;
+/// What the network's inputs look like.
+pub(crate) fn inputs(preprocess: &Preprocess) -> Inputs {
     let value = |sample: f32| {
         let each = preprocess.mean.iter().zip(&preprocess.std);
         each.map(|(mean, std)| (sample - mean) / std).collect()
     };
-    let mut pictures = Vec::new();
-    if !sampling.background.is_empty() {
-        for input in crate::inputs::resolve(&sampling.background)? {
-            let loaded = crate::stream::load(&input, model, network)
-                .with_context(|| format!("`--background {}`", input.name()))?;
-            pictures.push(loaded.tensor);
-        }
-    }
-    Ok(gradcam::Inputs {
+    Inputs {
         black: value(0.0),
         white: value(1.0),
-        background: match pictures.as_slice() {
-            [] => None,
-            pictures => Some(candle_core::Tensor::stack(pictures, 0)?),
-        },
-    })
+        background: None,
+    }
+}
+
+/// The pictures that `--background` names, as a batch.
+pub(crate) fn background(names: &[String], reading: &Reading<'_>) -> Result<Option<Tensor>> {
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let mut pictures = Vec::new();
+    for input in crate::inputs::resolve(names)? {
+        let loaded = crate::stream::load(&input, reading)
+            .with_context(|| format!("`--background {}`", input.name()))?;
+        pictures.push(loaded.tensor);
+    }
+    Ok(Some(Tensor::stack(&pictures, 0)?))
 }
 
 #[cfg(feature = "hub")]

@@ -1,8 +1,9 @@
 //! What `--json` prints: one object a line for each image and target.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use gradcam::{Grid, Heatmap, probabilities, ranking};
+use gradcam::{Explained, Grid, Heatmap, probabilities, ranking};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -29,16 +30,50 @@ pub(crate) struct Record {
     pub(crate) millis: f64,
 }
 
-/// The class that was explained; for a difference, the first one.
+/// What was explained.
 #[derive(Debug, Serialize)]
 pub(crate) struct TargetRecord {
+    /// As it was asked for.
+    pub(crate) asked: String,
+    /// The number that was explained.
+    pub(crate) score: f32,
+    /// The class, if it is one; for a difference, the first one.
     pub(crate) index: Option<usize>,
     pub(crate) label: Option<String>,
     /// The class that it is compared with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) against: Option<usize>,
+    /// Its label.
+    #[serde(skip)]
+    other: Option<String>,
     pub(crate) logit: Option<f32>,
     pub(crate) probability: Option<f32>,
+}
+
+impl TargetRecord {
+    pub(crate) fn of(target: &Explained, asked: &str, labels: &[String]) -> Self {
+        let label = |class: Option<usize>| class.and_then(|i| labels.get(i)).cloned();
+        TargetRecord {
+            asked: asked.to_string(),
+            score: target.score,
+            index: target.index,
+            label: label(target.index),
+            against: target.against,
+            other: label(target.against),
+            logit: target.logit,
+            probability: target.probability,
+        }
+    }
+}
+
+impl fmt::Display for TargetRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.label, &self.other) {
+            (Some(class), Some(other)) => write!(f, "{class} rather than {other}"),
+            (Some(class), None) => f.write_str(class),
+            _ => write!(f, "{} {:.3}", self.asked, self.score),
+        }
+    }
 }
 
 /// One class of a picture.
@@ -77,8 +112,11 @@ pub(crate) struct Outputs {
     pub(crate) maps: Option<String>,
 }
 
-/// The `count` classes with the highest probabilities.
+/// The `count` classes with the highest probabilities; none of an embedding, which has no labels.
 pub(crate) fn predictions(logits: &[f32], labels: &[String], count: usize) -> Vec<Prediction> {
+    if labels.is_empty() {
+        return Vec::new();
+    }
     let probabilities = probabilities(logits);
     ranking(logits)
         .into_iter()

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result, anyhow};
 use candle_core::{Device, Tensor};
 use gradcam_models::picture::PictureError;
-use gradcam_models::preprocess::{self, Prepared};
+use gradcam_models::preprocess::{Fit, Prepared, Preprocess};
 use gradcam_models::{Model, picture};
 use image::RgbImage;
 use rayon::prelude::*;
 
-use crate::args::{Fit, Network};
+use crate::args::{self, Network};
 use crate::console::{Console, Unit};
 use crate::inputs::Input;
 
@@ -22,6 +22,31 @@ pub(crate) struct Loaded<'a> {
     pub(crate) photo: RgbImage,
     /// `(3, height, width)`.
     pub(crate) tensor: Tensor,
+}
+
+/// How pictures are read and brought to a network's input.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    pub(crate) preprocess: &'a Preprocess,
+    pub(crate) fit: Fit,
+    pub(crate) limits: picture::Limits,
+}
+
+impl<'a> Reading<'a> {
+    /// As the network wants them and the arguments say.
+    pub(crate) fn of(model: &'a Model, options: &Network) -> Self {
+        Reading {
+            preprocess: &model.preprocess,
+            fit: match options.fit {
+                args::Fit::Crop => Fit::Crop,
+                args::Fit::Squash => Fit::Squash,
+                args::Fit::None => Fit::None,
+            },
+            limits: picture::Limits {
+                max_pixels: options.max_pixels,
+            },
+        }
+    }
 }
 
 /// The threads that work is done on.
@@ -82,6 +107,7 @@ pub(crate) fn batches(
     step: &mut Step<'_>,
 ) -> Result<usize> {
     let size = usize::try_from(options.batch.unwrap_or(8))?;
+    let reading = Reading::of(model, options);
     let bar = console.bar(inputs.len() as u64, Unit::Images);
     let mut failed = 0;
     let mut done = 0;
@@ -94,7 +120,7 @@ pub(crate) fn batches(
             );
         }
         let loaded: Vec<Result<Loaded<'_>>> =
-            workers.run(|| chunk.par_iter().map(|i| load(i, model, options)).collect());
+            workers.run(|| chunk.par_iter().map(|i| load(i, &reading)).collect());
         let mut batch = Vec::with_capacity(loaded.len());
         for (result, input) in loaded.into_iter().zip(chunk) {
             match result {
@@ -119,20 +145,15 @@ pub(crate) fn batches(
 }
 
 /// Reads one picture and prepares it for the network.
-pub(crate) fn load<'a>(input: &'a Input, model: &Model, options: &Network) -> Result<Loaded<'a>> {
-    let limits = picture::Limits {
-        max_pixels: options.max_pixels,
-    };
-    let original = picture::decode(&input.read()?, limits).map_err(|error| match error {
-        PictureError::TooLarge { .. } => anyhow!("{error} (`--max-pixels` changes it)"),
-        other => other.into(),
-    })?;
-    let fit = match options.fit {
-        Fit::Crop => preprocess::Fit::Crop,
-        Fit::Squash => preprocess::Fit::Squash,
-        Fit::None => preprocess::Fit::None,
-    };
-    let prepared = model.preprocess.prepare(&original, fit, &Device::Cpu)?;
+pub(crate) fn load<'a>(input: &'a Input, reading: &Reading<'_>) -> Result<Loaded<'a>> {
+    let original =
+        picture::decode(&input.read()?, reading.limits).map_err(|error| match error {
+            PictureError::TooLarge { .. } => anyhow!("{error} (`--max-pixels` changes it)"),
+            other => other.into(),
+        })?;
+    let prepared = reading
+        .preprocess
+        .prepare(&original, reading.fit, &Device::Cpu)?;
     Ok(Loaded {
         input,
         photo: seen(original, &prepared),

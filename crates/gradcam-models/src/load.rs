@@ -207,6 +207,20 @@ impl Model {
         })
     }
 
+    /// The same model with an embedding as its output: what its linear classifier sees, or what it gives anyway, in CLIP. It has no labels.
+    /// None where the network does not end in a linear classifier.
+    pub fn embedding(&self) -> Option<Model> {
+        let network = match self.architecture.is_clip() {
+            true => self.network.clone(),
+            false => self.network.embedding()?,
+        };
+        Some(Model {
+            network,
+            labels: Vec::new(),
+            ..self.clone()
+        })
+    }
+
     /// The layer that Grad-CAM looks at by default.
     pub fn default_layer(&self) -> &str {
         self.architecture.default_layer

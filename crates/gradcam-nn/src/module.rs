@@ -277,6 +277,25 @@ impl ModuleTree {
 }
 
 impl ModuleTree {
+    /// The network without the linear classifier at its end: its output is the embedding that the classifier sees. None where the last
+    /// module is no linear layer.
+    pub fn embedding(&self) -> Option<ModuleTree> {
+        fn drop_last(modules: &mut [Module]) -> Option<()> {
+            let last = modules.last_mut()?;
+            match &mut last.kind {
+                Kind::Linear(_) => {
+                    last.kind = Kind::Identity;
+                    Some(())
+                }
+                Kind::Sequence(inner) => drop_last(inner),
+                _ => None,
+            }
+        }
+        let mut tree = self.clone();
+        drop_last(&mut tree.modules)?;
+        Some(tree)
+    }
+
     /// Sets the precision of all convolutions.
     pub fn set_precision(&mut self, precision: Precision) {
         set_precision(&mut self.modules, precision);

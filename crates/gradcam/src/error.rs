@@ -44,6 +44,19 @@ pub enum Error {
         /// The output's shape.
         shape: Vec<usize>,
     },
+    /// The network's output is not a map for each class.
+    #[error("expected an output of the shape (1, classes, height, width), found {0:?}")]
+    NotDense(Vec<usize>),
+    /// Two embeddings that are compared have different lengths.
+    #[error(
+        "expected an embedding of {expected} numbers, as the network's output has, found {found}"
+    )]
+    Embedding {
+        /// Numbers of the output.
+        expected: usize,
+        /// Numbers given.
+        found: usize,
+    },
     /// The input is not a batch of pictures.
     #[error("expected an input of the shape (n, channels, height, width), found {0:?}")]
     Input(Vec<usize>),

@@ -2,7 +2,11 @@
 //!
 //! A convolutional network ends in a stack of feature maps, each of which fires where it sees its own pattern. Grad-CAM asks how much the
 //! score of a class would rise if a map fired more strongly, weighs each map with the answer, and adds them up: what remains positive is
-//! where the network found evidence for the class ([`Explainer`], [`Method`]).
+//! where the network found evidence for the class. Its relatives weigh the maps otherwise, follow the score back to the pixels, or hide
+//! parts of the picture and look what becomes of the score. All of them are a [`Method`], asked by an [`Explainer`].
+//!
+//! What is explained is a [`Target`]: a class, what sets it apart from another, likeness to another picture or a text, or any function of
+//! the network's output; [`Dense`] makes classes of a segmentation.
 //!
 //! The crate works on every [`Network`](gradcam_nn::Network). A network of one's own needs a forward pass and one `tap` for each layer
 //! that is worth looking at:
@@ -39,6 +43,7 @@ mod attention;
 mod audit;
 mod baseline;
 mod class_activation;
+mod dense;
 mod error;
 mod explainer;
 mod grid;
@@ -61,6 +66,7 @@ mod tokens;
 
 pub use audit::{Audit, audit_gradient};
 pub use baseline::{Baseline, Inputs};
+pub use dense::{Dense, predicted_region};
 pub use error::{Error, Result};
 pub use explainer::{Explainer, Fusion, explain_each};
 pub use grid::Grid;

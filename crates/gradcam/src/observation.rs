@@ -8,7 +8,7 @@ use gradcam_nn::Network;
 use crate::method::Source;
 use crate::record::Record;
 use crate::saliency::Features;
-use crate::target::Target;
+use crate::target::{Target, function};
 use crate::{Error, Result, layers, tokens};
 
 /// Where features are looked at.
@@ -168,7 +168,7 @@ impl<'a> Observation<'a> {
 pub(crate) struct Score {
     /// What each logit of each image counts.
     weights: Vec<f32>,
-    /// Users' scores, which are functions of the output.
+    /// Scores that are other functions of the output.
     own: Vec<Tensor>,
 }
 
@@ -184,16 +184,10 @@ impl Score {
         let mut own = Vec::new();
         for (image, (row, target)) in logits.iter().zip(targets).enumerate() {
             let Some(target) = target else { continue };
-            match (target.weights(row)?, target) {
-                (None, Target::Score(score)) => {
-                    let score = score(&output.get(image)?)?;
-                    if score.elem_count() != 1 {
-                        return Err(Error::Score(score.dims().to_vec()));
-                    }
-                    own.push(score.flatten_all()?.get(0)?);
-                }
-                (parts, _) => {
-                    for (index, weight) in parts.unwrap_or_default() {
+            match target.weights(row)? {
+                None => own.push(function(target, &output.get(image)?)?),
+                Some(parts) => {
+                    for (index, weight) in parts {
                         weights[image * width + index] += weight;
                     }
                 }

@@ -22,6 +22,8 @@ pub enum Target {
     Difference(usize, usize),
     /// A weighted sum of logits.
     Weighted(Vec<(usize, f32)>),
+    /// The cosine of the angle between the output, as an embedding, and another embedding: that of a second picture, or of a text.
+    Similarity(Vec<f32>),
     /// Any differentiable function of the logits.
     Score(Score),
 }
@@ -33,6 +35,7 @@ impl fmt::Debug for Target {
             Target::Index(index) => write!(f, "Index({index})"),
             Target::Difference(a, b) => write!(f, "Difference({a}, {b})"),
             Target::Weighted(parts) => write!(f, "Weighted({parts:?})"),
+            Target::Similarity(other) => write!(f, "Similarity({} numbers)", other.len()),
             Target::Score(_) => f.write_str("Score(..)"),
         }
     }
@@ -81,14 +84,15 @@ fn list(indices: &[usize]) -> String {
 }
 
 impl Target {
-    /// Reads `top`, a class index, a label (in any case) or a difference `A-B` of two of these; `labels` are the classes' names.
+    /// Reads `top` (or `top2` for the second rank, and so on), a class index, a label (in any case) or a difference `A-B` of two of these;
+    /// `labels` are the classes' names.
     ///
     /// # Errors
     /// When no class fits, or several do.
     pub fn parse(text: &str, labels: &[String]) -> std::result::Result<Self, TargetError> {
         let text = text.trim();
-        if text.eq_ignore_ascii_case("top") {
-            return Ok(Target::Top(0));
+        if let Some(rank) = rank(text) {
+            return Ok(Target::Top(rank));
         }
         let whole = class(text, labels);
         if let Ok(index) = whole {
@@ -108,6 +112,14 @@ impl Target {
             }
         }
         whole.map(Target::Index)
+    }
+}
+
+/// The rank that `top` or `topK` names, from 0.
+fn rank(text: &str) -> Option<usize> {
+    match text.to_ascii_lowercase().strip_prefix("top")? {
+        "" => Some(0),
+        rank => rank.parse::<usize>().ok()?.checked_sub(1),
     }
 }
 
@@ -181,7 +193,7 @@ impl Target {
         })
     }
 
-    /// What the logits of an image count in its score: `None` for a user's score.
+    /// What the logits of an image count in its score: `None` where it is another function of them.
     pub(crate) fn weights(&self, logits: &[f32]) -> Result<Option<Vec<(usize, f32)>>> {
         let parts = match self {
             &Target::Top(rank) => {
@@ -192,7 +204,7 @@ impl Target {
             &Target::Index(index) => vec![(index, 1.0)],
             &Target::Difference(a, b) => vec![(a, 1.0), (b, -1.0)],
             Target::Weighted(parts) => parts.clone(),
-            Target::Score(_) => return Ok(None),
+            Target::Similarity(_) | Target::Score(_) => return Ok(None),
         };
         match parts.iter().find(|(index, _)| *index >= logits.len()) {
             Some(&(index, _)) => Err(Error::ClassOutOfRange {
@@ -224,20 +236,55 @@ impl Explained {
 
 /// The score that an image with these `logits` has.
 pub(crate) fn value(target: &Target, logits: &[f32]) -> Result<f32> {
-    match (target.weights(logits)?, target) {
-        (None, Target::Score(f)) => {
-            let score = f(&Tensor::from_slice(logits, logits.len(), &Device::Cpu)?)?;
-            if score.elem_count() != 1 {
-                return Err(Error::Score(score.dims().to_vec()));
-            }
-            let score = score.flatten_all()?.get(0)?.to_dtype(DType::F32)?;
-            Ok(score.to_scalar()?)
-        }
-        (parts, _) => {
-            let parts = parts.unwrap_or_default();
-            Ok(parts.iter().map(|&(class, w)| logits[class] * w).sum())
+    match target.weights(logits)? {
+        Some(parts) => Ok(parts.iter().map(|&(class, w)| logits[class] * w).sum()),
+        None => {
+            let output = Tensor::from_slice(logits, logits.len(), &Device::Cpu)?;
+            Ok(function(target, &output)?
+                .to_dtype(DType::F32)?
+                .to_scalar()?)
         }
     }
+}
+
+/// The score as a function of an image's output `(classes,)`, for a target that is no weighted sum; a tensor without dimensions.
+pub(crate) fn function(target: &Target, output: &Tensor) -> Result<Tensor> {
+    let score = match target {
+        Target::Similarity(other) => cosine(output, other)?,
+        Target::Score(score) => score(output)?,
+        _ => output.zeros_like()?,
+    };
+    match score.elem_count() {
+        1 => Ok(score.flatten_all()?.get(0)?),
+        _ => Err(Error::Score(score.dims().to_vec())),
+    }
+}
+
+/// The cosine of the angle between an embedding and another one; 0 where one of them is zero.
+fn cosine(output: &Tensor, other: &[f32]) -> Result<Tensor> {
+    if output.elem_count() != other.len() {
+        return Err(Error::Embedding {
+            expected: output.elem_count(),
+            found: other.len(),
+        });
+    }
+    let other = Tensor::from_slice(other, other.len(), output.device())?;
+    let other = other.to_dtype(output.dtype())?;
+    // Products of small numbers may vanish in f32, so both are brought near 1 first, by factors that have no gradient.
+    let near_one = |x: &Tensor| -> Result<Tensor> {
+        let largest = x
+            .abs()?
+            .max_all()?
+            .to_dtype(DType::F64)?
+            .to_scalar::<f64>()?;
+        Ok((x / if largest > 0.0 { largest } else { 1.0 })?)
+    };
+    let (x, y) = (near_one(output)?, near_one(&other)?);
+    let squares = (x.sqr()?.sum_all()? * y.sqr()?.sum_all()?)?;
+    if squares.to_dtype(DType::F64)?.to_scalar::<f64>()? == 0.0 {
+        return Ok((x * y)?.sum_all()?);
+    }
+    Ok(((x * y)?.sum_all()? / squares.sqrt()?)?)
 }
 
 #[cfg(test)]
@@ -262,6 +309,8 @@ mod tests {
     fn texts_become_targets() {
         for (text, expected) in [
             ("top", "Top(0)"),
+            ("TOP3", "Top(2)"),
+            ("top0", "unknown label `top0`"),
             ("3", "Index(3)"),
             ("Tabby", "Index(0)"),
             ("t-shirt", "Index(1)"),
@@ -284,6 +333,20 @@ mod tests {
         ] {
             assert_eq!(show(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn likeness_is_a_cosine() {
+        let like = |other: &[f32], output: &[f32]| value(&Target::Similarity(other.into()), output);
+        assert!((like(&[3.0, 4.0], &[0.0, 2.0]).unwrap() - 0.8).abs() < 1e-6);
+        // Neither the size of the numbers counts, nor whether they are all zero.
+        assert!((like(&[3e-30, 4e-30], &[0.0, 2e30]).unwrap() - 0.8).abs() < 1e-6);
+        assert_eq!(like(&[0.0, 0.0], &[1.0, 2.0]).unwrap(), 0.0);
+        let error = like(&[1.0], &[1.0, 2.0]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "expected an embedding of 2 numbers, as the network's output has, found 1"
+        );
     }
 
     #[test]

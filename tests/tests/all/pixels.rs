@@ -2,7 +2,7 @@
 //! own laws.
 
 use candle_core::{DType, Device, Tensor};
-use gradcam::{Error, Explainer, Heatmap, Method, Source, Target};
+use gradcam::{Dense, Error, Explainer, Heatmap, Method, Source, Target};
 use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, Conv2d, ConvOptions, Linear, Padding};
 use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Network, Pass, Weights};
 use serde::Deserialize;
@@ -112,6 +112,73 @@ fn small_network() {
         golden.networks.iter().find(|e| e.name == "small").unwrap(),
         &small(),
     );
+}
+
+/// A class summed over a region of a dense output is a logit like any other: its gradient is that of finite differences, what should add up
+/// to it does, and methods that hide pixels see it.
+#[test]
+fn a_region_of_a_dense_output_is_explained() {
+    let mut dense = small();
+    dense.modules.truncate(2);
+    let picture = picture(16).to_dtype(DType::F64).unwrap();
+    let found = (0..8).map(|class| {
+        let region = gradcam::predicted_region(&dense, &picture, class).unwrap();
+        (class, region)
+    });
+    // The classes share the positions among them.
+    let found: Vec<_> = found.collect();
+    let inside = |region: &gradcam::Grid| region.values.iter().sum::<f32>();
+    assert_eq!(found.iter().map(|(_, r)| inside(r)).sum::<f32>(), 16.0);
+    let (class, region) = found
+        .into_iter()
+        .find(|(_, r)| inside(r) > 1.0 && inside(r) < 15.0)
+        .unwrap();
+    let output = dense.forward(&picture, &mut ()).unwrap();
+    let scores: Vec<f64> = output
+        .get(0)
+        .unwrap()
+        .get(class)
+        .unwrap()
+        .flatten_all()
+        .unwrap()
+        .to_vec1()
+        .unwrap();
+    let sum: f64 = scores
+        .iter()
+        .zip(&region.values)
+        .map(|(v, r)| v * f64::from(*r))
+        .sum();
+    let network = Dense::new(&dense, &region).unwrap();
+    let target = Target::Index(class);
+    for (name, limit) in [("fullgrad", 1e-6), ("deeplift", 1e-6)] {
+        let map = Explainer::of(set(name, &[]))
+            .explain_one(&network, &picture, target.clone())
+            .unwrap();
+        assert!((f64::from(map.target.score) - sum).abs() < 1e-4 * sum.abs());
+        let error = measure(&map, "completeness-error");
+        assert!(error < limit, "{name}: {error}");
+    }
+    // Scores are f32, which bounds what differences can tell.
+    let audit = gradcam::audit_gradient(&network, &picture, "conv1", &target, 50, 0).unwrap();
+    assert!(audit.units > 10 && audit.deviation < 0.02, "{audit:?}");
+    let hidden = Explainer::of(set("occlusion", &[("window", "4"), ("stride", "4")]));
+    let hidden = hidden.explain_one(&network, &picture, target).unwrap();
+    assert_eq!(hidden.verdict, gradcam::Verdict::Ok);
+    let small = gradcam::Grid {
+        height: 1,
+        width: 2,
+        values: vec![1.0; 2],
+    };
+    let error = Dense::new(&dense, &small)
+        .unwrap()
+        .forward(&picture, &mut ())
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("1 rows and 2 columns"),
+        "{error}"
+    );
+    let error = gradcam::predicted_region(&network, &picture, 3).unwrap_err();
+    assert!(matches!(error, Error::NotDense(_)), "{error}");
 }
 
 fn picture(side: usize) -> Tensor {

@@ -4,14 +4,17 @@ use anyhow::{Context, Result};
 use candle_core::{Device, Tensor};
 use gradcam::{Explainer, Grid, Heatmap, Interpolation, Method, Target, audit_gradient};
 use gradcam_models::Model;
+use gradcam_models::picture::Limits;
+use gradcam_models::preprocess::Fit;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::Serialize;
 
 use super::explain;
-use crate::args::{Check, Fit, Network, Precision, Sampling};
+use crate::args::Check;
 use crate::console::{Console, Unit};
-use crate::{Exit, inputs, model, stream};
+use crate::stream::{self, Reading};
+use crate::{Exit, inputs, model};
 
 /// One check.
 #[derive(Serialize)]
@@ -92,26 +95,17 @@ const CHECKS: u64 = 2 + SUMS.len() as u64;
 
 /// The picture that is named, or a smooth one of random colours: of pure noise even the integral of the gradient would converge slowly.
 fn image(args: &Check, model: &Model) -> Result<Tensor> {
-    let network = Network {
-        model: args.model.clone(),
-        fit: Fit::Crop,
-        batch: None,
-        threads: None,
-        precision: Precision::F32,
-        device: "cpu".to_string(),
-        max_pixels: gradcam_models::picture::Limits::default().max_pixels,
-    };
     if let Some(name) = &args.image {
         let found = inputs::resolve(std::slice::from_ref(name))?;
         let input = found.first().context("there is no such picture")?;
-        return Ok(stream::load(input, model, &network)?.tensor.unsqueeze(0)?);
+        let reading = Reading {
+            preprocess: &model.preprocess,
+            fit: Fit::Crop,
+            limits: Limits::default(),
+        };
+        return Ok(stream::load(input, &reading)?.tensor.unsqueeze(0)?);
     }
-    let sampling = Sampling {
-        budget: None,
-        tolerance: None,
-        background: Vec::new(),
-    };
-    let inputs = model::inputs(model, &sampling, &network)?;
+    let inputs = model::inputs(&model.preprocess);
     let (height, width) = model.preprocess.input_size;
     let (height, width) = (usize::try_from(height)?, usize::try_from(width)?);
     // A colour for each of eight by eight squares, and mixtures between them.

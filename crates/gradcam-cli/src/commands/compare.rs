@@ -15,8 +15,8 @@ use crate::args::Compare;
 use crate::console::{Console, Unit};
 use crate::outputs::{Destination, Names, refuse_existing, write};
 use crate::record::{self, MapRecord, TargetRecord};
-use crate::stream::{self, Workers};
-use crate::{Exit, inputs, model};
+use crate::stream::{self, Reading, Workers};
+use crate::{Exit, inputs, model, targets};
 
 /// The width of a picture of the sheet in pixels.
 const PANEL: u32 = 224;
@@ -80,7 +80,13 @@ pub(crate) fn run(
     let device = model::device(&args.network.device)?;
     let mut model = model::load(&args.network.model, &device, console)?;
     model::set_precision(&mut model, args.network.precision)?;
-    let target = explain::target(&args.target, &model)?;
+    let target = targets::read(
+        std::slice::from_ref(&args.target),
+        &mut model,
+        &args.network,
+    )?
+    .remove(0);
+    let reading = Reading::of(&model, &args.network);
     let layer = explain::layers(args.layer.as_slice(), &args.network.model, &model)?;
     let format = match &destination {
         Destination::File(path) => Format::from_path(path)?,
@@ -90,7 +96,10 @@ pub(crate) fn run(
     if !args.force {
         refuse_existing(names.paths(input))?;
     }
-    let inputs = model::inputs(&model, &args.sampling, &args.network)?;
+    let inputs = gradcam::Inputs {
+        background: model::background(&args.sampling.background, &reading)?,
+        ..model::inputs(&model.preprocess)
+    };
     let budget = args.sampling.budget.map(usize::try_from).transpose()?;
     let explainers: Vec<Explainer> = methods
         .into_iter()
@@ -105,7 +114,7 @@ pub(crate) fn run(
             ..Explainer::of(method)
         })
         .collect();
-    let loaded = stream::load(input, &model, &args.network)?;
+    let loaded = stream::load(input, &reading)?;
     let image = loaded.tensor.unsqueeze(0)?;
     let workers = Workers::new(args.network.threads)?;
 
@@ -171,12 +180,8 @@ pub(crate) fn run(
         .collect();
     let correlations = rank_correlations(&signed.iter().collect::<Vec<_>>());
 
-    let label = |class: Option<usize>| class.and_then(|i| model.labels.get(i)).cloned();
-    let explained = &first.target;
-    let mut what = label(explained.index).unwrap_or_default();
-    if let Some(other) = label(explained.against) {
-        what = format!("{what} rather than {other}");
-    }
+    let target = TargetRecord::of(&first.target, &args.target, &model.labels);
+    let what = target.to_string();
     let sheet = sheet(args, &loaded.photo, &what, &explainers, &maps)?;
     let ordered: Vec<&'static str> = maps
         .iter()
@@ -211,17 +216,11 @@ pub(crate) fn run(
             image: input.name(),
             model: model.name.clone(),
             layer: layer.join("+"),
-            target: TargetRecord {
-                index: explained.index,
-                label: label(explained.index),
-                against: explained.against,
-                logit: explained.logit,
-                probability: explained.probability,
-            },
+            target,
             methods: made
                 .iter()
                 .map(|made| MethodRecord {
-                    name: name_of(&explainers, made.index),
+                    name: explainers[made.index].method.name(),
                     options: explainers[made.index].method.options(),
                     seconds: (made.time.as_secs_f64() * 1e4).round() / 1e4,
                     map: made.result.as_ref().ok().map(record::map),
@@ -236,10 +235,6 @@ pub(crate) fn run(
         console.line(picture)?;
     }
     Ok(Exit::Done)
-}
-
-fn name_of(explainers: &[Explainer], index: usize) -> &'static str {
-    explainers[index].method.name()
 }
 
 /// The methods with their options.

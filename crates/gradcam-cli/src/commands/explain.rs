@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use candle_core::Tensor;
 use gradcam::{Explainer, Heatmap, Method, Source, Target, Verdict};
 use gradcam_models::Model;
@@ -16,14 +16,16 @@ use crate::args::{Explain, Fusion};
 use crate::console::Console;
 use crate::outputs::{Destination, Names, refuse_existing, slug, write};
 use crate::record::{self, Outputs, Record, TargetRecord};
-use crate::stream::{Loaded, Workers, batches, refuse};
-use crate::{Exit, inputs, model};
+use crate::stream::{Loaded, Reading, Workers, batches, refuse};
+use crate::{Exit, inputs, model, targets};
 
 /// Everything that stays the same from batch to batch.
 struct Job<'a> {
     args: &'a Explain,
     model: &'a Model,
     explainer: Explainer,
+    /// The targets as they were written.
+    asked: Vec<String>,
     targets: Vec<Target>,
     style: Style,
     format: Format,
@@ -50,7 +52,9 @@ pub(crate) fn run(
     let device = model::device(&args.network.device)?;
     let mut model = model::load(&args.network.model, &device, console)?;
     model::set_precision(&mut model, args.network.precision)?;
-    let (targets, slugs) = targets(args, &model)?;
+    let asked = asked(args, &model)?;
+    let slugs = slugs(&asked)?;
+    let targets = targets::read(&asked, &mut model, &args.network)?;
     let format = match &pictures {
         Destination::File(path) => Format::from_path(path)?,
         _ => Format::Png,
@@ -72,10 +76,17 @@ pub(crate) fn run(
                 Fusion::Max => gradcam::Fusion::Max,
                 Fusion::Tanh => gradcam::Fusion::Tanh,
             },
-            inputs: model::inputs(&model, &args.sampling, &args.network)?,
+            inputs: gradcam::Inputs {
+                background: model::background(
+                    &args.sampling.background,
+                    &Reading::of(&model, &args.network),
+                )?,
+                ..model::inputs(&model.preprocess)
+            },
             budget: args.sampling.budget.map(usize::try_from).transpose()?,
             tolerance: args.sampling.tolerance,
         },
+        asked,
         targets,
         style: Style {
             colors: args.colormap.unwrap_or(if args.no_relu {
@@ -124,8 +135,8 @@ pub(crate) fn method(name: &str, options: &[(String, String)]) -> Result<Method>
     })
 }
 
-/// The targets, and a part of a file name for each.
-fn targets(args: &Explain, model: &Model) -> Result<(Vec<Target>, Vec<String>)> {
+/// The targets as they are written: what `--target` says, the ranks of `--top`, or the class that is seen.
+fn asked(args: &Explain, model: &Model) -> Result<Vec<String>> {
     if let Some(count) = args.top {
         let count = usize::try_from(count)?;
         if count > model.labels.len() {
@@ -134,34 +145,25 @@ fn targets(args: &Explain, model: &Model) -> Result<(Vec<Target>, Vec<String>)> 
                 model.labels.len()
             );
         }
-        let names = (1..=count).map(|rank| format!("top{rank}")).collect();
-        return Ok(((0..count).map(Target::Top).collect(), names));
+        return Ok((1..=count).map(|rank| format!("top{rank}")).collect());
     }
     if args.target.is_empty() {
-        return Ok((vec![Target::Top(0)], vec!["top".to_string()]));
+        return Ok(vec!["top".to_string()]);
     }
-    let mut targets = Vec::new();
-    let mut names: Vec<String> = Vec::new();
-    for text in &args.target {
-        targets.push(target(text, model)?);
-        let name = slug(text);
-        if names.contains(&name) {
-            bail!("the target `{text}` is given twice");
-        }
-        names.push(name);
-    }
-    Ok((targets, names))
+    Ok(args.target.clone())
 }
 
-/// What `--target` names.
-pub(crate) fn target(text: &str, model: &Model) -> Result<Target> {
-    Target::parse(text, &model.labels)
-        .with_context(|| format!("`--target {text}`"))
-        .map_err(|error| {
-            anyhow::anyhow!(
-                "{error:#}\n\nhint: `gradcam classify IMAGE` names the classes that the model sees"
-            )
-        })
+/// A part of a file name for each target.
+fn slugs(asked: &[String]) -> Result<Vec<String>> {
+    let mut slugs = Vec::new();
+    for text in asked {
+        let slug = slug(text);
+        if slugs.contains(&slug) {
+            bail!("the target `{text}` is given twice");
+        }
+        slugs.push(slug);
+    }
+    Ok(slugs)
 }
 
 /// The layers to look at, under the tree's own paths.
@@ -279,12 +281,11 @@ impl Job<'_> {
             write(&path, &safetensors(heatmap)?, replace)?;
             outputs.maps = Some(path.display().to_string());
         }
-        let label = |class: Option<usize>| class.and_then(|i| self.model.labels.get(i)).cloned();
-        let target = &heatmap.target;
-        let mut what = label(target.index).unwrap_or_default();
-        if let Some(other) = label(target.against) {
-            what = format!("{what} rather than {other}");
-        } else if let Some(p) = target.probability {
+        let target = TargetRecord::of(&heatmap.target, &self.asked[index], &self.model.labels);
+        let mut what = target.to_string();
+        if let Some(p) = target.probability
+            && target.against.is_none()
+        {
             what = format!("{what} {:.1} %", p * 100.0);
         }
         console.note(format!("{}: {what}, layer {layer}", input.name()));
@@ -298,13 +299,7 @@ impl Job<'_> {
                 method: self.explainer.method.name(),
                 options: self.explainer.method.options(),
                 layer,
-                target: TargetRecord {
-                    index: target.index,
-                    label: label(target.index),
-                    against: target.against,
-                    logit: target.logit,
-                    probability: target.probability,
-                },
+                target,
                 predictions: record::predictions(&heatmap.logits, &self.model.labels, 5),
                 map: record::map(heatmap),
                 outputs,

@@ -269,3 +269,29 @@ fn an_interruption_leaves_whole_files() {
         image::open(folder.path().join("out").join(name)).unwrap();
     }
 }
+
+/// Likeness to a picture is a cosine of embeddings: 1 for the picture itself, less for another one.
+#[test]
+fn likeness_to_another_picture() {
+    let folder = tempdir().unwrap();
+    let (chelsea, coffee) = (photo("chelsea.png"), photo("coffee.png"));
+    let mut scores = Vec::new();
+    for other in [&chelsea, &coffee] {
+        let target = format!("like:{other}");
+        let args = [
+            "explain", &chelsea, "--target", &target, "--json", "--force",
+        ];
+        let record: Value = serde_json::from_str(gradcam(folder.path(), &args).text()).unwrap();
+        assert_eq!(record["target"]["asked"], target.as_str());
+        assert_eq!(record["target"]["index"], Value::Null);
+        assert_eq!(record["predictions"].as_array().unwrap().len(), 0);
+        scores.push(record["target"]["score"].as_f64().unwrap());
+    }
+    assert!((scores[0] - 1.0).abs() < 1e-6, "{scores:?}");
+    assert!(scores[1] > 0.0 && scores[1] < 0.5, "{scores:?}");
+    let like = format!("like:{coffee}");
+    let mixed = ["explain", &chelsea, "--target", &like, "--target", "top"];
+    gradcam(folder.path(), &mixed).refused(&["in a run of their own"]);
+    let missing = ["explain", &chelsea, "--target", "like:no.png"];
+    gradcam(folder.path(), &missing).refused(&["`--target like:no.png`", "cannot read `no.png`"]);
+}
