@@ -154,6 +154,18 @@ fn a_map_that_says_nothing_has_no_value_or_misses() {
     }
 }
 
+/// Four times a map is the same map in another unit, and a power of two does not round.
+#[test]
+fn no_metric_depends_on_the_unit() {
+    for &metric in Metric::ALL {
+        let (small, large) = (wave(8, 8, 0.731), wave(SIDE, SIDE, 0.731));
+        let one = measured(metric, &small, &large, &steady).unwrap();
+        let scaled = |map: &Grid| map.map(|v| 4.0 * v);
+        let four = measured(metric, &scaled(&small), &scaled(&large), &steady);
+        assert_eq!(one, four.unwrap(), "{metric}");
+    }
+}
+
 #[test]
 fn what_is_needed_is_asked_for() {
     let map = right(SIDE);

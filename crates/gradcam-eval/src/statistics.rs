@@ -5,7 +5,9 @@ mod grade;
 mod holm;
 mod sign_flip;
 
-pub use bootstrap::{Interval, RESAMPLES, bootstrap, mean_difference, mean_interval, quantile};
+pub use bootstrap::{
+    Interval, RESAMPLES, bootstrap, clustered_mean, mean_difference, mean_interval, quantile,
+};
 pub use grade::{
     ALPHA, Finding, Gate, Grade, Graded, MAX_DEGENERATE, MIN_SAMPLES, Null, RULE, Reference, grade,
     grade_exact,

@@ -1,4 +1,4 @@
-//! Hidden pixels filled in from their surroundings, after Rong et al. 2022 (ROAD), section 4.
+//! Hidden pixels filled in from their surroundings, after Rong et al. 2022 (ROAD).
 
 use crate::{Error, Result};
 

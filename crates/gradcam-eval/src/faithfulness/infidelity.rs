@@ -31,8 +31,8 @@ impl Default for Squares {
     }
 }
 
-/// The mean of `(β I·φ - (F(x) - F(x - I)))²` over perturbations `I` that set a square of the image to 0 (Yeh et al. 2019, eq. 1 and
-/// section 2.2), where `F` is the target's logit and a pixel's saliency `φ` counts for each of its channels. At least 0, lower is better.
+/// The mean of `(β I·φ - (F(x) - F(x - I)))²` over perturbations `I` that set a square of the image to 0 (Yeh et al. 2019,
+/// definition 2.1), where `F` is the target's logit and a pixel's saliency `φ` counts for each of its channels. At least 0, lower is better.
 ///
 /// `β` is the best scale, `Σ (I·φ) ΔF / Σ (I·φ)²`, or 1. The value is in squared units of the logit, so it compares maps of one network.
 ///

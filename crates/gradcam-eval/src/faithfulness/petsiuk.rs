@@ -1,4 +1,4 @@
-//! Deletion and insertion after Petsiuk et al. 2018 (RISE), section 4.
+//! Deletion and insertion after Petsiuk et al. 2018 (RISE).
 
 use gradcam::Grid;
 

@@ -33,8 +33,8 @@ impl Default for Regions {
 }
 
 /// The area over the perturbation curve, `1 / (L + 1) Σ_{k=0}^{L} (p(x) - p(x_k))`, of the target's probability while the regions with the
-/// most saliency are replaced, one after another, by uniform noise over the range of each channel of the image (Samek et al. 2017,
-/// eq. 12). At most 1, higher is better.
+/// most saliency are replaced, one after another, by uniform noise over the range of each channel of the image (Samek et al.
+/// 2017). At most 1, higher is better.
 ///
 /// `map` is at the image's resolution. It costs a forward for each region, and one.
 ///

@@ -32,7 +32,7 @@ impl Default for Ball {
 }
 
 /// The largest change of the map, `‖φ(x + d) - φ(x)‖ / ‖φ(x)‖`, over neighbours drawn uniformly with `|d| ≤ radius` at each number (Yeh et
-/// al. 2019, eq. 2, relative to the map's own norm). At least 0, lower is better.
+/// al. 2019, max-sensitivity, relative to the map's own norm). At least 0, lower is better.
 ///
 /// It costs an explanation a neighbour, and one. A neighbour's map may be constant, the image's may not.
 ///

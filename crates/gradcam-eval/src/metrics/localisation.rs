@@ -44,7 +44,7 @@ pub struct Localised {
     pub hit: bool,
 }
 
-/// Weakly supervised localisation (Selvaraju et al. 2017, section 3.2): the [`bounding_box`] of the map at `fraction` of its maximum (0.15
+/// Weakly supervised localisation (Selvaraju et al. 2017): the [`bounding_box`] of the map at `fraction` of its maximum (0.15
 /// in the paper), against the boxes of the class's objects. A map without a positive value, or a constant one, misses.
 ///
 /// # Errors
