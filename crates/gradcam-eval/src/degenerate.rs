@@ -1,0 +1,211 @@
+//! Maps and samples for which a metric has no value, and what becomes of them.
+//!
+//! A map that a ReLU left empty has no order, no maximum and no correlation. Libraries answer with NaN, which poisons a mean, or with a
+//! number that looks like a measurement. Here the answer is [`Undefined`] with its reason; a [`Tally`] keeps it beside the values, so that
+//! a report says how many there were, and can be made once without them and once with the worst value in their place.
+
+use gradcam::Grid;
+use serde::Serialize;
+
+use crate::{Error, Result};
+
+/// Why a metric has no value for a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Undefined {
+    /// The map, or a score of the network, is NaN or infinite.
+    #[error("a value is not finite")]
+    NonFinite,
+    /// Every value of the map is 0.
+    #[error("the map is zero everywhere")]
+    Zero,
+    /// The values of the map differ by less than a millionth of the largest.
+    #[error("the map is constant")]
+    Constant,
+    /// The map has no positive value, or no positive sum, where the metric divides by it.
+    #[error("the map has no positive mass")]
+    NoMass,
+    /// The mask marks no pixel.
+    #[error("the mask is empty")]
+    EmptyMask,
+    /// Neither mask marks a pixel.
+    #[error("both masks are empty")]
+    EmptyUnion,
+    /// The scores, or the saliencies that they are correlated with, are all the same.
+    #[error("a correlation needs values that differ")]
+    ConstantScores,
+    /// The score of the whole image is 0, where the metric divides by it.
+    #[error("the score of the image is 0")]
+    NoScore,
+    /// There is no sample.
+    #[error("there is no value")]
+    Empty,
+}
+
+/// Checks that a map is well formed and has only finite values.
+///
+/// # Errors
+/// [`Error::Malformed`], [`Undefined::NonFinite`].
+pub fn check_finite(map: &Grid) -> Result<()> {
+    if map.values.is_empty() || map.values.len() != map.height * map.width {
+        return Err(Error::Malformed {
+            height: map.height,
+            width: map.width,
+            found: map.values.len(),
+        });
+    }
+    match map.values.iter().all(|v| v.is_finite()) {
+        true => Ok(()),
+        false => Err(Undefined::NonFinite.into()),
+    }
+}
+
+/// Checks that a map says anything: that it is finite, and that its values differ by more than a millionth of the largest.
+///
+/// # Errors
+/// As [`check_finite`], and [`Undefined::Zero`], [`Undefined::Constant`].
+pub fn check(map: &Grid) -> Result<()> {
+    check_finite(map)?;
+    let (low, high) = (f64::from(map.min()), f64::from(map.max()));
+    let largest = low.abs().max(high.abs());
+    if largest == 0.0 {
+        return Err(Undefined::Zero.into());
+    }
+    match high - low > 1e-6 * largest {
+        true => Ok(()),
+        false => Err(Undefined::Constant.into()),
+    }
+}
+
+/// Checks that two maps have the same size.
+pub(crate) fn check_pair(a: &Grid, b: &Grid) -> Result<()> {
+    match (a.height, a.width) == (b.height, b.width) {
+        true => Ok(()),
+        false => Err(Error::Size {
+            expected: (a.height, a.width),
+            found: (b.height, b.width),
+        }),
+    }
+}
+
+/// Checks that a mask fits a map and marks something.
+pub(crate) fn check_mask(map: &Grid, mask: &[bool]) -> Result<()> {
+    if mask.len() != map.values.len() {
+        return Err(Error::Mask {
+            expected: map.values.len(),
+            found: mask.len(),
+        });
+    }
+    match mask.contains(&true) {
+        true => Ok(()),
+        false => Err(Undefined::EmptyMask.into()),
+    }
+}
+
+/// The values of a metric over samples, with a reason in the place of each that has none.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Tally {
+    /// One outcome a sample, in the order of the samples.
+    pub outcomes: Vec<std::result::Result<f64, Undefined>>,
+}
+
+impl Tally {
+    /// Gathers the results of a metric; a value that is not finite counts as [`Undefined::NonFinite`].
+    ///
+    /// # Errors
+    /// The first that is not [`Error::Undefined`].
+    pub fn collect(results: impl IntoIterator<Item = Result<f64>>) -> Result<Self> {
+        let outcome = |result: Result<f64>| match result {
+            Ok(value) if value.is_finite() => Ok(Ok(value)),
+            Ok(_) => Ok(Err(Undefined::NonFinite)),
+            Err(Error::Undefined(reason)) => Ok(Err(reason)),
+            Err(error) => Err(error),
+        };
+        let outcomes = results.into_iter().map(outcome).collect::<Result<_>>()?;
+        Ok(Tally { outcomes })
+    }
+
+    /// The values that exist, in the order of the samples.
+    pub fn values(&self) -> Vec<f64> {
+        self.outcomes.iter().filter_map(|o| o.ok()).collect()
+    }
+
+    /// A value for every sample: `worst` where the metric has none. What a report shows beside [`values`](Tally::values), so that a method
+    /// cannot win by being undefined on what is hard.
+    pub fn scored(&self, worst: f64) -> Vec<f64> {
+        self.outcomes.iter().map(|o| o.unwrap_or(worst)).collect()
+    }
+
+    /// The samples without a value, and why.
+    pub fn undefined(&self) -> Vec<(usize, Undefined)> {
+        let outcomes = self.outcomes.iter().enumerate();
+        outcomes.filter_map(|(i, o)| Some((i, o.err()?))).collect()
+    }
+
+    /// The share of samples without a value, 0 to 1; 0 for no samples.
+    pub fn undefined_share(&self) -> f64 {
+        self.undefined().len() as f64 / self.outcomes.len().max(1) as f64
+    }
+
+    /// The pairs of values of the samples for which both metrics have one, for a paired test.
+    ///
+    /// # Errors
+    /// [`Error::Length`] when the two are not of the same samples.
+    pub fn paired(&self, other: &Tally) -> Result<Vec<(f64, f64)>> {
+        if self.outcomes.len() != other.outcomes.len() {
+            return Err(Error::Length {
+                expected: self.outcomes.len(),
+                found: other.outcomes.len(),
+            });
+        }
+        let pairs = self.outcomes.iter().zip(&other.outcomes);
+        Ok(pairs
+            .filter_map(|(a, b)| Some((a.ok()?, b.ok()?)))
+            .collect())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::testing::grid;
+
+    #[test]
+    fn every_degenerate_map_has_its_reason() {
+        let reason = |values: &[f32]| match check(&grid(1, values.len(), values)) {
+            Err(Error::Undefined(reason)) => Some(reason),
+            _ => None,
+        };
+        assert_eq!(reason(&[0.0, -0.0]), Some(Undefined::Zero));
+        assert_eq!(reason(&[3.0, 3.000_001]), Some(Undefined::Constant));
+        assert_eq!(reason(&[0.0, f32::NAN]), Some(Undefined::NonFinite));
+        assert_eq!(reason(&[0.0, f32::INFINITY]), Some(Undefined::NonFinite));
+        assert_eq!(reason(&[-1e-30, 0.0]), None);
+        let short = Grid {
+            height: 2,
+            width: 2,
+            values: vec![1.0],
+        };
+        assert!(matches!(check(&short), Err(Error::Malformed { .. })));
+    }
+
+    #[test]
+    fn nothing_is_dropped_without_a_word() {
+        let results = [Ok(0.5), Err(Undefined::Zero.into()), Ok(f64::NAN), Ok(0.25)];
+        let tally = Tally::collect(results).unwrap();
+        assert_eq!(tally.values(), [0.5, 0.25]);
+        assert_eq!(tally.scored(-1.0), [0.5, -1.0, -1.0, 0.25]);
+        assert_eq!(
+            tally.undefined(),
+            [(1, Undefined::Zero), (2, Undefined::NonFinite)]
+        );
+        assert_eq!(tally.undefined_share(), 0.5);
+        let other = Tally::collect([Ok(1.0), Ok(2.0), Ok(3.0), Ok(4.0)]).unwrap();
+        assert_eq!(tally.paired(&other).unwrap(), [(0.5, 1.0), (0.25, 4.0)]);
+        assert!(tally.paired(&Tally::default()).is_err());
+        let failed = Tally::collect([Err(Error::option("step", "positive", 0))]);
+        assert!(failed.is_err());
+    }
+}

@@ -1,0 +1,115 @@
+//! Why a metric could not be computed.
+
+use crate::Undefined;
+
+/// Why a metric could not be computed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The metric has no value for this sample; nothing is wrong with the call.
+    #[error("undefined: {0}")]
+    Undefined(#[from] Undefined),
+    /// A map has another size than it should have.
+    #[error("expected a map of {expected:?} rows and columns, found {found:?}")]
+    Size {
+        /// Rows and columns that were expected.
+        expected: (usize, usize),
+        /// Rows and columns of the map.
+        found: (usize, usize),
+    },
+    /// A map's numbers do not fill its rows and columns, or there are none.
+    #[error("a map of {height} rows and {width} columns holds {found} values")]
+    Malformed {
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+        /// Values.
+        found: usize,
+    },
+    /// A mask has another number of pixels than the map.
+    #[error("expected a mask of {expected} pixels, one a position of the map, found {found}")]
+    Mask {
+        /// Positions of the map.
+        expected: usize,
+        /// Pixels of the mask.
+        found: usize,
+    },
+    /// Two lists that belong together have different lengths.
+    #[error("expected {expected} values, found {found}")]
+    Length {
+        /// Values that were expected.
+        expected: usize,
+        /// Values that were given.
+        found: usize,
+    },
+    /// The metric looks at windows that do not fit into the map.
+    #[error("{metric} needs a map of at least {least} rows and columns, found {found:?}")]
+    TooSmall {
+        /// The metric.
+        metric: &'static str,
+        /// The least number of rows and of columns.
+        least: usize,
+        /// Rows and columns of the map.
+        found: (usize, usize),
+    },
+    /// An option has a value that means nothing.
+    #[error("the option `{option}` must be {expected}, found {found}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// No metric has this name.
+    #[error("unknown metric `{name}`{}", hint(.nearest))]
+    UnknownMetric {
+        /// The name.
+        name: String,
+        /// Similar names.
+        nearest: Vec<String>,
+    },
+    /// The metric needs something that was not given.
+    #[error("the metric `{metric}` needs {need}")]
+    Missing {
+        /// The metric.
+        metric: &'static str,
+        /// What it needs.
+        need: crate::Need,
+    },
+    /// The network or the explanation failed.
+    #[error(transparent)]
+    Gradcam(#[from] gradcam::Error),
+}
+
+impl Error {
+    pub(crate) fn option(
+        option: &'static str,
+        expected: &'static str,
+        found: impl ToString,
+    ) -> Self {
+        Error::Option {
+            option,
+            expected,
+            found: found.to_string(),
+        }
+    }
+}
+
+fn hint(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        return String::new();
+    }
+    format!("; the nearest are `{}`", nearest.join("`, `"))
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Error::Gradcam(error.into())
+    }
+}
+
+/// A result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;

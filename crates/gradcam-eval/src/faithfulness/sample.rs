@@ -1,0 +1,145 @@
+//! A network, an image and the class in question, and what the network says of changed images.
+
+use candle_core::{DType, Device, Tensor};
+use gradcam::{Grid, masked_logits, probabilities};
+use gradcam_nn::Network;
+use rayon::prelude::*;
+
+use crate::degenerate::check;
+use crate::{Error, Result, Undefined};
+
+/// Inputs that are in flight at the same time: memory does not grow with their number.
+const BATCH: usize = 16;
+
+/// Makes a map of an input `(1, channels, height, width)`: a method with its options and its target.
+pub type Explain<'a> = dyn Fn(&dyn Network, &Tensor) -> Result<Grid> + Sync + 'a;
+
+/// What of the class is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// Its logit.
+    Logit,
+    /// Its probability after a softmax over all logits.
+    Probability,
+}
+
+/// What a map is judged on.
+#[derive(Clone, Copy)]
+pub struct Sample<'a> {
+    /// The network.
+    pub network: &'a dyn Network,
+    /// Its input after the preprocessing, `(1, channels, height, width)`; 0 is the data set's mean.
+    pub image: &'a Tensor,
+    /// The class in question, for most protocols the one that the network names first for the whole image.
+    pub target: usize,
+}
+
+impl Sample<'_> {
+    /// Channels, rows and columns of the image.
+    pub(super) fn shape(&self) -> Result<(usize, usize, usize)> {
+        match *self.image.dims() {
+            [1, channels, height, width] if channels * height * width > 0 => {
+                Ok((channels, height, width))
+            }
+            ref other => Err(gradcam::Error::Input(other.to_vec()).into()),
+        }
+    }
+
+    /// Checks that a map at the input's resolution fits, and says anything.
+    pub(super) fn check(&self, map: &Grid) -> Result<()> {
+        let (_, height, width) = self.shape()?;
+        check(map)?;
+        match (map.height, map.width) == (height, width) {
+            true => Ok(()),
+            false => Err(Error::Size {
+                expected: (height, width),
+                found: (map.height, map.width),
+            }),
+        }
+    }
+
+    /// The image's numbers, channel after channel.
+    pub(super) fn pixels(&self) -> Result<Vec<f32>> {
+        let image = self.image.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
+        Ok(image.flatten_all()?.to_vec1()?)
+    }
+
+    /// The score that logits give the class.
+    fn score(&self, logits: &[f32], output: Output) -> Result<f64> {
+        let score = match output {
+            Output::Logit => logits.get(self.target).copied(),
+            Output::Probability => probabilities(logits).get(self.target).copied(),
+        };
+        match score {
+            None => Err(gradcam::Error::ClassOutOfRange {
+                index: self.target,
+                classes: logits.len(),
+            }
+            .into()),
+            Some(score) if score.is_finite() => Ok(f64::from(score)),
+            Some(_) => Err(Undefined::NonFinite.into()),
+        }
+    }
+
+    /// The scores of the image under `count` masks, as [`masked_logits`] has them.
+    pub(super) fn masked(
+        &self,
+        output: Output,
+        baseline: &[f32],
+        count: usize,
+        mask: impl Fn(usize) -> Grid + Sync,
+    ) -> Result<Vec<f64>> {
+        let mut scores = Vec::with_capacity(count);
+        masked_logits(
+            self.network,
+            self.image,
+            baseline,
+            count,
+            mask,
+            |_, logits| {
+                scores.push(self.score(logits, output));
+                Ok(())
+            },
+        )?;
+        scores.into_iter().collect()
+    }
+
+    /// The scores of `count` other inputs of the image's shape, spread over the cores.
+    pub(super) fn scores(
+        &self,
+        output: Output,
+        count: usize,
+        input: impl Fn(usize) -> Result<Vec<f32>> + Sync,
+    ) -> Result<Vec<f64>> {
+        let one = |index: usize| -> Result<f64> {
+            let image = Tensor::from_vec(input(index)?, self.image.shape(), self.image.device())?;
+            let logits = self
+                .network
+                .forward(&image.to_dtype(self.image.dtype())?, &mut ())?;
+            let logits = logits.flatten_all()?.to_dtype(DType::F32)?.to_vec1()?;
+            self.score(&logits, output)
+        };
+        let mut scores = Vec::with_capacity(count);
+        for first in (0..count).step_by(BATCH) {
+            let each = (first..count.min(first + BATCH))
+                .into_par_iter()
+                .with_max_len(1);
+            let each: Vec<_> = each.map(one).collect();
+            for score in each {
+                scores.push(score?);
+            }
+        }
+        Ok(scores)
+    }
+
+    /// The score of the image itself.
+    #[cfg(test)]
+    pub(super) fn whole(&self, output: Output) -> Result<f64> {
+        let pixels = self.pixels()?;
+        let scores = self.scores(output, 1, |_| Ok(pixels.clone()))?;
+        scores
+            .first()
+            .copied()
+            .ok_or_else(|| Undefined::Empty.into())
+    }
+}

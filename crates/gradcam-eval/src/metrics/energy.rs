@@ -1,0 +1,43 @@
+//! How much of a map lies on the object.
+
+use gradcam::Grid;
+
+use crate::degenerate::{check, check_mask};
+use crate::{Result, Undefined};
+
+/// The share of the map's positive mass that lies inside the mask, 0 to 1 (Wang et al. 2020, the energy-based pointing game).
+///
+/// # Errors
+/// When the mask does not fit or is empty; [`check`]'s; [`Undefined::NoMass`] for a map without a positive value.
+pub fn energy_inside(map: &Grid, mask: &[bool]) -> Result<f64> {
+    check(map)?;
+    check_mask(map, mask)?;
+    let mass = |i: usize| f64::from(map.values[i].max(0.0));
+    let total: f64 = (0..mask.len()).map(mass).sum();
+    let inside: f64 = (0..mask.len()).filter(|&i| mask[i]).map(mass).sum();
+    match total > 0.0 {
+        true => Ok(inside / total),
+        false => Err(Undefined::NoMass.into()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::testing::{grid, undefined};
+
+    #[test]
+    fn negative_values_have_no_energy() {
+        let map = grid(2, 2, &[3.0, 1.0, -8.0, 0.0]);
+        assert_eq!(
+            energy_inside(&map, &[true, false, true, false]).unwrap(),
+            0.75
+        );
+        let negative = map.map(|v| -v.abs());
+        assert_eq!(
+            undefined(energy_inside(&negative, &[true; 4])),
+            Undefined::NoMass
+        );
+    }
+}

@@ -1,0 +1,117 @@
+//! Maps that know nothing of the image or of the network: what a method has to beat on the same images.
+
+use gradcam::Grid;
+
+use crate::degenerate::check_finite;
+use crate::random::{drawn, generator, unit};
+use crate::{Error, Result};
+
+/// Independent uniform numbers from 0 to below 1: pixels in a random order.
+pub fn random_map(height: usize, width: usize, seed: u64) -> Grid {
+    let mut random = generator(seed, 0);
+    let values = (0..height * width).map(|_| unit(&mut random) as f32);
+    Grid {
+        height,
+        width,
+        values: values.collect(),
+    }
+}
+
+/// A Gaussian around the centre, 1 at its peak, with a standard deviation of a quarter of each side: photographers put their subject in
+/// the middle, so a method that finds it there has shown nothing.
+pub fn centre_map(height: usize, width: usize) -> Grid {
+    let square = |index: usize, side: usize| {
+        let offset = index as f64 + 0.5 - side as f64 / 2.0;
+        (offset / (side as f64 / 4.0)).powi(2)
+    };
+    let at = |i: usize| {
+        let distance = square(i / width, height) + square(i % width, width);
+        (-distance / 2.0).exp() as f32
+    };
+    Grid {
+        height,
+        width,
+        values: (0..height * width).map(at).collect(),
+    }
+}
+
+/// The values of a map in random places.
+pub fn permuted_map(map: &Grid, seed: u64) -> Grid {
+    let count = map.values.len();
+    let order = drawn(&mut generator(seed, 0), count, count);
+    Grid {
+        height: map.height,
+        width: map.width,
+        values: order.into_iter().map(|i| map.values[i]).collect(),
+    }
+}
+
+/// The share of the masks that mark each pixel, 0 to 1: where objects are on the average, the baseline of Arun et al. 2021. The masks
+/// must be those of other images than the ones that are judged.
+///
+/// # Errors
+/// [`Error::Mask`] when a mask has not `height * width` pixels, and [`Undefined::Empty`](crate::Undefined::Empty) without masks.
+pub fn mean_mask(height: usize, width: usize, masks: &[&[bool]]) -> Result<Grid> {
+    let mut counts = vec![0_u32; height * width];
+    for mask in masks {
+        if mask.len() != counts.len() {
+            return Err(Error::Mask {
+                expected: counts.len(),
+                found: mask.len(),
+            });
+        }
+        let marked = counts.iter_mut().zip(*mask);
+        marked.for_each(|(count, &inside)| *count += u32::from(inside));
+    }
+    if masks.is_empty() {
+        return Err(crate::Undefined::Empty.into());
+    }
+    let share = |&count: &u32| (f64::from(count) / masks.len() as f64) as f32;
+    let mean = Grid {
+        height,
+        width,
+        values: counts.iter().map(share).collect(),
+    };
+    check_finite(&mean)?;
+    Ok(mean)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_centre_is_in_the_centre() {
+        let map = centre_map(5, 9);
+        assert_eq!(map.argmax(), Some((2, 4)));
+        assert_eq!(map.max(), 1.0);
+        // Two quarters of a side from the centre: two deviations.
+        let edge = centre_map(8, 1);
+        assert!((edge.values[0] - (-0.5 * (3.5_f32 / 2.0).powi(2)).exp()).abs() < 1e-6);
+        assert_eq!(edge.values[0], edge.values[7]);
+    }
+
+    #[test]
+    fn a_permutation_keeps_the_values_and_follows_the_seed() {
+        let map = random_map(6, 7, 3);
+        let found = permuted_map(&map, 1);
+        assert_ne!(found, map);
+        assert_eq!(found, permuted_map(&map, 1));
+        assert_ne!(found, permuted_map(&map, 2));
+        let sorted = |map: &Grid| {
+            let mut values = map.values.clone();
+            values.sort_by(f32::total_cmp);
+            values
+        };
+        assert_eq!(sorted(&found), sorted(&map));
+    }
+
+    #[test]
+    fn the_mean_mask_counts() {
+        let found = mean_mask(1, 3, &[&[true, false, false], &[true, true, false]]).unwrap();
+        assert_eq!(found.values, [1.0, 0.5, 0.0]);
+        assert!(mean_mask(1, 3, &[]).is_err());
+        assert!(mean_mask(1, 3, &[&[true]]).is_err());
+    }
+}

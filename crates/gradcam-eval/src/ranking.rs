@@ -1,0 +1,219 @@
+//! Every metric, through the table: a map that is right beats one that is drawn, and nothing is left out.
+
+#![allow(clippy::unwrap_used)]
+
+use candle_core::{Device, Tensor};
+use gradcam::Grid;
+use gradcam_nn::{Network, Pass};
+
+use crate::faithfulness::{Explain, Sample};
+use crate::nulls::random_map;
+use crate::testing::{grid, on_any_threads, undefined, wave};
+use crate::{Direction, Error, Evidence, Metric, Need, Undefined};
+
+const SIDE: usize = 64;
+
+/// The sum over patches of 8 × 8, of which one counts most and one speaks against the class; each is one place of a map of 8 × 8.
+struct Patches;
+
+const PATCHES: [(usize, usize, f64); 4] =
+    [(16, 24, 3.0), (16, 32, 1.5), (24, 24, 0.8), (48, 8, -2.0)];
+
+impl Network for Patches {
+    fn forward(&self, x: &Tensor, _pass: &mut dyn Pass) -> candle_core::Result<Tensor> {
+        let mut logit = x.narrow(3, 0, 1)?.sum((1, 2, 3))?.zeros_like()?;
+        for (row, column, weight) in PATCHES {
+            let mean = x.narrow(2, row, 8)?.narrow(3, column, 8)?.mean((1, 2, 3))?;
+            logit = (logit + (mean * weight)?)?;
+        }
+        let logit = (logit.unsqueeze(1)? - 2.0)?;
+        Tensor::cat(&[&logit, &logit.zeros_like()?], 1)
+    }
+}
+
+/// What the patch of a pixel adds to the logit.
+fn weight(row: usize, column: usize) -> f32 {
+    let inside = |&&(y, x, _): &&(usize, usize, f64)| {
+        (y..y + 8).contains(&row) && (x..x + 8).contains(&column)
+    };
+    PATCHES.iter().find(inside).map_or(0.0, |&(.., w)| w as f32)
+}
+
+fn image() -> Tensor {
+    let noise = wave(SIDE, SIDE, 1.9);
+    let values = noise.values.iter().enumerate();
+    let pixel = |(i, v): (usize, &f32)| {
+        if weight(i / SIDE, i % SIDE) != 0.0 {
+            1.0
+        } else {
+            0.2 * (v - 0.5)
+        }
+    };
+    Tensor::from_vec(
+        values.map(pixel).collect(),
+        (1, 1, SIDE, SIDE),
+        &Device::Cpu,
+    )
+    .unwrap()
+}
+
+/// The right map, what speaks for the class, at a resolution of `cells` places a side.
+fn right(cells: usize) -> Grid {
+    let scale = SIDE / cells;
+    let values = (0..cells * cells).map(|i| weight(i / cells * scale, i % cells * scale).max(0.0));
+    grid(cells, cells, &values.collect::<Vec<_>>())
+}
+
+fn measured(
+    metric: Metric,
+    map: &Grid,
+    upsampled: &Grid,
+    explain: &Explain<'_>,
+) -> crate::Result<f64> {
+    let (image, truth) = (image(), right(SIDE));
+    let mask: Vec<bool> = truth.values.iter().map(|&v| v > 0.0).collect();
+    metric.measure(&Evidence {
+        map,
+        upsampled,
+        mask: Some(&mask),
+        sample: Some(Sample {
+            network: &Patches,
+            image: &image,
+            target: 0,
+        }),
+        other: Some(&truth),
+        explain: Some(explain),
+        seed: 4,
+    })
+}
+
+/// A map that depends on the input alone, and moves a lot: what a bad method makes.
+fn whim(_: &dyn Network, image: &Tensor) -> crate::Result<Grid> {
+    let sum = image.sum_all()?.to_scalar::<f32>()?;
+    Ok(random_map(SIDE, SIDE, u64::from(sum.to_bits())))
+}
+
+fn steady(_: &dyn Network, _: &Tensor) -> crate::Result<Grid> {
+    Ok(right(SIDE))
+}
+
+#[test]
+fn the_right_map_beats_a_drawn_one() {
+    for &metric in Metric::ALL {
+        let good = on_any_threads(|| measured(metric, &right(8), &right(SIDE), &steady).unwrap());
+        // A drawn map may be lucky once, not on the average of ten.
+        let drawn = (0..10).map(|seed| {
+            measured(
+                metric,
+                &random_map(8, 8, seed),
+                &random_map(SIDE, SIDE, seed),
+                &whim,
+            )
+            .unwrap()
+        });
+        let bad = drawn.sum::<f64>() / 10.0;
+        let worst = metric.about().worst;
+        match metric.about().direction {
+            _ if metric == Metric::Increase => assert_eq!((good, bad), (1.0, 0.0)),
+            Direction::Up => {
+                assert!(good > bad, "{metric}: {good}, {bad}");
+                assert!(worst.is_none_or(|w| w <= bad), "{metric}");
+            }
+            Direction::Down => {
+                assert!(good < bad, "{metric}: {good}, {bad}");
+                assert!(worst.is_none_or(|w| w >= bad), "{metric}");
+            }
+            // The right map has few places, so its mass is uneven.
+            Direction::None if metric == Metric::Entropy => assert!(good < bad),
+            Direction::None => assert!(good > bad, "{metric}"),
+        }
+    }
+}
+
+#[test]
+fn a_map_that_says_nothing_has_no_value_or_misses() {
+    let misses = [Metric::Pointing, Metric::Hit, Metric::Localisation];
+    for (value, reason) in [
+        (0.0, Undefined::Zero),
+        (2.0, Undefined::Constant),
+        (f32::NAN, Undefined::NonFinite),
+    ] {
+        let (map, upsampled) = (
+            grid(8, 8, &[value; 64]),
+            grid(SIDE, SIDE, &[value; SIDE * SIDE]),
+        );
+        let explain = |_: &dyn Network, _: &Tensor| Ok(upsampled.clone());
+        for &metric in Metric::ALL {
+            let found = measured(metric, &map, &upsampled, &explain);
+            if misses.contains(&metric) && !value.is_nan() {
+                assert_eq!(found.unwrap(), 0.0, "{metric}");
+            } else {
+                assert_eq!(undefined(found), reason, "{metric}");
+            }
+        }
+    }
+}
+
+/// Four times a map is the same map in another unit, and a power of two does not round.
+#[test]
+fn no_metric_depends_on_the_unit() {
+    for &metric in Metric::ALL {
+        let (small, large) = (wave(8, 8, 0.731), wave(SIDE, SIDE, 0.731));
+        let one = measured(metric, &small, &large, &steady).unwrap();
+        let scaled = |map: &Grid| map.map(|v| 4.0 * v);
+        let four = measured(metric, &scaled(&small), &scaled(&large), &steady);
+        assert_eq!(one, four.unwrap(), "{metric}");
+    }
+}
+
+#[test]
+fn what_is_needed_is_asked_for() {
+    let map = right(SIDE);
+    let evidence = Evidence {
+        map: &map,
+        upsampled: &map,
+        mask: None,
+        sample: None,
+        other: None,
+        explain: None,
+        seed: 0,
+    };
+    for &metric in Metric::ALL {
+        match (metric.measure(&evidence), metric.about().needs) {
+            (Ok(value), []) => assert!(value.is_finite()),
+            (Err(Error::Missing { need, .. }), needs) => {
+                assert_eq!(Some(&need), needs.first(), "{metric}")
+            }
+            (other, needs) => panic!("{metric}: {other:?}, {needs:?}"),
+        }
+        assert!(
+            metric
+                .about()
+                .needs
+                .iter()
+                .all(|&need| need != Need::Explainer || metric.about().needs.len() == 2)
+        );
+    }
+    let error = Metric::Deletion.measure(&evidence).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the metric `deletion` needs the network and its input"
+    );
+}
+
+#[test]
+fn names_go_there_and_back() {
+    for &metric in Metric::ALL {
+        assert_eq!(metric.to_string().parse::<Metric>().unwrap(), metric);
+        let text = serde_json::to_string(&metric).unwrap();
+        assert_eq!(text, format!("\"{metric}\""));
+        assert_eq!(serde_json::from_str::<Metric>(&text).unwrap(), metric);
+        assert!(!metric.about().title.is_empty());
+    }
+    let error = "insretion".parse::<Metric>().unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("unknown metric `insretion`; the nearest are `insertion`")
+    );
+}

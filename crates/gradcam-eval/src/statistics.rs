@@ -1,0 +1,16 @@
+//! How sure a mean over images is, and what follows from it.
+
+mod bootstrap;
+mod grade;
+mod holm;
+mod sign_flip;
+
+pub use bootstrap::{
+    Interval, RESAMPLES, bootstrap, clustered_mean, mean_difference, mean_interval, quantile,
+};
+pub use grade::{
+    ALPHA, Finding, Gate, Grade, Graded, MAX_DEGENERATE, MIN_SAMPLES, Null, RULE, Reference, grade,
+    grade_exact,
+};
+pub use holm::holm;
+pub use sign_flip::{Side, sign_flip};

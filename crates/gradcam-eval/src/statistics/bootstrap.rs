@@ -1,0 +1,210 @@
+//! Percentile bootstrap intervals.
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::random::{below, generator};
+use crate::{Error, Result, Undefined};
+
+/// The number of resamples that the rule of the card asks for.
+pub const RESAMPLES: usize = 1000;
+
+/// A value with its interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Interval {
+    /// The value of the sample itself.
+    pub value: f64,
+    /// The lower end.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+}
+
+/// The percentile interval of a statistic of `count` items (Efron 1979): the statistic of `resamples` draws of `count` items with
+/// replacement, cut at `(1 - level) / 2` on both sides.
+///
+/// `statistic` gets the drawn items' indices, so that it may be of pairs, or of clusters where the items are not independent. Each draw
+/// has a generator of its own (ChaCha8 of the seed, the draw's number as its stream); the result does not depend on the threads.
+///
+/// # Errors
+/// When the level is not between 0 and 1 or there are no resamples; [`Undefined::Empty`] without items, and [`Undefined::NonFinite`] where the
+/// statistic is.
+pub fn bootstrap(
+    count: usize,
+    resamples: usize,
+    level: f64,
+    seed: u64,
+    statistic: impl Fn(&[usize]) -> f64 + Sync,
+) -> Result<Interval> {
+    if !(level > 0.0 && level < 1.0) {
+        return Err(Error::option("level", "between 0 and 1", level));
+    }
+    if resamples == 0 {
+        return Err(Error::option("resamples", "at least 1", 0));
+    }
+    if count == 0 {
+        return Err(Undefined::Empty.into());
+    }
+    let value = statistic(&(0..count).collect::<Vec<_>>());
+    let draw = |number: usize| {
+        let mut random = generator(seed, number);
+        let items: Vec<usize> = (0..count).map(|_| below(&mut random, count)).collect();
+        statistic(&items)
+    };
+    let draws: Vec<f64> = (0..resamples).into_par_iter().map(draw).collect();
+    if draws.iter().chain([&value]).any(|v| !v.is_finite()) {
+        return Err(Undefined::NonFinite.into());
+    }
+    let tail = (1.0 - level) / 2.0;
+    Ok(Interval {
+        value,
+        low: quantile(&draws, tail)?,
+        high: quantile(&draws, 1.0 - tail)?,
+    })
+}
+
+/// The 95 % interval of a mean, from [`RESAMPLES`] resamples.
+///
+/// # Errors
+/// As [`bootstrap`].
+pub fn mean_interval(values: &[f64], seed: u64) -> Result<Interval> {
+    bootstrap(values.len(), RESAMPLES, 1.0 - super::ALPHA, seed, |items| {
+        items.iter().map(|&i| values[i]).sum::<f64>() / items.len() as f64
+    })
+}
+
+/// The 95 % interval of the mean difference `a - b` over pairs of the same image: what the images have in common cancels.
+///
+/// # Errors
+/// As [`bootstrap`].
+pub fn mean_difference(pairs: &[(f64, f64)], seed: u64) -> Result<Interval> {
+    let differences: Vec<f64> = pairs.iter().map(|(a, b)| a - b).collect();
+    mean_interval(&differences, seed)
+}
+
+/// The 95 % interval of the mean over clusters of values that are not independent, such as those of one trained network: whole clusters are
+/// drawn, and each value counts the same.
+///
+/// # Errors
+/// As [`bootstrap`]; [`Undefined::Empty`] when a cluster is, too.
+pub fn clustered_mean(clusters: &[Vec<f64>], seed: u64) -> Result<Interval> {
+    if clusters.iter().any(Vec::is_empty) {
+        return Err(Undefined::Empty.into());
+    }
+    bootstrap(
+        clusters.len(),
+        RESAMPLES,
+        1.0 - super::ALPHA,
+        seed,
+        |items| {
+            let drawn = || items.iter().map(|&i| &clusters[i]);
+            let sum: f64 = drawn().flatten().sum();
+            sum / drawn().map(Vec::len).sum::<usize>() as f64
+        },
+    )
+}
+
+/// The value below which a `share` of the values lies, with a straight line between two of them (NumPy's default).
+///
+/// # Errors
+/// When the share is not in 0 to 1; [`Undefined::Empty`] without values, [`Undefined::NonFinite`].
+pub fn quantile(values: &[f64], share: f64) -> Result<f64> {
+    if !(0.0..=1.0).contains(&share) {
+        return Err(Error::option("share", "in 0 to 1", share));
+    }
+    if values.iter().any(|v| !v.is_finite()) {
+        return Err(Undefined::NonFinite.into());
+    }
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let place = share * sorted.len().saturating_sub(1) as f64;
+    let at = |place: f64| sorted.get(place as usize).copied();
+    match (at(place.floor()), at(place.ceil())) {
+        (Some(low), Some(high)) => Ok(low + (high - low) * place.fract()),
+        _ => Err(Undefined::Empty.into()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::testing::{golden, list, on_any_threads, undefined, wave};
+
+    fn values() -> Vec<f64> {
+        let values = wave(1, 11, 0.731).values;
+        values.iter().map(|&v| 10.0 * f64::from(v) - 4.0).collect()
+    }
+
+    #[test]
+    fn quantiles_are_those_of_numpy() {
+        let expected = list(&golden()["statistics"]["quantiles"]);
+        for (share, expected) in [0.025, 0.3, 0.975].into_iter().zip(expected) {
+            assert!((quantile(&values(), share).unwrap() - expected).abs() < 1e-8);
+        }
+        assert_eq!(undefined(quantile(&[], 0.5)), Undefined::Empty);
+        assert!(quantile(&[1.0], 1.1).is_err());
+    }
+
+    /// Of two values 0 and 1 the mean of a draw is 0, ½ or 1 with ¼, ½ and ¼.
+    #[test]
+    fn the_draws_of_two_values() {
+        let at = |level: f64| bootstrap(2, 4000, level, 5, |i| (i[0] + i[1]) as f64 / 2.0).unwrap();
+        let interval = |value: f64, low: f64, high: f64| Interval { value, low, high };
+        assert_eq!(at(0.6), interval(0.5, 0.0, 1.0));
+        assert_eq!(at(0.4), interval(0.5, 0.5, 0.5));
+        assert!(bootstrap(2, 0, 0.5, 0, |_| 0.0).is_err());
+        assert!(bootstrap(2, 9, 1.0, 0, |_| 0.0).is_err());
+        assert_eq!(undefined(mean_interval(&[], 0)), Undefined::Empty);
+    }
+
+    /// For many values the interval comes near to the mean ± 1.96 standard errors, and it holds the truth as often as it says.
+    #[test]
+    fn the_interval_covers() {
+        let mut covered = 0;
+        for seed in 0..200 {
+            let mut random = generator(seed, 0);
+            let values: Vec<f64> = (0..60)
+                .map(|_| crate::random::normal(&mut random))
+                .collect();
+            let found = bootstrap(60, 300, 0.95, seed, |items| {
+                items.iter().map(|&i| values[i]).sum::<f64>() / 60.0
+            });
+            let found = found.unwrap();
+            let width = found.high - found.low;
+            assert!(
+                (0.3..0.75).contains(&width),
+                "2 · 1.96 / √60 = 0.51: {width}"
+            );
+            covered += usize::from(found.low <= 0.0 && found.high >= 0.0);
+        }
+        assert!((180..=197).contains(&covered), "{covered} of 200");
+    }
+
+    #[test]
+    fn pairs_cancel_what_they_have_in_common() {
+        let values = values();
+        let pairs: Vec<(f64, f64)> = values.iter().map(|v| (v + 0.5, *v)).collect();
+        let found = on_any_threads(|| mean_difference(&pairs, 1).unwrap());
+        assert!((found.low - 0.5).abs() < 1e-12 && (found.high - 0.5).abs() < 1e-12);
+        let alone = mean_interval(&values, 1).unwrap();
+        assert!(alone.high - alone.low > 1.0);
+        assert_ne!(alone, mean_interval(&values, 2).unwrap());
+    }
+
+    /// A hundred copies of a value say no more than one of it.
+    #[test]
+    fn clusters_are_drawn_whole() {
+        let values = values();
+        let copies: Vec<Vec<f64>> = values.iter().map(|&v| vec![v; 100]).collect();
+        let (one, many) = (
+            mean_interval(&values, 3).unwrap(),
+            clustered_mean(&copies, 3).unwrap(),
+        );
+        assert!((one.low - many.low).abs() < 1e-9 && (one.high - many.high).abs() < 1e-9);
+        // Of a cluster of three 0 and one of a single 4 the mean is 1.
+        let found = clustered_mean(&[vec![0.0; 3], vec![4.0]], 0).unwrap();
+        assert_eq!((found.value, found.low, found.high), (1.0, 0.0, 4.0));
+        assert!(clustered_mean(&[vec![1.0], Vec::new()], 0).is_err());
+    }
+}

@@ -1,0 +1,387 @@
+//! The rule by which the saliency card turns a measurement into a grade.
+//!
+//! The card's template says green for passed, red for failed and yellow for inconclusive, and gives no numbers. This is a rule of our own,
+//! with a name and a version, that anyone can apply again to the numbers that a card prints.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::Interval;
+use crate::Direction;
+
+/// The rule's name and version.
+pub const RULE: &str = "measured-card/1";
+/// The share of intervals that may miss the truth.
+pub const ALPHA: f64 = 0.05;
+/// The least number of samples, unless a test declares another.
+pub const MIN_SAMPLES: usize = 30;
+/// The largest share of samples without a value.
+pub const MAX_DEGENERATE: f64 = 0.2;
+
+/// What a test comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grade {
+    /// Better than every null, and not worse than the reference: green.
+    Pass,
+    /// Neither: yellow.
+    Inconclusive,
+    /// No better than a null: red.
+    Fail,
+    /// A description without a good and a bad side.
+    Info,
+    /// Too little to judge: grey.
+    NotRun,
+    /// The test does not apply to the method: grey.
+    NotApplicable,
+}
+
+impl fmt::Display for Grade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Grade::Pass => "pass",
+            Grade::Inconclusive => "inconclusive",
+            Grade::Fail => "fail",
+            Grade::Info => "info",
+            Grade::NotRun => "not_run",
+            Grade::NotApplicable => "not_applicable",
+        })
+    }
+}
+
+/// A grade with the sentence that says why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Graded {
+    /// The grade.
+    pub grade: Grade,
+    /// Why.
+    pub reason: String,
+}
+
+impl Graded {
+    fn new(grade: Grade, reason: impl Into<String>) -> Self {
+        Graded {
+            grade,
+            reason: reason.into(),
+        }
+    }
+}
+
+/// What a map that knows nothing achieves on the same images.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Null {
+    /// Its name, such as `centre`.
+    pub name: String,
+    /// Its mean, with the interval where there is one; without, all three are the same.
+    pub interval: Interval,
+}
+
+/// What the method should not be worse than, measured or published.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Reference {
+    /// Its name, such as `segmenter`.
+    pub name: String,
+    /// Its value, with the interval where there is one.
+    pub interval: Interval,
+}
+
+/// What must hold for the test to mean anything, such as that a network has memorised its labels.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Gate {
+    /// Its name.
+    pub name: String,
+    /// What is required, in words.
+    pub required: String,
+    /// What was observed, in words.
+    pub observed: String,
+    /// Whether it holds.
+    pub ok: bool,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Finding<'a> {
+    /// Which way is better.
+    pub direction: Direction,
+    /// The mean over images with its interval.
+    pub interval: Interval,
+    /// What it has to beat; each of them.
+    pub nulls: &'a [Null],
+    /// What it should not be worse than.
+    pub reference: Option<&'a Reference>,
+    /// What must hold.
+    pub gates: &'a [Gate],
+    /// Samples with a value.
+    pub samples: usize,
+    /// The least number of them; [`MIN_SAMPLES`] unless the test declares another.
+    pub least_samples: usize,
+    /// The share of all samples that have no value, 0 to 1.
+    pub degenerate: f64,
+}
+
+/// The grade by the rule [`RULE`]. The first of these that applies:
+///
+/// 1. `Info` for a measure without a good and a bad side;
+/// 2. `NotRun` for too few samples, more than a fifth of them without a value, numbers that are not finite, or no null to compare with;
+/// 3. `Inconclusive` when a gate does not hold;
+/// 4. `Fail` when the interval's good end does not reach beyond the value of some null;
+/// 5. `Pass` when its bad end lies beyond the good end of every null's interval, and its good end reaches the bad end of the reference's;
+/// 6. `Inconclusive` else.
+pub fn grade(finding: &Finding<'_>) -> Graded {
+    let interval = finding.interval;
+    // With a higher value always the better one.
+    let up = |interval: Interval| match finding.direction {
+        Direction::Down => Interval {
+            value: -interval.value,
+            low: -interval.high,
+            high: -interval.low,
+        },
+        _ => interval,
+    };
+    if finding.direction == Direction::None {
+        return Graded::new(Grade::Info, "the measure describes and does not judge");
+    }
+    if finding.samples < finding.least_samples {
+        let (found, least) = (finding.samples, finding.least_samples);
+        return Graded::new(
+            Grade::NotRun,
+            format!("{found} samples are fewer than {least}"),
+        );
+    }
+    if finding.degenerate.is_nan() || finding.degenerate > MAX_DEGENERATE {
+        let percent = 100.0 * finding.degenerate;
+        let reason = format!(
+            "{percent:.0} % of the samples have no value, more than {:.0} %",
+            100.0 * MAX_DEGENERATE
+        );
+        return Graded::new(Grade::NotRun, reason);
+    }
+    let compared = finding.nulls.iter().map(|null| &null.interval);
+    let compared = compared.chain(finding.reference.map(|r| &r.interval));
+    let mut numbers = compared
+        .chain([&interval])
+        .flat_map(|i| [i.value, i.low, i.high]);
+    if !numbers.all(f64::is_finite) {
+        return Graded::new(Grade::NotRun, "a number is not finite");
+    }
+    if finding.nulls.is_empty() {
+        return Graded::new(Grade::NotRun, "no null was measured");
+    }
+    if let Some(gate) = finding.gates.iter().find(|gate| !gate.ok) {
+        let Gate {
+            name,
+            required,
+            observed,
+            ..
+        } = gate;
+        let reason = format!("the gate `{name}` does not hold: {observed}, required {required}");
+        return Graded::new(Grade::Inconclusive, reason);
+    }
+    let own = up(interval);
+    let shown = |i: Interval| format!("{:.4} ({:.4} to {:.4})", i.value, i.low, i.high);
+    let against = |name: &str, other: Interval| {
+        format!("{} against {} of `{name}`", shown(interval), shown(other))
+    };
+    if let Some(null) = finding
+        .nulls
+        .iter()
+        .find(|null| own.high <= up(null.interval).value)
+    {
+        let reason = format!(
+            "no better than a null: {}",
+            against(&null.name, null.interval)
+        );
+        return Graded::new(Grade::Fail, reason);
+    }
+    if let Some(null) = finding
+        .nulls
+        .iter()
+        .find(|null| own.low <= up(null.interval).high)
+    {
+        let reason = format!(
+            "not surely better than a null: {}",
+            against(&null.name, null.interval)
+        );
+        return Graded::new(Grade::Inconclusive, reason);
+    }
+    match finding.reference {
+        Some(reference) if own.high < up(reference.interval).low => {
+            let reason = format!(
+                "better than every null, worse than the reference: {}",
+                against(&reference.name, reference.interval)
+            );
+            Graded::new(Grade::Inconclusive, reason)
+        }
+        Some(reference) => {
+            let reason = format!(
+                "better than every null, and not worse than the reference: {}",
+                against(&reference.name, reference.interval)
+            );
+            Graded::new(Grade::Pass, reason)
+        }
+        None => Graded::new(
+            Grade::Pass,
+            format!("better than every null: {}", shown(interval)),
+        ),
+    }
+}
+
+/// The grade of a test that is exact (determinism, invariances): `Pass` when the largest error is at most the tolerance, else `Fail`; nothing
+/// between.
+pub fn grade_exact(error: f64, tolerance: f64) -> Graded {
+    match error <= tolerance {
+        true => Graded::new(
+            Grade::Pass,
+            format!("the largest error {error:e} is at most {tolerance:e}"),
+        ),
+        false => Graded::new(
+            Grade::Fail,
+            format!("the largest error {error:e} is above {tolerance:e}"),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interval(low: f64, value: f64, high: f64) -> Interval {
+        Interval { value, low, high }
+    }
+
+    fn null(low: f64, value: f64, high: f64) -> Null {
+        Null {
+            name: "centre".to_string(),
+            interval: interval(low, value, high),
+        }
+    }
+
+    fn finding(nulls: &[Null]) -> Finding<'_> {
+        Finding {
+            direction: Direction::Up,
+            interval: interval(0.5, 0.6, 0.7),
+            nulls,
+            reference: None,
+            gates: &[],
+            samples: 30,
+            least_samples: MIN_SAMPLES,
+            degenerate: 0.2,
+        }
+    }
+
+    #[test]
+    fn nulls_decide() {
+        let (clear, touching, level, above) = (
+            null(0.3, 0.4, 0.49),
+            null(0.3, 0.4, 0.5),
+            null(0.6, 0.7, 0.8),
+            null(0.7, 0.75, 0.8),
+        );
+        let of = |nulls: &[Null]| grade(&finding(nulls)).grade;
+        assert_eq!(of(std::slice::from_ref(&clear)), Grade::Pass);
+        assert_eq!(of(&[clear.clone(), touching.clone()]), Grade::Inconclusive);
+        assert_eq!(of(std::slice::from_ref(&level)), Grade::Fail);
+        assert_eq!(of(&[clear.clone(), touching, above]), Grade::Fail);
+        assert_eq!(of(&[]), Grade::NotRun);
+        // The other way round everything turns.
+        let down = |nulls: &[Null]| {
+            let finding = Finding {
+                direction: Direction::Down,
+                ..finding(nulls)
+            };
+            grade(&finding).grade
+        };
+        assert_eq!(down(&[clear]), Grade::Fail);
+        assert_eq!(down(&[null(0.71, 0.75, 0.8)]), Grade::Pass);
+        assert_eq!(down(&[level]), Grade::Inconclusive);
+    }
+
+    #[test]
+    fn the_reference_and_the_gates_hold_a_pass_back() {
+        let nulls = [null(0.1, 0.1, 0.1)];
+        let reference = |low: f64| Reference {
+            name: "segmenter".to_string(),
+            interval: interval(low, 0.9, 0.95),
+        };
+        for (low, expected) in [(0.71, Grade::Inconclusive), (0.7, Grade::Pass)] {
+            let reference = reference(low);
+            let finding = Finding {
+                reference: Some(&reference),
+                ..finding(&nulls)
+            };
+            let found = grade(&finding);
+            assert_eq!(found.grade, expected);
+            assert!(found.reason.contains("`segmenter`"));
+        }
+        let gates = [Gate {
+            name: "memorised".to_string(),
+            required: "a training accuracy of 0.95".to_string(),
+            observed: "0.71".to_string(),
+            ok: false,
+        }];
+        let found = grade(&Finding {
+            gates: &gates,
+            ..finding(&nulls)
+        });
+        assert_eq!(found.grade, Grade::Inconclusive);
+        assert_eq!(
+            found.reason,
+            "the gate `memorised` does not hold: 0.71, required a training accuracy of 0.95"
+        );
+    }
+
+    #[test]
+    fn too_little_is_grey() {
+        let nulls = [null(0.1, 0.1, 0.1)];
+        let plain = finding(&nulls);
+        for (finding, expected) in [
+            (plain, Grade::Pass),
+            (
+                Finding {
+                    samples: 29,
+                    ..plain
+                },
+                Grade::NotRun,
+            ),
+            (
+                Finding {
+                    degenerate: 0.21,
+                    ..plain
+                },
+                Grade::NotRun,
+            ),
+            (
+                Finding {
+                    degenerate: f64::NAN,
+                    ..plain
+                },
+                Grade::NotRun,
+            ),
+            (
+                Finding {
+                    interval: interval(0.5, f64::NAN, 0.7),
+                    ..plain
+                },
+                Grade::NotRun,
+            ),
+            (
+                Finding {
+                    direction: Direction::None,
+                    samples: 0,
+                    ..plain
+                },
+                Grade::Info,
+            ),
+        ] {
+            assert_eq!(grade(&finding).grade, expected);
+        }
+    }
+
+    #[test]
+    fn exact_tests_pass_or_fail() {
+        assert_eq!(grade_exact(1e-6, 1e-6).grade, Grade::Pass);
+        assert_eq!(grade_exact(1.1e-6, 1e-6).grade, Grade::Fail);
+        assert_eq!(grade_exact(f64::NAN, 1e-6).grade, Grade::Fail);
+    }
+}

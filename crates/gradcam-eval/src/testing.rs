@@ -1,0 +1,117 @@
+//! What the tests have in common.
+
+#![allow(clippy::unwrap_used)]
+
+use candle_core::{Device, Tensor};
+use gradcam::Grid;
+use gradcam_nn::{Network, Pass};
+use serde_json::Value;
+
+use crate::faithfulness::Sample;
+use crate::{Error, Result, Undefined};
+
+/// The values of `tests/golden/eval.py`.
+pub(crate) fn golden() -> Value {
+    serde_json::from_str(include_str!("../../../tests/golden/eval.json")).unwrap()
+}
+
+pub(crate) fn list(value: &Value) -> Vec<f64> {
+    let values = value.as_array().unwrap().iter();
+    values.map(|v| v.as_f64().unwrap()).collect()
+}
+
+pub(crate) fn grid(height: usize, width: usize, values: &[f32]) -> Grid {
+    Grid {
+        height,
+        width,
+        values: values.to_vec(),
+    }
+}
+
+/// A map from 0 to 1, the golden script's.
+pub(crate) fn wave(height: usize, width: usize, step: f64) -> Grid {
+    let values = (0..height * width).map(|i| (0.5 + 0.5 * (0.3 + i as f64 * step).sin()) as f32);
+    grid(height, width, &values.collect::<Vec<_>>())
+}
+
+/// Why a metric has no value.
+pub(crate) fn undefined<T: std::fmt::Debug>(result: Result<T>) -> Undefined {
+    match result {
+        Err(Error::Undefined(reason)) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// `sharpness` times the mean over one patch of a picture with one channel, and 0: nothing else matters to the first class.
+pub(crate) struct Patch {
+    pub(crate) rows: std::ops::Range<usize>,
+    pub(crate) columns: std::ops::Range<usize>,
+    pub(crate) sharpness: f64,
+}
+
+impl Network for Patch {
+    fn forward(&self, x: &Tensor, _pass: &mut dyn Pass) -> candle_core::Result<Tensor> {
+        let x = x.narrow(2, self.rows.start, self.rows.len())?;
+        let x = x.narrow(3, self.columns.start, self.columns.len())?;
+        let mean = (x.mean((1, 2, 3))? * self.sharpness)?.unsqueeze(1)?;
+        Tensor::cat(&[&mean, &mean.zeros_like()?], 1)
+    }
+}
+
+pub(crate) const SIDE: usize = 20;
+
+impl Patch {
+    /// A patch of 6 × 5 pixels in a picture of 20 × 20.
+    pub(crate) fn new() -> Self {
+        Patch {
+            rows: 3..9,
+            columns: 11..16,
+            sharpness: 4.0,
+        }
+    }
+
+    pub(crate) fn mask(&self) -> Vec<bool> {
+        let inside =
+            |i: usize| self.rows.contains(&(i / SIDE)) && self.columns.contains(&(i % SIDE));
+        (0..SIDE * SIDE).map(inside).collect()
+    }
+
+    /// 1 on the patch and a little noise around 0 elsewhere.
+    pub(crate) fn image(&self) -> Tensor {
+        let noise = wave(SIDE, SIDE, 1.9).map(|v| 0.2 * (v - 0.5));
+        let pixels = noise.values.iter().zip(self.mask());
+        let pixels: Vec<f32> = pixels
+            .map(|(&v, inside)| if inside { 1.0 } else { v })
+            .collect();
+        Tensor::from_vec(pixels, (1, 1, SIDE, SIDE), &Device::Cpu).unwrap()
+    }
+
+    /// The map that says what the network sees: the patch, with a little order everywhere so that there are no ties.
+    pub(crate) fn perfect(&self) -> Grid {
+        let values = self.mask().into_iter().enumerate();
+        let values =
+            values.map(|(i, inside)| f32::from(u8::from(inside)) + 1e-4 * (i as f32 * 0.7).sin());
+        grid(SIDE, SIDE, &values.collect::<Vec<_>>())
+    }
+
+    pub(crate) fn sample<'a>(&'a self, image: &'a Tensor) -> Sample<'a> {
+        Sample {
+            network: self,
+            image,
+            target: 0,
+        }
+    }
+}
+
+/// The same work on one thread and on three.
+pub(crate) fn on_any_threads<T: PartialEq + std::fmt::Debug + Send>(
+    work: impl Fn() -> T + Sync,
+) -> T {
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().unwrap().install(&work)
+    };
+    let one = on(1);
+    assert_eq!(one, on(3));
+    one
+}
