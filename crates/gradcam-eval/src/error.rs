@@ -79,6 +79,14 @@ pub enum Error {
         /// What it needs.
         need: crate::Need,
     },
+    /// A record lacks a map that its header promises.
+    #[error("the record of image {index} has no map of `{name}` where it should be")]
+    Record {
+        /// The image's number.
+        index: usize,
+        /// The method or null.
+        name: String,
+    },
     /// The network or the explanation failed.
     #[error(transparent)]
     Gradcam(#[from] gradcam::Error),

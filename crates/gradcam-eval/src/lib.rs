@@ -10,7 +10,7 @@
 //! - [`nulls`] are maps that know nothing, which a method must beat on the same images;
 //! - [`statistics`] make an interval of many values, and a grade of an interval ([`statistics::grade`]).
 //!
-//! [`Metric`] is the same as a table, for whoever names metrics in text.
+//! [`Metric`] is the same as a table, for whoever names metrics in text; [`evaluate`] measures methods on a data set with it.
 //!
 //! ```
 //! use candle_core::{Device, Tensor};
@@ -60,6 +60,7 @@
 
 mod degenerate;
 mod error;
+pub mod evaluate;
 pub mod faithfulness;
 mod metric;
 pub mod metrics;
@@ -74,4 +75,4 @@ mod testing;
 
 pub use degenerate::{Tally, Undefined, check, check_finite};
 pub use error::{Error, Result};
-pub use metric::{About, Direction, Evidence, Metric, Need};
+pub use metric::{About, Direction, Evidence, Metric, Need, measure_all};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::degenerate::check;
 use crate::faithfulness::{self as asked, Explain, Sample};
 use crate::metrics as of;
-use crate::{Error, Result};
+use crate::{Error, Result, Undefined};
 
 /// Which way is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -207,6 +207,11 @@ impl Metric {
     /// # Errors
     /// [`Error::Missing`] when something that it needs is not given; those of the metric's function.
     pub fn measure(self, evidence: &Evidence<'_>) -> Result<f64> {
+        self.measure_beside(evidence, &mut Seen::default())
+    }
+
+    /// As [`measure`](Metric::measure), with what other metrics of the same evidence have `seen`.
+    fn measure_beside(self, evidence: &Evidence<'_>, seen: &mut Seen) -> Result<f64> {
         let Evidence {
             map,
             upsampled,
@@ -267,13 +272,13 @@ impl Metric {
             }
             Metric::Deletion => Ok(asked::deletion(&sample()?, upsampled, petsiuk)?.area),
             Metric::Insertion => Ok(asked::insertion(&sample()?, upsampled, petsiuk)?.area),
-            Metric::Dauc => Ok(asked::gomez_deletion(&sample()?, map, gomez)?.curve.area),
-            Metric::Iauc => Ok(asked::gomez_insertion(&sample()?, map, gomez)?.curve.area),
-            Metric::DeletionCorrelation => {
-                Ok(asked::gomez_deletion(&sample()?, map, gomez)?.correlation?)
+            Metric::Dauc | Metric::DeletionCorrelation => {
+                let made = || asked::gomez_deletion(&sample()?, map, gomez);
+                of_curve(self == Metric::Dauc, once(&mut seen.deletion, made)?)
             }
-            Metric::InsertionCorrelation => {
-                Ok(asked::gomez_insertion(&sample()?, map, gomez)?.correlation?)
+            Metric::Iauc | Metric::InsertionCorrelation => {
+                let made = || asked::gomez_insertion(&sample()?, map, gomez);
+                of_curve(self == Metric::Iauc, once(&mut seen.insertion, made)?)
             }
             Metric::Road => {
                 let protocol = asked::Road {
@@ -283,10 +288,15 @@ impl Metric {
                 };
                 Ok(asked::road(&sample()?, upsampled, &protocol)?.combined)
             }
-            Metric::AverageDrop => Ok(asked::average_drop(&sample()?, upsampled)?.drop),
-            Metric::Increase => Ok(flag(asked::average_drop(&sample()?, upsampled)?.increase)),
-            Metric::DropInDeletion => {
-                Ok(asked::average_drop(&sample()?, upsampled)?.drop_in_deletion)
+            Metric::AverageDrop | Metric::Increase | Metric::DropInDeletion => {
+                let found = once(&mut seen.drop, || {
+                    asked::average_drop(&sample()?, upsampled)
+                })?;
+                Ok(match self {
+                    Metric::AverageDrop => found.drop,
+                    Metric::Increase => flag(found.increase),
+                    _ => found.drop_in_deletion,
+                })
             }
             Metric::Infidelity => {
                 let squares = asked::Squares {
@@ -340,6 +350,57 @@ impl FromStr for Metric {
             name: name.to_string(),
             nearest: nearest(name),
         })
+    }
+}
+
+/// Several metrics of one sample, in their order; what they have in common is computed once.
+///
+/// # Errors
+/// As [`Metric::measure`], but for [`Undefined`], which stands in a metric's place.
+pub fn measure_all(
+    metrics: &[Metric],
+    evidence: &Evidence<'_>,
+) -> Result<Vec<std::result::Result<f64, Undefined>>> {
+    let mut seen = Seen::default();
+    let one = |metric: &Metric| match metric.measure_beside(evidence, &mut seen) {
+        Ok(value) => Ok(Ok(value)),
+        Err(Error::Undefined(reason)) => Ok(Err(reason)),
+        Err(error) => Err(error),
+    };
+    metrics.iter().map(one).collect()
+}
+
+/// What several metrics are read off.
+#[derive(Default)]
+struct Seen {
+    deletion: Once<asked::Calibrated>,
+    insertion: Once<asked::Calibrated>,
+    drop: Once<asked::Drop>,
+}
+
+type Once<T> = Option<std::result::Result<T, Undefined>>;
+
+/// What is there already, or is made now; that it is undefined is kept too.
+fn once<T>(seen: &mut Once<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+    if seen.is_none() {
+        *seen = Some(match make() {
+            Ok(made) => Ok(made),
+            Err(Error::Undefined(reason)) => Err(reason),
+            Err(error) => return Err(error),
+        });
+    }
+    match seen {
+        Some(Ok(made)) => Ok(made),
+        Some(Err(reason)) => Err((*reason).into()),
+        None => Err(Undefined::Empty.into()),
+    }
+}
+
+/// The area of a curve, or its correlation.
+fn of_curve(area: bool, found: &asked::Calibrated) -> Result<f64> {
+    match area {
+        true => Ok(found.curve.area),
+        false => Ok(found.correlation?),
     }
 }
 

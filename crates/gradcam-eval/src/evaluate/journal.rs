@@ -1,0 +1,256 @@
+//! Records in a file: one JSON object a line, the header first.
+
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::{Header, ImageRecord};
+
+/// Why records could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// The file cannot be read or written.
+    #[error("cannot use `{}`", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is there already.
+    #[error("`{}` exists", .0.display())]
+    Exists(PathBuf),
+    /// A line is not what it should be.
+    #[error("`{}`, line {line}: {reason}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Its number, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The file belongs to another study.
+    #[error("`{}` was made for another study: its {field} is {found}, expected {expected}", path.display())]
+    Study {
+        /// The file.
+        path: PathBuf,
+        /// The first field that differs.
+        field: String,
+        /// What it is.
+        found: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// Two files have different records of one image.
+    #[error("image {index} (`{id}`) has two different records, the second in `{}`", path.display())]
+    Contradiction {
+        /// The image's number.
+        index: usize,
+        /// Its name.
+        id: String,
+        /// The second file.
+        path: PathBuf,
+    },
+}
+
+type Result<T> = std::result::Result<T, JournalError>;
+
+/// A file that records are added to.
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    done: BTreeSet<usize>,
+}
+
+impl Journal {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// When it exists or cannot be written.
+    pub fn create(path: &Path, header: &Header) -> Result<Self> {
+        let file = OpenOptions::new().write(true).create_new(true).open(path);
+        let file = file.map_err(|source| match source.kind() {
+            std::io::ErrorKind::AlreadyExists => JournalError::Exists(path.to_path_buf()),
+            _ => io(path)(source),
+        })?;
+        let mut journal = Journal {
+            path: path.to_path_buf(),
+            file,
+            done: BTreeSet::new(),
+        };
+        journal.line(header)?;
+        Ok(journal)
+    }
+
+    /// Takes a file of the same study up again; one that is not there is begun. A last line that was cut short is dropped.
+    ///
+    /// # Errors
+    /// When the file belongs to another study, or cannot be read or written.
+    pub fn resume(path: &Path, header: &Header) -> Result<Self> {
+        if !path.exists() {
+            return Self::create(path, header);
+        }
+        let mut done = BTreeSet::new();
+        let (found, whole) = scan(path, |record| {
+            done.insert(record.index);
+            Ok(())
+        })?;
+        same(path, &found, header)?;
+        let file = OpenOptions::new().write(true).open(path);
+        let mut file = file.map_err(io(path))?;
+        file.set_len(whole).map_err(io(path))?;
+        file.seek(SeekFrom::End(0)).map_err(io(path))?;
+        Ok(Journal {
+            path: path.to_path_buf(),
+            file,
+            done,
+        })
+    }
+
+    /// Whether the image of this number has a record.
+    pub fn has(&self, index: usize) -> bool {
+        self.done.contains(&index)
+    }
+
+    /// Adds a record; it is on its way to the disk when this returns.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn add(&mut self, record: &ImageRecord) -> Result<()> {
+        self.line(record)?;
+        self.done.insert(record.index);
+        Ok(())
+    }
+
+    fn line(&mut self, value: &impl serde::Serialize) -> Result<()> {
+        let mut text = serde_json::to_string(value).map_err(|error| JournalError::Line {
+            path: self.path.clone(),
+            line: self.done.len() + 1,
+            reason: error.to_string(),
+        })?;
+        text.push('\n');
+        // In one call, so that an interruption leaves at most one line cut short.
+        self.file.write_all(text.as_bytes()).map_err(io(&self.path))
+    }
+}
+
+fn io(path: &Path) -> impl Fn(std::io::Error) -> JournalError {
+    let path = path.to_path_buf();
+    move |source| JournalError::Io {
+        path: path.clone(),
+        source,
+    }
+}
+
+/// The header of a file and its records in the order of the images.
+///
+/// # Errors
+/// When the file cannot be read, or is not one of records.
+pub fn read(path: &Path) -> Result<(Header, Vec<ImageRecord>)> {
+    merge(&[path.to_path_buf()])
+}
+
+/// The records of several files of one study, in the order of the images: the parts of a run, or the same part twice.
+///
+/// # Errors
+/// When a file cannot be read, they are of different studies, or contradict each other.
+pub fn merge(paths: &[PathBuf]) -> Result<(Header, Vec<ImageRecord>)> {
+    let mut header: Option<Header> = None;
+    let mut records: Vec<ImageRecord> = Vec::new();
+    for path in paths {
+        let mut more = Vec::new();
+        let (found, _) = scan(path, |record| {
+            more.push(record);
+            Ok(())
+        })?;
+        match &header {
+            Some(header) => same(path, &found, header)?,
+            None => header = Some(found),
+        }
+        for record in more {
+            match records.iter().find(|known| known.index == record.index) {
+                None => records.push(record),
+                Some(known) if *known == record => {}
+                Some(_) => {
+                    return Err(JournalError::Contradiction {
+                        index: record.index,
+                        id: record.id,
+                        path: path.clone(),
+                    });
+                }
+            }
+        }
+    }
+    records.sort_by_key(|record| record.index);
+    match header {
+        Some(header) => Ok((header, records)),
+        None => Err(JournalError::Line {
+            path: PathBuf::new(),
+            line: 1,
+            reason: "no file was named".to_string(),
+        }),
+    }
+}
+
+/// Hands each record of a file to `visit`, and returns the header and how many bytes the whole lines have.
+fn scan(path: &Path, mut visit: impl FnMut(ImageRecord) -> Result<()>) -> Result<(Header, u64)> {
+    let mut reader = BufReader::new(File::open(path).map_err(io(path))?);
+    let mut header = None;
+    let (mut whole, mut number) = (0, 0);
+    let mut line = String::new();
+    loop {
+        line.clear();
+        let length = reader.read_line(&mut line).map_err(io(path))?;
+        if length == 0 || !line.ends_with('\n') {
+            break;
+        }
+        number += 1;
+        let wrong = |error: serde_json::Error| JournalError::Line {
+            path: path.to_path_buf(),
+            line: number,
+            reason: error.to_string(),
+        };
+        match header {
+            None => header = Some(serde_json::from_str::<Header>(&line).map_err(wrong)?),
+            Some(_) => visit(serde_json::from_str(&line).map_err(wrong)?)?,
+        }
+        whole += length as u64;
+    }
+    let header = header.ok_or_else(|| JournalError::Line {
+        path: path.to_path_buf(),
+        line: 1,
+        reason: "there is no header; these are no records".to_string(),
+    })?;
+    Ok((header, whole))
+}
+
+/// Checks that a file is of the expected study.
+fn same(path: &Path, found: &Header, expected: &Header) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    let fields = |header: &Header| match serde_json::to_value(header) {
+        Ok(serde_json::Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let (found, expected) = (fields(found), fields(expected));
+    let differs = expected
+        .iter()
+        .find(|(name, value)| found.get(*name) != Some(value));
+    let (field, value) = match differs {
+        Some((name, value)) => (name.clone(), value.to_string()),
+        None => ("format".to_string(), String::new()),
+    };
+    Err(JournalError::Study {
+        path: path.to_path_buf(),
+        found: found
+            .get(&field)
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        expected: value,
+        field,
+    })
+}

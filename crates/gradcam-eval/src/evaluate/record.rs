@@ -1,0 +1,106 @@
+//! What is written down.
+
+use std::collections::BTreeMap;
+
+use gradcam::Method;
+use serde::{Deserialize, Serialize};
+
+use super::Null;
+use crate::{Metric, Undefined};
+
+/// The name and version of the format.
+pub const FORMAT: &str = "gradcam-records/1";
+
+/// The first line of a file of records: all that the numbers depend on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// [`FORMAT`].
+    pub format: String,
+    /// The model as it was named.
+    pub model: String,
+    /// Of its weights.
+    pub model_sha256: String,
+    /// How pictures are brought to the network's input.
+    pub fit: String,
+    /// The data set's name.
+    pub data: String,
+    /// Of the names, classes and annotations of its images, in their order.
+    pub data_sha256: String,
+    /// Images of the whole data set, shards or not.
+    pub images: usize,
+    /// The methods with their options.
+    pub methods: Vec<Method>,
+    /// The layers that methods of layers look at.
+    pub layers: Vec<String>,
+    /// How maps are enlarged.
+    pub interpolation: String,
+    /// What the methods are compared with.
+    pub nulls: Vec<Null>,
+    /// What is measured.
+    pub metrics: Vec<Metric>,
+    /// Of whatever is drawn.
+    pub seed: u64,
+}
+
+/// One line for each image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageRecord {
+    /// Its number in the data set, from 0.
+    pub index: usize,
+    /// Its name in the data set.
+    pub id: String,
+    /// The class that its annotation names.
+    pub annotated: Option<usize>,
+    /// The class that the network sees.
+    pub predicted: usize,
+    /// One for each method and null, in the order of the header.
+    pub maps: Vec<MapRecord>,
+}
+
+/// What was measured of one map, or of one map a class.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MapRecord {
+    /// The method's or the null's name.
+    pub source: String,
+    /// Whether the map of the class that the network sees can be used, in the method's own words.
+    pub verdict: String,
+    /// By the metrics' names.
+    pub values: BTreeMap<Metric, Outcome>,
+}
+
+/// A value, or why there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Outcome {
+    /// The value.
+    Value(f64),
+    /// Why there is none.
+    Undefined {
+        /// The reason.
+        undefined: Undefined,
+    },
+}
+
+impl From<Result<f64, Undefined>> for Outcome {
+    fn from(result: Result<f64, Undefined>) -> Self {
+        match result {
+            Ok(value) if value.is_finite() => Outcome::Value(value),
+            Ok(_) => Outcome::Undefined {
+                undefined: Undefined::NonFinite,
+            },
+            Err(undefined) => Outcome::Undefined { undefined },
+        }
+    }
+}
+
+impl From<Outcome> for Result<f64, Undefined> {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Value(value) => Ok(value),
+            Outcome::Undefined { undefined } => Err(undefined),
+        }
+    }
+}

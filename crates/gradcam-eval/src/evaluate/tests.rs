@@ -1,0 +1,198 @@
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use candle_core::Tensor;
+use gradcam::{Explainer, Method};
+
+use super::*;
+use crate::Metric;
+use crate::testing::{Patch, SIDE, on_any_threads};
+
+const IMAGES: usize = 8;
+const METRICS: [Metric; 6] = [
+    Metric::Pointing,
+    Metric::Energy,
+    Metric::Deletion,
+    Metric::Iauc,
+    Metric::InsertionCorrelation,
+    Metric::Sparsity,
+];
+const NULLS: [Null; 4] = [Null::Random, Null::Centre, Null::Permuted, Null::MeanMask];
+
+fn methods() -> Vec<Explainer> {
+    let options = |options: &[(&str, &str)]| -> Vec<(String, String)> {
+        let each = options.iter();
+        each.map(|(a, b)| (a.to_string(), b.to_string())).collect()
+    };
+    let occlusion = options(&[("window", "5"), ("stride", "2")]);
+    [
+        Method::with_options("occlusion", &occlusion).unwrap(),
+        Method::with_options("input-x-gradient", &[]).unwrap(),
+    ]
+    .map(Explainer::of)
+    .to_vec()
+}
+
+fn header(explainers: &[Explainer]) -> Header {
+    Header {
+        format: FORMAT.to_string(),
+        model: "patch".to_string(),
+        model_sha256: String::new(),
+        fit: "none".to_string(),
+        data: "waves".to_string(),
+        data_sha256: String::new(),
+        images: IMAGES,
+        methods: explainers.iter().map(|e| e.method.clone()).collect(),
+        layers: Vec::new(),
+        interpolation: "bilinear".to_string(),
+        nulls: NULLS.to_vec(),
+        metrics: METRICS.to_vec(),
+        seed: 3,
+    }
+}
+
+fn record(index: usize) -> ImageRecord {
+    let network = Patch::new();
+    let explainers = methods();
+    let mask = network.mask();
+    let image: Tensor = (network.image() * (1.0 + 0.1 * index as f64)).unwrap();
+    let masks = Masks {
+        counts: mask.iter().map(|&m| 5 * u32::from(m)).collect(),
+        images: 6,
+    };
+    let study = Study {
+        network: &network,
+        untrained: None,
+        masks: Some(&masks),
+        explainers: &explainers,
+        nulls: &NULLS,
+        metrics: &METRICS,
+        seed: 3,
+    };
+    let item = Item {
+        index,
+        id: &format!("wave {index}"),
+        image: &image,
+        // The last one has no annotation.
+        mask: (index + 1 < IMAGES).then_some(mask.as_slice()),
+        annotated: (index + 1 < IMAGES).then_some(0),
+    };
+    measure(&study, &item).unwrap()
+}
+
+fn write(path: &Path, indices: impl IntoIterator<Item = usize>) {
+    let mut journal = Journal::create(path, &header(&methods())).unwrap();
+    indices
+        .into_iter()
+        .for_each(|i| journal.add(&record(i)).unwrap());
+}
+
+#[test]
+fn what_knows_the_network_beats_what_does_not() {
+    let records: Vec<ImageRecord> = (0..IMAGES).map(record).collect();
+    assert_eq!(records[3], on_any_threads(|| record(3)));
+    let summary = summarise(&header(&methods()), &records).unwrap();
+    assert_eq!(summary.metrics.len(), METRICS.len());
+    for metric in &summary.metrics {
+        let [occlusion, gradient, random, centre, ..] = metric.sources.as_slice() else {
+            panic!("{metric:?}");
+        };
+        let values = match metric.metric {
+            Metric::Pointing | Metric::Energy => IMAGES - 1,
+            _ => IMAGES,
+        };
+        assert_eq!(occlusion.values + occlusion.undefined, values, "{metric:?}");
+        if metric.metric == Metric::Sparsity {
+            assert!(occlusion.against.is_empty() && occlusion.rank.is_none());
+            continue;
+        }
+        assert_eq!(gradient.against.len(), NULLS.len());
+        assert!(random.against.is_empty() && centre.rank.is_none());
+        let random = &occlusion.against[0];
+        assert_eq!(random.null, "random");
+        assert!(random.p < 0.05, "{metric:?}");
+        assert!(random.p_holm >= random.p);
+    }
+    let pointing = &summary.metrics[0].sources;
+    assert_eq!(pointing[0].mean.unwrap().value, 1.0);
+    // Both methods point at the patch, and share the first two ranks.
+    assert_eq!(pointing[0].rank.unwrap().value, 1.5);
+    // The other images' masks are where this one's is.
+    assert_eq!(pointing[5].mean.unwrap().value, 1.0);
+}
+
+#[test]
+fn a_run_taken_up_and_merged_parts_are_one_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    write(&path("whole"), 0..IMAGES);
+    write(&path("even"), (0..IMAGES).step_by(2));
+    write(&path("odd"), (1..IMAGES).step_by(2));
+    let whole = read(&path("whole")).unwrap();
+    assert_eq!(whole.1, (0..IMAGES).map(record).collect::<Vec<_>>());
+    let parts = [path("odd"), path("even"), path("odd")];
+    assert_eq!(merge(&parts).unwrap(), whole);
+
+    // The run is cut in the middle of a line.
+    let bytes = std::fs::read(path("whole")).unwrap();
+    std::fs::write(path("cut"), &bytes[..bytes.len() * 2 / 3]).unwrap();
+    let mut journal = Journal::resume(&path("cut"), &whole.0).unwrap();
+    let left: Vec<usize> = (0..IMAGES).filter(|&i| !journal.has(i)).collect();
+    assert!(left.len() > 1 && left.len() < IMAGES, "{left:?}");
+    left.into_iter()
+        .for_each(|i| journal.add(&record(i)).unwrap());
+    assert_eq!(std::fs::read(path("cut")).unwrap(), bytes);
+}
+
+#[test]
+fn what_does_not_belong_together_is_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    write(&path("a"), [0]);
+    let error = Journal::create(&path("a"), &header(&methods()))
+        .err()
+        .unwrap();
+    assert!(error.to_string().ends_with("exists"), "{error}");
+    let other = Header {
+        seed: 4,
+        ..header(&methods())
+    };
+    let error = Journal::resume(&path("a"), &other)
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(error.contains("its seed is 3, expected 4"), "{error}");
+    let mut changed = record(0);
+    changed.predicted = 1;
+    let mut journal = Journal::create(&path("b"), &header(&methods())).unwrap();
+    journal.add(&changed).unwrap();
+    let error = merge(&[path("a"), path("b")]).unwrap_err().to_string();
+    assert!(error.contains("two different records"), "{error}");
+    std::fs::write(path("c"), "{}\n").unwrap();
+    let error = read(&path("c")).unwrap_err().to_string();
+    assert!(
+        error.contains("line 1") && error.contains("format"),
+        "{error}"
+    );
+    let comparing = Study {
+        network: &Patch::new(),
+        untrained: None,
+        masks: None,
+        explainers: &[],
+        nulls: &[],
+        metrics: &[Metric::Ssim],
+        seed: 0,
+    };
+    let image = Patch::new().image();
+    let item = Item {
+        index: 0,
+        id: "",
+        image: &image,
+        mask: None,
+        annotated: None,
+    };
+    let error = measure(&comparing, &item).unwrap_err().to_string();
+    assert!(error.contains("`ssim` needs another map"), "{error}");
+    assert_eq!(image.dims(), [1, 1, SIDE, SIDE]);
+}
