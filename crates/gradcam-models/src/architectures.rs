@@ -23,6 +23,7 @@ pub(crate) mod transformers_names;
 mod vgg;
 mod vit;
 
+use gradcam_nn::ops::Activation;
 use gradcam_nn::{Module, ModuleTree, Weights, WeightsError};
 
 use self::alexnet::AlexNet;
@@ -36,7 +37,8 @@ use self::resnet::ResNet;
 use self::squeezenet::SqueezeNet;
 use self::swin::Swin;
 use self::vgg::Vgg;
-use self::vit::{Size, Vit};
+pub(crate) use self::vit::Size;
+use self::vit::Vit;
 use crate::layers::Result;
 
 /// A network's plan: what is fixed before its weights are known.
@@ -122,6 +124,37 @@ const TRANSFORMERS: [&str; 7] = [
 ];
 
 impl Architecture {
+    /// An image tower of CLIP that has no name of its own, for inputs of `side` pixels; none where the sizes make no network.
+    ///
+    /// It stays for the rest of the program (some 200 bytes), as the rows of the table do: a model holds its plan as one of them.
+    pub(crate) fn clip(
+        size: Size,
+        patch: usize,
+        side: usize,
+        activation: Activation,
+        eps: f64,
+    ) -> Option<&'static Self> {
+        let last = size.blocks.checked_sub(1)?;
+        // The limits are far beyond the largest CLIP, and keep a mistyped number from asking for all of the memory.
+        let fits = size.blocks <= 256
+            && (1..=8192).contains(&size.channels)
+            && (1..=65_536).contains(&size.hidden)
+            && size.heads > 0
+            && size.channels.is_multiple_of(size.heads)
+            && patch > 0
+            && (1..=128).contains(&(side / patch));
+        if !fits {
+            return None;
+        }
+        Some(Box::leak(Box::new(Architecture {
+            name: "clip_vision_model",
+            input_size: u32::try_from(side).ok()?,
+            default_layer: format!("blocks.{last}.norm1").leak(),
+            hub: None,
+            family: Family::Vit(Vit::clip(size, patch, activation).resized(side, eps)),
+        })))
+    }
+
     /// The network with its parameters from `weights`, whose names must be the tree's own.
     ///
     /// # Errors

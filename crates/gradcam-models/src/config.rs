@@ -145,6 +145,9 @@ fn json<T: serde::de::DeserializeOwned>(file: &str, text: &str) -> Result<T, Loa
 }
 
 fn architecture(fields: &Fields) -> Result<&'static Architecture, LoadError> {
+    if let (None, Some(clip)) = (&fields.architecture, fields.transformers.nameless_clip()) {
+        return Ok(clip);
+    }
     let name = match (&fields.architecture, fields.transformers.architecture()?) {
         (Some(name), _) => name.clone(),
         (None, Some(name)) => name,

@@ -1,11 +1,12 @@
 //! Model files from the Hugging Face hub.
 //!
-//! A model is two files of a repository, `config.json` and `model.safetensors`. [`Hub::fetch`] answers with their
+//! A model is two files of a repository, `config.json` and `model.safetensors`; those of Hugging Face transformers may
+//! have a `preprocessor_config.json` beside them, and a whole CLIP a `tokenizer.json`. [`Hub::fetch`] answers with their
 //! paths in the cache that Python's `huggingface_hub` uses as well: what one of the two has fetched, the other finds.
 //!
 //! **Which files.** A repository may be pinned to a branch, a tag or a commit. A branch or tag is asked for once, with
-//! a `HEAD` request, and both files then come from the commit that it names, so they always belong together. A commit
-//! never changes: if its files are in the cache, no request is made.
+//! a `HEAD` request, and all files then come from the commit that it names, so they always belong together. A commit
+//! never changes: if its files are in the cache, no request is made. What it lacks is noted there as well.
 //!
 //! **Which bytes.** The hub names a large file by its SHA-256, so every downloaded weight file is hashed and compared
 //! before it enters the cache; a caller that knows the checksum passes it and has it compared on every call. A
@@ -40,7 +41,7 @@ mod error;
 mod transfer;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -52,6 +53,10 @@ pub use error::HubError;
 const CONFIG: &str = "config.json";
 /// The file that holds its parameters.
 const WEIGHTS: &str = "model.safetensors";
+/// How transformers prepares pictures.
+const PROCESSOR: &str = "preprocessor_config.json";
+/// How a text becomes tokens.
+const TOKENIZER: &str = "tokenizer.json";
 /// The branch that is meant when none is named.
 const DEFAULT_REVISION: &str = "main";
 
@@ -150,7 +155,7 @@ pub struct Progress<'a> {
     pub total: u64,
 }
 
-/// A model's files in the cache.
+/// A model's files in the cache; what else the model's repository has of it lies beside them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
     /// Path of `config.json`.
@@ -159,6 +164,28 @@ pub struct Fetched {
     pub weights: PathBuf,
     /// The commit that both belong to, 40 hexadecimal digits.
     pub commit: String,
+}
+
+impl Fetched {
+    /// The folder of all of them.
+    pub(crate) fn folder(&self) -> &Path {
+        self.config.parent().unwrap_or(Path::new(""))
+    }
+}
+
+/// The files that a model of this description may have beside its weights.
+fn companions(config: &Path) -> Result<&'static [&'static str], HubError> {
+    #[derive(serde::Deserialize)]
+    struct Kind {
+        model_type: String,
+    }
+    let text = std::fs::read(config).map_err(cache::at(config))?;
+    // What is no description of transformers has none; what is wrong with it, the loading says.
+    Ok(match serde_json::from_slice::<Kind>(&text) {
+        Ok(kind) if kind.model_type == "clip" => &[PROCESSOR, TOKENIZER],
+        Ok(_) => &[PROCESSOR],
+        Err(_) => &[],
+    })
 }
 
 /// A hub, the cache for its files, and how to talk to it.
@@ -239,7 +266,8 @@ impl Hub {
         Ok(hub)
     }
 
-    /// The paths of a model's `config.json` and `model.safetensors`, downloaded if the cache lacks them.
+    /// The paths of a model's `config.json` and `model.safetensors`, downloaded if the cache lacks them, as are a
+    /// `preprocessor_config.json` and a `tokenizer.json` that belong to them.
     ///
     /// `sha256` is the checksum of the weights, 64 hexadecimal digits, where the caller knows it. `progress` is called
     /// for files that are downloaded: at the start, after each piece, and at the end with `done == total`.
@@ -258,12 +286,18 @@ impl Hub {
         let store = Store::new(&self.cache, repo);
         if self.offline || cache::is_commit(repo.revision()) {
             match store.cached(repo) {
-                Ok(found) => {
+                // A cache that others filled may lack files that no one asked for yet.
+                Ok(found)
+                    if self.offline
+                        || store
+                            .unknown(&found.commit, companions(&found.config)?)
+                            .is_empty() =>
+                {
                     cache::verify(&found.weights, WEIGHTS, sha256.as_slice())?;
                     return Ok(found);
                 }
                 Err(missing) if self.offline => return Err(missing),
-                Err(_) => {}
+                _ => {}
             }
         }
 
@@ -272,6 +306,14 @@ impl Hub {
         let commit = config.commit.clone();
         if store.file(&commit, CONFIG).is_none() {
             store.download(&client, CONFIG, &config, None, progress)?;
+        }
+        let wanted = companions(&store.pointer(&commit, CONFIG))?;
+        for name in store.unknown(&commit, wanted) {
+            match client.head(&commit, name) {
+                Ok(remote) => store.download(&client, name, &remote, None, progress)?,
+                Err(HubError::NoFile { .. }) => store.note_absent(&commit, name)?,
+                Err(error) => return Err(error),
+            }
         }
         match store.file(&commit, WEIGHTS) {
             Some(path) => cache::verify(&path, WEIGHTS, sha256.as_slice())?,

@@ -2,7 +2,8 @@
 //!
 //! A [`Model`] is a network with everything that belongs to it: weights, label names and preprocessing. It comes from a folder with a
 //! `config.json` and a `model.safetensors`, from the Hugging Face hub ([`hub`]), or, as the default, from the repository itself. Every
-//! module can be tapped under its PyTorch path (`layer4.2.conv3`, `features.29`, `blocks.6.0.conv_pwl`); see [`architectures`].
+//! module can be tapped under its PyTorch path (`layer4.2.conv3`, `features.29`, `blocks.6.0.conv_pwl`); see [`architectures`]. With the
+//! feature `text`, a CLIP embeds texts as well (`Model::text_encoder`).
 //!
 //! ```
 //! use candle_core::Device;
@@ -30,6 +31,8 @@ mod load;
 pub mod picture;
 pub mod preprocess;
 mod rename;
+#[cfg(feature = "text")]
+pub mod text;
 
 pub use config::Config;
 pub use load::{LoadError, Model};

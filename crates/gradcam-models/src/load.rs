@@ -17,6 +17,8 @@ use crate::rename::rename;
 pub struct Model {
     /// What it was loaded as: a folder, a repository with its commit, or the default model's name.
     pub name: String,
+    /// The folder that its files lie in, for what else belongs to it; none for one that is built in or made from bytes.
+    pub folder: Option<PathBuf>,
     /// The plan of the network.
     pub architecture: &'static Architecture,
     /// The network.
@@ -130,7 +132,7 @@ impl Model {
         Ok(model)
     }
 
-    /// A folder with `config.json` and `model.safetensors`.
+    /// A folder with `config.json` and `model.safetensors`, and perhaps transformers' `preprocessor_config.json`.
     ///
     /// # Errors
     /// When a file is missing or damaged, or the weights do not fit the architecture.
@@ -143,7 +145,11 @@ impl Model {
             .transpose()?;
         let weights = read(&folder.join("model.safetensors"))?;
         let name = folder.display().to_string();
-        Model::new(&name, &config, processor.as_deref(), &weights, device)
+        let model = Model::new(&name, &config, processor.as_deref(), &weights, device)?;
+        Ok(Model {
+            folder: Some(folder.to_path_buf()),
+            ..model
+        })
     }
 
     /// A repository of the hub, from the cache where it is there.
@@ -159,8 +165,10 @@ impl Model {
     ) -> Result<Self, LoadError> {
         let files = hub.fetch(repo, None, progress)?;
         let name = format!("{}@{}", repo.id, files.commit);
-        let (config, weights) = (read_text(&files.config)?, read(&files.weights)?);
-        Model::new(&name, &config, None, &weights, device)
+        Ok(Model {
+            name,
+            ..Model::from_folder(files.folder(), device)?
+        })
     }
 
     /// A model from the contents of its files.
@@ -198,6 +206,7 @@ impl Model {
         }
         Ok(Model {
             name: name.to_string(),
+            folder: None,
             architecture: config.architecture,
             network,
             labels: config.labels,
@@ -227,14 +236,14 @@ impl Model {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     std::fs::read(path).map_err(|source| LoadError::Io {
         path: path.to_path_buf(),
         source,
     })
 }
 
-fn read_text(path: &Path) -> Result<String, LoadError> {
+pub(crate) fn read_text(path: &Path) -> Result<String, LoadError> {
     std::fs::read_to_string(path).map_err(|source| LoadError::Io {
         path: path.to_path_buf(),
         source,

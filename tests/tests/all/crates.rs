@@ -55,6 +55,8 @@ const ALLOWED: [(&str, &[&str], &[&str]); 7] = [
         &["gradcam-nn"],
         &[
             "candle-core",
+            "candle-nn",
+            "candle-transformers",
             "fast_image_resize",
             "hf-hub",
             "image",
@@ -64,6 +66,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 7] = [
             "sha2",
             "strsim",
             "thiserror",
+            "tokenizers",
             "ureq",
         ],
     ),
@@ -103,6 +106,8 @@ const ALLOWED: [(&str, &[&str], &[&str]); 7] = [
 
 /// What only the hub client may use, and only when its feature is on.
 const NETWORK: [&str; 2] = ["hf-hub", "ureq"];
+/// What only the text tower may use, and only when its feature is on.
+const TEXT: [&str; 3] = ["candle-nn", "candle-transformers", "tokenizers"];
 
 fn metadata() -> Metadata {
     MetadataCommand::new()
@@ -155,15 +160,15 @@ fn dependencies_point_one_way() {
 }
 
 #[test]
-fn the_network_is_optional() {
+fn the_network_and_the_text_tower_are_optional() {
     let metadata = metadata();
     let dependencies = dependencies(&metadata);
-    let optional: Vec<&str> = dependencies["gradcam-models"]
+    let optional: BTreeSet<&str> = dependencies["gradcam-models"]
         .iter()
         .filter(|(_, optional)| *optional)
         .map(|(name, _)| *name)
         .collect();
-    assert_eq!(optional, NETWORK);
+    assert_eq!(optional, NETWORK.into_iter().chain(TEXT).collect());
     for (name, used) in &dependencies {
         let reached = used.iter().any(|(d, _)| NETWORK.contains(d));
         assert_eq!(reached, *name == "gradcam-models", "{name}");

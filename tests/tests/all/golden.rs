@@ -66,10 +66,10 @@ struct Map {
 }
 
 #[derive(Deserialize)]
-struct Gradient {
-    l1: f32,
+pub(crate) struct Gradient {
+    pub(crate) l1: f32,
     /// Sums over the channels and 8 × 8 rectangles.
-    blocks: Vec<f32>,
+    pub(crate) blocks: Vec<f32>,
 }
 
 /// The default model with its trained weights.
@@ -242,7 +242,7 @@ fn input_gradient(network: &ModuleTree, x: &Tensor, classes: &[usize]) -> Vec<Ve
 }
 
 /// Sums over the channels and over 8 × 8 rectangles whose borders lie at `floor(i * size / 8)`.
-fn block_sums(gradient: &[f64], (height, width): (usize, usize)) -> Vec<f32> {
+pub(crate) fn block_sums(gradient: &[f64], (height, width): (usize, usize)) -> Vec<f32> {
     let mut sums = Vec::with_capacity(64);
     for block in 0..64 {
         let span = |i: usize, size: usize| i * size / 8..(i + 1) * size / 8;

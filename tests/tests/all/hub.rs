@@ -9,6 +9,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use candle_core::Device;
+use gradcam_models::Model;
 use gradcam_models::hub::{Fetched, Hub, HubError, Progress, Repo};
 use server::{Blob, Fault, Server, Site};
 use sha2::{Digest, Sha256};
@@ -171,6 +173,98 @@ fn a_moved_branch_brings_both_files_of_the_new_commit() {
         gets(&server.requests()),
         [&format!("GET /{ID}/resolve/{SECOND}/model.safetensors")]
     );
+}
+
+/// A whole CLIP: a config of transformers with its companions, but for the tokenizer.
+fn clip_site() -> Site {
+    let mut site = site();
+    let mut add = |name: &str, bytes: &[u8]| {
+        let etag = sha256(bytes);
+        let bytes = bytes.to_vec();
+        site.files
+            .insert(format!("{FIRST}/{name}"), Blob { bytes, etag });
+    };
+    add("config.json", b"{\"model_type\": \"clip\"}");
+    add("preprocessor_config.json", b"{\"resample\": 3}");
+    site
+}
+
+#[test]
+fn what_belongs_to_the_model_is_fetched_too_and_what_is_not_there_asked_for_once() {
+    let (server, cache) = (Server::start(clip_site()), TempDir::new().unwrap());
+    let fetched = fetch(&hub(&server, &cache), ID).unwrap();
+    let beside = |name| fetched.config.with_file_name(name);
+    assert_eq!(
+        fs::read(beside("preprocessor_config.json")).unwrap(),
+        b"{\"resample\": 3}"
+    );
+    assert!(!beside("tokenizer.json").exists());
+    let asked = format!("HEAD /{ID}/resolve/{FIRST}/tokenizer.json");
+    assert!(server.requests().contains(&asked));
+    // As Python's client notes it.
+    let note = cache
+        .path()
+        .join("models--timm--tiny.v1/.no_exist")
+        .join(FIRST)
+        .join("tokenizer.json");
+    assert_eq!(fs::read(&note).unwrap(), b"");
+
+    assert_eq!(fetch(&hub(&server, &cache), ID).unwrap(), fetched);
+    assert_eq!(
+        server.requests(),
+        [format!("HEAD /{ID}/resolve/main/config.json")]
+    );
+    let pinned = format!("{ID}@{FIRST}");
+    assert_eq!(fetch(&hub(&server, &cache), &pinned).unwrap(), fetched);
+    assert_eq!(server.requests(), [""; 0]);
+}
+
+#[test]
+fn a_cache_that_others_filled_is_completed_but_not_offline() {
+    let mut site = clip_site();
+    let tokenizer = Blob {
+        bytes: b"{}".to_vec(),
+        etag: sha256(b"{}"),
+    };
+    site.files
+        .insert(format!("{FIRST}/tokenizer.json"), tokenizer);
+    let (server, cache) = (Server::start(site), TempDir::new().unwrap());
+    let fetched = fetch(&hub(&server, &cache), ID).unwrap();
+    let tokenizer = fetched.config.with_file_name("tokenizer.json");
+    fs::remove_file(&tokenizer).unwrap();
+    server.requests();
+
+    let pinned = format!("{ID}@{FIRST}");
+    let mut offline = hub(&server, &cache);
+    offline.offline = true;
+    assert_eq!(fetch(&offline, &pinned).unwrap(), fetched);
+    assert!(server.requests().is_empty() && !tokenizer.exists());
+    assert_eq!(fetch(&hub(&server, &cache), &pinned).unwrap(), fetched);
+    assert_eq!(fs::read(&tokenizer).unwrap(), b"{}");
+}
+
+/// The tiny CLIP of `tests/golden/clip.py`, from a server.
+#[test]
+fn a_clip_of_the_hub_has_both_towers() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/clip");
+    let mut site = site();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = fs::read(&path).unwrap();
+        let etag = sha256(&bytes);
+        let name = path.file_name().unwrap().to_str().unwrap();
+        site.files
+            .insert(format!("{FIRST}/{name}"), Blob { bytes, etag });
+    }
+    let (server, cache) = (Server::start(site), TempDir::new().unwrap());
+    let hub = hub(&server, &cache);
+    let model = Model::from_hub(&hub, &repo(ID), &mut |_| {}, &Device::Cpu).unwrap();
+    assert_eq!(model.name, format!("{ID}@{FIRST}"));
+    // 64 × 64 pixels without a margin is what `preprocessor_config.json` says.
+    assert_eq!(model.preprocess.input_size, (64, 64));
+    assert!((model.preprocess.crop_pct - 1.0).abs() < 1e-12);
+    let encoder = model.text_encoder().unwrap();
+    assert_eq!(encoder.embed("a cat").unwrap().len(), model.labels.len());
 }
 
 #[test]

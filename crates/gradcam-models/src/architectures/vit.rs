@@ -12,13 +12,12 @@ use gradcam_nn::{Embedding, Kind, Module, Tokens, Weights};
 
 use crate::layers::{Conv, Result, attention, linear, sequence, token_norm};
 
-/// Channels of the hidden layer of a block, as a multiple of the block's.
-const EXPANSION: usize = 4;
-
 /// Channels, blocks and heads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size {
     pub(crate) channels: usize,
+    /// Channels of the hidden layer of a block.
+    pub(crate) hidden: usize,
     pub(crate) blocks: usize,
     pub(crate) heads: usize,
 }
@@ -31,6 +30,7 @@ impl Size {
     const fn new(channels: usize, heads: usize) -> Self {
         Size {
             channels,
+            hidden: 4 * channels,
             blocks: 12,
             heads,
         }
@@ -114,6 +114,15 @@ impl Vit {
         }
     }
 
+    /// The same for inputs of `side` pixels, with another constant in its norms.
+    pub(crate) const fn resized(self, side: usize, eps: f64) -> Self {
+        Vit {
+            grid: side / self.patch,
+            eps,
+            ..self
+        }
+    }
+
     pub(crate) fn is_clip(&self) -> bool {
         self.pre_norm
     }
@@ -191,14 +200,16 @@ impl Vit {
 
     fn block(&self, w: &Weights) -> Result<Module> {
         let Size {
-            channels, heads, ..
+            channels,
+            hidden,
+            heads,
+            ..
         } = self.size;
         let at = w.at("attn");
         let names: [&[&str]; 3] = [&["q_norm"], &["k_norm"], &["norm"]];
         let attention = attention(&at, channels, heads, names, &["attn_drop"])?;
         let attention = Module::new(at.prefix(), Kind::Attention(Box::new(attention)));
         let mlp = w.at("mlp");
-        let hidden = channels * EXPANSION;
         let expand = linear(&mlp.at("fc1"), channels, hidden)?;
         let activation = Module::new(mlp.path("act"), Kind::Activation(self.activation))
             .also(mlp.path("drop1"))

@@ -1,10 +1,12 @@
 //! The `config.json` and `preprocessor_config.json` of Hugging Face transformers.
 
+use gradcam_nn::ops::Activation;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{invalid, triple};
 use crate::LoadError;
+use crate::architectures::{Architecture, Size};
 use crate::preprocess::{CropMode, Interpolation, Preprocess};
 
 /// The fields of `config.json` that tell the networks apart.
@@ -21,6 +23,10 @@ pub(super) struct Fields {
     window_size: Option<usize>,
     hidden_act: Option<String>,
     projection_dim: Option<usize>,
+    intermediate_size: Option<Value>,
+    num_attention_heads: Option<Value>,
+    image_size: Option<Value>,
+    layer_norm_eps: Option<f64>,
     /// The image tower of a whole CLIP.
     vision_config: Option<Box<Fields>>,
 }
@@ -41,7 +47,7 @@ impl Fields {
             "dinov2" => self.dinov2(""),
             "dinov2_with_registers" => self.dinov2("_reg"),
             "swin" => self.swin(),
-            "clip" | "clip_vision_model" => self.vision_config.as_deref().unwrap_or(self).clip(),
+            "clip" | "clip_vision_model" => self.tower().clip(),
             other => return Ok(Some(other.to_string())),
         };
         match name {
@@ -54,12 +60,50 @@ impl Fields {
 
     /// The numbers that CLIP's image tower gives, which stand for the classes.
     pub(super) fn projection(&self) -> Option<usize> {
-        let tower = self.vision_config.as_deref().unwrap_or(self);
-        let clip = self
-            .model_type
-            .as_deref()
-            .is_some_and(|kind| kind.starts_with("clip"));
-        clip.then(|| self.projection_dim.or(tower.projection_dim).unwrap_or(512))
+        let own = self.projection_dim.or(self.tower().projection_dim);
+        self.is_clip().then(|| own.unwrap_or(512))
+    }
+
+    /// CLIP's image tower where its sizes are none of those with a name.
+    pub(super) fn nameless_clip(&self) -> Option<&'static Architecture> {
+        let tower = self.tower();
+        if !self.is_clip() || tower.clip().is_some() {
+            return None;
+        }
+        Architecture::clip(
+            tower.clip_size(),
+            tower.patch(32) as usize,
+            whole(&tower.image_size, 224),
+            tower.activation()?,
+            tower.layer_norm_eps.unwrap_or(1e-5),
+        )
+    }
+
+    /// The part that describes the image tower.
+    fn tower(&self) -> &Self {
+        self.vision_config.as_deref().unwrap_or(self)
+    }
+
+    fn is_clip(&self) -> bool {
+        let kind = self.model_type.as_deref();
+        kind.is_some_and(|kind| matches!(kind, "clip" | "clip_vision_model"))
+    }
+
+    fn clip_size(&self) -> Size {
+        Size {
+            channels: self.hidden_size.unwrap_or(768),
+            hidden: whole(&self.intermediate_size, 3072),
+            blocks: self.num_hidden_layers.unwrap_or(12),
+            heads: whole(&self.num_attention_heads, 12),
+        }
+    }
+
+    fn activation(&self) -> Option<Activation> {
+        match self.hidden_act.as_deref().unwrap_or("quick_gelu") {
+            "quick_gelu" => Some(Activation::QuickGelu),
+            "gelu" => Some(Activation::Gelu),
+            _ => None,
+        }
     }
 
     fn is(&self, part: &str) -> bool {
@@ -129,17 +173,25 @@ impl Fields {
     }
 
     fn clip(&self) -> Option<String> {
-        let gelu = match self.hidden_act.as_deref().unwrap_or("quick_gelu") {
-            "quick_gelu" => "_quickgelu",
-            "gelu" => "",
-            _ => return None,
+        let gelu = match self.activation()? {
+            Activation::QuickGelu => "_quickgelu",
+            _ => "",
         };
-        Some(format!(
-            "vit_{}_patch{}_clip{gelu}_224",
-            self.size()?,
-            self.patch(32)
-        ))
+        let patch = self.patch(32);
+        let named = self.clip_size() == Size::BASE
+            && matches!(patch, 16 | 32)
+            && whole(&self.image_size, 224) == 224
+            && self.layer_norm_eps.unwrap_or(1e-5) == 1e-5;
+        named.then(|| format!("vit_base_patch{patch}_clip{gelu}_224"))
     }
+}
+
+/// A whole number, where it is one: some networks have a list under the same name.
+fn whole(value: &Option<Value>, default: usize) -> usize {
+    let number = value.as_ref().and_then(Value::as_u64);
+    number
+        .and_then(|number| usize::try_from(number).ok())
+        .unwrap_or(default)
 }
 
 /// The fields of `preprocessor_config.json`.
@@ -267,6 +319,15 @@ mod tests {
             let classes = if name.contains("clip") { 512 } else { 1000 };
             assert_eq!(config.classes, classes, "{name}");
         }
+        let large = r#"{"model_type": "clip", "projection_dim": 768, "vision_config": {"hidden_size": 1024, "intermediate_size": 4096,
+            "num_hidden_layers": 24, "num_attention_heads": 16, "patch_size": 14, "image_size": 336}}"#;
+        let large = Config::parse(large, None).unwrap();
+        assert_eq!(large.architecture.name, "clip_vision_model");
+        assert_eq!(large.architecture.default_layer, "blocks.23.norm1");
+        assert_eq!((large.classes, large.preprocess.input_size.0), (768, 336));
+        let none = r#"{"model_type": "clip_vision_model", "num_attention_heads": 7}"#;
+        let error = Config::parse(none, None).unwrap_err().to_string();
+        assert!(error.contains("these sizes"), "{error}");
         let error = Config::parse(r#"{"model_type": "swin", "window_size": 12}"#, None);
         assert!(error.unwrap_err().to_string().contains("model type `swin`"));
     }

@@ -5,6 +5,7 @@
 //! models--OWNER--NAME/blobs/ETAG.incomplete  the part of a broken download
 //! models--OWNER--NAME/refs/BRANCH            the commit that the branch named last
 //! models--OWNER--NAME/snapshots/COMMIT/FILE  a link to the blob
+//! models--OWNER--NAME/.no_exist/COMMIT/FILE  an empty file: the commit has no such file
 //! .locks/models--OWNER--NAME/ETAG.lock       held by the one process that downloads the blob
 //! ```
 
@@ -42,6 +43,24 @@ impl Store {
     /// `name` of a commit, if its bytes are here.
     pub(super) fn file(&self, commit: &str, name: &str) -> Option<PathBuf> {
         Some(self.pointer(commit, name)).filter(|path| path.is_file())
+    }
+
+    /// Those of `names` of which the cache does not know whether the commit has them.
+    pub(super) fn unknown(&self, commit: &str, names: &[&'static str]) -> Vec<&'static str> {
+        let known = |name: &str| {
+            self.file(commit, name).is_some() || self.absent(commit).join(name).exists()
+        };
+        let mut names = names.to_vec();
+        names.retain(|name| !known(name));
+        names
+    }
+
+    /// Remembers that the commit has no file of this name.
+    pub(super) fn note_absent(&self, commit: &str, name: &str) -> Result<(), HubError> {
+        let folder = self.absent(commit);
+        fs::create_dir_all(&folder).map_err(at(&folder))?;
+        let note = folder.join(name);
+        fs::write(&note, "").map_err(at(&note))
     }
 
     /// Both files of a revision, as far as the cache knows it; `NotCached` names the one that is missing.
@@ -151,7 +170,11 @@ impl Store {
         Some(text.trim().to_string()).filter(|commit| is_commit(commit))
     }
 
-    fn pointer(&self, commit: &str, name: &str) -> PathBuf {
+    fn absent(&self, commit: &str) -> PathBuf {
+        self.root().join(".no_exist").join(commit)
+    }
+
+    pub(super) fn pointer(&self, commit: &str, name: &str) -> PathBuf {
         self.layout.pointer_path(commit).join(name)
     }
 }

@@ -1,0 +1,335 @@
+//! Texts as CLIP sees them: the other tower of the network, whose embeddings lie in one space with those of images.
+//!
+//! CLIP (Radford et al. 2021) was trained so that the cosine between the embedding of an image and that of its caption is large. A
+//! [`Model`] of a CLIP gives the image's embedding where another gives logits; [`TextEncoder`] gives that of a text, from the same
+//! folder: a whole CLIP in the form of Hugging Face transformers (`CLIPModel`), with its `tokenizer.json`.
+//!
+//! The transformer is that of candle-transformers. Where its output is read is decided here, since it takes the largest token for the
+//! end of the text, as the first CLIP did, and that is wrong once tokens are added behind it.
+//!
+//! ```
+//! use gradcam_models::text::TextEncoder;
+//!
+//! let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/clip");
+//! let encoder = TextEncoder::from_folder(folder.as_ref())?;
+//! let embedding = encoder.embed("a photo of a cat")?;
+//! assert_eq!(embedding.len(), 24);
+//! # Ok::<(), gradcam_models::text::TextError>(())
+//! ```
+
+mod tokenizer;
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, IndexOp, Tensor};
+use candle_nn::{Linear, Module, VarBuilder, linear_no_bias};
+use candle_transformers::models::clip::text_model::{
+    Activation, ClipTextConfig, ClipTextTransformer,
+};
+use serde::Deserialize;
+use tokenizers::Tokenizer;
+
+use crate::load::{LoadError, Model, read, read_text};
+
+/// The text tower of a CLIP with its tokenizer, on the CPU.
+#[derive(Debug, Clone)]
+pub struct TextEncoder {
+    tokenizer: Tokenizer,
+    tower: ClipTextTransformer,
+    projection: Linear,
+    /// The number of tokens that have a position.
+    context: usize,
+    /// The number of tokens that have an embedding.
+    vocabulary: usize,
+    /// transformers' `eos_token_id`.
+    end: u32,
+}
+
+/// Why a text cannot be embedded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TextError {
+    /// A file cannot be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The model has images only.
+    #[error(
+        "`{model}` has no text tower; texts need a whole CLIP in the form of Hugging Face transformers, such as `hf:openai/clip-vit-base-patch32`"
+    )]
+    NoTower {
+        /// The folder or the model's name.
+        model: String,
+    },
+    /// The text tower is of a kind that cannot be run.
+    #[error("the text tower's `{field}` is {found}, expected {expected}")]
+    Unsupported {
+        /// The field of `text_config`.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// No file says how a text becomes tokens.
+    #[error(
+        "`{}` has neither `tokenizer.json` nor `vocab.json` with `merges.txt`; copy `tokenizer.json` there from the model's repository", folder.display()
+    )]
+    NoTokenizer {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The tokenizer's file is not what it should be.
+    #[error("the tokenizer of `{}` cannot be read: {reason}", folder.display())]
+    Tokenizer {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The weights do not fit the description.
+    #[error("the text tower's weights in `{}` do not fit", folder.display())]
+    Weights {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong.
+        source: candle_core::Error,
+    },
+    /// The tokenizer fails at the text.
+    #[error("the tokenizer fails at the text: {reason}")]
+    Refused {
+        /// Why, in the tokenizer's words.
+        reason: String,
+    },
+    /// There is no text.
+    #[error("the text is empty")]
+    Empty,
+    /// The text is longer than the longest that the network knows.
+    #[error(
+        "the text has {found} tokens with those around it, and the model reads {fits}; shorten it"
+    )]
+    TooLong {
+        /// Its tokens, with those before and behind.
+        found: usize,
+        /// How many the model reads.
+        fits: usize,
+    },
+    /// The tokenizer makes tokens of which the network knows nothing.
+    #[error(
+        "the tokenizer does not belong to the weights: it makes the token {token}, and they have {size}"
+    )]
+    UnknownToken {
+        /// The token.
+        token: u32,
+        /// The number of tokens that have an embedding.
+        size: usize,
+    },
+    /// The tokenizer does not close the text.
+    #[error(
+        "the tokenizer does not belong to the model: the end of a text is the token {end}, which it does not write"
+    )]
+    NoEnd {
+        /// The `eos_token_id` of `config.json`.
+        end: u32,
+    },
+    /// The embedding is NaN or infinite: the weights are damaged.
+    #[error("the embedding of the text is not finite (NaN or infinity): the weights are damaged")]
+    NotFinite,
+    /// A failure of the tensor library.
+    #[error("cannot compute the embedding of the text")]
+    Tensor(#[from] candle_core::Error),
+}
+
+/// What `config.json` says of a whole CLIP. What it leaves out is transformers' default.
+#[derive(Deserialize)]
+struct Fields {
+    text_config: Option<Tower>,
+    #[serde(default = "Fields::projection")]
+    projection_dim: usize,
+}
+
+impl Fields {
+    fn projection() -> usize {
+        512
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+struct Tower {
+    vocab_size: usize,
+    hidden_size: usize,
+    intermediate_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    max_position_embeddings: usize,
+    hidden_act: String,
+    layer_norm_eps: f64,
+    eos_token_id: u32,
+}
+
+impl Default for Tower {
+    fn default() -> Self {
+        Tower {
+            vocab_size: 49_408,
+            hidden_size: 512,
+            intermediate_size: 2048,
+            num_hidden_layers: 12,
+            num_attention_heads: 8,
+            max_position_embeddings: 77,
+            hidden_act: "quick_gelu".into(),
+            layer_norm_eps: 1e-5,
+            eos_token_id: 49_407,
+        }
+    }
+}
+
+impl Tower {
+    /// The description for candle-transformers, which has one activation and one constant in its norms.
+    fn sizes(&self, projection: usize) -> Result<ClipTextConfig, TextError> {
+        let unsupported = |field, found: &dyn std::fmt::Display, expected| {
+            let found = format!("`{found}`");
+            Err(TextError::Unsupported {
+                field,
+                found,
+                expected,
+            })
+        };
+        if self.hidden_act != "quick_gelu" {
+            return unsupported("hidden_act", &self.hidden_act, "`quick_gelu`");
+        }
+        if self.layer_norm_eps != 1e-5 {
+            return unsupported("layer_norm_eps", &self.layer_norm_eps, "`1e-5`");
+        }
+        let heads = self.num_attention_heads;
+        if heads == 0 || !self.hidden_size.is_multiple_of(heads) {
+            return unsupported("num_attention_heads", &heads, "a divisor of `hidden_size`");
+        }
+        Ok(ClipTextConfig {
+            vocab_size: self.vocab_size,
+            embed_dim: self.hidden_size,
+            activation: Activation::QuickGelu,
+            intermediate_size: self.intermediate_size,
+            max_position_embeddings: self.max_position_embeddings,
+            pad_with: None,
+            num_hidden_layers: self.num_hidden_layers,
+            num_attention_heads: heads,
+            projection_dim: projection,
+        })
+    }
+}
+
+impl TextEncoder {
+    /// The text tower of a folder with the `config.json` and `model.safetensors` of a whole CLIP, and its tokenizer: `tokenizer.json`, or
+    /// `vocab.json` with `merges.txt`.
+    ///
+    /// # Errors
+    /// When there is no text tower, a file is missing or damaged, or the tower is of a kind that cannot be run: candle-transformers has
+    /// the activation `quick_gelu` alone, which is that of OpenAI's models.
+    pub fn from_folder(folder: &Path) -> Result<Self, TextError> {
+        let text = read_text(&folder.join("config.json"))?;
+        let fields: Fields = serde_json::from_str(&text).map_err(|error| LoadError::Config {
+            file: "config.json".into(),
+            reason: error.to_string(),
+        })?;
+        let config = fields.text_config.ok_or_else(|| TextError::NoTower {
+            model: folder.display().to_string(),
+        })?;
+        let sizes = config.sizes(fields.projection_dim)?;
+        let tokenizer = tokenizer::read(folder)?;
+        let misfit = |source| TextError::Weights {
+            folder: folder.to_path_buf(),
+            source,
+        };
+        // Tensors are read when they are asked for: not those of the image tower.
+        let bytes = read(&folder.join("model.safetensors"))?;
+        let stored = VarBuilder::from_slice_safetensors(&bytes, DType::F32, &Device::Cpu);
+        let stored = stored.map_err(misfit)?;
+        let tower = ClipTextTransformer::new(stored.pp("text_model"), &sizes).map_err(misfit)?;
+        let at = stored.pp("text_projection");
+        let projection =
+            linear_no_bias(sizes.embed_dim, sizes.projection_dim, at).map_err(misfit)?;
+        Ok(TextEncoder {
+            tokenizer,
+            tower,
+            projection,
+            context: config.max_position_embeddings,
+            vocabulary: config.vocab_size,
+            end: config.eos_token_id,
+        })
+    }
+
+    /// The tokens of a text, with those before and behind it; as many as the model reads at most (77 for OpenAI's).
+    ///
+    /// # Errors
+    /// When the text is empty (transformers would embed the two tokens around it, which say nothing), too long (nothing is cut off), or
+    /// the tokenizer does not belong to the model.
+    pub fn tokens(&self, text: &str) -> Result<Vec<u32>, TextError> {
+        if text.trim().is_empty() {
+            return Err(TextError::Empty);
+        }
+        let ids = tokenizer::encode(&self.tokenizer, text)?;
+        if ids.len() > self.context {
+            return Err(TextError::TooLong {
+                found: ids.len(),
+                fits: self.context,
+            });
+        }
+        match ids.iter().find(|id| **id as usize >= self.vocabulary) {
+            Some(&token) => Err(TextError::UnknownToken {
+                token,
+                size: self.vocabulary,
+            }),
+            None => Ok(ids),
+        }
+    }
+
+    /// The embedding of a text, not normalised: transformers' `get_text_features`, as long as that of an image.
+    ///
+    /// # Errors
+    /// Those of [`tokens`](TextEncoder::tokens), and when the weights are damaged.
+    pub fn embed(&self, text: &str) -> Result<Vec<f32>, TextError> {
+        let ids = self.tokens(text)?;
+        let end = end(&ids, self.end).ok_or(TextError::NoEnd { end: self.end })?;
+        let ids = Tensor::new(ids, &Device::Cpu)?.unsqueeze(0)?;
+        let states = self.tower.forward_with_mask(&ids, usize::MAX)?;
+        let embedding = self.projection.forward(&states.i((.., end))?)?;
+        let embedding: Vec<f32> = embedding.flatten_all()?.to_vec1()?;
+        match embedding.iter().all(|value| value.is_finite()) {
+            true => Ok(embedding),
+            false => Err(TextError::NotFinite),
+        }
+    }
+}
+
+/// Where the network is read: at the first end of the text, as transformers has it.
+///
+/// The first configurations call the end 2, which it never was; there it is the first of the largest tokens.
+fn end(ids: &[u32], end: u32) -> Option<usize> {
+    match end {
+        2 => {
+            let largest = ids.iter().max()?;
+            ids.iter().position(|id| id == largest)
+        }
+        _ => ids.iter().position(|id| *id == end),
+    }
+}
+
+impl Model {
+    /// The text tower in the model's [folder](Model::folder), which a fetch from the hub has filled too.
+    ///
+    /// # Errors
+    /// When the model has none, or it cannot be loaded; see [`TextEncoder::from_folder`].
+    pub fn text_encoder(&self) -> Result<TextEncoder, TextError> {
+        let no_tower = || TextError::NoTower {
+            model: self.name.clone(),
+        };
+        let folder = self.folder.as_deref().ok_or_else(no_tower)?;
+        TextEncoder::from_folder(folder).map_err(|error| match error {
+            TextError::NoTower { .. } => no_tower(),
+            other => other,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
