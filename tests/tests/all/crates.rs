@@ -6,7 +6,7 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 /// What the workspace's crates may depend on: crates of the workspace, then others.
-const ALLOWED: [(&str, &[&str], &[&str]); 6] = [
+const ALLOWED: [(&str, &[&str], &[&str]); 7] = [
     (
         "gradcam-nn",
         &[],
@@ -33,6 +33,19 @@ const ALLOWED: [(&str, &[&str], &[&str]); 6] = [
             "serde",
             "serde_json",
             "strsim",
+            "thiserror",
+        ],
+    ),
+    (
+        "gradcam-train",
+        &["gradcam-nn"],
+        &[
+            "candle-core",
+            "rand_chacha",
+            "rand_distr",
+            "rayon",
+            "safetensors",
+            "serde",
             "thiserror",
         ],
     ),

@@ -1,0 +1,15 @@
+//! Small networks, trained from a seed.
+
+mod adam;
+mod data;
+mod error;
+mod gradient;
+mod network;
+mod store;
+mod train;
+
+pub use data::{Examples, permuted_labels};
+pub use error::TrainError;
+pub use network::{Family, NetworkSpec, build, initial};
+pub use store::{Storage, from_bytes, to_bytes};
+pub use train::{Progress, Settings, Trained, accuracy, train};

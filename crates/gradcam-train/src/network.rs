@@ -1,0 +1,227 @@
+//! The two networks, written down as data.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor};
+use gradcam_nn::ops::{
+    Activation, AdaptiveAvgPool2d, Conv2d, ConvOptions, Linear, MaxPool2d, Padding,
+};
+use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Weights};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use rand_distr::{Distribution, StandardNormal};
+use serde::{Deserialize, Serialize};
+
+use crate::TrainError;
+
+/// A network to train.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct NetworkSpec {
+    /// Channels, height and width of a picture.
+    pub input: [usize; 3],
+    /// The number of classes.
+    pub classes: usize,
+    /// How it is built.
+    pub family: Family,
+}
+
+/// How a network is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// The convolutional network of Adebayo et al. (2018, section 4): `conv1` 5×5 to 32 maps, pooling by 2, `conv2` 5×5 to 64 maps,
+    /// pooling by 2, `fc1`, `fc2`, with ReLUs between. Its last feature maps are `relu2`.
+    Cnn {
+        /// Units of `fc1`; 1,024 in the paper.
+        hidden: usize,
+    },
+    /// A small residual network (He et al. 2016): `conv1` 3×3, then `layer1` to `layer3` of one basic block each with 1, 2 and 4 times as
+    /// many maps, the latter two of stride 2, then the average over all positions and `fc`. Its last feature maps are `layer3`.
+    ///
+    /// There is no batch norm: with it the network that is trained, which sees the statistics of its batch, would be another than the one
+    /// that is explained, and three blocks train well without.
+    Residual {
+        /// Maps of `conv1` and `layer1`.
+        width: usize,
+    },
+}
+
+/// The network that `spec` describes, with the parameters `weights`.
+///
+/// # Errors
+/// When a size is zero, or a parameter is missing, not finite, or of another shape.
+pub fn build(
+    spec: &NetworkSpec,
+    weights: &BTreeMap<String, Tensor>,
+) -> Result<ModuleTree, TrainError> {
+    tree(spec, &Weights::from_tensors(weights.clone()))
+}
+
+/// The parameters that training starts from: the same for the same `seed`.
+///
+/// Those of the paper's network are drawn from a normal distribution of standard deviation 0.1, again where a value is beyond two of
+/// them, and its biases are 0.1 (the paper's code). Those of the residual network are normal with the variance 2 / fan-in (He et al. 2015,
+/// eq. 10), and its biases zero.
+///
+/// # Errors
+/// When a size is zero.
+pub fn initial(spec: &NetworkSpec, seed: u64) -> Result<BTreeMap<String, Tensor>, TrainError> {
+    let skeleton = Weights::skeleton();
+    tree(spec, &skeleton)?;
+    let mut generator = ChaCha8Rng::seed_from_u64(seed);
+    let mut weights = BTreeMap::new();
+    for (name, shape) in skeleton.requested() {
+        let count: usize = shape.iter().product();
+        let fan_in: usize = shape.iter().skip(1).product();
+        let mut value = || match (spec.family, shape.len()) {
+            (Family::Cnn { .. }, 1) => 0.1,
+            (Family::Cnn { .. }, _) => 0.1 * truncated(&mut generator),
+            (Family::Residual { .. }, 1) => 0.0,
+            (Family::Residual { .. }, _) => (2.0 / fan_in as f64).sqrt() * normal(&mut generator),
+        };
+        let values: Vec<f32> = (0..count).map(|_| value() as f32).collect();
+        weights.insert(name, Tensor::from_vec(values, shape, &Device::Cpu)?);
+    }
+    Ok(weights)
+}
+
+fn normal(generator: &mut ChaCha8Rng) -> f64 {
+    StandardNormal.sample(generator)
+}
+
+/// A standard normal value that is not beyond ±2.
+fn truncated(generator: &mut ChaCha8Rng) -> f64 {
+    loop {
+        let value = normal(generator);
+        if value.abs() <= 2.0 {
+            return value;
+        }
+    }
+}
+
+pub(crate) fn tree(spec: &NetworkSpec, weights: &Weights) -> Result<ModuleTree, TrainError> {
+    let [channels, height, width] = spec.input;
+    let size = match spec.family {
+        Family::Cnn { hidden } => hidden,
+        Family::Residual { width } => width,
+    };
+    for (what, found) in [
+        ("the number of channels", channels),
+        ("the height", height),
+        ("the width", width),
+        ("the number of classes", spec.classes),
+        ("the network's size", size),
+    ] {
+        if found == 0 {
+            return Err(TrainError::Setting {
+                what,
+                expected: "at least 1",
+                found: found.to_string(),
+            });
+        }
+    }
+    let modules = match spec.family {
+        Family::Cnn { hidden } => cnn(spec, hidden, weights)?,
+        Family::Residual { width } => residual(spec, width, weights)?,
+    };
+    Ok(ModuleTree::new(modules, weights))
+}
+
+fn cnn(spec: &NetworkSpec, hidden: usize, weights: &Weights) -> Result<Vec<Module>, TrainError> {
+    let [channels, height, width] = spec.input;
+    // A last, partial window counts, as with the original's padding.
+    let pool = MaxPool2d {
+        ceil_mode: true,
+        ..MaxPool2d::new(2, 2, 0)
+    };
+    let relu = |name| Some((name, Activation::Relu));
+    let features = 64 * height.div_ceil(2).div_ceil(2) * width.div_ceil(2).div_ceil(2);
+    Ok(vec![
+        conv(weights, "conv1", [channels, 32, 5, 1], relu("relu1"))?,
+        Module::new("pool1", Kind::MaxPool(pool)),
+        conv(weights, "conv2", [32, 64, 5, 1], relu("relu2"))?,
+        Module::new("pool2", Kind::MaxPool(pool)),
+        Module::new("flatten", Kind::Flatten),
+        linear(weights, "fc1", features, hidden)?,
+        Module::new("relu3", Kind::Activation(Activation::Relu)),
+        linear(weights, "fc2", hidden, spec.classes)?,
+    ])
+}
+
+fn residual(
+    spec: &NetworkSpec,
+    width: usize,
+    weights: &Weights,
+) -> Result<Vec<Module>, TrainError> {
+    let relu = Some(("relu", Activation::Relu));
+    let mut modules = vec![conv(weights, "conv1", [spec.input[0], width, 3, 1], relu)?];
+    for (name, inputs, outputs, stride) in [
+        ("layer1", width, width, 1),
+        ("layer2", width, 2 * width, 2),
+        ("layer3", 2 * width, 4 * width, 2),
+    ] {
+        let scope = weights.at(name);
+        let relu = Some(("relu1", Activation::Relu));
+        let branch = vec![
+            conv(&scope, "conv1", [inputs, outputs, 3, stride], relu)?,
+            conv(&scope, "conv2", [outputs, outputs, 3, 1], None)?,
+        ];
+        let shortcut = match stride {
+            1 => Vec::new(),
+            _ => vec![conv(
+                &scope,
+                "downsample",
+                [inputs, outputs, 1, stride],
+                None,
+            )?],
+        };
+        let activation = Some((vec![scope.path("relu2")], Activation::Relu));
+        modules.push(Module::new(
+            name,
+            Kind::Residual {
+                branch,
+                shortcut,
+                activation,
+            },
+        ));
+    }
+    let average = Kind::AdaptiveAvgPool(AdaptiveAvgPool2d::new(1));
+    modules.push(Module::new("avgpool", average));
+    modules.push(Module::new("flatten", Kind::Flatten));
+    modules.push(linear(weights, "fc", 4 * width, spec.classes)?);
+    Ok(modules)
+}
+
+/// A convolution of an odd kernel that keeps the size but for its stride; `[inputs, outputs, kernel, stride]`.
+fn conv(
+    weights: &Weights,
+    name: &str,
+    [inputs, outputs, kernel, stride]: [usize; 4],
+    activation: Option<(&str, Activation)>,
+) -> Result<Module, TrainError> {
+    let scope = weights.at(name);
+    let options = ConvOptions {
+        stride: (stride, stride),
+        padding: Padding::all(kernel / 2),
+        ..ConvOptions::default()
+    };
+    let weight = scope.get("weight", &[outputs, inputs, kernel, kernel])?;
+    let bias = scope.get("bias", &[outputs])?;
+    let layer = Conv2d::new(weight, Some(bias), options);
+    let activation = activation.map(|(name, f)| (vec![weights.path(name)], f));
+    let group = ConvNormAct::new((vec![weights.path(name)], layer), None, activation)?;
+    Ok(Module::unnamed(Kind::Conv(Box::new(group))))
+}
+
+fn linear(
+    weights: &Weights,
+    name: &str,
+    inputs: usize,
+    outputs: usize,
+) -> Result<Module, TrainError> {
+    let scope = weights.at(name);
+    let weight = scope.get("weight", &[outputs, inputs])?;
+    let bias = scope.get("bias", &[outputs])?;
+    let layer = Linear::new(weight, Some(bias));
+    Ok(Module::new(weights.path(name), Kind::Linear(layer)))
+}

@@ -1,0 +1,212 @@
+//! The training loop.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use candle_core::{Device, Tensor};
+use gradcam_nn::{Network, logits};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use serde::{Deserialize, Serialize};
+
+use crate::adam::Adam;
+use crate::data::shuffle;
+use crate::gradient::{batch, largest};
+use crate::{Examples, NetworkSpec, TrainError, build, initial};
+
+/// How a network is trained: with Adam, on batches in a new random order every epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The step size of Adam, above 0.
+    pub learning_rate: f64,
+    /// Pictures in one step, at least 1.
+    pub batch: usize,
+    /// The factor λ of the penalty λ/2 · Σ w² over all weights but the biases, 0 or above.
+    pub l2: f64,
+    /// The most epochs, at least 1.
+    pub epochs: usize,
+    /// The accuracy on the pictures trained with, in [0, 1], at which training ends early.
+    pub enough: Option<f64>,
+}
+
+impl Settings {
+    /// Those of Adebayo et al. (2018): Adam with 1e-4, batches of 50, λ = 0.001, 50 epochs. The paper has 55,000 digits; permuted labels
+    /// take it 100 epochs.
+    pub const PAPER: Settings = Settings {
+        learning_rate: 1e-4,
+        batch: 50,
+        l2: 1e-3,
+        epochs: 50,
+        enough: None,
+    };
+}
+
+/// How far a training has come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progress {
+    /// The epoch, counted from 1.
+    pub epoch: usize,
+    /// Steps of this epoch that are done.
+    pub step: usize,
+    /// Steps of an epoch.
+    pub steps: usize,
+    /// The mean cross-entropy over this epoch so far, each batch before its own step.
+    pub loss: f64,
+    /// The share of pictures in this epoch so far that were classified as their label says, each batch before its own step.
+    pub accuracy: f64,
+}
+
+/// A trained network.
+#[derive(Debug, Clone)]
+pub struct Trained {
+    /// The parameters by name, `f32`.
+    pub weights: BTreeMap<String, Tensor>,
+    /// The share of the pictures trained with that the network classifies as their label says, in [0, 1].
+    pub train_accuracy: f64,
+    /// The same of the test pictures, where there are any.
+    pub test_accuracy: Option<f64>,
+    /// Epochs that were run.
+    pub epochs: usize,
+}
+
+/// Trains the network `spec` on `examples`, from parameters and in an order that follow from `seed`; `progress` hears of every step and
+/// may end the training.
+///
+/// The same arguments give the same bytes, for any number of threads.
+///
+/// # Errors
+/// When the examples do not fit the network, a setting is out of its range, the loss does not stay finite, or `progress` breaks off.
+pub fn train(
+    spec: &NetworkSpec,
+    examples: &Examples,
+    test: Option<&Examples>,
+    settings: &Settings,
+    seed: u64,
+    progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+) -> Result<Trained, TrainError> {
+    check(settings)?;
+    for examples in std::iter::once(examples).chain(test) {
+        examples.check(spec)?;
+    }
+    let mut adam = Adam::new(&initial(spec, seed)?)?;
+    // Another stream than that of the initial parameters.
+    let mut generator = ChaCha8Rng::seed_from_u64(seed);
+    generator.set_stream(1);
+    let mut order: Vec<usize> = (0..examples.labels.len()).collect();
+    let mut epoch = 0;
+    let train_accuracy = loop {
+        epoch += 1;
+        shuffle(&mut order, &mut generator);
+        let running = one_epoch(spec, examples, settings, &order, &mut adam, epoch, progress)?;
+        let last = epoch == settings.epochs;
+        // The running accuracy lags behind that of the parameters at the end of the epoch: a cheap first gate.
+        if last || settings.enough.is_some_and(|enough| running >= enough) {
+            let found = accuracy(&build(spec, &adam.weights()?)?, examples)?;
+            if last || settings.enough.is_some_and(|enough| found >= enough) {
+                break found;
+            }
+        }
+    };
+    let weights = adam.weights()?;
+    let network = build(spec, &weights)?;
+    Ok(Trained {
+        train_accuracy,
+        test_accuracy: test.map(|test| accuracy(&network, test)).transpose()?,
+        epochs: epoch,
+        weights,
+    })
+}
+
+/// Takes a step for each batch of `order`; returns the accuracy on the way.
+fn one_epoch(
+    spec: &NetworkSpec,
+    examples: &Examples,
+    settings: &Settings,
+    order: &[usize],
+    adam: &mut Adam,
+    epoch: usize,
+    progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+) -> Result<f64, TrainError> {
+    let (mut seen, mut loss, mut correct) = (0, 0.0, 0);
+    let batches = order.chunks(settings.batch);
+    let steps = batches.len();
+    for (step, indices) in batches.enumerate() {
+        let ids: Vec<u32> = indices.iter().map(|&i| i as u32).collect();
+        let ids = Tensor::new(ids, &Device::Cpu)?;
+        let images = examples.images.index_select(&ids, 0)?;
+        let labels: Vec<usize> = indices.iter().map(|&i| examples.labels[i]).collect();
+        let weights = adam.weights()?;
+        let found = batch(&build(spec, &weights)?, &weights, &images, &labels)?;
+        if !found.loss.is_finite() {
+            let learning_rate = settings.learning_rate;
+            return Err(TrainError::Diverged {
+                epoch,
+                learning_rate,
+            });
+        }
+        adam.step(&found.gradients, settings.learning_rate, settings.l2)?;
+        seen += labels.len();
+        loss += found.loss * labels.len() as f64;
+        correct += found.correct;
+        let now = Progress {
+            epoch,
+            step: step + 1,
+            steps,
+            loss: loss / seen as f64,
+            accuracy: correct as f64 / seen as f64,
+        };
+        if progress(&now).is_break() {
+            return Err(TrainError::Stopped { epoch });
+        }
+    }
+    Ok(correct as f64 / seen as f64)
+}
+
+/// The share of `examples`, in [0, 1], whose largest logit is that of their label; the first of several equal ones counts.
+///
+/// # Errors
+/// When the network does not take the pictures.
+pub fn accuracy(network: &dyn Network, examples: &Examples) -> Result<f64, TrainError> {
+    let rows = logits(network, &examples.images)?.to_dtype(candle_core::DType::F64)?;
+    let rows: Vec<Vec<f64>> = rows.to_vec2()?;
+    let pairs = rows.iter().zip(&examples.labels);
+    let correct = pairs
+        .filter(|(row, label)| largest(row) == Some(**label))
+        .count();
+    Ok(correct as f64 / rows.len().max(1) as f64)
+}
+
+fn check(settings: &Settings) -> Result<(), TrainError> {
+    let wrong = |what, expected, found: String| {
+        Err(TrainError::Setting {
+            what,
+            expected,
+            found,
+        })
+    };
+    let Settings {
+        learning_rate,
+        batch,
+        l2,
+        epochs,
+        enough,
+    } = *settings;
+    if !(learning_rate > 0.0 && learning_rate.is_finite()) {
+        return wrong("the learning rate", "above 0", learning_rate.to_string());
+    }
+    if !(l2 >= 0.0 && l2.is_finite()) {
+        return wrong("the penalty's factor", "0 or above", l2.to_string());
+    }
+    if batch == 0 || epochs == 0 {
+        let found = format!("{batch} and {epochs}");
+        return wrong("the batch and the number of epochs", "at least 1", found);
+    }
+    match enough {
+        Some(enough) if !(0.0..=1.0).contains(&enough) => wrong(
+            "the accuracy that is enough",
+            "in [0, 1]",
+            enough.to_string(),
+        ),
+        _ => Ok(()),
+    }
+}
