@@ -90,3 +90,61 @@ impl Adam {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn one(name: &str, tensor: Tensor) -> BTreeMap<String, Tensor> {
+        BTreeMap::from([(name.to_string(), tensor)])
+    }
+
+    fn values(adam: &Adam, name: &str) -> Vec<f32> {
+        let weights = adam.weights().unwrap();
+        weights[name].flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    fn tensor(values: &[f32], shape: &[usize]) -> Tensor {
+        Tensor::from_slice(values, shape, &Device::Cpu).unwrap()
+    }
+
+    /// Of a constant gradient both corrected averages are the gradient and its square: every step is the learning rate.
+    #[test]
+    fn a_constant_gradient_moves_every_weight_by_the_learning_rate() {
+        let mut adam = Adam::new(&one("w", tensor(&[1.0, 2.0, 3.0], &[3]))).unwrap();
+        let gradient = one("w", tensor(&[0.5, -30.0, 1e-3], &[3]));
+        for _ in 0..5 {
+            adam.step(&gradient, 0.01, 0.0).unwrap();
+        }
+        for (found, expected) in values(&adam, "w").iter().zip([0.95, 2.05, 2.95]) {
+            assert!((found - expected).abs() < 1e-5, "{found}, {expected}");
+        }
+    }
+
+    /// Gradients 1, then -2: m = 0.9 · 0.1 - 0.2, v = 0.999 · 0.001 + 0.004, corrected by 0.19 and 0.001999.
+    #[test]
+    fn the_second_step_has_the_averages_of_the_paper() {
+        let mut adam = Adam::new(&one("w", tensor(&[0.0], &[1]))).unwrap();
+        adam.step(&one("w", tensor(&[1.0], &[1])), 0.1, 0.0)
+            .unwrap();
+        adam.step(&one("w", tensor(&[-2.0], &[1])), 0.1, 0.0)
+            .unwrap();
+        let expected = -0.1 - 0.1 * (-0.11 / 0.19) / (0.004999_f64 / 0.001999).sqrt();
+        assert!((f64::from(values(&adam, "w")[0]) - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_penalty_pulls_weights_to_zero_and_leaves_biases() {
+        let mut weights = one("w", tensor(&[2.0, -2.0], &[1, 2]));
+        weights.extend(one("b", tensor(&[2.0], &[1])));
+        let mut adam = Adam::new(&weights).unwrap();
+        let mut gradient = one("w", tensor(&[0.0, 0.0], &[1, 2]));
+        gradient.extend(one("b", tensor(&[0.0], &[1])));
+        adam.step(&gradient, 0.25, 0.1).unwrap();
+        for (found, expected) in values(&adam, "w").iter().zip([1.75, -1.75]) {
+            assert!((found - expected).abs() < 1e-5, "{found}, {expected}");
+        }
+        assert_eq!(values(&adam, "b"), [2.0]);
+    }
+}

@@ -81,3 +81,74 @@ fn below(bound: u64, generator: &mut ChaCha8Rng) -> u64 {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::Family;
+
+    #[test]
+    fn permuted_labels_are_the_same_labels_elsewhere() {
+        let labels: Vec<usize> = (0..1000).map(|i| i % 10).collect();
+        let permuted = permuted_labels(&labels, 4);
+        assert_eq!(permuted, permuted_labels(&labels, 4));
+        assert_ne!(permuted, permuted_labels(&labels, 5));
+        let (mut a, mut b) = (labels.clone(), permuted.clone());
+        a.sort_unstable();
+        b.sort_unstable();
+        assert_eq!(a, b);
+        // 100 of 1,000 stay by chance, give or take four times the standard deviation of 9.5.
+        let same = labels.iter().zip(&permuted).filter(|(a, b)| a == b).count();
+        assert!((62..=138).contains(&same), "{same}");
+    }
+
+    #[test]
+    fn every_order_is_as_likely() {
+        let mut generator = ChaCha8Rng::seed_from_u64(0);
+        let mut counts = std::collections::BTreeMap::new();
+        for _ in 0..6000 {
+            let mut items = [0, 1, 2];
+            shuffle(&mut items, &mut generator);
+            *counts.entry(items).or_insert(0) += 1;
+        }
+        assert_eq!(counts.len(), 6);
+        // 1,000 each, give or take five times the standard deviation of 29.
+        assert!(
+            counts.values().all(|n| (855..=1145).contains(n)),
+            "{counts:?}"
+        );
+    }
+
+    #[test]
+    fn examples_that_do_not_fit_say_so() {
+        let spec = NetworkSpec {
+            input: [1, 2, 2],
+            classes: 3,
+            family: Family::Cnn { hidden: 1 },
+        };
+        let message = |values: &[f32], shape, labels: Vec<usize>| {
+            let examples = Examples::new(values, shape, labels).unwrap();
+            examples.check(&spec).unwrap_err().to_string()
+        };
+        assert_eq!(
+            message(&[0.0; 8], [1, 2, 2], vec![0, 3]),
+            "the picture 1 has the label 3, but the network has 3 classes, counted from 0"
+        );
+        assert_eq!(
+            message(&[0.0; 4], [1, 4, 1], vec![0]),
+            "the network takes pictures `(n, 1, 2, 2)` of f32, found [1, 1, 4, 1] of f32"
+        );
+        let mut few = Examples::new(&[0.0; 8], [1, 2, 2], vec![0, 1]).unwrap();
+        few.labels.pop();
+        let found = few.check(&spec).unwrap_err();
+        assert!(matches!(
+            found,
+            TrainError::Count {
+                images: 2,
+                labels: 1
+            }
+        ));
+        assert!(Examples::new(&[0.0; 3], [1, 2, 2], vec![0]).is_err());
+    }
+}

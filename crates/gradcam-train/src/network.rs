@@ -46,6 +46,16 @@ pub enum Family {
     },
 }
 
+impl Family {
+    /// The path of the last feature maps, where Grad-CAM looks.
+    pub fn last_maps(self) -> &'static str {
+        match self {
+            Family::Cnn { .. } => "relu2",
+            Family::Residual { .. } => "layer3",
+        }
+    }
+}
+
 /// The network that `spec` describes, with the parameters `weights`.
 ///
 /// # Errors
@@ -224,4 +234,101 @@ fn linear(
     let bias = scope.get("bias", &[outputs])?;
     let layer = Linear::new(weight, Some(bias));
     Ok(Module::new(weights.path(name), Kind::Linear(layer)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use gradcam_nn::Network;
+
+    use super::*;
+
+    const PAPER: NetworkSpec = NetworkSpec {
+        input: [1, 28, 28],
+        classes: 10,
+        family: Family::Cnn { hidden: 1024 },
+    };
+
+    fn count(spec: &NetworkSpec) -> usize {
+        let network = tree(spec, &Weights::skeleton()).unwrap();
+        network.parameters().iter().map(|(_, count)| count).sum()
+    }
+
+    fn deviation(tensor: &Tensor) -> (f64, f64) {
+        let values: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
+        let square: f64 = values.iter().map(|v| f64::from(*v).powi(2)).sum();
+        let largest = values.iter().fold(0.0, |a: f32, v| a.max(v.abs()));
+        ((square / values.len() as f64).sqrt(), f64::from(largest))
+    }
+
+    #[test]
+    fn networks_have_the_parameters_that_their_descriptions_say() {
+        let paper = (25 + 1) * 32 + (800 + 1) * 64 + (3136 + 1) * 1024 + (1024 + 1) * 10;
+        assert_eq!(count(&PAPER), paper);
+        let residual = NetworkSpec {
+            family: Family::Residual { width: 16 },
+            ..PAPER
+        };
+        let block = |i: usize, o: usize| (9 * i + 1) * o + (9 * o + 1) * o;
+        let shortcuts = (16 + 1) * 32 + (32 + 1) * 64;
+        let blocks = block(16, 16) + block(16, 32) + block(32, 64) + shortcuts;
+        assert_eq!(count(&residual), (9 + 1) * 16 + blocks + (64 + 1) * 10);
+    }
+
+    #[test]
+    fn any_size_gives_logits_and_maps() {
+        for family in [Family::Cnn { hidden: 3 }, Family::Residual { width: 2 }] {
+            for input in [[1, 1, 1], [3, 5, 9]] {
+                let spec = NetworkSpec {
+                    input,
+                    classes: 4,
+                    family,
+                };
+                let network = build(&spec, &initial(&spec, 0).unwrap()).unwrap();
+                let x = Tensor::ones(
+                    (2, input[0], input[1], input[2]),
+                    candle_core::DType::F32,
+                    &Device::Cpu,
+                );
+                let mut tape = gradcam_nn::Tape::at(&[family.last_maps().to_string()]);
+                let logits = network.forward(&x.unwrap(), &mut tape).unwrap();
+                assert_eq!(logits.dims(), [2, 4]);
+                assert_eq!(tape.activations()[0].as_ref().unwrap().rank(), 4);
+            }
+        }
+    }
+
+    #[test]
+    fn initial_parameters_have_the_papers_distributions() {
+        let weights = initial(&PAPER, 1).unwrap();
+        assert_eq!(weights["fc1.bias"].to_vec1::<f32>().unwrap(), [0.1; 1024]);
+        // The standard deviation of a normal distribution cut at two of its own is 0.8796 of it.
+        let (found, largest) = deviation(&weights["conv2.weight"]);
+        assert!((found - 0.08796).abs() < 0.001, "{found}");
+        assert!(largest <= 0.2 && largest > 0.199, "{largest}");
+        let spec = NetworkSpec {
+            family: Family::Residual { width: 16 },
+            ..PAPER
+        };
+        let weights = initial(&spec, 1).unwrap();
+        assert_eq!(
+            weights["layer2.conv1.bias"].to_vec1::<f32>().unwrap(),
+            [0.0; 32]
+        );
+        let (found, _) = deviation(&weights["layer3.conv2.weight"]);
+        let he = (2.0 / (64.0 * 9.0_f64)).sqrt();
+        assert!((found / he - 1.0).abs() < 0.02, "{found}, {he}");
+    }
+
+    #[test]
+    fn a_size_of_zero_is_an_error() {
+        let spec = NetworkSpec {
+            classes: 0,
+            ..PAPER
+        };
+        assert_eq!(
+            initial(&spec, 0).unwrap_err().to_string(),
+            "the number of classes must be at least 1, found 0"
+        );
+    }
 }

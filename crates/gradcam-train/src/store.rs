@@ -47,3 +47,40 @@ pub fn from_bytes(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, TrainError> 
     let tensors = names.filter_map(|name| Some((name.clone(), store.tensor(&name)?.clone())));
     Ok(tensors.collect())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{Family, NetworkSpec, initial};
+
+    #[test]
+    fn weights_come_back_exactly_or_rounded_to_eleven_bits() {
+        let spec = NetworkSpec {
+            input: [1, 4, 4],
+            classes: 2,
+            family: Family::Residual { width: 2 },
+        };
+        let weights = initial(&spec, 0).unwrap();
+        let exact = from_bytes(&to_bytes(&weights, Storage::F32).unwrap()).unwrap();
+        let bytes = to_bytes(&weights, Storage::F16).unwrap();
+        assert_eq!(bytes, to_bytes(&weights.clone(), Storage::F16).unwrap());
+        let rounded = from_bytes(&bytes).unwrap();
+        assert!(exact.keys().eq(weights.keys()) && rounded.keys().eq(weights.keys()));
+        let flat = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        for (name, tensor) in &weights {
+            assert_eq!(flat(&exact[name]), flat(tensor));
+            assert_eq!(rounded[name].dims(), tensor.dims());
+            for (a, b) in flat(&rounded[name]).iter().zip(flat(tensor)) {
+                // Below 2^-14 the numbers are 2^-24 apart.
+                assert!(
+                    (a - b).abs() <= b.abs() / 2048.0 + 2f32.powi(-25),
+                    "{a}, {b}"
+                );
+            }
+        }
+        // A file of f16 again gives the same bytes.
+        assert_eq!(to_bytes(&rounded, Storage::F16).unwrap(), bytes);
+        assert!(from_bytes(&bytes[..bytes.len() - 1]).is_err());
+    }
+}

@@ -210,3 +210,198 @@ fn check(settings: &Settings) -> Result<(), TrainError> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use rand_chacha::rand_core::RngCore;
+
+    use super::*;
+    use crate::gradient::cross_entropy;
+    use crate::{Family, Storage, permuted_labels, to_bytes};
+
+    const CNN: Family = Family::Cnn { hidden: 16 };
+    const RESIDUAL: Family = Family::Residual { width: 4 };
+    const SETTINGS: Settings = Settings {
+        learning_rate: 3e-3,
+        batch: 10,
+        l2: 0.0,
+        epochs: 200,
+        enough: Some(0.95),
+    };
+
+    fn spec(family: Family) -> NetworkSpec {
+        NetworkSpec {
+            input: [1, 8, 8],
+            classes: 4,
+            family,
+        }
+    }
+
+    /// 40 pictures with a bright quarter on noise; the label says which.
+    fn quarters(seed: u64) -> Examples {
+        let mut generator = ChaCha8Rng::seed_from_u64(seed);
+        let labels: Vec<usize> = (0..40).map(|i| i % 4).collect();
+        let mut values = Vec::new();
+        for label in &labels {
+            for pixel in 0..64 {
+                let quarter = pixel / 32 * 2 + pixel % 8 / 4;
+                let noise = generator.next_u32() as f32 / u32::MAX as f32;
+                values.push(0.6 * noise + if quarter == *label { 0.4 } else { 0.0 });
+            }
+        }
+        Examples::new(&values, [1, 8, 8], labels).unwrap()
+    }
+
+    fn quiet(_: &Progress) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    #[test]
+    fn both_networks_learn_what_can_be_learnt() {
+        for family in [CNN, RESIDUAL] {
+            let mut losses = Vec::new();
+            let mut report = |p: &Progress| {
+                if p.step == p.steps {
+                    losses.push(p.loss);
+                }
+                ControlFlow::Continue(())
+            };
+            let (examples, test) = (quarters(0), quarters(1));
+            let found = train(
+                &spec(family),
+                &examples,
+                Some(&test),
+                &SETTINGS,
+                0,
+                &mut report,
+            );
+            let found = found.unwrap();
+            assert!(found.train_accuracy >= 0.95, "{}", found.train_accuracy);
+            assert!(found.test_accuracy.unwrap() >= 0.8, "{found:?}");
+            assert_eq!(losses.len(), found.epochs);
+            assert!(found.epochs < SETTINGS.epochs);
+            assert!(losses[found.epochs - 1] < 0.6 * losses[0], "{losses:?}");
+        }
+    }
+
+    #[test]
+    fn permuted_labels_are_memorised_and_do_not_generalise() {
+        for family in [CNN, RESIDUAL] {
+            let mut examples = quarters(0);
+            examples.labels = permuted_labels(&examples.labels, 2);
+            let test = quarters(1);
+            let found = train(
+                &spec(family),
+                &examples,
+                Some(&test),
+                &SETTINGS,
+                0,
+                &mut quiet,
+            );
+            let found = found.unwrap();
+            assert!(found.train_accuracy >= 0.95, "{}", found.train_accuracy);
+            assert!(
+                found.test_accuracy.unwrap() < 0.6,
+                "{:?}",
+                found.test_accuracy
+            );
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_bytes_for_any_number_of_threads() {
+        let settings = Settings {
+            batch: 16,
+            epochs: 3,
+            l2: 1e-3,
+            enough: None,
+            ..SETTINGS
+        };
+        for family in [CNN, RESIDUAL] {
+            let run = |threads: usize, seed| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+                let found = pool.build().unwrap().install(|| {
+                    train(
+                        &spec(family),
+                        &quarters(0),
+                        None,
+                        &settings,
+                        seed,
+                        &mut quiet,
+                    )
+                });
+                to_bytes(&found.unwrap().weights, Storage::F32).unwrap()
+            };
+            let one = run(1, 7);
+            assert!(one == run(2, 7) && one == run(3, 7));
+            assert!(one != run(1, 8));
+        }
+    }
+
+    /// With one batch an epoch, what the last epoch reports is the loss of the parameters of the epoch before.
+    #[test]
+    fn the_network_from_trained_weights_is_the_one_that_was_trained() {
+        for family in [CNN, RESIDUAL] {
+            let (spec, examples) = (spec(family), quarters(0));
+            let run = |epochs| {
+                let settings = Settings {
+                    batch: 64,
+                    epochs,
+                    enough: None,
+                    ..SETTINGS
+                };
+                let mut last = None;
+                let mut report = |p: &Progress| {
+                    last = Some(*p);
+                    ControlFlow::Continue(())
+                };
+                let found = train(&spec, &examples, None, &settings, 7, &mut report).unwrap();
+                (found, last.unwrap())
+            };
+            let (before, _) = run(4);
+            let (_, report) = run(5);
+            let network = build(&spec, &before.weights).unwrap();
+            let logits = logits(&network, &examples.images).unwrap();
+            let (loss, correct, _) = cross_entropy(&logits, &examples.labels).unwrap();
+            assert!((loss - report.loss).abs() < 1e-6, "{loss}, {report:?}");
+            assert_eq!(correct as f64 / 40.0, report.accuracy);
+            assert_eq!(before.train_accuracy, report.accuracy);
+        }
+    }
+
+    #[test]
+    fn what_cannot_go_on_is_an_error() {
+        let run = |settings: Settings, progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>| {
+            train(&spec(CNN), &quarters(0), None, &settings, 0, progress).unwrap_err()
+        };
+        let wild = Settings {
+            learning_rate: 1e30,
+            ..SETTINGS
+        };
+        assert!(matches!(
+            run(wild, &mut quiet),
+            TrainError::Diverged { epoch: 1, .. }
+        ));
+        let mut second = |p: &Progress| match p.epoch {
+            2 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        };
+        let slow = Settings {
+            enough: None,
+            ..SETTINGS
+        };
+        assert!(matches!(
+            run(slow, &mut second),
+            TrainError::Stopped { epoch: 2 }
+        ));
+        let none = Settings {
+            batch: 0,
+            ..SETTINGS
+        };
+        assert_eq!(
+            run(none, &mut quiet).to_string(),
+            "the batch and the number of epochs must be at least 1, found 0 and 200"
+        );
+    }
+}
