@@ -8,8 +8,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{Result, Tensor, TensorId};
-use gradcam_nn::ops::{Conv2d, ConvOptions, Linear, matmul};
+use gradcam_nn::ops::{Conv2d, Linear, matmul};
 use gradcam_nn::{Backward, ConvNormAct, ModuleTree, Network, Rules, Tape};
+
+use crate::kernel_gradient::kernel_gradient;
 
 /// What one batch gives.
 pub(crate) struct Batch {
@@ -32,6 +34,7 @@ pub(crate) fn batch(
     let noted = Noted {
         names: Arc::new(ids.collect()),
         gradients: Arc::default(),
+        input: x.id(),
     };
     let mut tape = Tape::new(x).with(noted.clone());
     let logits = network.forward(x, &mut tape)?;
@@ -81,6 +84,8 @@ pub(crate) fn largest(row: &[f64]) -> Option<usize> {
 struct Noted {
     names: Arc<HashMap<TensorId, String>>,
     gradients: Arc<Mutex<BTreeMap<String, Tensor>>>,
+    /// The pictures, whose own gradient nobody asks for.
+    input: TensorId,
 }
 
 impl Noted {
@@ -105,7 +110,10 @@ impl Rules for Noted {
         Box::new(move |grad| {
             noted.note(Some(layer.weight()), kernel_gradient(&layer, &x, grad)?);
             noted.note(layer.bias(), channel_sums(grad)?);
-            layer.backward(x.dims(), grad)
+            match x.id() == noted.input {
+                true => x.zeros_like(),
+                false => layer.backward(x.dims(), grad),
+            }
         })
     }
     fn linear(&self, layer: &Linear, x: &Tensor, _y: &Tensor) -> Backward {
@@ -116,23 +124,6 @@ impl Rules for Noted {
             layer.backward(grad)
         })
     }
-}
-
-/// The gradient by a kernel `(out, in, kh, kw)`: itself a convolution, of the input by the output's gradient, in which pictures and
-/// channels change places and the stride becomes a dilation.
-fn kernel_gradient(layer: &Conv2d, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
-    let options = layer.options();
-    let over = ConvOptions {
-        stride: options.dilation,
-        dilation: options.stride,
-        ..options
-    };
-    let (_, _, rows, columns) = layer.weight().dims4()?;
-    let kernel = Conv2d::new(grad.transpose(0, 1)?.contiguous()?, None, over);
-    let swapped = kernel.forward(&x.transpose(0, 1)?)?;
-    // A stride that leaves over some rows or columns at the end would have made a larger kernel.
-    let swapped = swapped.narrow(2, 0, rows)?.narrow(3, 0, columns)?;
-    swapped.transpose(0, 1)?.contiguous()
 }
 
 /// The sums over pictures and positions of `(n, c, h, w)`, `(c,)`.

@@ -42,8 +42,7 @@
 //! [`build`] makes a [`ModuleTree`](gradcam_nn::ModuleTree) of it.
 //!
 //! **Gradients.** Training is one more set of rules on a [`Tape`](gradcam_nn::Tape): on the way back to the picture each layer notes what its
-//! weight and bias get. The network that is trained is the one that is explained. The gradient by a kernel is itself a convolution, so it
-//! runs on the same kernels as the forward pass. All gradients are checked against finite differences in f64.
+//! weight and bias get. The network that is trained is the one that is explained. All gradients are checked against finite differences in f64.
 //!
 //! **Determinism.** The same arguments give the same weights to the bit on one machine, for any number of threads: the kernels sum in a fixed
 //! order, and initial parameters and the order of the pictures come from ChaCha8.
@@ -55,6 +54,7 @@ mod adam;
 mod data;
 mod error;
 mod gradient;
+mod kernel_gradient;
 mod network;
 mod store;
 mod train;
