@@ -1,7 +1,8 @@
 //! Trains a network on digits with true and with permuted labels.
 //!
-//! `digits IMAGES LABELS [FAMILY] [SIZE] [COUNT] [LEARNING_RATE] [L2] [EPOCHS]`: the files are IDX, plain or gzip; `FAMILY` is `cnn` or
-//! `residual`, `SIZE` its hidden units or width. The first `COUNT` digits are trained with, the next 1,000 (or what is left) are the test.
+//! `digits IMAGES LABELS [NAME=VALUE]...`: the files are IDX, plain or gzip. The names are `family` (`cnn` or `residual`), `size` (its
+//! hidden units or width), `count` (digits to train with; up to 1,000 that follow are the test), `rate`, `batch`, `l2`, `epochs`, `enough`
+//! and `seed`.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -36,24 +37,27 @@ fn idx(path: &str) -> Result<(Vec<usize>, Vec<u8>), Box<dyn Error>> {
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [images, labels, options @ ..] = &arguments[..] else {
-        return Err(
-            "digits IMAGES LABELS [FAMILY] [SIZE] [COUNT] [LEARNING_RATE] [L2] [EPOCHS]".into(),
-        );
+        return Err("digits IMAGES LABELS [NAME=VALUE]...".into());
     };
-    let option = |i: usize, default: &str| options.get(i).cloned().unwrap_or(default.to_string());
-    let size = option(1, "128").parse()?;
-    let family = match option(0, "cnn").as_str() {
+    let option = |name: &str, default: &str| {
+        let mut given = options.iter().filter_map(|o| o.split_once('='));
+        let found = given.find(|(n, _)| *n == name);
+        found.map_or(default, |(_, value)| value).to_string()
+    };
+    let size = option("size", "128").parse()?;
+    let family = match option("family", "cnn").as_str() {
         "cnn" => Family::Cnn { hidden: size },
         "residual" => Family::Residual { width: size },
         other => return Err(format!("`{other}` is neither `cnn` nor `residual`").into()),
     };
-    let count: usize = option(2, "1000").parse()?;
+    let count: usize = option("count", "1000").parse()?;
+    let seed: u64 = option("seed", "0").parse()?;
     let settings = Settings {
-        learning_rate: option(3, "1e-3").parse()?,
-        l2: option(4, "0").parse()?,
-        epochs: option(5, "100").parse()?,
-        enough: Some(0.98),
-        ..Settings::PAPER
+        learning_rate: option("rate", "1e-3").parse()?,
+        batch: option("batch", "50").parse()?,
+        l2: option("l2", "0").parse()?,
+        epochs: option("epochs", "100").parse()?,
+        enough: Some(option("enough", "0.98").parse()?),
     };
     let (dims, pixels) = idx(images)?;
     let (_, classes) = idx(labels)?;
@@ -77,7 +81,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let examples = part(0..count.min(total))?;
     let test = part(count.min(total)..(count + 1000).min(total))?;
     let permuted = Examples {
-        labels: permuted_labels(&examples.labels, 1),
+        labels: permuted_labels(&examples.labels, seed),
         ..examples.clone()
     };
     println!("{spec:?} {settings:?}");
@@ -92,7 +96,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             ControlFlow::Continue(())
         };
-        let trained = train(&spec, examples, Some(&test), &settings, 7, &mut report)?;
+        let trained = train(&spec, examples, Some(&test), &settings, seed, &mut report)?;
         let seconds = start.elapsed().as_secs_f64();
         let bytes = to_bytes(&trained.weights, Storage::F16)?;
         let rounded = build(&spec, &from_bytes(&bytes)?)?;

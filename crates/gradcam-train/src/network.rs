@@ -321,6 +321,13 @@ mod tests {
     }
 
     #[test]
+    fn descriptions_are_plain_data() {
+        let json = r#"{"input":[1,28,28],"classes":10,"family":{"cnn":{"hidden":1024}}}"#;
+        assert_eq!(serde_json::to_string(&PAPER).unwrap(), json);
+        assert_eq!(serde_json::from_str::<NetworkSpec>(json).unwrap(), PAPER);
+    }
+
+    #[test]
     fn a_size_of_zero_is_an_error() {
         let spec = NetworkSpec {
             classes: 0,
