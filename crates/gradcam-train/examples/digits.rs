@@ -44,16 +44,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         let found = given.find(|(n, _)| *n == name);
         found.map_or(default, |(_, value)| value).to_string()
     };
-    let size = option("size", "128").parse()?;
-    let family = match option("family", "cnn").as_str() {
+    let size = option("size", "8").parse()?;
+    let family = match option("family", "residual").as_str() {
         "cnn" => Family::Cnn { hidden: size },
         "residual" => Family::Residual { width: size },
         other => return Err(format!("`{other}` is neither `cnn` nor `residual`").into()),
     };
     let count: usize = option("count", "1000").parse()?;
     let seed: u64 = option("seed", "0").parse()?;
+    let quick = Settings::quick(family);
     let settings = Settings {
-        learning_rate: option("rate", "1e-3").parse()?,
+        learning_rate: option("rate", &quick.learning_rate.to_string()).parse()?,
         batch: option("batch", "50").parse()?,
         l2: option("l2", "0").parse()?,
         epochs: option("epochs", "100").parse()?,

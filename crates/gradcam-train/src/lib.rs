@@ -22,11 +22,8 @@
 //!     family: Family::Residual { width: 4 },
 //! };
 //! let settings = Settings {
-//!     learning_rate: 1e-2,
 //!     batch: 10,
-//!     l2: 0.0,
-//!     epochs: 50,
-//!     enough: Some(1.0),
+//!     ..Settings::quick(spec.family)
 //! };
 //! let trained = train(&spec, &examples, None, &settings, 0, &mut |_| ControlFlow::Continue(()))?;
 //! assert_eq!(trained.train_accuracy, 1.0);
@@ -46,6 +43,10 @@
 //!
 //! **Determinism.** The same arguments give the same weights to the bit on one machine, for any number of threads: the kernels sum in a fixed
 //! order, and initial parameters and the order of the pictures come from ChaCha8.
+//!
+//! **Measured.** The example `digits` memorises 1,000 MNIST digits to an accuracy of 0.98 with [`Settings::quick`]: the residual network of
+//! width 8 in about 20 epochs of the true and 40 of permuted labels, 10 and 20 seconds; the paper's with 64 units in 16 and 60 epochs, 20
+//! and 80 seconds (two cores of a machine that was busy otherwise). As f16 the weights have 41 and 508 kB.
 //!
 //! **Files.** [`to_bytes`] and [`from_bytes`] are safetensors, on request with half precision, so that trained weights may be kept beside the
 //! code that uses them.

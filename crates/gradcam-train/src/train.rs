@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::adam::Adam;
 use crate::data::shuffle;
 use crate::gradient::{batch, largest};
-use crate::{Examples, NetworkSpec, TrainError, build, initial};
+use crate::{Examples, Family, NetworkSpec, TrainError, build, initial};
 
 /// How a network is trained: with Adam, on batches in a new random order every epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,23 @@ impl Settings {
         epochs: 50,
         enough: None,
     };
+
+    /// What memorises the permuted labels of 1,000 digits: batches of 50, no penalty, up to 100 epochs or an accuracy of 0.98, and a step
+    /// size of 5e-4 for the paper's network (`fc1` of 64 units or more), 2e-3 for the residual one (a width of 8).
+    ///
+    /// Larger steps may end at chance: so did, with permuted labels, an `fc1` of 32 units with 1e-3 and the residual network with 1e-2.
+    pub fn quick(family: Family) -> Settings {
+        Settings {
+            learning_rate: match family {
+                Family::Cnn { .. } => 5e-4,
+                Family::Residual { .. } => 2e-3,
+            },
+            batch: 50,
+            l2: 0.0,
+            epochs: 100,
+            enough: Some(0.98),
+        }
+    }
 }
 
 /// How far a training has come.
@@ -218,7 +235,7 @@ mod tests {
 
     use super::*;
     use crate::gradient::cross_entropy;
-    use crate::{Family, Storage, permuted_labels, to_bytes};
+    use crate::{Storage, permuted_labels, to_bytes};
 
     const CNN: Family = Family::Cnn { hidden: 16 };
     const RESIDUAL: Family = Family::Residual { width: 4 };
