@@ -51,6 +51,19 @@ const ALLOWED: [(&str, &[&str], &[&str]); 7] = [
         ],
     ),
     (
+        "gradcam-train",
+        &["gradcam-nn"],
+        &[
+            "candle-core",
+            "rand_chacha",
+            "rand_distr",
+            "rayon",
+            "safetensors",
+            "serde",
+            "thiserror",
+        ],
+    ),
+    (
         "gradcam-models",
         &["gradcam-nn"],
         &[
