@@ -6,7 +6,7 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 /// What the workspace's crates may depend on: crates of the workspace, then others.
-const ALLOWED: [(&str, &[&str], &[&str]); 6] = [
+const ALLOWED: [(&str, &[&str], &[&str]); 7] = [
     (
         "gradcam-nn",
         &[],
@@ -58,6 +58,23 @@ const ALLOWED: [(&str, &[&str], &[&str]); 6] = [
         "gradcam-viz",
         &[],
         &["colorous", "image", "noto-sans-mono-bitmap", "thiserror"],
+    ),
+    // The same of data: pictures and annotations, and no tensors.
+    (
+        "gradcam-data",
+        &[],
+        &[
+            "csv",
+            "flate2",
+            "image",
+            "rand_chacha",
+            "roxmltree",
+            "serde",
+            "serde_json",
+            "strsim",
+            "tempfile",
+            "thiserror",
+        ],
     ),
     (
         "gradcam-cli",
