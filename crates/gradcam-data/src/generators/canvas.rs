@@ -23,12 +23,6 @@ impl Canvas {
         }
     }
 
-    /// The mean colour.
-    pub(super) fn mean(&self) -> [f64; 3] {
-        let count = self.pixels.len() as f64;
-        [0, 1, 2].map(|c| self.pixels.iter().map(|pixel| pixel[c]).sum::<f64>() / count)
-    }
-
     /// Paints where something covers the pixels, and returns what is covered at least by half.
     pub(super) fn paint(&mut self, cover: &[f64], paint: impl Fn(usize) -> [f64; 3]) -> Mask {
         for (i, (pixel, &cover)) in self.pixels.iter_mut().zip(cover).enumerate() {

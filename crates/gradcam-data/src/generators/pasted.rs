@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::canvas::{coverage, mix};
-use super::random::{color_far_from, direction, stream, uniform};
+use super::random::{color_between, direction, stream, uniform};
 use super::scene::{self, SCENES};
 use super::sprite::SPRITES;
 use super::texture::clouds;
@@ -87,8 +87,9 @@ impl Pasted {
                 let x = (x - left) / cell;
                 sprite.at(if mirrored { width - x } else { x }, (y - top) / cell)
             };
-            let first = color_far_from(&mut front, canvas.mean(), 0.45);
-            let second = color_far_from(&mut front, first, 0.45);
+            // Light with dark parts: colours say nothing of the class.
+            let first = color_between(&mut front, 0.65, 0.95);
+            let second = color_between(&mut front, 0.0, 0.3);
             let shade = clouds(&mut front, self.size, cell * 2.0, 2);
             let place = [left + larger / 2.0, top + larger / 2.0, larger / 2.0];
             let cover = coverage(self.size, place, |x, y| at(x, y) > 0);

@@ -38,22 +38,25 @@ pub(super) fn direction(rng: &mut ChaCha8Rng) -> [f64; 2] {
     }
 }
 
-/// A colour, each channel in 0-1.
-pub(super) fn color(rng: &mut ChaCha8Rng) -> [f64; 3] {
-    [(); 3].map(|()| uniform(rng, 0.05, 0.95))
+/// A turn of at most about ±20°: cosine and sine.
+pub(super) fn tilt(rng: &mut ChaCha8Rng) -> [f64; 2] {
+    let tangent = uniform(rng, -0.36, 0.36);
+    let length = (1.0 + tangent * tangent).sqrt();
+    [1.0 / length, tangent / length]
 }
 
-/// A colour that differs from another by at least `distance` (Euclid's, at most 0.7).
-pub(super) fn color_far_from(rng: &mut ChaCha8Rng, other: [f64; 3], distance: f64) -> [f64; 3] {
+/// A colour with each channel between two values.
+pub(super) fn color_between(rng: &mut ChaCha8Rng, low: f64, high: f64) -> [f64; 3] {
+    [(); 3].map(|()| uniform(rng, low, high))
+}
+
+/// Two colours with each channel between two values, that differ by at least half of the range (Euclid's distance).
+pub(super) fn two_colors(rng: &mut ChaCha8Rng, low: f64, high: f64) -> [[f64; 3]; 2] {
     loop {
-        let found = color(rng);
-        let square: f64 = found
-            .iter()
-            .zip(other)
-            .map(|(a, b)| (a - b) * (a - b))
-            .sum();
-        if square >= distance * distance {
-            return found;
+        let [a, b] = [(); 2].map(|()| color_between(rng, low, high));
+        let square: f64 = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
+        if square >= (high - low) * (high - low) / 4.0 {
+            return [a, b];
         }
     }
 }

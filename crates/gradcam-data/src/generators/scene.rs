@@ -1,9 +1,9 @@
-//! Ten backgrounds, each a pattern of two colours at any turn, scale and place.
+//! Ten backgrounds, each a pattern of two rather dark colours at any turn, scale and place.
 
 use rand_chacha::ChaCha8Rng;
 
 use super::canvas::{Canvas, mix};
-use super::random::{color, color_far_from, direction, uniform};
+use super::random::{direction, two_colors, uniform};
 use super::texture::{clouds, ramp, wave};
 
 /// The backgrounds' names; their places are their classes.
@@ -13,8 +13,7 @@ pub(super) const SCENES: [&str; 10] = [
 
 /// Paints a background. A little of a cloud lies on all of them, so that no two pixels are alike.
 pub(super) fn paint(rng: &mut ChaCha8Rng, size: usize, scene: usize) -> Canvas {
-    let first = color(rng);
-    let second = color_far_from(rng, first, 0.45);
+    let [first, second] = two_colors(rng, 0.05, 0.6);
     let [cos, sin] = direction(rng);
     let side = size as f64;
     let period = side * uniform(rng, 0.13, 0.22);

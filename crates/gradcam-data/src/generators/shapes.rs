@@ -1,12 +1,12 @@
-//! Shapes on textures: one of eight figures, of any colour, size, place and turn, with a texture of its own, on a cloudy background with
-//! clutter. Only the outline tells the class.
+//! Shapes on textures: one of eight figures, of any hue, size and place, a little turned, with a texture of its own, on a darker cloudy
+//! background with clutter. Only the outline tells the class: colours, textures and clutter say nothing of it.
 
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::canvas::{Canvas, coverage, mix};
 use super::figure::{FIGURES, Figure};
-use super::random::{choice, color, color_far_from, direction, stream, uniform};
+use super::random::{choice, color_between, direction, stream, tilt, uniform};
 use super::texture::{clouds, wave};
 use super::{Drawn, DrawnObject};
 use crate::{Error, Mask, Result};
@@ -54,12 +54,12 @@ impl Shapes {
             chosen.push(others.swap_remove(choice(&mut rng, others.len())));
         }
         let radii = match self.objects {
-            1 => [0.16, 0.26],
+            1 => [0.18, 0.3],
             _ => [0.13, 0.2],
         };
         let places = places(&mut rng, self.objects, radii);
 
-        let (back, mut canvas) = background(&mut rng, self.size);
+        let mut canvas = background(&mut rng, self.size);
         clutter(&mut rng, &mut canvas);
         let mut objects = Vec::new();
         for (&class, [x, y, radius]) in chosen.iter().zip(places) {
@@ -68,7 +68,6 @@ impl Shapes {
                 &mut rng,
                 &mut canvas,
                 figure,
-                back,
                 [x * size, y * size, radius * size],
             );
             objects.push(DrawnObject {
@@ -130,21 +129,19 @@ fn places(rng: &mut ChaCha8Rng, count: usize, radii: [f64; 2]) -> Vec<[f64; 3]> 
     }
 }
 
-/// Two colours mixed by clouds; and their mean.
-fn background(rng: &mut ChaCha8Rng, size: usize) -> ([f64; 3], Canvas) {
-    let first = color(rng);
-    let second = color_far_from(rng, first, 0.25);
+/// Two dark colours mixed by clouds.
+fn background(rng: &mut ChaCha8Rng, size: usize) -> Canvas {
+    let [first, second] = [(); 2].map(|()| color_between(rng, 0.05, 0.5));
     let cell = size as f64 / uniform(rng, 3.0, 10.0);
     let field = clouds(rng, size, cell, 3);
-    let canvas = Canvas::new(size, |i, _, _| mix(first, second, 0.5 + 0.8 * field[i]));
-    (mix(first, second, 0.5), canvas)
+    Canvas::new(size, |i, _, _| mix(first, second, 0.5 + 0.8 * field[i]))
 }
 
 /// Short strokes and dots of any colour, much smaller than the figures.
 fn clutter(rng: &mut ChaCha8Rng, canvas: &mut Canvas) {
     let size = canvas.size as f64;
     for _ in 0..6 + choice(rng, 6) {
-        let paint = color(rng);
+        let paint = color_between(rng, 0.25, 0.75);
         let [x, y] = [(); 2].map(|()| uniform(rng, 0.0, size));
         let [cos, sin] = direction(rng);
         let (long, short) = (
@@ -159,22 +156,15 @@ fn clutter(rng: &mut ChaCha8Rng, canvas: &mut Canvas) {
     }
 }
 
-/// Paints a figure with stripes or clouds of two colours that differ from the background's mean.
-fn figure_on(
-    rng: &mut ChaCha8Rng,
-    canvas: &mut Canvas,
-    figure: Figure,
-    back: [f64; 3],
-    place: [f64; 3],
-) -> Mask {
+/// Paints a figure with stripes or clouds of two light colours.
+fn figure_on(rng: &mut ChaCha8Rng, canvas: &mut Canvas, figure: Figure, place: [f64; 3]) -> Mask {
     let [x, y, radius] = place;
-    let [cos, sin] = direction(rng);
+    let [cos, sin] = tilt(rng);
     let cover = coverage(canvas.size, place, |px, py| {
         let (dx, dy) = ((px - x) / radius, (py - y) / radius);
         figure.contains(dx * cos + dy * sin, dy * cos - dx * sin)
     });
-    let first = color_far_from(rng, back, 0.45);
-    let second = mix(first, color_far_from(rng, back, 0.45), 0.5);
+    let [first, second] = [(); 2].map(|()| color_between(rng, 0.55, 0.95));
     let size = canvas.size;
     let field = match choice(rng, 2) {
         0 => clouds(rng, size, radius / 2.0, 2),
