@@ -89,6 +89,23 @@ const ALLOWED: [(&str, &[&str], &[&str]); 7] = [
         &[],
         &["colorous", "image", "noto-sans-mono-bitmap", "thiserror"],
     ),
+    // The same of data: pictures and annotations, and no tensors.
+    (
+        "gradcam-data",
+        &[],
+        &[
+            "csv",
+            "flate2",
+            "image",
+            "rand_chacha",
+            "roxmltree",
+            "serde",
+            "serde_json",
+            "strsim",
+            "tempfile",
+            "thiserror",
+        ],
+    ),
     (
         "gradcam-cli",
         &["gradcam", "gradcam-models", "gradcam-nn", "gradcam-viz"],

@@ -1,0 +1,171 @@
+//! Why a data set cannot be read, drawn or written.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a data set cannot be read, drawn or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder cannot be read.
+    #[error("cannot read `{}`", .path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file or folder cannot be written.
+    #[error("cannot write `{}`", .path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file is no picture that can be decoded.
+    #[error("cannot decode the picture `{}`", .path.display())]
+    Picture {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder says.
+        source: image::ImageError,
+    },
+    /// A file of annotations does not say what its layout wants.
+    #[error("`{}`{}: expected {expected}, found {found}", .path.display(), place(.at))]
+    Annotation {
+        /// The file.
+        path: PathBuf,
+        /// The line or the record, where there is one.
+        at: Option<String>,
+        /// What the layout wants.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// Annotations name pictures that are not there.
+    #[error("`{}` names {count} pictures that are not in `{}`: `{}`{}", .annotations.display(), .folder.display(), .first.join("`, `"), rest(*.count, .first))]
+    MissingPictures {
+        /// The file or folder of annotations.
+        annotations: PathBuf,
+        /// Where the pictures were looked for.
+        folder: PathBuf,
+        /// How many are missing.
+        count: usize,
+        /// The first few.
+        first: Vec<String>,
+    },
+    /// No layout fits a path.
+    #[error("`{}` has none of the known layouts: {found}", .path.display())]
+    NoLayout {
+        /// The path.
+        path: PathBuf,
+        /// What is there instead.
+        found: String,
+    },
+    /// A layout of this name does not exist.
+    #[error("there is no layout `{name}`{}", nearest_hint(.nearest))]
+    UnknownLayout {
+        /// The name asked for.
+        name: String,
+        /// Similar names.
+        nearest: Vec<String>,
+    },
+    /// A mask has another size than its picture.
+    #[error("expected a mask of {} × {} pixels as its picture has, found {} × {}", .expected.1, .expected.0, .found.1, .found.0)]
+    Size {
+        /// Height and width of the picture.
+        expected: (usize, usize),
+        /// Height and width of the mask.
+        found: (usize, usize),
+    },
+    /// A run-length code does not describe a mask.
+    #[error("bad run-length code: {0}")]
+    Runs(String),
+    /// A sample's picture or objects cannot be loaded.
+    #[error("the sample `{id}` cannot be loaded")]
+    Sample {
+        /// The sample.
+        id: String,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// A parameter is out of its range.
+    #[error("`{field}` is {found}, expected {expected}")]
+    Setting {
+        /// The parameter.
+        field: &'static str,
+        /// Its range.
+        expected: &'static str,
+        /// Its value.
+        found: String,
+    },
+    /// Nothing is overwritten.
+    #[error("`{}` exists already; choose a folder that does not exist", .0.display())]
+    Exists(PathBuf),
+}
+
+/// What can fail with [`enum@Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub(crate) fn read(path: &Path) -> impl FnOnce(io::Error) -> Error {
+        let path = path.to_path_buf();
+        move |source| Error::Read { path, source }
+    }
+
+    pub(crate) fn write(path: &Path) -> impl FnOnce(io::Error) -> Error {
+        let path = path.to_path_buf();
+        move |source| Error::Write { path, source }
+    }
+
+    pub(crate) fn picture(path: &Path) -> impl FnOnce(image::ImageError) -> Error {
+        let path = path.to_path_buf();
+        move |source| Error::Picture { path, source }
+    }
+
+    /// A file that is wrong at a line or record, or as a whole where `at` is empty.
+    pub(crate) fn annotation(
+        path: &Path,
+        at: impl Into<String>,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Error {
+        let at = at.into();
+        Error::Annotation {
+            path: path.to_path_buf(),
+            at: (!at.is_empty()).then_some(at),
+            expected: expected.into(),
+            found: found.into(),
+        }
+    }
+}
+
+/// At most three of `known` that are close to `name`, the closest first.
+pub(crate) fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> Vec<String> {
+    let mut scored: Vec<(usize, &str)> = known
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.len().max(name.len()) / 2)
+        .collect();
+    scored.sort_unstable();
+    scored
+        .into_iter()
+        .take(3)
+        .map(|(_, n)| n.to_string())
+        .collect()
+}
+
+fn nearest_hint(nearest: &[String]) -> String {
+    match nearest {
+        [] => String::new(),
+        near => format!("; did you mean `{}`?", near.join("` or `")),
+    }
+}
+
+fn place(at: &Option<String>) -> String {
+    at.as_ref().map(|at| format!(", {at}")).unwrap_or_default()
+}
+
+fn rest(count: usize, first: &[String]) -> &'static str {
+    if count > first.len() { ", …" } else { "" }
+}

@@ -1,0 +1,173 @@
+//! Folders, text files, and where pictures are.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result};
+
+/// The files and folders in a folder, sorted by name; hidden ones are left out.
+pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let listed = fs::read_dir(folder).map_err(Error::read(folder))?;
+    let mut paths = Vec::new();
+    for entry in listed {
+        let path = entry.map_err(Error::read(folder))?.path();
+        if !name(&path).starts_with('.') {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// The folders in a folder, sorted by name.
+pub(crate) fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
+    Ok(entries(folder)?
+        .into_iter()
+        .filter(|p| p.is_dir())
+        .collect())
+}
+
+/// The files in a folder whose names satisfy a condition, sorted; none where there is no folder.
+pub(crate) fn named(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let all = entries(folder).unwrap_or_default().into_iter();
+    all.filter(|path| path.is_file() && wanted(&name(path)))
+        .collect()
+}
+
+/// The pictures in a folder, sorted by name.
+pub(crate) fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let all = entries(folder)?.into_iter();
+    Ok(all
+        .filter(|path| is_picture(path) && path.is_file())
+        .collect())
+}
+
+/// Nobody nests data deeper; a link that leads to its own folder ends here.
+const DEPTH: usize = 8;
+
+/// The pictures in a folder and the folders in it, in a fixed order.
+pub(crate) fn pictures_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    collect(folder, DEPTH, &mut found)?;
+    Ok(found)
+}
+
+fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
+    for path in entries(folder)? {
+        if is_picture(&path) {
+            found.push(path);
+        } else if depth > 0 && path.is_dir() {
+            collect(&path, depth - 1, found)?;
+        }
+    }
+    Ok(())
+}
+
+/// The pictures below a folder by their file names without the ending.
+pub(crate) fn pictures_by_stem(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
+    let all = pictures_below(folder)?.into_iter();
+    Ok(all.map(|path| (stem(&path), path)).collect())
+}
+
+/// Whether a file's ending is that of a format that can be decoded.
+pub(crate) fn is_picture(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default().to_string_lossy();
+    matches!(
+        ending.to_ascii_lowercase().as_str(),
+        "jpg" | "jpeg" | "png" | "webp"
+    )
+}
+
+/// The last part of a path.
+pub(crate) fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// A name for what a folder holds, also for `.`.
+pub(crate) fn folder_name(folder: &Path) -> String {
+    match folder.canonicalize() {
+        Ok(whole) => name(&whole),
+        Err(_) => name(folder),
+    }
+}
+
+/// The last part of a path without its ending.
+pub(crate) fn stem(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default();
+    stem.to_string_lossy().into_owned()
+}
+
+/// A picture's id: its path below the folder, without the ending, with `/` on every machine.
+pub(crate) fn id(folder: &Path, picture: &Path) -> String {
+    let below = picture.strip_prefix(folder).unwrap_or(picture);
+    let parts: Vec<String> = below
+        .with_extension("")
+        .iter()
+        .map(|part| part.to_string_lossy().into_owned())
+        .collect();
+    parts.join("/")
+}
+
+/// A text file.
+pub(crate) fn text(path: &Path) -> Result<String> {
+    let bytes = fs::read(path).map_err(Error::read(path))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Error::annotation(path, "", "UTF-8", format!("another byte at {at}"))
+    })
+}
+
+/// The lines of a text file that are not empty, with their numbers from 1, split at the first white space.
+pub(crate) fn pairs(path: &Path) -> Result<Vec<(usize, String, String)>> {
+    let mut pairs = Vec::new();
+    for (i, line) in text(path)?.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() {
+            continue;
+        }
+        let (first, rest) = line
+            .split_once(char::is_whitespace)
+            .ok_or_else(|| Error::annotation(path, at_line(i + 1), "two words", quoted(line)))?;
+        pairs.push((i + 1, first.to_string(), rest.trim().to_string()));
+    }
+    Ok(pairs)
+}
+
+pub(crate) fn at_line(line: usize) -> String {
+    format!("line {line}")
+}
+
+pub(crate) fn quoted(found: &str) -> String {
+    format!("`{found}`")
+}
+
+/// A number of a text file.
+pub(crate) fn number<T: std::str::FromStr>(
+    path: &Path,
+    line: usize,
+    what: &str,
+    found: &str,
+) -> Result<T> {
+    let wrong = |_| Error::annotation(path, at_line(line), what, quoted(found));
+    found.trim().parse().map_err(wrong)
+}
+
+/// An error where annotations name pictures that are not there.
+pub(crate) fn all_there(annotations: &Path, folder: &Path, missing: Vec<String>) -> Result<()> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::MissingPictures {
+        annotations: annotations.to_path_buf(),
+        folder: folder.to_path_buf(),
+        count: missing.len(),
+        first: missing.into_iter().take(5).collect(),
+    })
+}
+
+/// The first of some paths that exists.
+pub(crate) fn first(paths: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
+    paths.into_iter().find(|path| path.exists())
+}

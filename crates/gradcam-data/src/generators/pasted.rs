@@ -1,0 +1,126 @@
+//! Objects pasted on scenes: the same pixels with two label sets, as in BAM (Yang and Kim, arXiv 1907.09701).
+//!
+//! Every object occurs on every scene equally often. As there, the object is scaled until its larger side is 1/√3 to 1/√2 of the
+//! picture's, and lies anywhere within the picture.
+
+use serde::{Deserialize, Serialize};
+
+use super::canvas::{coverage, mix};
+use super::random::{color_between, direction, stream, uniform};
+use super::scene::{self, SCENES};
+use super::sprite::SPRITES;
+use super::texture::clouds;
+use super::{Drawn, DrawnObject};
+use crate::{Error, Result};
+
+/// Objects pasted on scenes. Picture `i` has the object `i` modulo the number of classes, on the scene of the next digit in that base.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pasted {
+    /// Side of a picture in pixels, 16 to 4096.
+    pub size: usize,
+    /// How many objects and how many scenes are in use, 2 to 10.
+    pub classes: usize,
+    /// What the pictures' classes are.
+    pub labels: Labels,
+}
+
+/// What the classes of [`Pasted`] pictures are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Labels {
+    /// The object.
+    Object,
+    /// The scene. Objects are annotated under numbers behind those of the scenes.
+    Scene,
+    /// The scene, and no object is pasted. But for it the pixels are those of the other label sets.
+    SceneOnly,
+}
+
+impl Default for Pasted {
+    fn default() -> Pasted {
+        Pasted {
+            size: 64,
+            classes: 10,
+            labels: Labels::Object,
+        }
+    }
+}
+
+impl Pasted {
+    pub(super) fn names(&self) -> Vec<&'static str> {
+        let objects = SPRITES.iter().take(self.classes).map(|sprite| sprite.name);
+        let scenes = SCENES.iter().take(self.classes).copied();
+        match self.labels {
+            Labels::Object => objects.collect(),
+            Labels::Scene => scenes.chain(objects).collect(),
+            Labels::SceneOnly => scenes.collect(),
+        }
+    }
+
+    pub(super) fn draw(&self, seed: u64, index: u64) -> Result<Drawn> {
+        if !(2..=SPRITES.len()).contains(&self.classes) {
+            return Err(Error::Setting {
+                field: "classes",
+                expected: "2 to 10",
+                found: self.classes.to_string(),
+            });
+        }
+        let count = self.classes as u64;
+        let object = (index % count) as usize;
+        let scene = (index / count % count) as usize;
+        // The scene and the noise have streams of their own, so that they are the same without an object.
+        let [mut back, mut front, mut noise] = [0, 1, 2].map(|part| stream(seed, 3 * index + part));
+
+        let mut canvas = scene::paint(&mut back, self.size, scene);
+        let mut objects = Vec::new();
+        if self.labels != Labels::SceneOnly {
+            let sprite = &SPRITES[object];
+            let (height, width) = (sprite.height() as f64, sprite.width() as f64);
+            let side = self.size as f64;
+            let larger = uniform(&mut front, 1.0 / 3.0_f64.sqrt(), 1.0 / 2.0_f64.sqrt()) * side;
+            let cell = larger / height.max(width);
+            let left = uniform(&mut front, 0.0, side - width * cell);
+            let top = uniform(&mut front, 0.0, side - height * cell);
+            let mirrored = direction(&mut front)[0] > 0.0;
+            let at = |x: f64, y: f64| {
+                let x = (x - left) / cell;
+                sprite.at(if mirrored { width - x } else { x }, (y - top) / cell)
+            };
+            // Light with dark parts: colours say nothing of the class.
+            let first = color_between(&mut front, 0.65, 0.95);
+            let second = color_between(&mut front, 0.0, 0.3);
+            let shade = clouds(&mut front, self.size, cell * 2.0, 2);
+            let place = [left + larger / 2.0, top + larger / 2.0, larger / 2.0];
+            let cover = coverage(self.size, place, |x, y| at(x, y) > 0);
+            let inner = coverage(self.size, place, |x, y| at(x, y) == 2);
+            let mask = canvas.paint(&cover, |i| {
+                let part = if cover[i] > 0.0 {
+                    inner[i] / cover[i]
+                } else {
+                    0.0
+                };
+                mix(first, second, part).map(|value| value + 0.15 * shade[i])
+            });
+            let behind = if self.labels == Labels::Scene {
+                self.classes
+            } else {
+                0
+            };
+            objects.push(DrawnObject {
+                class: object + behind,
+                mask,
+                difficult: false,
+            });
+        }
+        Ok(Drawn {
+            image: canvas.finish(&mut noise, 0.03, false),
+            class: if self.labels == Labels::Object {
+                object
+            } else {
+                scene
+            },
+            objects,
+        })
+    }
+}

@@ -1,0 +1,193 @@
+//! MNIST's file format: a header of big-endian numbers, then bytes; plain or gzipped.
+//!
+//! Images are `00 00 08 03`, count, rows, columns, one byte a pixel; labels `00 00 08 01`, count, one byte each
+//! (LeCun, Cortes and Burges, "The MNIST database").
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use image::GrayImage;
+
+use crate::{Error, Result};
+
+/// The images of an IDX file.
+#[derive(Debug)]
+pub struct Images {
+    /// The file.
+    pub path: PathBuf,
+    /// How many images it has.
+    pub count: usize,
+    /// Rows of each.
+    pub height: usize,
+    /// Columns of each.
+    pub width: usize,
+    /// The bytes of a gzipped file, which has no random access. A plain file is read where a picture is asked for.
+    held: Option<Vec<u8>>,
+}
+
+const IMAGES: u32 = 0x0803;
+const LABELS: u32 = 0x0801;
+const HEADER: usize = 16;
+
+impl Images {
+    /// Reads the header, and checks the length.
+    ///
+    /// # Errors
+    /// [`Error::Read`], and [`Error::Annotation`] for another kind of file or one whose length is not what the header says.
+    pub fn open(path: &Path) -> Result<Images> {
+        let gzipped = is_gzipped(path)?;
+        let held = match gzipped {
+            true => Some(read(path)?),
+            false => None,
+        };
+        let mut header = [0; HEADER];
+        let length = match &held {
+            Some(bytes) => {
+                let start = bytes
+                    .get(..HEADER)
+                    .ok_or_else(|| short(path, bytes.len()))?;
+                header.copy_from_slice(start);
+                bytes.len() as u64
+            }
+            None => {
+                let mut file = File::open(path).map_err(Error::read(path))?;
+                let length = file.metadata().map_err(Error::read(path))?.len();
+                file.read_exact(&mut header)
+                    .map_err(|_| short(path, length as usize))?;
+                length
+            }
+        };
+        let [_, count, height, width] = [0, 4, 8, 12].map(|at| number(&header, at));
+        magic(path, number(&header, 0), IMAGES, "images")?;
+        let pixels = u64::from(height) * u64::from(width);
+        let expected = pixels
+            .checked_mul(u64::from(count))
+            .map(|n| n + HEADER as u64);
+        if expected != Some(length) || pixels == 0 {
+            let expected = format!("{count} images of {width} × {height} pixels");
+            let found = format!("{length} bytes");
+            return Err(Error::annotation(path, "", expected, found));
+        }
+        Ok(Images {
+            path: path.to_path_buf(),
+            count: count as usize,
+            height: height as usize,
+            width: width as usize,
+            held,
+        })
+    }
+
+    /// One image; white is 255.
+    ///
+    /// # Errors
+    /// [`Error::Read`], and [`Error::Annotation`] where there is no such image.
+    pub fn picture(&self, index: usize) -> Result<GrayImage> {
+        let size = self.height * self.width;
+        let start = HEADER + index.saturating_mul(size);
+        let pixels = match &self.held {
+            Some(bytes) => bytes.get(start..start + size).map(<[u8]>::to_vec),
+            None if index < self.count => {
+                let mut pixels = vec![0; size];
+                let mut file = File::open(&self.path).map_err(Error::read(&self.path))?;
+                file.seek(SeekFrom::Start(start as u64))
+                    .and_then(|_| file.read_exact(&mut pixels))
+                    .map_err(Error::read(&self.path))?;
+                Some(pixels)
+            }
+            None => None,
+        };
+        pixels
+            .and_then(|p| GrayImage::from_raw(self.width as u32, self.height as u32, p))
+            .ok_or_else(|| {
+                let expected = format!("an image below {}", self.count);
+                Error::annotation(&self.path, "", expected, index.to_string())
+            })
+    }
+}
+
+/// The labels of an IDX file.
+///
+/// # Errors
+/// [`Error::Read`], and [`Error::Annotation`] for another kind of file or one whose length is not what the header says.
+pub fn read_labels(path: &Path) -> Result<Vec<u8>> {
+    let bytes = read(path)?;
+    let Some((header, labels)) = bytes.split_at_checked(8) else {
+        return Err(short(path, bytes.len()));
+    };
+    magic(path, number(header, 0), LABELS, "labels")?;
+    let count = number(header, 4);
+    if labels.len() as u64 != u64::from(count) {
+        let found = format!("{}", labels.len());
+        return Err(Error::annotation(
+            path,
+            "",
+            format!("{count} labels"),
+            found,
+        ));
+    }
+    Ok(labels.to_vec())
+}
+
+/// The header of a file of images.
+pub(crate) fn images_header(out: &mut impl Write, sides: [u32; 3]) -> std::io::Result<()> {
+    let [count, height, width] = sides;
+    [IMAGES, count, height, width]
+        .iter()
+        .try_for_each(|n| out.write_all(&n.to_be_bytes()))
+}
+
+/// A whole file of labels.
+pub(crate) fn labels_bytes(labels: &[u8]) -> Vec<u8> {
+    let header = [LABELS, labels.len() as u32].map(u32::to_be_bytes);
+    [header.as_flattened(), labels].concat()
+}
+
+fn is_gzipped(path: &Path) -> Result<bool> {
+    let mut start = Vec::new();
+    let file = File::open(path).map_err(Error::read(path))?;
+    file.take(2)
+        .read_to_end(&mut start)
+        .map_err(Error::read(path))?;
+    Ok(start == [0x1f, 0x8b])
+}
+
+/// No more is unpacked; the largest of EMNIST's files has half of it.
+const MAX_BYTES: u64 = 1 << 30;
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let file = File::open(path).map_err(Error::read(path))?;
+    let mut bytes = Vec::new();
+    match is_gzipped(path)? {
+        true => MultiGzDecoder::new(file)
+            .take(MAX_BYTES)
+            .read_to_end(&mut bytes),
+        false => file.take(MAX_BYTES).read_to_end(&mut bytes),
+    }
+    .map_err(Error::read(path))?;
+    Ok(bytes)
+}
+
+fn number(bytes: &[u8], at: usize) -> u32 {
+    bytes[at..at + 4]
+        .iter()
+        .fold(0, |n, &byte| n << 8 | u32::from(byte))
+}
+
+fn magic(path: &Path, found: u32, wanted: u32, what: &str) -> Result<()> {
+    if found == wanted {
+        return Ok(());
+    }
+    let expected = format!("an IDX file of {what} (`{wanted:#010x}`)");
+    Err(Error::annotation(
+        path,
+        "",
+        expected,
+        format!("`{found:#010x}`"),
+    ))
+}
+
+fn short(path: &Path, length: usize) -> Error {
+    Error::annotation(path, "", "an IDX header", format!("{length} bytes"))
+}

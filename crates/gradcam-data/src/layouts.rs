@@ -1,0 +1,82 @@
+//! How data sets lie on the disk: one file a layout, each with a test whether a folder looks like it and a reader.
+
+use std::path::Path;
+
+use crate::dataset::annotation;
+use crate::{Class, Dataset, Error, Kind, Layout, Result, Sample, files};
+
+mod bam;
+mod chexlocalize;
+mod coco;
+mod coco_write;
+mod cub;
+mod folder;
+mod idx;
+mod imagenet;
+mod rsna;
+mod siim;
+mod table;
+mod voc;
+mod xml;
+
+pub(crate) use coco_write::{json as write_json, write as write_coco};
+pub(crate) use idx::write as write_idx;
+
+/// Whether a path looks like a layout.
+pub(crate) fn matches(layout: Layout, path: &Path) -> bool {
+    match layout {
+        Layout::Folder => folder::matches(path),
+        Layout::ImageNet => imagenet::matches(path),
+        Layout::Voc => voc::matches(path),
+        Layout::Coco => coco::matches(path),
+        Layout::Cub => cub::matches(path),
+        Layout::Bam => bam::matches(path),
+        Layout::Idx => idx::matches(path),
+        Layout::CheXlocalize => chexlocalize::matches(path),
+        Layout::Siim => siim::matches(path),
+        Layout::Rsna => rsna::matches(path),
+        Layout::Generated => false,
+    }
+}
+
+/// Reads a path that has a layout.
+pub(crate) fn read(layout: Layout, path: &Path) -> Result<Dataset> {
+    let (classes, samples) = match layout {
+        Layout::Folder => folder::read(path),
+        Layout::ImageNet => imagenet::read(path),
+        Layout::Voc => voc::read(path),
+        Layout::Coco => coco::read(path),
+        Layout::Cub => cub::read(path),
+        Layout::Bam => bam::read(path),
+        Layout::Idx => idx::read(path),
+        Layout::CheXlocalize => chexlocalize::read(path),
+        Layout::Siim => siim::read(path),
+        Layout::Rsna => rsna::read(path),
+        Layout::Generated => return Err(none(path, "it is not on a disk")),
+    }?;
+    if samples.is_empty() {
+        return Err(none(path, "no picture is there (JPEG, PNG or WebP)"));
+    }
+    let folder = match path.is_file() {
+        true => path.parent().unwrap_or(path),
+        false => path,
+    };
+    Ok(Dataset {
+        name: files::folder_name(folder),
+        layout,
+        kind: Kind::Real,
+        annotation: annotation(&samples),
+        classes,
+        samples,
+    })
+}
+
+pub(crate) fn none(path: &Path, found: &str) -> Error {
+    Error::NoLayout {
+        path: path.to_path_buf(),
+        found: found.to_string(),
+    }
+}
+
+/// What every reader hands back.
+type Read = Result<(Vec<Class>, Vec<Sample>)>;

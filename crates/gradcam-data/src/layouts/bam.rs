@@ -1,0 +1,258 @@
+//! BAM, Benchmarking Attribution Methods (Yang and Kim, arXiv 1907.09701): objects pasted on scenes, the same pixels with two label sets.
+//!
+//! A data set is one of the label sets, a folder `obj`, `scene` or `scene_only`: `train/<class>/*.jpg`, `val/*.jpg` with `val.txt`
+//! (`file class`), and `val_loc.txt` and `loc.txt` (`file row0,column0,row1,column1`, the last row and column not part of the box).
+//! File names are `object-scene-NNNN`, so that a picture has the same id in every label set. Masks are read from PNGs in `val_mask/` of the
+//! pictures' names and size, to which the original's pickled file has to be converted; otherwise an object is its box. In `scene` the
+//! pasted object is no class of the set: its numbers follow those of the scenes. In `scene_only` there is none.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::{Read, none};
+use crate::dataset::numbered;
+use crate::{Class, Error, Ink, Object, Picture, Rect, Result, Sample, Shape, Split, files};
+
+pub(super) fn matches(path: &Path) -> bool {
+    let is_set = path.join("val.txt").is_file() && path.join("val").is_dir();
+    is_set || ["obj", "scene"].iter().all(|set| path.join(set).is_dir())
+}
+
+/// A picture, its class's name or number, and its split.
+struct Found {
+    picture: PathBuf,
+    class: usize,
+    split: Split,
+}
+
+pub(super) fn read(root: &Path) -> Read {
+    if !root.join("val.txt").is_file() {
+        let advice =
+            "it holds several label sets of BAM; open `obj`, `scene` or `scene_only` in it";
+        return Err(none(root, advice));
+    }
+    let train = root.join("train");
+    let folders = match train.is_dir() {
+        true => files::folders(&train)?,
+        false => Vec::new(),
+    };
+    let mut found = Vec::new();
+    for (class, folder) in folders.iter().enumerate() {
+        found.extend(
+            files::pictures_in(folder)?
+                .into_iter()
+                .map(|picture| Found {
+                    picture,
+                    class,
+                    split: Split::Train,
+                }),
+        );
+    }
+    let labels = root.join("val.txt");
+    let mut missing = Vec::new();
+    for (line, name, class) in files::pairs(&labels)? {
+        let picture = root.join("val").join(&name);
+        if !picture.is_file() {
+            missing.push(name);
+        }
+        found.push(Found {
+            class: files::number(&labels, line, "a class's number", &class)?,
+            picture,
+            split: Split::Validation,
+        });
+    }
+    files::all_there(&labels, &root.join("val"), missing)?;
+
+    let set = files::folder_name(root);
+    let part = if set == "obj" { 0 } else { 1 };
+    let classes = classes(&folders, &found, part)?;
+    let objects: BTreeSet<String> = found
+        .iter()
+        .filter_map(|f| words(&f.picture))
+        .map(|w| w[0].clone())
+        .collect();
+    let pasted: BTreeMap<String, Class> = match set.as_str() {
+        "obj" => classes
+            .iter()
+            .map(|c| (c.name.to_string(), c.clone()))
+            .collect(),
+        _ => numbered(&objects)
+            .into_iter()
+            .map(|c| {
+                let name = c.name.to_string();
+                let number = c.number + classes.len();
+                (name, Class { number, ..c })
+            })
+            .collect(),
+    };
+    let boxes = match set.as_str() {
+        "scene_only" | "bamboo_forest" => BTreeMap::new(),
+        _ => boxes(root)?,
+    };
+    let mut samples = Vec::new();
+    for Found {
+        picture,
+        class,
+        split,
+    } in found
+    {
+        let class = classes.get(class).cloned().ok_or_else(|| {
+            let expected = format!("a class below {}", classes.len());
+            Error::annotation(&labels, "", expected, class.to_string())
+        })?;
+        let id = files::stem(&picture);
+        let name = words(&picture).map(|[object, _]| object);
+        let pasted = name.and_then(|name| pasted.get(&name));
+        let object = boxes.get(&id).zip(pasted).map(|(&rect, pasted)| {
+            let path = root.join("val_mask").join(format!("{id}.png"));
+            let shape = match path.is_file() {
+                true => Shape::File {
+                    path,
+                    ink: Ink::AtLeast(128),
+                },
+                false => Shape::Box(rect),
+            };
+            Object {
+                rect: Some(rect),
+                ..Object::new(pasted.clone(), shape)
+            }
+        });
+        samples.push(Sample {
+            id,
+            picture: Picture::File(picture),
+            class: Some(class),
+            objects: object.into_iter().collect(),
+            split: Some(split),
+        });
+    }
+    let all: BTreeSet<Class> = match boxes.is_empty() {
+        true => classes.into_iter().collect(),
+        false => classes.into_iter().chain(pasted.into_values()).collect(),
+    };
+    Ok((all.into_iter().collect(), samples))
+}
+
+/// The set's classes: the folders of `train`, or, where there are none, what the pictures of each number are called.
+fn classes(folders: &[PathBuf], found: &[Found], part: usize) -> Result<Vec<Class>> {
+    if !folders.is_empty() {
+        return Ok(numbered(folders.iter().map(|f| files::name(f))));
+    }
+    let named: BTreeMap<usize, String> = found
+        .iter()
+        .filter_map(|f| Some((f.class, words(&f.picture)?[part].clone())))
+        .collect();
+    let count = named.keys().last().map_or(0, |last| last + 1).min(10_000);
+    let name = |i: usize| named.get(&i).cloned().unwrap_or(i.to_string());
+    Ok(numbered((0..count).map(name)))
+}
+
+/// Object and scene of a file name `object-scene-NNNN`.
+fn words(picture: &Path) -> Option<[String; 2]> {
+    let stem = files::stem(picture);
+    let mut words = stem.split('-');
+    Some([words.next()?.to_string(), words.next()?.to_string()])
+}
+
+fn boxes(root: &Path) -> Result<BTreeMap<String, Rect>> {
+    let mut boxes = BTreeMap::new();
+    for path in ["loc.txt", "val_loc.txt"].map(|name| root.join(name)) {
+        if !path.is_file() {
+            continue;
+        }
+        for (line, name, corners) in files::pairs(&path)? {
+            let numbers: Vec<f64> = corners
+                .split(',')
+                .map(|n| files::number(&path, line, "a number", n))
+                .collect::<Result<_>>()?;
+            let rect = match numbers[..] {
+                [top, left, bottom, right] => Some(Rect {
+                    x: left,
+                    y: top,
+                    width: right - left,
+                    height: bottom - top,
+                }),
+                _ => None,
+            };
+            let rect = rect.filter(Rect::is_valid).ok_or_else(|| {
+                let expected = "`row0,column0,row1,column1`";
+                Error::annotation(
+                    &path,
+                    files::at_line(line),
+                    expected,
+                    files::quoted(&corners),
+                )
+            })?;
+            boxes.insert(files::stem(Path::new(&name)), rect);
+        }
+    }
+    Ok(boxes)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::fixtures::{bytes, files_in, picture};
+    use crate::mask::tests::drawn;
+    use crate::{Layout, Split, open};
+
+    #[test]
+    fn one_picture_two_label_sets() {
+        let dir = files_in(&[]);
+        let name = "dog-bedroom-0900";
+        for (set, classes, number) in [
+            ("obj", ["bird", "dog"], "1"),
+            ("scene", ["bedroom", "track"], "0"),
+            ("scene_only", ["bedroom", "track"], "0"),
+        ] {
+            for class in classes {
+                let path = format!("{set}/train/{class}/bird-track-0001.png");
+                picture(dir.path(), &path, 4, 3);
+            }
+            picture(dir.path(), &format!("{set}/val/{name}.png"), 4, 3);
+            let labels = format!("{name}.png {number}\n");
+            bytes(dir.path(), &format!("{set}/val.txt"), labels.as_bytes());
+            let places = format!("{name}.png 1,0,3,2");
+            bytes(dir.path(), &format!("{set}/val_loc.txt"), places.as_bytes());
+        }
+        let [obj, scene, only] =
+            ["obj", "scene", "scene_only"].map(|s| open(&dir.path().join(s)).unwrap());
+        let last = |set: &crate::Dataset| set.samples.last().unwrap().clone();
+        assert_eq!(
+            (obj.layout, last(&obj).split),
+            (Layout::Bam, Some(Split::Validation))
+        );
+        assert_eq!(
+            (
+                &*last(&obj).class.unwrap().name,
+                &*last(&scene).class.unwrap().name
+            ),
+            ("dog", "bedroom")
+        );
+        assert_eq!(
+            last(&obj).target_mask().unwrap().unwrap(),
+            drawn(&["....", "##..", "##.."])
+        );
+        // Among the scenes the dog is an object of no class of theirs.
+        let dog = &last(&scene).objects[0].class;
+        assert_eq!((dog.number, &*dog.name), (3, "dog"));
+        assert!(last(&scene).target_mask().unwrap().is_none());
+        assert!(last(&only).objects.is_empty() && last(&only).id == last(&obj).id);
+        assert_eq!(
+            (obj.classes.len(), scene.classes.len(), only.classes.len()),
+            (2, 4, 2)
+        );
+
+        let mut mask = image::GrayImage::new(4, 3);
+        mask.put_pixel(0, 2, image::Luma([255]));
+        std::fs::create_dir(dir.path().join("obj/val_mask")).unwrap();
+        mask.save(dir.path().join(format!("obj/val_mask/{name}.png")))
+            .unwrap();
+        let obj = open(&dir.path().join("obj")).unwrap();
+        assert_eq!(
+            last(&obj).target_mask().unwrap().unwrap(),
+            drawn(&["....", "....", "#..."])
+        );
+        let error = open(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("open `obj`"), "{error}");
+    }
+}

@@ -1,0 +1,199 @@
+//! MNIST, Fashion-MNIST and what else comes as `train-images-idx3-ubyte` with its labels, plain or gzipped.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Read;
+use crate::idx::{Images, images_header, labels_bytes, read_labels};
+use crate::{Class, Dataset, Error, Picture, Result, Sample, Split, files};
+
+/// The parts in the order in which they are read; `t10k` is MNIST's name of the test set.
+const PARTS: [(&str, Split); 2] = [("train", Split::Train), ("t10k", Split::Test)];
+
+/// The file of a part, in any of the spellings in use: `-idx3-ubyte` or `.idx3-ubyte`, with `.gz` or without.
+fn file(root: &Path, part: &str, what: &str) -> Option<PathBuf> {
+    let spellings = ["-", "."].into_iter().flat_map(|dash| {
+        ["", ".gz"].map(|ending| format!("{part}-{}{dash}{}-ubyte{ending}", what, kind(what)))
+    });
+    files::first(spellings.map(|name| root.join(name)))
+}
+
+fn kind(what: &str) -> &'static str {
+    if what == "images" { "idx3" } else { "idx1" }
+}
+
+pub(super) fn matches(path: &Path) -> bool {
+    PARTS
+        .iter()
+        .any(|(part, _)| file(path, part, "images").is_some())
+}
+
+pub(super) fn read(root: &Path) -> Read {
+    let mut samples = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (part, split) in PARTS {
+        let Some(path) = file(root, part, "images") else {
+            continue;
+        };
+        let images = Arc::new(Images::open(&path)?);
+        let labels = file(root, part, "labels").ok_or_else(|| {
+            let expected = format!("`{part}-labels-idx1-ubyte` beside it");
+            Error::annotation(&path, "", expected, "no such file")
+        })?;
+        let numbers = read_labels(&labels)?;
+        if numbers.len() != images.count {
+            let expected = format!("{} labels, one an image", images.count);
+            return Err(Error::annotation(
+                &labels,
+                "",
+                expected,
+                numbers.len().to_string(),
+            ));
+        }
+        seen.extend(&numbers);
+        samples.extend(numbers.iter().enumerate().map(|(index, &number)| Sample {
+            id: format!("{part}/{index:05}"),
+            picture: Picture::Record {
+                images: Arc::clone(&images),
+                index,
+            },
+            class: Some(class(number)),
+            objects: Vec::new(),
+            split: Some(split),
+        }));
+    }
+    Ok((seen.into_iter().map(class).collect(), samples))
+}
+
+/// The files have numbers and no names.
+fn class(number: u8) -> Class {
+    Class {
+        number: number.into(),
+        name: number.to_string().into(),
+    }
+}
+
+/// Writes a set's pictures, in grey, and its labels: what is for training to `train`, the rest to `t10k`.
+///
+/// # Errors
+/// [`Error::Write`], [`Error::Setting`] where pictures differ in size or classes have no number below 256, and what loading a picture can
+/// return.
+pub(crate) fn write(dataset: &Dataset, folder: &Path) -> Result<()> {
+    for (part, _) in PARTS {
+        let wanted = |s: &&Sample| (s.split == Some(Split::Test)) == (part == "t10k");
+        let samples: Vec<&Sample> = dataset.samples.iter().filter(wanted).collect();
+        let Some(first) = samples.first() else {
+            continue;
+        };
+        let (height, width) = first.picture.size()?;
+        let path = folder.join(format!("{part}-images-idx3-ubyte"));
+        let mut out = fs::File::create_new(&path).map_err(Error::write(&path))?;
+        let sides = [samples.len(), height, width].map(|n| n as u32);
+        images_header(&mut out, sides).map_err(Error::write(&path))?;
+        let mut labels = Vec::new();
+        for sample in samples {
+            let image = image::DynamicImage::ImageRgb8(sample.picture.rgb()?).into_luma8();
+            if (image.height() as usize, image.width() as usize) != (height, width) {
+                return Err(Error::Size {
+                    expected: (height, width),
+                    found: (image.height() as usize, image.width() as usize),
+                });
+            }
+            out.write_all(&image).map_err(Error::write(&path))?;
+            let number = sample.class.as_ref().map(|class| class.number);
+            let label = number.and_then(|number| u8::try_from(number).ok());
+            labels.push(label.ok_or_else(|| Error::Setting {
+                field: "class",
+                expected: "a number below 256 for each picture",
+                found: format!("{number:?} for `{}`", sample.id),
+            })?);
+        }
+        let path = folder.join(format!("{part}-labels-idx1-ubyte"));
+        fs::write(&path, labels_bytes(&labels)).map_err(Error::write(&path))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::io::Write;
+
+    use crate::fixtures::{bytes, files_in};
+    use crate::{Layout, Split, open};
+
+    const IMAGES: [u8; 28] = [
+        0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3, 0, 1, 2, 3, 4, 5, 250, 251, 252, 253, 254,
+        255,
+    ];
+    const LABELS: [u8; 10] = [0, 0, 8, 1, 0, 0, 0, 2, 7, 3];
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        out.write_all(bytes).unwrap();
+        out.finish().unwrap()
+    }
+
+    #[test]
+    fn plain_and_gzipped_records() {
+        let dir = files_in(&[]);
+        bytes(dir.path(), "train-images-idx3-ubyte.gz", &gzip(&IMAGES));
+        bytes(dir.path(), "train-labels-idx1-ubyte.gz", &gzip(&LABELS));
+        bytes(dir.path(), "t10k-images.idx3-ubyte", &IMAGES);
+        bytes(dir.path(), "t10k-labels.idx1-ubyte", &LABELS);
+        let set = open(dir.path()).unwrap();
+        assert_eq!((set.layout, set.samples.len()), (Layout::Idx, 4));
+        let numbers: Vec<usize> = set.classes.iter().map(|c| c.number).collect();
+        assert_eq!(numbers, [3, 7]);
+        for sample in [&set.samples[1], &set.samples[3]] {
+            assert_eq!(sample.class.as_ref().unwrap().number, 3);
+            assert_eq!(sample.picture.size().unwrap(), (2, 3));
+            let image = sample.picture.rgb().unwrap();
+            assert_eq!(image.get_pixel(2, 1).0, [255; 3]);
+            assert_eq!(image.get_pixel(0, 0).0, [250; 3]);
+        }
+        let splits = [0, 2].map(|i: usize| set.samples[i].split);
+        assert_eq!(splits, [Some(Split::Train), Some(Split::Test)]);
+    }
+
+    #[test]
+    fn broken_files_are_refused() {
+        let short = &IMAGES[..27];
+        let mut wrong = IMAGES;
+        wrong[3] = 1;
+        let mut huge = IMAGES;
+        huge[4..16].fill(255);
+        let mut labels = LABELS.to_vec();
+        labels.push(1);
+        let mut three = labels.clone();
+        three[7] = 3;
+        let cases: [(&[u8], &[u8], &str); 6] = [
+            (
+                short,
+                &LABELS,
+                "expected 2 images of 3 × 2 pixels, found 27 bytes",
+            ),
+            (&wrong, &LABELS, "`0x00000803`"),
+            (&huge, &LABELS, "found 28 bytes"),
+            (
+                &IMAGES[..5],
+                &LABELS,
+                "expected an IDX header, found 5 bytes",
+            ),
+            (&IMAGES, &labels, "expected 2 labels, found 3"),
+            (&IMAGES, &three, "expected 2 labels, one an image, found 3"),
+        ];
+        for (images, labels, expected) in cases {
+            for pack in [|b: &[u8]| b.to_vec(), gzip] {
+                let dir = files_in(&[]);
+                bytes(dir.path(), "t10k-images-idx3-ubyte", &pack(images));
+                bytes(dir.path(), "t10k-labels-idx1-ubyte", &pack(labels));
+                let error = open(dir.path()).unwrap_err().to_string();
+                assert!(error.contains(expected), "{error}\n{expected}");
+            }
+        }
+    }
+}

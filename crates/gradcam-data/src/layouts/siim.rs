@@ -1,0 +1,107 @@
+//! SIIM-ACR pneumothorax segmentation: a CSV `ImageId, EncodedPixels` with one row for each region, and the pictures as PNG or JPEG in
+//! any folder beside it, named by their `ImageId`.
+//!
+//! `EncodedPixels` is `-1` or pairs of a start, counted from the end of the run before, and a length, down the columns
+//! (see [`from_relative`]). Masks have the picture's size, 1024 × 1024 in the original. Classes are 0, `no pneumothorax`, and 1, `pneumothorax`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::Read;
+use super::table::{Table, with_columns};
+use crate::dataset::numbered;
+use crate::runs::from_relative;
+use crate::{Error, Object, Picture, Sample, Shape, Split, files};
+
+const COLUMNS: [&str; 2] = ["ImageId", "EncodedPixels"];
+
+pub(super) fn matches(path: &Path) -> bool {
+    !with_columns(path, &COLUMNS).is_empty()
+}
+
+pub(super) fn read(path: &Path) -> Read {
+    let folder = match path.is_file() {
+        true => path.parent().unwrap_or(path),
+        false => path,
+    };
+    let pictures = files::pictures_by_stem(folder)?;
+    let classes = numbered(["no pneumothorax", "pneumothorax"]);
+    let mut samples = Vec::new();
+    for file in with_columns(path, &COLUMNS) {
+        let table = Table::read(&file)?;
+        let mut rows: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
+        for row in table.rows() {
+            let runs = (row.line, row.field("EncodedPixels")?);
+            rows.entry(row.field("ImageId")?).or_default().push(runs);
+        }
+        let missing = rows.keys().filter(|id| !pictures.contains_key(**id));
+        files::all_there(&file, folder, missing.map(|id| id.to_string()).collect())?;
+        let split = files::stem(&file).split(['-', '_']).find_map(Split::of);
+        for (id, regions) in rows {
+            let picture = Picture::File(pictures[id].clone());
+            let (height, width) = picture.size()?;
+            let mut objects = Vec::new();
+            for (line, text) in regions.into_iter().filter(|(_, text)| *text != "-1") {
+                let runs = from_relative(text, height, width).map_err(|error| {
+                    let found = error.to_string();
+                    Error::annotation(&file, files::at_line(line), "relative run lengths", found)
+                })?;
+                let shape = Shape::Runs {
+                    height,
+                    width,
+                    runs,
+                };
+                objects.push(Object::new(classes[1].clone(), shape));
+            }
+            samples.push(Sample {
+                id: id.to_string(),
+                picture,
+                class: Some(classes[usize::from(!objects.is_empty())].clone()),
+                objects,
+                split,
+            });
+        }
+    }
+    Ok((classes, samples))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::fixtures::{files_in, picture};
+    use crate::mask::tests::drawn;
+    use crate::{Layout, open};
+
+    #[test]
+    fn rows_of_a_picture_unite() {
+        let csv = "ImageId, EncodedPixels\n1.2.3, 1 2 1 1\n1.2.4, -1\n1.2.3,8 1\n";
+        let dir = files_in(&[("train-rle.csv", csv)]);
+        picture(dir.path(), "png/1.2.3.png", 3, 3);
+        picture(dir.path(), "png/1.2.4.png", 3, 3);
+        let set = open(dir.path()).unwrap();
+        assert_eq!(set.layout, Layout::Siim);
+        let numbers: Vec<usize> = set
+            .samples
+            .iter()
+            .map(|s| s.class.as_ref().unwrap().number)
+            .collect();
+        assert_eq!(numbers, [1, 0]);
+        // Pixels 1, 2 and 4, then 8, down the columns.
+        let mask = set.samples[0].target_mask().unwrap().unwrap();
+        assert_eq!(mask, drawn(&["...", "##.", "#.#"]));
+        let wrong = csv.replace("8 1", "8 x");
+        std::fs::write(dir.path().join("train-rle.csv"), wrong).unwrap();
+        let error = open(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("line 4") && error.contains("`x`"), "{error}");
+    }
+
+    #[test]
+    fn missing_pictures_are_counted() {
+        let dir = files_in(&[("train-rle.csv", "ImageId, EncodedPixels\na,-1\nb,-1\n")]);
+        let error = open(dir.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("names 2 pictures") && error.contains("`a`, `b`"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,69 @@
+//! From a path to a data set.
+
+use std::path::Path;
+
+use crate::write::read_synthetic;
+use crate::{Dataset, Error, Layout, Result, layouts};
+
+/// Opens a data set in whichever layout its folder has; a path may also be the file of annotations itself (COCO's JSON; the CSV of SIIM
+/// or RSNA). A `synthetic.json` beside the data makes it a synthetic one.
+///
+/// # Errors
+/// [`Error::NoLayout`] where nothing fits; [`Error::Annotation`], [`Error::MissingPictures`], [`Error::Read`], [`Error::Picture`] where
+/// the files are not what their layout wants.
+pub fn open(path: &Path) -> Result<Dataset> {
+    std::fs::metadata(path).map_err(Error::read(path))?;
+    let fits = |layout: &Layout| layouts::matches(*layout, path);
+    let found = Layout::ALL.into_iter().find(fits);
+    let none = || {
+        layouts::none(
+            path,
+            "a file that is no JSON of COCO's instances and no CSV of SIIM or RSNA",
+        )
+    };
+    open_as(path, found.ok_or_else(none)?)
+}
+
+/// Opens a data set in a layout that is known.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_as(path: &Path, layout: Layout) -> Result<Dataset> {
+    let mut dataset = layouts::read(layout, path)?;
+    let folder = match path.is_file() {
+        true => path.parent().unwrap_or(path),
+        false => path,
+    };
+    if let Some(kind) = read_synthetic(folder)? {
+        dataset.kind = kind;
+    }
+    Ok(dataset)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::fixtures::files_in;
+
+    #[test]
+    fn what_is_no_data_set_is_refused() {
+        let dir = files_in(&[("readme.txt", ""), ("synthetic.json", "{}")]);
+        let error = open(&dir.path().join("readme.txt")).unwrap_err();
+        assert!(matches!(error, Error::NoLayout { .. }), "{error}");
+        let error = open(&dir.path().join("none")).unwrap_err();
+        assert!(matches!(error, Error::Read { .. }), "{error}");
+        crate::fixtures::picture(dir.path(), "a.png", 1, 1);
+        let error = open(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("synthetic.json`, line 1"), "{error}");
+        let error = "cooc".parse::<Layout>().unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "there is no layout `cooc`; did you mean `coco` or `voc`?"
+        );
+        for layout in Layout::ALL {
+            assert_eq!(layout.name().parse::<Layout>().unwrap(), layout);
+            assert_eq!(serde_json::to_value(layout).unwrap(), layout.name());
+        }
+    }
+}

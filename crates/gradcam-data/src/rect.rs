@@ -1,0 +1,102 @@
+//! A rectangle of a picture.
+
+use serde::{Deserialize, Serialize};
+
+/// A rectangle in a picture's pixels, with fractions: pixel `i` covers `i` to `i + 1`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Rect {
+    /// Left edge; may lie beyond the picture.
+    pub x: f64,
+    /// Top edge; may lie beyond the picture.
+    pub y: f64,
+    /// Width, not negative.
+    pub width: f64,
+    /// Height, not negative.
+    pub height: f64,
+}
+
+impl Rect {
+    /// The whole of a picture.
+    pub fn whole(height: usize, width: usize) -> Rect {
+        Rect {
+            x: 0.0,
+            y: 0.0,
+            width: width as f64,
+            height: height as f64,
+        }
+    }
+
+    /// The pixels from the first to the last, both included.
+    pub(crate) fn inclusive(first: [f64; 2], last: [f64; 2]) -> Rect {
+        Rect {
+            x: first[0],
+            y: first[1],
+            width: last[0] - first[0] + 1.0,
+            height: last[1] - first[1] + 1.0,
+        }
+    }
+
+    /// Whether every number is finite and no side is negative.
+    pub fn is_valid(&self) -> bool {
+        [self.x, self.y, self.width, self.height]
+            .iter()
+            .all(|v| v.is_finite())
+            && self.width >= 0.0
+            && self.height >= 0.0
+    }
+
+    /// Where this rectangle lies in a view: `region` of the picture, resized to `height` × `width` pixels. It is not cut at the view's
+    /// borders.
+    pub fn view(&self, region: Rect, height: usize, width: usize) -> Rect {
+        let (across, down) = (width as f64 / region.width, height as f64 / region.height);
+        Rect {
+            x: (self.x - region.x) * across,
+            y: (self.y - region.y) * down,
+            width: self.width * across,
+            height: self.height * down,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_box_takes_the_crop_and_the_resize_of_its_picture() {
+        let rect = Rect {
+            x: 30.0,
+            y: 40.0,
+            width: 10.0,
+            height: 20.0,
+        };
+        let region = Rect {
+            x: 20.0,
+            y: 0.0,
+            width: 100.0,
+            height: 50.0,
+        };
+        let found = rect.view(region, 25, 200);
+        assert_eq!(
+            found,
+            Rect {
+                x: 20.0,
+                y: 20.0,
+                width: 20.0,
+                height: 10.0
+            }
+        );
+        assert!(
+            !Rect {
+                width: -1.0,
+                ..rect
+            }
+            .is_valid()
+                && !Rect {
+                    x: f64::NAN,
+                    ..rect
+                }
+                .is_valid()
+        );
+    }
+}
