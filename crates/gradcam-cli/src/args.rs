@@ -53,6 +53,7 @@ const EXPLAIN_EXAMPLES: &str = "Examples:
   gradcam explain cat.jpg                            writes cat.gradcam.png
   gradcam explain cat.jpg --target tabby-lynx        what speaks for tabby rather than lynx
   gradcam explain cat.jpg --target like:other.jpg    what makes the two pictures alike
+  gradcam explain cat.jpg --model hf:openai/clip-vit-base-patch32 --target 'text:a photo of a cat'
   gradcam explain photos/ -o maps/ --top 3 --json    three maps for each picture of a folder
   gradcam explain cat.jpg --method grad-cam++        another method of the family
   gradcam explain cat.jpg --model hf:timm/resnet50.a1_in1k --layer layer3
@@ -108,10 +109,10 @@ pub(crate) struct Explain {
     /// The layer to look at; given more than once, the maps are fused [default: the last one with a spatial map].
     #[arg(long, value_name = "NAME", help_heading = "Method")]
     pub(crate) layer: Vec<String>,
-    /// What to explain: top, a class's index or label, a difference A-B, or likeness to another picture; may be given more than once [default: top].
+    /// What to explain: top, a class's index or label, a difference A-B, or likeness to another picture or (with a CLIP) to a text; may be given more than once [default: top].
     #[arg(
         long,
-        value_name = "top|INDEX|LABEL|A-B|like:IMAGE",
+        value_name = "top|INDEX|LABEL|A-B|like:IMAGE|text:WORDS",
         help_heading = "Method",
         conflicts_with = "top"
     )]
@@ -200,10 +201,10 @@ pub(crate) struct Compare {
     /// The layer, for the methods that look at one [default: the last one with a spatial map].
     #[arg(long, value_name = "NAME", help_heading = "Method")]
     pub(crate) layer: Option<String>,
-    /// What to explain: top, a class's index or label, a difference A-B, or likeness to another picture.
+    /// What to explain: top, a class's index or label, a difference A-B, or likeness to another picture or (with a CLIP) to a text.
     #[arg(
         long,
-        value_name = "top|INDEX|LABEL|A-B|like:IMAGE",
+        value_name = "top|INDEX|LABEL|A-B|like:IMAGE|text:WORDS",
         help_heading = "Method",
         default_value = "top"
     )]

@@ -8,8 +8,9 @@ use gradcam_nn::Network;
 use crate::stream::{self, Reading};
 use crate::{args, inputs};
 
-/// What a target that compares embeddings begins with: a picture follows.
+/// What a target begins with that is likeness to a picture, or to a text.
 const LIKE: &str = "like:";
+const TEXT: &str = "text:";
 
 /// Reads the `texts` of `--target`. Where they compare embeddings, `model` becomes the network without its classifier.
 ///
@@ -20,29 +21,57 @@ pub(crate) fn read(
     model: &mut Model,
     options: &args::Network,
 ) -> Result<Vec<Target>> {
-    let similar = texts.iter().filter(|text| text.starts_with(LIKE)).count();
+    let compares = |text: &&String| text.starts_with(LIKE) || text.starts_with(TEXT);
+    let similar = texts.iter().filter(compares).count();
     if similar == 0 {
         return texts.iter().map(|text| class(text, model)).collect();
     }
     if similar < texts.len() {
         bail!(
-            "`--target {LIKE}…` compares embeddings, which are another output than the classes; ask for them in a run of their own"
+            "`{LIKE}…` and `{TEXT}…` compare embeddings, which are another output than the classes; ask for them in a run of their own"
         );
     }
     *model = model.embedding().ok_or_else(|| {
         anyhow!(
-            "`--target {LIKE}…`: `{}` does not end in a linear classifier, before which an embedding would be",
+            "`--target`: `{}` does not end in a linear classifier, before which an embedding would be",
             model.name
         )
     })?;
     let reading = Reading::of(model, options);
-    texts
-        .iter()
-        .map(|text| {
-            like(text.trim_start_matches(LIKE), model, &reading)
-                .with_context(|| format!("`--target {text}`"))
-        })
-        .collect()
+    let wanted: Vec<&str> = texts.iter().filter_map(|t| t.strip_prefix(TEXT)).collect();
+    let mut embeddings = of_texts(&wanted, model)?.into_iter();
+    let one = |text: &String| match text.strip_prefix(LIKE) {
+        Some(path) => like(path, model, &reading).with_context(|| format!("`--target {text}`")),
+        None => embeddings.next().context("a text has no embedding"),
+    };
+    texts.iter().map(one).collect()
+}
+
+/// Likeness to texts.
+#[cfg(feature = "text")]
+fn of_texts(texts: &[&str], model: &Model) -> Result<Vec<Target>> {
+    if texts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let encoder = model
+        .text_encoder()
+        .with_context(|| format!("`--target {TEXT}…`"))?;
+    let embed = |text: &&str| {
+        let embedding = encoder.embed(text);
+        let embedding = embedding.with_context(|| format!("`--target {TEXT}{text}`"))?;
+        Ok(Target::Similarity(embedding))
+    };
+    texts.iter().map(embed).collect()
+}
+
+#[cfg(not(feature = "text"))]
+fn of_texts(texts: &[&str], _: &Model) -> Result<Vec<Target>> {
+    match texts {
+        [] => Ok(Vec::new()),
+        [text, ..] => bail!(
+            "this build cannot read `--target {TEXT}{text}`: it was made without the feature `text`"
+        ),
+    }
 }
 
 /// A class, or a difference of two.

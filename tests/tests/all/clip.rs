@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::Device;
+use gradcam::{Explainer, Target};
 use gradcam_models::Model;
 use gradcam_nn::Network;
 use serde::Deserialize;
@@ -26,6 +27,7 @@ struct Golden {
 #[derive(Deserialize)]
 struct Layer {
     name: String,
+    size: [usize; 2],
 }
 
 #[derive(Deserialize)]
@@ -37,6 +39,8 @@ struct Text {
     cosine: f32,
     /// Of the cosine with respect to the input.
     gradient: Gradient,
+    /// The raw map of the cosine at the layer.
+    grad_cam: Vec<f32>,
 }
 
 fn folder() -> PathBuf {
@@ -63,24 +67,24 @@ fn the_image_lies_as_near_to_each_text_as_in_transformers() {
     let model = Model::from_folder(&folder(), &Device::Cpu).unwrap();
     assert_eq!(model.default_layer(), golden.layer.name);
     let encoder = model.text_encoder().unwrap();
-    let x = Var::from_tensor(&by_formula(&golden.input).unwrap()).unwrap();
-    let image = model.network.forward(x.as_tensor(), &mut ()).unwrap();
-    let image = image.squeeze(0).unwrap();
-    let found: Vec<f32> = image.to_vec1().unwrap();
+    let x = by_formula(&golden.input).unwrap();
+    let image = model.network.forward(&x, &mut ()).unwrap();
+    let found: Vec<f32> = image.flatten_all().unwrap().to_vec1().unwrap();
     compare("image", &found, &golden.image_embedding, EMBEDDINGS);
     for expected in golden.texts {
-        let text = Tensor::new(encoder.embed(&expected.text).unwrap(), &Device::Cpu).unwrap();
-        let dot = |a: &Tensor, b: &Tensor| (a * b).unwrap().sum_all().unwrap();
-        let norms = (dot(&image, &image) * dot(&text, &text)).unwrap();
-        let cosine = (dot(&image, &text) / norms.sqrt().unwrap()).unwrap();
-        let found = cosine.to_scalar::<f32>().unwrap();
-        compare(&expected.text, &[found], &[expected.cosine], EMBEDDINGS);
-        let gradients = cosine.backward().unwrap();
-        let gradient = gradients.get(x.as_tensor()).unwrap();
+        let target = Target::Similarity(encoder.embed(&expected.text).unwrap());
+        let map = Explainer::at(&golden.layer.name)
+            .explain_one(&model.network, &x, target.clone())
+            .unwrap();
+        let what = format!("{:?}", expected.text);
+        compare(&what, &[map.target.score], &[expected.cosine], EMBEDDINGS);
+        let raw = map.raw();
+        assert_eq!([raw.height, raw.width], golden.layer.size);
+        compare(&what, &raw.values, &expected.grad_cam, GRADIENTS);
+        let gradient = gradcam::input_gradient(&model.network, &x, &[target]).unwrap();
         let gradient: Vec<f32> = gradient.flatten_all().unwrap().to_vec1().unwrap();
         let gradient: Vec<f64> = gradient.into_iter().map(f64::from).collect();
         let l1 = gradient.iter().map(|v| v.abs()).sum::<f64>() as f32;
-        let what = format!("gradient of {:?}", expected.text);
         compare(&what, &[l1], &[expected.gradient.l1], GRADIENTS);
         let [_, _, height, width] = golden.input.shape;
         let blocks = block_sums(&gradient, (height, width));

@@ -295,3 +295,40 @@ fn likeness_to_another_picture() {
     let missing = ["explain", &chelsea, "--target", "like:no.png"];
     gradcam(folder.path(), &missing).refused(&["`--target like:no.png`", "cannot read `no.png`"]);
 }
+
+/// A CLIP takes texts; another network says that it has no text tower.
+#[test]
+fn likeness_to_a_text() {
+    let folder = tempdir().unwrap();
+    let clip = crate::binary::repository().join("tests/golden/clip");
+    let (chelsea, clip) = (photo("chelsea.png"), clip.display().to_string());
+    let args = [
+        "explain",
+        &chelsea,
+        "--model",
+        &clip,
+        "--target",
+        "text:a photo of a dog",
+        "--target",
+        "text:two red cars",
+        "--json",
+        "-o",
+        "out",
+    ];
+    let records = gradcam(folder.path(), &args).records();
+    assert_eq!(records.len(), 2);
+    let score = |i: usize| records[i]["target"]["score"].as_f64().unwrap();
+    assert!(score(0).abs() <= 1.0 && score(0) != score(1), "{records:?}");
+    assert_eq!(records[0]["target"]["asked"], "text:a photo of a dog");
+    assert_eq!(records[0]["layer"], "blocks.1.norm1");
+    assert!(
+        folder
+            .path()
+            .join("out/chelsea.text-a-photo-of-a-dog.png")
+            .is_file()
+    );
+    let plain = ["explain", &chelsea, "--target", "text:a dog"];
+    gradcam(folder.path(), &plain).refused(&["text tower"]);
+    let empty = ["explain", &chelsea, "--model", &clip, "--target", "text:"];
+    gradcam(folder.path(), &empty).refused(&["`--target text:`"]);
+}
