@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gradcam::Interpolation;
+use gradcam_eval::evaluate::Null;
 use gradcam_viz::{ColorMap, View};
 
 /// Show which pixels make a vision network say what it says, with Grad-CAM.
@@ -40,6 +41,11 @@ pub(crate) enum Command {
     Methods(Methods),
     /// Check a network's gradient against finite differences, and what methods promise: sums, and the same bytes.
     Check(Check),
+    /// Measure methods on a data set: faithfulness, localisation and more, with intervals and what knows nothing beside them.
+    Evaluate(Box<Evaluate>),
+    /// Look at data sets, draw them, or compose them.
+    #[command(subcommand)]
+    Data(Data),
     /// Print a script that completes gradcam's arguments in a shell.
     Completions {
         /// The shell.
@@ -314,6 +320,154 @@ pub(crate) struct Check {
     /// Print one JSON object a line for each check.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Evaluate {
+    #[command(subcommand)]
+    pub(crate) command: Option<EvaluateCommand>,
+    /// The data set's folder; `gradcam data info` says what is found there.
+    #[arg(value_name = "DATA", required = true)]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) network: Network,
+    /// The methods, separated by commas, or all.
+    #[arg(
+        long,
+        value_name = "NAME,…|all",
+        help_heading = "Study",
+        value_delimiter = ',',
+        default_value = "grad-cam"
+    )]
+    pub(crate) methods: Vec<String>,
+    /// The metrics, separated by commas, or all.
+    #[arg(
+        long,
+        value_name = "NAME,…|all",
+        help_heading = "Study",
+        value_delimiter = ',',
+        default_value = "deletion,insertion,sparsity"
+    )]
+    pub(crate) metrics: Vec<String>,
+    /// Maps that know nothing, to compare with: random, centre, permuted, untrained or mean-mask.
+    #[arg(
+        long,
+        value_name = "NAME,…",
+        help_heading = "Study",
+        value_delimiter = ',',
+        default_value = "random,centre"
+    )]
+    pub(crate) nulls: Vec<Null>,
+    /// The layer, for the methods that look at one [default: the last one with a spatial map].
+    #[arg(long, value_name = "NAME", help_heading = "Study")]
+    pub(crate) layer: Option<String>,
+    /// The most forwards that a method which samples may spend on a map.
+    #[arg(long, value_name = "N", help_heading = "Study", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) budget: Option<u64>,
+    /// Seed of whatever is drawn.
+    #[arg(long, value_name = "N", help_heading = "Study", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Write one JSON object a line for each image, as the images finish.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) records: Option<PathBuf>,
+    /// Go on with the records that are there.
+    #[arg(long, help_heading = "Output", requires = "records")]
+    pub(crate) resume: bool,
+    /// Measure part K of N of the images; `gradcam evaluate merge` joins the records.
+    #[arg(
+        long,
+        value_name = "K/N",
+        help_heading = "Output",
+        requires = "records"
+    )]
+    pub(crate) shard: Option<String>,
+    /// Print one JSON object.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EvaluateCommand {
+    /// Summarise the records of one run or of its parts.
+    Merge(Merge),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Merge {
+    /// Files that `--records` wrote.
+    #[arg(value_name = "RECORDS", required = true)]
+    pub(crate) records: Vec<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Data {
+    /// Say what a data set has: layout, pictures, classes, objects.
+    Info(DataInfo),
+    /// Draw a data set from a seed: shapes, pasted, glyphs or lesions.
+    Make(DataMake),
+    /// Paste cut-outs (CUTOUTS/CLASS/*.png with alpha) on scenes, with masks.
+    Paste(DataPaste),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DataInfo {
+    /// The data set's folder.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DataMake {
+    /// What draws it: shapes, pasted, glyphs or lesions.
+    #[arg(value_name = "GENERATOR")]
+    pub(crate) generator: String,
+    /// Pictures to train with.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(0..=10_000_000))]
+    pub(crate) train: u64,
+    /// Pictures to test with.
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(0..=10_000_000))]
+    pub(crate) test: u64,
+    /// Set a parameter of the generator; may be given more than once.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = option)]
+    pub(crate) set: Vec<(String, String)>,
+    /// The seed.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// The folder to make.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DataPaste {
+    /// A folder of cut-outs, one folder a class.
+    #[arg(value_name = "CUTOUTS")]
+    pub(crate) cutouts: PathBuf,
+    /// A folder of pictures.
+    #[arg(value_name = "SCENES")]
+    pub(crate) scenes: PathBuf,
+    /// Pictures to make.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub(crate) count: u64,
+    /// Their side in pixels.
+    #[arg(long, value_name = "PIXELS", default_value_t = 320, value_parser = clap::value_parser!(u64).range(16..=4096))]
+    pub(crate) size: u64,
+    /// Without a second object of another class.
+    #[arg(long)]
+    pub(crate) no_distractor: bool,
+    /// The seed.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// The folder to make.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
 }
 
 /// `OPTION=VALUE`.

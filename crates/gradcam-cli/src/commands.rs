@@ -3,6 +3,8 @@
 pub(crate) mod check;
 pub(crate) mod classify;
 pub(crate) mod compare;
+pub(crate) mod data;
+pub(crate) mod evaluate;
 pub(crate) mod explain;
 pub(crate) mod layers;
 pub(crate) mod methods;

@@ -17,6 +17,7 @@
 mod args;
 mod commands;
 mod console;
+mod dataset;
 mod inputs;
 pub mod memory;
 mod model;
@@ -89,6 +90,8 @@ pub fn run<A: Into<OsString> + Clone>(
         Command::Layers(args) => commands::layers::run(&args, &mut console),
         Command::Methods(args) => commands::methods::run(&args, &mut console),
         Command::Check(args) => commands::check::run(&args, &mut console),
+        Command::Evaluate(args) => commands::evaluate::run(&args, &mut console, interrupted),
+        Command::Data(args) => commands::data::run(&args, &mut console),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "gradcam", &mut script);

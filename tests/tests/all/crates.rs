@@ -108,7 +108,14 @@ const ALLOWED: [(&str, &[&str], &[&str]); 7] = [
     ),
     (
         "gradcam-cli",
-        &["gradcam", "gradcam-models", "gradcam-nn", "gradcam-viz"],
+        &[
+            "gradcam",
+            "gradcam-data",
+            "gradcam-eval",
+            "gradcam-models",
+            "gradcam-nn",
+            "gradcam-viz",
+        ],
         &[
             "anyhow",
             "candle-core",

@@ -1,0 +1,323 @@
+//! `gradcam evaluate`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result, bail};
+use gradcam::{Explainer, Method, Source};
+use gradcam_data::{Dataset, Sample};
+use gradcam_eval::evaluate::{
+    FORMAT, Header, ImageRecord, Item, Journal, Masks, Null, Study, Summary, measure, merge, read,
+    summarise,
+};
+use gradcam_eval::statistics::Interval;
+use gradcam_eval::{Metric, Need};
+use gradcam_models::Model;
+use gradcam_nn::{ModuleTree, Weights};
+
+use super::explain;
+use crate::args::{Evaluate, EvaluateCommand, Fit};
+use crate::console::{Console, Unit};
+use crate::dataset::{class_of, fingerprint, prepare};
+use crate::stream::{Reading, Workers};
+use crate::{Exit, model};
+
+pub(crate) fn run(
+    args: &Evaluate,
+    console: &mut Console<'_>,
+    interrupted: &AtomicBool,
+) -> Result<Exit> {
+    if let Some(EvaluateCommand::Merge(args)) = &args.command {
+        let (header, records) = merge(&args.records)?;
+        report(&summarise(&header, &records)?, args.json, console)?;
+        return Ok(Exit::Done);
+    }
+    let folder = args.data.as_deref().context("there is no data set")?;
+    let data = gradcam_data::open(folder)?;
+    let shard = shard(args.shard.as_deref())?;
+    let device = model::device(&args.network.device)?;
+    let mut model = model::load(&args.network.model, &device, console)?;
+    model::set_precision(&mut model, args.network.precision)?;
+    let explainers = explainers(args, &model)?;
+    let metrics = metrics(&args.metrics, &data, console)?;
+    let workers = Workers::new(args.network.threads)?;
+    let header = Header {
+        format: FORMAT.to_string(),
+        model: model.name.clone(),
+        model_sha256: model.sha256.clone(),
+        fit: match args.network.fit {
+            Fit::Crop => "crop",
+            Fit::Squash => "squash",
+            Fit::None => "none",
+        }
+        .to_string(),
+        data: data.name.clone(),
+        data_sha256: fingerprint(&data)?,
+        images: data.samples.len(),
+        layers: explainers
+            .iter()
+            .flat_map(|e| e.layers.clone())
+            .take(1)
+            .collect(),
+        interpolation: explainers
+            .first()
+            .map(|e| e.interpolation.to_string())
+            .unwrap_or_default(),
+        methods: explainers.iter().map(|e| e.method.clone()).collect(),
+        nulls: args.nulls.clone(),
+        metrics,
+        seed: args.seed,
+    };
+    let mut journal = match (&args.records, args.resume) {
+        (None, _) => None,
+        (Some(path), true) => Some(Journal::resume(path, &header)?),
+        (Some(path), false) => Some(Journal::create(path, &header).with_context(
+            || "`--resume` goes on with a file of records; a new run needs another name",
+        )?),
+    };
+    let mut samples: Vec<(usize, &Sample)> = data.samples.iter().enumerate().collect();
+    samples.retain(|(index, _)| index % shard.1 == shard.0);
+    samples.retain(|(index, _)| !journal.as_ref().is_some_and(|j| j.has(*index)));
+    let reading = Reading::of(&model, &args.network);
+    let untrained = match args.nulls.contains(&Null::Untrained) {
+        true => Some(untrained(&model, args.seed)?),
+        false => None,
+    };
+    let masks = match args.nulls.contains(&Null::MeanMask) {
+        true => Some(mean_mask(&data, &reading, console, interrupted)?),
+        false => None,
+    };
+    let study = Study {
+        network: &model.network,
+        untrained: untrained.as_ref().map(|n| n as &dyn gradcam_nn::Network),
+        masks: masks.as_ref(),
+        explainers: &explainers,
+        nulls: &args.nulls,
+        metrics: &header.metrics,
+        seed: args.seed,
+    };
+    let mut kept: Vec<ImageRecord> = Vec::new();
+    let (mut failed, mut unknown) = (0, 0);
+    let bar = console.bar(samples.len() as u64, Unit::Images);
+    for (done, (index, sample)) in samples.iter().enumerate() {
+        if interrupted.load(Ordering::SeqCst) {
+            bar.abandon();
+            bail!(
+                "interrupted after {done} of {} images; `--records FILE` and `--resume` go on from there",
+                samples.len()
+            );
+        }
+        let annotated = sample
+            .class
+            .as_ref()
+            .and_then(|c| class_of(c, &model.labels));
+        unknown += usize::from(annotated.is_none() && sample.class.is_some());
+        let prepared = match prepare(sample, &reading) {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                bar.suspend(|| console.warn(format!("{error:#}")));
+                failed += 1;
+                continue;
+            }
+        };
+        let item = Item {
+            index: *index,
+            id: &sample.id,
+            image: &prepared.image,
+            mask: prepared.mask.as_deref(),
+            annotated,
+        };
+        let record = workers
+            .run(|| measure(&study, &item))
+            .with_context(|| format!("`{}`", sample.id))?;
+        match &mut journal {
+            Some(journal) => journal.add(&record)?,
+            None => kept.push(record),
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    if unknown > 0 {
+        console.warn(format!(
+            "{unknown} images have a class that the model does not: the class that it sees was explained there"
+        ));
+    }
+    let (header, records) = match &args.records {
+        Some(path) => read(path)?,
+        None => (header, kept),
+    };
+    report(&summarise(&header, &records)?, args.json, console)?;
+    Ok(if failed == 0 { Exit::Done } else { Exit::Error })
+}
+
+/// The methods at the layer.
+fn explainers(args: &Evaluate, model: &Model) -> Result<Vec<Explainer>> {
+    let layer = explain::layers(args.layer.as_slice(), &args.network.model, model)?;
+    let inputs = model::inputs(&model.preprocess);
+    let names: Vec<String> = match args.methods.as_slice() {
+        [all] if all == "all" => Method::all().iter().map(ToString::to_string).collect(),
+        names => names.to_vec(),
+    };
+    if let Some(i) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
+        bail!("the method `{}` is given twice", names[i]);
+    }
+    let budget = args.budget.map(usize::try_from).transpose()?;
+    let explainer = |name: &String| -> Result<Explainer> {
+        let method = explain::method(name, &[])?;
+        Ok(Explainer {
+            layers: match method.about().source {
+                Source::Layer => layer.clone(),
+                Source::Pixels => Vec::new(),
+            },
+            inputs: inputs.clone(),
+            budget,
+            ..Explainer::of(method)
+        })
+    };
+    names.iter().map(explainer).collect()
+}
+
+/// The metrics by name. `all` is what the data set has the annotations for.
+fn metrics(names: &[String], data: &Dataset, console: &mut Console<'_>) -> Result<Vec<Metric>> {
+    let masked = data.samples.iter().any(|sample| !sample.objects.is_empty());
+    if let [all] = names
+        && all == "all"
+    {
+        let (kept, left): (Vec<Metric>, Vec<Metric>) = Metric::ALL
+            .iter()
+            .filter(|m| !m.about().needs.contains(&Need::OtherMap))
+            .partition(|m| masked || !m.about().needs.contains(&Need::Mask));
+        if !left.is_empty() {
+            let names: Vec<&str> = left.iter().map(|m| m.name()).collect();
+            console.note(format!("no masks, so without {}", names.join(", ")));
+        }
+        return Ok(kept);
+    }
+    let mut metrics: Vec<Metric> = Vec::new();
+    for name in names {
+        let metric: Metric = name.trim().parse()?;
+        let needs = metric.about().needs;
+        if needs.contains(&Need::OtherMap) {
+            bail!(
+                "`{metric}` compares two maps of an image; `gradcam compare` and `gradcam card` do"
+            );
+        }
+        if needs.contains(&Need::Mask) && !masked {
+            bail!(
+                "`{metric}` needs masks or boxes, which `{}` has not",
+                data.name
+            );
+        }
+        if metrics.contains(&metric) {
+            bail!("the metric `{metric}` is given twice");
+        }
+        metrics.push(metric);
+    }
+    Ok(metrics)
+}
+
+/// `K/N` as the remainder and the divisor of the images' numbers.
+fn shard(text: Option<&str>) -> Result<(usize, usize)> {
+    let Some(text) = text else { return Ok((0, 1)) };
+    let parts = text.split_once('/').and_then(|(part, parts)| {
+        Some((part.parse::<usize>().ok()?, parts.parse::<usize>().ok()?))
+    });
+    match parts {
+        Some((part, parts)) if (1..=parts).contains(&part) => Ok((part - 1, parts)),
+        _ => bail!("`--shard {text}`: expected K/N, with K from 1 to N"),
+    }
+}
+
+/// The model's network with random parameters.
+pub(crate) fn untrained(model: &Model, seed: u64) -> Result<ModuleTree> {
+    Ok(model
+        .architecture
+        .build(&Weights::random(seed), model.labels.len())?)
+}
+
+/// How often each pixel of the input is marked.
+fn mean_mask(
+    data: &Dataset,
+    reading: &Reading<'_>,
+    console: &mut Console<'_>,
+    interrupted: &AtomicBool,
+) -> Result<Masks> {
+    let mut masks = Masks {
+        counts: Vec::new(),
+        images: 0,
+    };
+    let bar = console.bar(data.samples.len() as u64, Unit::Images);
+    bar.set_message("masks");
+    for sample in &data.samples {
+        if interrupted.load(Ordering::SeqCst) {
+            bail!("interrupted");
+        }
+        // What cannot be read is said when it is measured.
+        if let Ok(prepared) = prepare(sample, reading)
+            && let Some(mask) = prepared.mask
+        {
+            masks.counts.resize(mask.len(), 0);
+            let counts = masks.counts.iter_mut().zip(mask);
+            counts.for_each(|(count, inside)| *count += u32::from(inside));
+            masks.images += 1;
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    match masks.images {
+        0 => bail!(
+            "`--nulls mean-mask` needs masks or boxes, which `{}` has not",
+            data.name
+        ),
+        _ => Ok(masks),
+    }
+}
+
+/// Prints a summary: one object, or a table.
+fn report(summary: &Summary, json: bool, console: &mut Console<'_>) -> Result<()> {
+    if json {
+        return console.line(serde_json::to_string(summary)?);
+    }
+    console.line(format!(
+        "{} on {}: {} of {} images",
+        summary.model, summary.data, summary.measured, summary.images
+    ))?;
+    let mark = |p: f64| format!("{p:.4}");
+    for metric in &summary.metrics {
+        let about = metric.metric.about();
+        let way = match about.direction {
+            gradcam_eval::Direction::Up => "higher is better",
+            gradcam_eval::Direction::Down => "lower is better",
+            gradcam_eval::Direction::None => "descriptive",
+        };
+        console.line("")?;
+        console.line(format!("{}: {} ({way})", metric.metric, about.title))?;
+        console.line(format!(
+            "  {:<28} {:>9} {:>21} {:>6} {:>9} {:>15}  worst p (Holm)",
+            "", "mean", "95 % interval", "n", "undefined", "rank"
+        ))?;
+        for source in &metric.sources {
+            let interval =
+                |i: Interval, digits: usize| format!("[{:.digits$}, {:.digits$}]", i.low, i.high);
+            let mean = source
+                .mean
+                .map_or("-".to_string(), |i| format!("{:.4}", i.value));
+            let range = source.mean.map_or(String::new(), |i| interval(i, 4));
+            let rank = source.rank.map_or(String::new(), |r| {
+                format!("{:.1} {}", r.value, interval(r, 1))
+            });
+            let worst = source
+                .against
+                .iter()
+                .max_by(|a, b| a.p_holm.total_cmp(&b.p_holm));
+            let worst = worst.map_or(String::new(), |a| {
+                format!("{} ({})", mark(a.p_holm), a.null)
+            });
+            let line = format!(
+                "  {:<28} {mean:>9} {range:>21} {:>6} {:>9} {rank:>15}  {worst}",
+                source.source, source.values, source.undefined
+            );
+            console.line(line.trim_end())?;
+        }
+    }
+    Ok(())
+}

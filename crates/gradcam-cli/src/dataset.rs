@@ -1,0 +1,81 @@
+//! Samples of a data set, made ready for a network.
+
+use anyhow::{Context, Result, bail};
+use candle_core::{Device, Tensor};
+use gradcam_data::{Class, Dataset, Rect, Sample};
+use sha2::{Digest, Sha256};
+
+use crate::stream::Reading;
+
+/// A sample that a network can take.
+pub(crate) struct Prepared {
+    /// `(1, 3, height, width)`.
+    pub(crate) image: Tensor,
+    /// Which pixels of the input show the target, if that is annotated.
+    pub(crate) mask: Option<Vec<bool>>,
+}
+
+/// Decodes a sample and brings picture and mask to the network's input.
+pub(crate) fn prepare(sample: &Sample, reading: &Reading<'_>) -> Result<Prepared> {
+    let read = || -> Result<Prepared> {
+        let picture = sample.picture.rgb()?;
+        let pixels = u64::from(picture.width()) * u64::from(picture.height());
+        if pixels > reading.limits.max_pixels {
+            bail!("{pixels} pixels are more than `--max-pixels` allows");
+        }
+        let prepared = reading
+            .preprocess
+            .prepare(&picture, reading.fit, &Device::Cpu)?;
+        let (_, height, width) = prepared.tensor.dims3()?;
+        let region = Rect {
+            x: prepared.region.x,
+            y: prepared.region.y,
+            width: prepared.region.width,
+            height: prepared.region.height,
+        };
+        let mask = match sample.target_mask()? {
+            Some(mask) => Some(mask.view(region, height, width)?.values),
+            None => None,
+        };
+        Ok(Prepared {
+            image: prepared.tensor.unsqueeze(0)?,
+            mask,
+        })
+    };
+    read().with_context(|| format!("`{}`", sample.id))
+}
+
+/// The network's index of a data set's class: the label of the same name, in any case. None where the network does not have it.
+pub(crate) fn class_of(class: &Class, labels: &[String]) -> Option<usize> {
+    let name = class.name.to_lowercase();
+    let mut same = labels.iter().enumerate();
+    let mut same = same
+        .by_ref()
+        .filter(|(_, label)| label.to_lowercase() == name);
+    match (same.next(), same.next()) {
+        (Some((index, _)), None) => Some(index),
+        // A few labels of ImageNet are not unique; its numbers are.
+        (Some(_), Some(_)) => {
+            let own = labels.get(class.number)?;
+            (own.to_lowercase() == name).then_some(class.number)
+        }
+        _ => None,
+    }
+}
+
+/// The SHA-256 of what a data set's annotations say: names, classes and objects, in their order.
+pub(crate) fn fingerprint(data: &Dataset) -> Result<String> {
+    let mut hash = Sha256::new();
+    for sample in &data.samples {
+        let class = sample.class.as_ref().map(|class| &*class.name);
+        let objects: Vec<(&str, Option<Rect>)> = sample
+            .objects
+            .iter()
+            .zip(sample.rects()?)
+            .map(|(object, rect)| (&*object.class.name, rect))
+            .collect();
+        hash.update(format!("{:?}\n", (&sample.id, class, objects)));
+    }
+    let digest = hash.finalize();
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
