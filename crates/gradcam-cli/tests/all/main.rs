@@ -7,5 +7,6 @@ mod binary;
 mod cli;
 mod compare;
 mod determinism;
+mod evaluate;
 mod methods;
 mod outputs;
