@@ -1,17 +1,14 @@
 //! Maps from gradients at the pixels, and from what other rules take back to them.
 
-mod affine;
 pub(crate) mod blur;
 pub(crate) mod deep_lift;
 pub(crate) mod full_gradient;
 pub(crate) mod gradient;
 pub(crate) mod integrated;
-mod layer_norm;
 mod quadrature;
 pub(crate) mod rectified;
 pub(crate) mod reduce;
 pub(crate) mod relevance;
 pub(crate) mod smooth;
-mod softmax;
 mod through;
 pub(crate) mod xrai;

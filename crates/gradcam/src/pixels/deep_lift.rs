@@ -1,5 +1,8 @@
 //! DeepLIFT with the rescale rule (Shrikumar et al. 2017).
 
+mod layer_norm;
+mod softmax;
+
 use candle_core::Tensor;
 use gradcam_nn::ops::{Activation, LayerNorm, MaxPool2d, pointwise};
 use gradcam_nn::{Backward, Gradient, Rules};
@@ -97,45 +100,42 @@ impl Rules for Rescale {
         })
     }
     fn gated(&self, x: &Tensor, gate: &Tensor, y: &Tensor) -> Backward {
-        match mean_of_halves(gate, x) {
-            Some(gate) => Gradient.gated(x, &gate, y),
-            None => Gradient.gated(x, gate, y),
-        }
+        averaged(gate, x, |gate| Gradient.gated(x, gate, y))
     }
     fn gate(&self, x: &Tensor, gate: &Tensor, y: &Tensor) -> Backward {
-        match mean_of_halves(x, x) {
-            Some(x) => Gradient.gate(&x, gate, y),
-            None => Gradient.gate(x, gate, y),
-        }
+        averaged(x, x, |x| Gradient.gate(x, gate, y))
     }
     fn softmax(&self, x: &Tensor, _y: &Tensor) -> Backward {
         let x = x.clone();
-        Box::new(move |grad| super::softmax::rescaled(&x, grad))
+        Box::new(move |grad| softmax::rescaled(&x, grad))
     }
     fn left_factor(&self, a: &Tensor, b: &Tensor, y: &Tensor) -> Backward {
-        match mean_of_halves(b, a) {
-            Some(b) => Gradient.left_factor(a, &b, y),
-            None => Gradient.left_factor(a, b, y),
-        }
+        averaged(b, a, |b| Gradient.left_factor(a, b, y))
     }
     fn right_factor(&self, a: &Tensor, b: &Tensor, y: &Tensor) -> Backward {
-        match mean_of_halves(a, b) {
-            Some(a) => Gradient.right_factor(&a, b, y),
-            None => Gradient.right_factor(a, b, y),
-        }
+        averaged(a, b, |a| Gradient.right_factor(a, b, y))
     }
     fn layer_norm(&self, layer: &LayerNorm, x: &Tensor, _y: &Tensor) -> Backward {
         let (layer, x) = (layer.clone(), x.clone());
-        Box::new(move |grad| super::layer_norm::rescaled(&layer, &x, grad))
+        Box::new(move |grad| layer_norm::rescaled(&layer, &x, grad))
     }
 }
 
-/// The mean over the image's and the baseline's half of a factor, in both halves; none for a constant, which the batch does not change.
-fn mean_of_halves(factor: &Tensor, x: &Tensor) -> Option<Tensor> {
-    if factor.rank() != x.rank() || factor.dim(0).ok()? != x.dim(0).ok()? {
-        return None;
+/// A rule with a factor replaced by its mean over the image's and the baseline's half, in both halves; a constant, which the batch does not
+/// change, stays.
+fn averaged(factor: &Tensor, x: &Tensor, rule: impl Fn(&Tensor) -> Backward) -> Backward {
+    let mean = || -> candle_core::Result<Tensor> {
+        if factor.rank() != x.rank() || factor.dim(0)? != x.dim(0)? {
+            return Ok(factor.clone());
+        }
+        let (a, b) = halves(factor)?;
+        twice(&pointwise([&a, &b], |[a, b]| (a + b) / 2.0)?)
+    };
+    match mean() {
+        Ok(mean) => rule(&mean),
+        Err(error) => {
+            let text = error.to_string();
+            Box::new(move |_| candle_core::bail!("{text}"))
+        }
     }
-    let (a, b) = halves(factor).ok()?;
-    let mean = pointwise([&a, &b], |[a, b]| (a + b) / 2.0).ok()?;
-    twice(&mean).ok()
 }

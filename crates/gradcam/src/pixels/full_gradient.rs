@@ -136,13 +136,12 @@ impl Biases {
 
     /// A function `y(x)` whose gradient is `back`: its implicit bias is `y - J x`, and `grad · J x = back(grad) · x`, position by position
     /// where the function is.
-    fn implicit(&self, x: &Tensor, y: &Tensor, back: Backward) -> Backward {
+    fn implicit(&self, x: &Tensor, y: &Tensor, back: Backward, has_positions: bool) -> Backward {
         let (terms, x, y) = (self.0.clone(), x.clone(), y.clone());
         Box::new(move |grad| {
             let to_x = back(grad)?;
-            terms.add(pointwise([grad, &y, &to_x, &x], |[g, y, b, x]| {
-                g * y - b * x
-            })?);
+            let product = pointwise([grad, &y, &to_x, &x], |[g, y, b, x]| g * y - b * x)?;
+            terms.push(product, has_positions);
             Ok(to_x)
         })
     }
@@ -181,17 +180,17 @@ impl Rules for Biases {
         })
     }
     fn batch_norm(&self, layer: &BatchNorm, x: &Tensor, y: &Tensor) -> Backward {
-        self.implicit(x, y, Gradient.batch_norm(layer, x, y))
+        self.implicit(x, y, Gradient.batch_norm(layer, x, y), true)
     }
     fn layer_norm(&self, layer: &LayerNorm, x: &Tensor, y: &Tensor) -> Backward {
-        self.implicit(x, y, Gradient.layer_norm(layer, x, y))
+        self.implicit(x, y, Gradient.layer_norm(layer, x, y), true)
     }
     fn activation(&self, f: Activation, x: &Tensor, y: &Tensor) -> Backward {
         let back = Gradient.activation(f, x, y);
         match f {
             // Piecewise linear through 0.
             Activation::Identity | Activation::Relu => back,
-            _ => self.implicit(x, y, back),
+            _ => self.implicit(x, y, back, true),
         }
     }
     fn constant(&self, value: &Tensor) -> Option<Backward> {
@@ -206,21 +205,11 @@ impl Rules for Biases {
         }))
     }
     fn softmax(&self, x: &Tensor, y: &Tensor) -> Backward {
-        let (terms, x, y) = (self.0.clone(), x.clone(), y.clone());
-        let back = Gradient.softmax(&x, &y);
-        Box::new(move |grad| {
-            let to_x = back(grad)?;
-            let product = pointwise([grad, &y, &to_x, &x], |[g, y, b, x]| g * y - b * x)?;
-            terms.add_without_positions(product);
-            Ok(to_x)
-        })
+        self.implicit(x, y, Gradient.softmax(x, y), false)
     }
     fn right_factor(&self, a: &Tensor, b: &Tensor, y: &Tensor) -> Backward {
         // As for a gate.
         self.twice(y, Gradient.right_factor(a, b, y), false)
-    }
-    fn gated(&self, x: &Tensor, gate: &Tensor, y: &Tensor) -> Backward {
-        Gradient.gated(x, gate, y)
     }
     fn gate(&self, x: &Tensor, gate: &Tensor, y: &Tensor) -> Backward {
         self.twice(y, Gradient.gate(x, gate, y), true)

@@ -1,5 +1,7 @@
 //! Layer-wise relevance propagation (Bach et al. 2015).
 
+mod affine;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Result as Tensors, Tensor, TensorId};
@@ -8,7 +10,7 @@ use gradcam_nn::ops::{
 };
 use gradcam_nn::{Backward, ConvNormAct, Gradient, Rules};
 
-use super::affine::Affine;
+use self::affine::Affine;
 use super::integrated::relative;
 use super::reduce::reduce;
 use super::through::through;
