@@ -10,16 +10,16 @@ use super::number::number;
 
 /// The plot's size and margins, in units that are about CSS pixels on a telephone.
 const WIDTH: f64 = 360.0;
-const HEIGHT: f64 = 216.0;
+const HEIGHT: f64 = 240.0;
 const LEFT: f64 = 42.0;
 const RIGHT: f64 = 10.0;
-const TOP: f64 = 10.0;
-const BOTTOM: f64 = 26.0;
+const TOP: f64 = 18.0;
+const BOTTOM: f64 = 40.0;
 /// As many styles of lines as the page has; further curves begin again.
 const STYLES: usize = 6;
 
 /// Curves on one pair of axes, with a legend. Empty where there is nothing to draw. Gaps of a curve stay gaps.
-pub(super) fn lines(title: &str, curves: &[Curve]) -> String {
+pub(super) fn lines(title: &str, curves: &[Curve], axes: Option<&[String; 2]>) -> String {
     let xs = || curves.iter().flat_map(|c| c.x.iter().copied());
     let ys = || {
         let of = |c: &'_ Curve| {
@@ -61,6 +61,16 @@ pub(super) fn lines(title: &str, curves: &[Curve]) -> String {
             x.place(tick),
             HEIGHT - BOTTOM + 16.0,
             tick_text(tick)
+        );
+    }
+    if let Some([x, y]) = axes {
+        let _ = write!(
+            svg,
+            "<text x=\"0\" y=\"9\">{}</text><text class=\"end\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+            escape(y),
+            WIDTH - RIGHT,
+            HEIGHT - 4.0,
+            escape(x)
         );
     }
     for (i, curve) in curves.iter().enumerate() {
@@ -197,7 +207,7 @@ impl Axis {
 
     /// Three to six round numbers.
     fn ticks(&self) -> Vec<f64> {
-        let raw = (self.high - self.low) / 4.0;
+        let raw = (self.high - self.low) / 5.0;
         let decade = 10f64.powf(raw.log10().floor());
         let steps = [1.0, 2.0, 2.5, 5.0, 10.0];
         let step = decade
@@ -246,7 +256,7 @@ fn points(all: impl Iterator<Item = (f64, f64)>, x: &Axis, y: &Axis) -> String {
     texts.join(" ")
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
@@ -271,22 +281,26 @@ mod tests {
 
     #[test]
     fn a_line_from_corner_to_corner() {
-        let svg = lines("t", &[curve(&[Some(0.0), Some(1.0)])]);
-        // The range of 1 has a margin of 0.04 on both sides of 180 units.
-        assert!(svg.contains("points=\"42.0,183.3 350.0,16.7\""), "{svg}");
+        let svg = lines("t", &[curve(&[Some(0.0), Some(1.0)])], None);
+        // The range of 1 has a margin of 0.04 on both sides, in 182 units.
+        assert!(svg.contains("points=\"42.0,193.3 350.0,24.7\""), "{svg}");
         assert!(svg.contains("<li>") && svg.contains("a &amp; b") && !svg.contains("a & b"));
-        assert_eq!(lines("t", &[]), "");
-        assert_eq!(lines("t", &[curve(&[None])]), "");
+        assert_eq!(lines("t", &[], None), "");
+        assert_eq!(lines("t", &[curve(&[None])], None), "");
     }
 
     #[test]
     fn gaps_stay_gaps() {
-        let svg = lines("t", &[curve(&[Some(0.0), None, Some(1.0), Some(0.5)])]);
+        let svg = lines(
+            "t",
+            &[curve(&[Some(0.0), None, Some(1.0), Some(0.5)])],
+            None,
+        );
         assert_eq!(svg.matches("<polyline").count(), 2);
         let mut banded = curve(&[Some(0.0), Some(1.0)]);
         banded.lo = vec![Some(-0.1), Some(0.9)];
         banded.hi = vec![Some(0.1), Some(1.1)];
-        assert_eq!(lines("t", &[banded]).matches("<polygon").count(), 1);
+        assert_eq!(lines("t", &[banded], None).matches("<polygon").count(), 1);
     }
 
     #[test]
@@ -304,7 +318,7 @@ mod tests {
                 .map(tick_text)
                 .collect::<Vec<_>>()
         };
-        assert_eq!(text(0.0, 1.0), ["0", "0.25", "0.5", "0.75", "1"]);
+        assert_eq!(text(0.0, 1.0), ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
         assert_eq!(text(-0.13, 0.42), ["0", "0.2", "0.4"]);
         assert_eq!(text(0.0, 16.0), ["0", "5", "10", "15"]);
     }

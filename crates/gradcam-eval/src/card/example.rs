@@ -136,6 +136,7 @@ fn test(row: Row<'_>, description: &str, nulls: Vec<Null>) -> Test {
         grade_reason: row.reason.to_string(),
         agreement_with_published: None,
         curves: Vec::new(),
+        axes: None,
         per_item: None,
     }
 }
@@ -211,6 +212,8 @@ fn input() -> Vec<Test> {
         curve("random order", 225, falling(3.4), 0.015),
         curve("centre first", 225, falling(5.2), 0.015),
     ];
+    let axes = |x: &str, y: &str| Some([x.to_string(), y.to_string()]);
+    deletion.axes = axes("share of pixels taken away", "probability");
     deletion.per_item = Some("deletion.csv".to_string());
     let mut insertion = test(
         Row {
@@ -245,6 +248,7 @@ fn input() -> Vec<Test> {
         ),
         curve("random order", 29, |x| 0.12 + 0.76 * x, 0.02),
     ];
+    insertion.axes = axes("share of pixels given back", "probability");
     let mut infidelity = grey(
         "infidelity.square_removal_with_an_optimal_scale",
         "Infidelity with the removal of squares and an optimal scale, for a title that runs on",

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::AutoEscape;
-use minijinja::value::Serde;
+use minijinja::value::{Serde, Value};
 
+use super::chart::escape;
 use super::markdown::environment;
 use super::view::{pictures, view};
 use super::{Card, Result};
@@ -25,9 +26,24 @@ pub fn render_html(card: &Card, artifact: impl Fn(&str) -> Option<Vec<u8>>) -> R
         .collect();
     let mut environment = environment()?;
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_filter("prose", prose);
     environment.add_global("style", include_str!("card.css"));
     let view = view(card, &uris);
     Ok(environment.render_str(include_str!("card.html.jinja"), Serde(&view))?)
+}
+
+/// Text as HTML: literals between backticks become code.
+fn prose(text: String) -> Value {
+    let parts: Vec<String> = text.split('`').map(escape).collect();
+    // A backtick without its partner is only a backtick.
+    if parts.len() % 2 == 0 {
+        return Value::from_safe_string(escape(&text));
+    }
+    let code = |(i, part): (usize, &String)| match i % 2 {
+        0 => part.clone(),
+        _ => format!("<code>{part}</code>"),
+    };
+    Value::from_safe_string(parts.iter().enumerate().map(code).collect())
 }
 
 /// A picture as a data URI; `None` for other formats.
@@ -62,6 +78,13 @@ fn data_uri(bytes: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn prose_has_code() {
+        let html = |text: &str| prose(text.to_string()).to_string();
+        assert_eq!(html("of `a<b` & c"), "of <code>a&lt;b</code> &amp; c");
+        assert_eq!(html("one ` alone <"), "one ` alone &lt;");
+    }
 
     #[test]
     fn pictures_are_known_by_their_first_bytes() {

@@ -147,9 +147,7 @@ fn a_browser_shows_the_page_without_overflow() {
         return skipped();
     };
     let html = render_html(&example(), picture).unwrap();
-    let folder = std::env::temp_dir().join(format!("gradcam-card-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("card.html"), &html).unwrap();
+    let folder = tempfile::tempdir().unwrap();
     for width in [390, 1280] {
         for open in ["", " open"] {
             // The page is shown in a frame, since a window has a least width of its own.
@@ -163,7 +161,7 @@ fn a_browser_shows_the_page_without_overflow() {
                  <p id=found></p><script>onload = () => {{ const e = document.getElementById('f').contentDocument.documentElement; \
                  document.getElementById('found').textContent = 'width ' + e.scrollWidth + ' of ' + e.clientWidth; }}</script></body></html>"
             );
-            let file = folder.join(format!("{width}{}.html", open.trim()));
+            let file = folder.path().join(format!("{width}{}.html", open.trim()));
             fs::write(&file, outer).unwrap();
             let output = Command::new(&browser)
                 .args([

@@ -41,6 +41,9 @@ pub struct Test {
     pub agreement_with_published: Option<Agreement>,
     /// Curves behind the value, on one pair of axes.
     pub curves: Vec<Curve>,
+    /// What the curves' `x` and `y` are, such as `share of pixels` and `probability`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub axes: Option<[String; 2]>,
     /// The artifact that has each image's value.
     pub per_item: Option<String>,
 }
