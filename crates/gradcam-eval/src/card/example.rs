@@ -196,12 +196,14 @@ fn input() -> Vec<Test> {
         Reference {
             name: "RISE".to_string(),
             value: Some(0.1076),
+            ci: None,
             source: Source::Published,
             comparable: false,
         },
         Reference {
             name: "occlusion, 32 pixels".to_string(),
             value: Some(0.119),
+            ci: None,
             source: Source::Measured,
             comparable: true,
         },
@@ -399,6 +401,7 @@ fn perception() -> Vec<Test> {
     pointing.references = vec![Reference {
         name: "person".to_string(),
         value: Some(0.961),
+        ci: Some([0.945, 0.977]),
         source: Source::Measured,
         comparable: true,
     }];

@@ -36,7 +36,7 @@ pub fn render_html(card: &Card, artifact: impl Fn(&str) -> Option<Vec<u8>>) -> R
 fn prose(text: String) -> Value {
     let parts: Vec<String> = text.split('`').map(escape).collect();
     // A backtick without its partner is only a backtick.
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return Value::from_safe_string(escape(&text));
     }
     let code = |(i, part): (usize, &String)| match i % 2 {

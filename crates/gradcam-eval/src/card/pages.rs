@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use super::example::{example, picture};
-use super::{Card, render_html, render_markdown};
+use super::{Card, Efficiency, Section, Sections, render_html, render_markdown};
 
 #[test]
 fn the_same_card_gives_the_same_pages() {
@@ -199,16 +199,36 @@ fn skipped() {
     eprintln!("skipped: GRADCAM_CHROMIUM does not name a browser");
 }
 
-/// Writes both pages to `GRADCAM_CARD_OUT`, for looking at.
+/// A card with as little on it as there may be.
 #[test]
-fn dump() {
-    if let Some(folder) = std::env::var_os("GRADCAM_CARD_OUT") {
-        let folder = std::path::Path::new(&folder);
-        fs::write(
-            folder.join("card.html"),
-            render_html(&example(), picture).unwrap(),
-        )
-        .unwrap();
-        fs::write(folder.join("card.md"), render_markdown(&example()).unwrap()).unwrap();
+fn a_bare_card_has_pages() {
+    let mut card = example();
+    card.published_card = None;
+    card.errata.clear();
+    card.limitations.clear();
+    card.artifacts.clear();
+    card.data.clear();
+    card.model.accuracy = None;
+    card.model.cam_layer_shape = None;
+    card.method.layer = None;
+    card.method.weights = None;
+    card.methodology.agnosticism.gradient_check = None;
+    card.methodology.agnosticism.operations.clear();
+    card.methodology.hyperparameters.sweep.clear();
+    card.methodology.efficiency = Efficiency {
+        reason: Some("times differ from run to run".to_string()),
+        ..Efficiency::default()
+    };
+    let reasons = Section::ALL.map(|section| (section, format!("nothing for {}", section.key())));
+    card.sections = Sections {
+        without_tests: reasons.clone().into(),
+        ..Sections::default()
+    };
+    let html = render_html(&card, picture).unwrap();
+    let markdown = render_markdown(&card).unwrap();
+    for text in [&html, &markdown] {
+        assert!(reasons.iter().all(|(_, reason)| text.contains(reason)));
+        assert!(text.contains("times differ from run to run"));
+        assert!(!text.contains("Pictures") && !text.contains("The published card"));
     }
 }

@@ -186,6 +186,8 @@ pub struct Reference {
     pub name: String,
     /// Its value.
     pub value: Option<f64>,
+    /// The interval's two ends, which the rule looks at; `None` where none is known.
+    pub ci: Option<[f64; 2]>,
     /// Where it comes from.
     pub source: Source,
     /// Whether it is of the same data and protocol.

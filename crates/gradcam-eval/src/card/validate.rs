@@ -236,6 +236,7 @@ fn numbers(test: &Test) -> Check {
     }
     for reference in &test.references {
         within(id, reference.value, "finite", |_| true)?;
+        interval(&format!("{id}, {}", reference.name), reference.ci)?;
     }
     for curve in &test.curves {
         let place = format!("{id}, {}", curve.name);

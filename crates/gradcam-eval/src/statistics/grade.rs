@@ -20,7 +20,7 @@ pub const MIN_SAMPLES: usize = 30;
 pub const MAX_DEGENERATE: f64 = 0.2;
 
 /// What a test comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Grade {
     /// Better than every null, and not worse than the reference: green.

@@ -58,6 +58,8 @@ struct GateView {
 struct CurveView {
     name: String,
     text: String,
+    /// Whether it says why values are missing.
+    gaps: bool,
 }
 
 pub(super) fn test(card: &Card, test: &Test) -> TestView {
@@ -112,18 +114,20 @@ pub(super) fn test(card: &Card, test: &Test) -> TestView {
         curves: test
             .curves
             .iter()
-            .map(|curve| CurveView {
-                name: curve.name.clone(),
-                text: {
-                    let first = number(curve.y.first().copied().flatten());
-                    let last = number(curve.y.last().copied().flatten());
-                    let why = curve
-                        .reason
-                        .iter()
-                        .map(|reason| format!("; gaps: {reason}"))
-                        .collect::<String>();
-                    format!("{} points, from {first} to {last}{why}", curve.x.len())
-                },
+            .map(|curve| {
+                let first = number(curve.y.first().copied().flatten());
+                let last = number(curve.y.last().copied().flatten());
+                let gaps = curve
+                    .reason
+                    .iter()
+                    .map(|reason| format!("; gaps: {reason}"));
+                let gaps: String = gaps.collect();
+                let points = curve.x.len();
+                CurveView {
+                    name: curve.name.clone(),
+                    text: format!("{points} points, from {first} to {last}{gaps}"),
+                    gaps: curve.reason.is_some(),
+                }
             })
             .collect(),
         per_item: test.per_item.clone(),
@@ -216,22 +220,19 @@ fn rows(test: &Test) -> Vec<RowView> {
     }
     for reference in &test.references {
         // What is not comparable has no place on the same scale.
-        let value = reference.value.filter(|_| reference.comparable);
+        let shown = reference.comparable;
         dots.push(Dot {
-            value,
-            ends: None,
+            value: reference.value.filter(|_| shown),
+            ends: reference.ci.filter(|_| shown),
             own: false,
         });
         let kind = match reference.source {
             Source::Measured => "reference",
             Source::Published => "published reference",
         };
-        let note = if reference.comparable {
-            ""
-        } else {
-            ", not comparable"
-        };
-        rows.push((kind, reference.name.clone(), number(reference.value) + note));
+        let note = if shown { "" } else { ", not comparable" };
+        let text = with_interval(reference.value, reference.ci) + note;
+        rows.push((kind, reference.name.clone(), text));
     }
     if rows.len() == 1 {
         return Vec::new();
