@@ -8,7 +8,8 @@
 //! - [`metrics`] look at a map, at two maps, or at a map and a mask;
 //! - [`faithfulness`] asks the network again, under masks or at other inputs;
 //! - [`nulls`] are maps that know nothing, which a method must beat on the same images;
-//! - [`statistics`] make an interval of many values, and a grade of an interval ([`statistics::grade`]).
+//! - [`statistics`] make an interval of many values, and a grade of an interval ([`statistics::grade`]);
+//! - [`card`] is where the grades of a method are put together, and shown.
 //!
 //! [`Metric`] is the same as a table, for whoever names metrics in text; [`evaluate`] measures methods on a data set with it.
 //!
@@ -58,6 +59,7 @@
 //! **Determinism.** Whatever is drawn is drawn from a seed, one ChaCha8 stream a draw; sums are taken in f64 and in a fixed order. The same
 //! arguments give the same bits on any number of threads.
 
+pub mod card;
 mod degenerate;
 mod error;
 pub mod evaluate;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Interval;
 use crate::Direction;
@@ -20,7 +20,7 @@ pub const MIN_SAMPLES: usize = 30;
 pub const MAX_DEGENERATE: f64 = 0.2;
 
 /// What a test comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Grade {
     /// Better than every null, and not worse than the reference: green.
@@ -87,7 +87,8 @@ pub struct Reference {
 }
 
 /// What must hold for the test to mean anything, such as that a network has memorised its labels.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Gate {
     /// Its name.
     pub name: String,

@@ -1,0 +1,185 @@
+//! What is published about Grad-CAM: the grades of its saliency card, figures, contradictions, and the other cards' grades.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Erratum, PublishedGrade, Result, Section};
+
+/// What is published, [`published`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Published {
+    /// The saliency card of Grad-CAM.
+    pub card: PublishedCard,
+    /// Where it contradicts itself or its sources.
+    pub errata: Vec<Erratum>,
+    /// Figures from papers and code, each with how it was read.
+    pub figures: Vec<Figure>,
+    /// The grades of all published cards, Grad-CAM's among them.
+    pub cards: Vec<CardGrades>,
+}
+
+/// A published saliency card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedCard {
+    /// The method it is about.
+    pub method: String,
+    /// The repository that has it.
+    pub source_repo: String,
+    /// The commit that was read.
+    pub commit: String,
+    /// Its tests.
+    pub entries: Vec<PublishedEntry>,
+}
+
+impl PublishedCard {
+    /// The entry of a test, by [`Test::published_id`](super::Test::published_id).
+    pub fn entry(&self, test_id: &str) -> Option<&PublishedEntry> {
+        self.entries.iter().find(|entry| entry.test_id == test_id)
+    }
+}
+
+/// A test on a published card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedEntry {
+    /// Its id.
+    pub test_id: String,
+    /// Its title.
+    pub title: String,
+    /// The section it stands in.
+    pub section: Section,
+    /// Its grade.
+    pub grade: PublishedGrade,
+    /// What the card says, in our words.
+    pub claim: String,
+    /// Where that comes from: `arXiv:` or `doi:` with the number, several with a comma.
+    pub doi_or_arxiv: String,
+}
+
+/// A published number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Figure {
+    /// The test it is about.
+    pub test_id: String,
+    /// The method or the baseline.
+    pub method: String,
+    /// The network; empty where it was not looked up.
+    pub model: String,
+    /// The data; empty where they were not looked up.
+    pub data: String,
+    /// What was measured, with its unit.
+    pub metric: String,
+    /// The number.
+    pub value: f64,
+    /// How it was read.
+    pub provenance: Provenance,
+    /// Where.
+    pub source: String,
+    /// What to know of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// How a published number was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provenance {
+    /// In the source code or text of a repository.
+    Source,
+    /// Off a published figure, to 0.01 or 0.02.
+    Figure,
+    /// In an abstract, a caption or a text that reprints it.
+    Secondary,
+}
+
+/// The grades of one published card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardGrades {
+    /// The method.
+    pub method: String,
+    /// Its grades, by test.
+    pub grades: BTreeMap<String, PublishedGrade>,
+}
+
+/// What is published about Grad-CAM, from `published.json` beside this file. Figures that could not be looked up are not in it.
+///
+/// # Errors
+/// [`Error::Json`](super::Error::Json), if the file that is built in were damaged.
+pub fn published() -> Result<Published> {
+    Ok(serde_json::from_str(include_str!("published.json"))?)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The published card has these tests with these grades: 5 green, 7 yellow, 2 red.
+    #[test]
+    fn the_card_of_grad_cam() {
+        let card = published().unwrap().card;
+        let count =
+            |grade: PublishedGrade| card.entries.iter().filter(|e| e.grade == grade).count();
+        assert_eq!(
+            (
+                count(PublishedGrade::Pass),
+                count(PublishedGrade::Inconclusive),
+                count(PublishedGrade::Fail)
+            ),
+            (5, 7, 2)
+        );
+        let ids: BTreeSet<&str> = card.entries.iter().map(|e| e.test_id.as_str()).collect();
+        assert_eq!(ids.len(), card.entries.len());
+        let sections: BTreeSet<Section> = card.entries.iter().map(|e| e.section).collect();
+        assert_eq!(sections, BTreeSet::from(Section::ALL));
+        for entry in &card.entries {
+            let sourced = |s: &str| s.starts_with("arXiv:") || s.starts_with("doi:10.");
+            assert!(entry.doi_or_arxiv.split(", ").all(sourced), "{entry:?}");
+        }
+    }
+
+    #[test]
+    fn the_table_of_cards_has_the_same_grades() {
+        let published = published().unwrap();
+        let own = &published.cards[0];
+        assert_eq!(own.method, published.card.method);
+        assert_eq!(own.grades.len(), published.card.entries.len());
+        for entry in &published.card.entries {
+            assert_eq!(own.grades[&entry.test_id], entry.grade);
+        }
+        let counts: Vec<usize> = published.cards.iter().map(|c| c.grades.len()).collect();
+        assert_eq!(counts, [14, 22, 25, 16, 4, 5]);
+    }
+
+    #[test]
+    fn figures_have_sources() {
+        let published = published().unwrap();
+        let value = |test: &str, method: &str, data: &str| {
+            let mut of = published.figures.iter();
+            of.find(|f| {
+                (f.test_id.as_str(), f.method.as_str(), f.data.as_str()) == (test, method, data)
+            })
+            .map(|f| f.value)
+        };
+        assert_eq!(value("sparsity", "Grad-CAM", "CUB-200-2011"), Some(5.28));
+        assert_eq!(value("pointing_game", "centre", "VOC07"), Some(69.6));
+        assert_eq!(
+            value("localization_utility", "mean mask", "RSNA"),
+            Some(0.465)
+        );
+        for figure in &published.figures {
+            assert!(figure.value.is_finite() && !figure.source.is_empty());
+            // These were only remembered.
+            let remembered = figure.test_id == "deletion" && figure.model == "VGG-16";
+            assert!(!remembered && figure.value != 0.254 && figure.value != 59.65);
+        }
+        assert!(published.errata.iter().all(|e| !e.evidence.is_empty()));
+    }
+}

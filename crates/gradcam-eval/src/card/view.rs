@@ -1,0 +1,345 @@
+//! What both pages say of a card, in words: the templates only place it.
+
+mod about;
+mod test;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use self::about::{about, directness, efficiency};
+use self::test::{TestView, test};
+use super::chart;
+use super::number::{address, with_interval};
+use super::{Agreement, Artifact, Card, Kind, PublishedEntry, Section};
+use crate::statistics::{ALPHA, Grade, MAX_DEGENERATE};
+
+/// A name and what belongs to it.
+#[derive(Serialize)]
+pub(super) struct Fact {
+    name: String,
+    text: String,
+}
+
+/// A grade as key and as word.
+#[derive(Serialize)]
+struct Mark {
+    key: String,
+    word: String,
+}
+
+impl From<Grade> for Mark {
+    fn from(grade: Grade) -> Self {
+        let key = grade.to_string();
+        Mark {
+            word: key.replace('_', " "),
+            key,
+        }
+    }
+}
+
+/// All of a page.
+#[derive(Serialize)]
+pub(super) struct View<'a> {
+    card: &'a Card,
+    title: String,
+    synthetic: bool,
+    counts: Vec<Count>,
+    agreements: Vec<Fact>,
+    about: Vec<Group>,
+    comparison: Vec<Compared>,
+    determinism: TestView,
+    gradient_check: Option<TestView>,
+    sweep: Vec<SweepRow>,
+    efficiency: Vec<Fact>,
+    directness: Vec<Fact>,
+    sections: Vec<SectionView>,
+    sources: Vec<SourceView<'a>>,
+    pictures: Vec<Picture>,
+    rule: String,
+}
+
+#[derive(Serialize)]
+struct Count {
+    grade: Mark,
+    n: usize,
+}
+
+#[derive(Serialize)]
+struct Group {
+    title: &'static str,
+    facts: Vec<Fact>,
+}
+
+/// The tests of a section beside what is published.
+#[derive(Serialize)]
+struct Compared {
+    section: &'static str,
+    rows: Vec<ComparedRow>,
+}
+
+#[derive(Serialize)]
+struct ComparedRow {
+    /// The measured test; `None` where only a publication has it.
+    id: Option<String>,
+    title: String,
+    value: String,
+    measured: Option<Mark>,
+    published: Option<Mark>,
+    agreement: Option<String>,
+    /// The agreement with `_` for spaces.
+    agreement_key: Option<String>,
+}
+
+#[derive(Serialize)]
+struct SectionView {
+    key: &'static str,
+    title: &'static str,
+    question: &'static str,
+    reason: Option<String>,
+    tests: Vec<TestView>,
+}
+
+#[derive(Serialize)]
+struct Link {
+    text: String,
+    address: Option<String>,
+}
+
+#[derive(Serialize)]
+struct SweepRow {
+    layer: String,
+    interp: String,
+    cells: Vec<Cell>,
+    picture: Option<String>,
+    /// Where its picture stands on the page.
+    anchor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Cell {
+    text: String,
+    svg: String,
+}
+
+#[derive(Serialize)]
+struct SourceView<'a> {
+    entry: &'a PublishedEntry,
+    grade: Mark,
+    papers: Vec<Link>,
+}
+
+#[derive(Serialize)]
+struct Picture {
+    anchor: String,
+    path: String,
+    caption: String,
+    /// The picture as a data URI, for the page that holds everything.
+    uri: Option<String>,
+}
+
+/// The view of a card; `uris` has the pictures' data URIs by path.
+pub(super) fn view<'a>(card: &'a Card, uris: &BTreeMap<String, String>) -> View<'a> {
+    let published = card.published_card.as_ref();
+    View {
+        card,
+        title: format!("{} on {}", card.method.name, card.model.name),
+        synthetic: card.data.iter().any(|data| data.kind == Kind::Synthetic),
+        counts: counts(card),
+        agreements: agreements(card),
+        about: about(card),
+        comparison: Section::ALL
+            .into_iter()
+            .map(|section| compared(card, section))
+            .collect(),
+        determinism: test(card, &card.methodology.determinism),
+        gradient_check: card
+            .methodology
+            .agnosticism
+            .gradient_check
+            .as_ref()
+            .map(|t| test(card, t)),
+        sweep: sweep(card),
+        efficiency: efficiency(card),
+        directness: directness(card),
+        sections: Section::ALL
+            .into_iter()
+            .map(|section| SectionView {
+                key: section.key(),
+                title: section.title(),
+                question: section.question(),
+                reason: card.sections.without_tests.get(&section).cloned(),
+                tests: card
+                    .sections
+                    .tests(section)
+                    .iter()
+                    .map(|t| test(card, t))
+                    .collect(),
+            })
+            .collect(),
+        sources: published
+            .into_iter()
+            .flat_map(|published| &published.entries)
+            .map(|entry| SourceView {
+                entry,
+                grade: Grade::from(entry.grade).into(),
+                papers: papers(&entry.doi_or_arxiv),
+            })
+            .collect(),
+        pictures: pictures(card)
+            .enumerate()
+            .map(|(i, artifact)| Picture {
+                anchor: format!("picture-{}", i + 1),
+                path: artifact.path.clone(),
+                caption: artifact
+                    .caption
+                    .clone()
+                    .unwrap_or_else(|| artifact.path.clone()),
+                uri: uris.get(&artifact.path).cloned(),
+            })
+            .collect(),
+        rule: format!(
+            "pass: the {:.0} % interval lies beyond every null on the same images, and is not worse than the reference, if there is one; \
+             fail: it does not reach beyond some null; inconclusive: neither, or a gate does not hold; not run: too few images, more than \
+             {:.0} % of the maps have nothing to measure, or nothing to compare with. Exact tests pass or fail. A description has no grade \
+             and is marked info.",
+            100.0 * (1.0 - ALPHA),
+            100.0 * MAX_DEGENERATE
+        ),
+    }
+}
+
+fn fact(name: &str, text: impl Into<String>) -> Fact {
+    Fact {
+        name: name.to_string(),
+        text: text.into(),
+    }
+}
+
+fn counts(card: &Card) -> Vec<Count> {
+    let grades = [
+        Grade::Pass,
+        Grade::Inconclusive,
+        Grade::Fail,
+        Grade::Info,
+        Grade::NotRun,
+        Grade::NotApplicable,
+    ];
+    let count = |grade: Grade| card.tests().filter(|test| test.grade == grade).count();
+    let always = [Grade::Pass, Grade::Inconclusive, Grade::Fail, Grade::NotRun];
+    grades
+        .into_iter()
+        .map(|grade| (grade, count(grade)))
+        .filter(|(grade, n)| *n > 0 || always.contains(grade))
+        .map(|(grade, n)| Count {
+            grade: grade.into(),
+            n,
+        })
+        .collect()
+}
+
+fn agreements(card: &Card) -> Vec<Fact> {
+    [
+        Agreement::Agree,
+        Agreement::Disagree,
+        Agreement::NotComparable,
+    ]
+    .into_iter()
+    .map(|kind| {
+        let n = card
+            .tests()
+            .filter(|test| test.agreement_with_published == Some(kind))
+            .count();
+        fact(&kind.to_string(), n.to_string())
+    })
+    .collect()
+}
+
+fn compared(card: &Card, section: Section) -> Compared {
+    let entries = || {
+        card.published_card
+            .iter()
+            .flat_map(|published| &published.entries)
+    };
+    let tests = card.sections.tests(section);
+    let measured = tests.iter().map(|test| {
+        let entry = entries().find(|entry| entry.test_id == test.published_id());
+        ComparedRow {
+            id: Some(test.id.clone()),
+            title: test.title.clone(),
+            value: match test.metric.value {
+                Some(_) => with_interval(test.metric.value, test.metric.ci),
+                None => String::new(),
+            },
+            measured: Some(test.grade.into()),
+            published: entry.map(|entry| Grade::from(entry.grade).into()),
+            agreement: test.agreement_with_published.map(|a| a.to_string()),
+            agreement_key: test
+                .agreement_with_published
+                .map(|a| a.to_string().replace(' ', "_")),
+        }
+    });
+    let there = |entry: &PublishedEntry| {
+        card.tests()
+            .any(|test| test.published_id() == entry.test_id)
+    };
+    let others = entries()
+        .filter(|entry| entry.section == section && !there(entry))
+        .map(|entry| ComparedRow {
+            id: None,
+            title: entry.title.clone(),
+            value: String::new(),
+            measured: None,
+            published: Some(Grade::from(entry.grade).into()),
+            agreement: None,
+            agreement_key: None,
+        });
+    Compared {
+        section: section.title(),
+        rows: measured.chain(others).collect(),
+    }
+}
+
+fn sweep(card: &Card) -> Vec<SweepRow> {
+    let settings = card.methodology.hyperparameters.sweep.iter();
+    settings
+        .map(|setting| SweepRow {
+            layer: setting.layer.clone(),
+            interp: setting.interp.clone(),
+            cells: [setting.spearman, setting.ssim, setting.iou15]
+                .into_iter()
+                .map(|value| Cell {
+                    text: value.map_or("none".to_string(), |v| format!("{v:.2}")),
+                    svg: chart::bar(value),
+                })
+                .collect(),
+            picture: setting.picture.clone(),
+            anchor: setting.picture.as_ref().and_then(|path| {
+                let place = pictures(card).position(|artifact| artifact.path == *path)?;
+                Some(format!("picture-{}", place + 1))
+            }),
+        })
+        .collect()
+}
+
+fn papers(text: &str) -> Vec<Link> {
+    // `doi:…, figure 2` is one source, `arXiv:…, arXiv:…` are two.
+    let mut links: Vec<Link> = Vec::new();
+    for part in text.split(", ") {
+        match (address(part), links.last_mut()) {
+            (None, Some(last)) => last.text += &format!(", {part}"),
+            (address, _) => links.push(Link {
+                text: part.to_string(),
+                address,
+            }),
+        }
+    }
+    links
+}
+
+/// The artifacts that are shown.
+pub(super) fn pictures(card: &Card) -> impl Iterator<Item = &Artifact> {
+    card.artifacts
+        .iter()
+        .filter(|artifact| artifact.kind == "picture")
+}
