@@ -7,6 +7,8 @@
 //!
 //! - [`metrics`] look at a map, at two maps, or at a map and a mask;
 //! - [`faithfulness`] asks the network again, under masks or at other inputs;
+//! - [`sanity`] asks other networks: randomised ones, retrained ones, twins;
+//! - [`methodology`] measures what a method costs, and what it depends on;
 //! - [`nulls`] are maps that know nothing, which a method must beat on the same images;
 //! - [`statistics`] make an interval of many values, and a grade of an interval ([`statistics::grade`]).
 //!
@@ -61,10 +63,12 @@
 mod degenerate;
 mod error;
 pub mod faithfulness;
+pub mod methodology;
 mod metric;
 pub mod metrics;
 pub mod nulls;
 mod random;
+pub mod sanity;
 pub mod statistics;
 
 #[cfg(test)]
