@@ -38,6 +38,9 @@ pub enum Undefined {
     /// The score of the whole image is 0, where the metric divides by it.
     #[error("the score of the image is 0")]
     NoScore,
+    /// No patch was found that changes nothing of what the network says.
+    #[error("no patch without meaning was found")]
+    NoPatch,
     /// There is no sample.
     #[error("there is no value")]
     Empty,

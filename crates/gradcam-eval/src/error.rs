@@ -87,6 +87,9 @@ pub enum Error {
         /// The method or null.
         name: String,
     },
+    /// The network names no parameter, so none can be drawn anew.
+    #[error("the network does not name its parameters, so they cannot be drawn anew")]
+    NoParameters,
     /// The network or the explanation failed.
     #[error(transparent)]
     Gradcam(#[from] gradcam::Error),

@@ -7,6 +7,8 @@
 //!
 //! - [`metrics`] look at a map, at two maps, or at a map and a mask;
 //! - [`faithfulness`] asks the network again, under masks or at other inputs;
+//! - [`sanity`] asks other networks: randomised ones, retrained ones, twins;
+//! - [`methodology`] measures what a method costs, and what it depends on;
 //! - [`nulls`] are maps that know nothing, which a method must beat on the same images;
 //! - [`statistics`] make an interval of many values, and a grade of an interval ([`statistics::grade`]);
 //! - [`card`] is where the grades of a method are put together, and shown.
@@ -64,10 +66,12 @@ mod degenerate;
 mod error;
 pub mod evaluate;
 pub mod faithfulness;
+pub mod methodology;
 mod metric;
 pub mod metrics;
 pub mod nulls;
 mod random;
+pub mod sanity;
 pub mod statistics;
 
 #[cfg(test)]

@@ -121,6 +121,8 @@ metrics! {
     Entropy = "entropy", "Entropy", "Bhatt et al. 2020, Evaluating and Aggregating Feature-based Model Explanations", None, [], None;
     /// [`ssim`](of::ssim) with another map, both brought to 0 to 1, in 7 × 7 windows with a range of 1.
     Ssim = "ssim", "Structural similarity", "Wang et al. 2004, Image Quality Assessment: From Error Visibility to Structural Similarity", Up, [OtherMap], Some(-1.0);
+    /// [`ssim`](of::ssim) with another map, both brought to 0 to 1, in Gaussian windows with a range of 1.
+    SsimGaussian = "ssim-gaussian", "Structural similarity in Gaussian windows", "Wang et al. 2004, Image Quality Assessment: From Error Visibility to Structural Similarity", Up, [OtherMap], Some(-1.0);
     /// [`spearman`](of::spearman) with another map.
     Spearman = "spearman", "Rank correlation", ADEBAYO, Up, [OtherMap], Some(-1.0);
     /// [`spearman_absolute`](of::spearman_absolute) with another map.
@@ -238,12 +240,16 @@ impl Metric {
             Metric::Sparsity => of::sparsity(map, of::Scale::MinMax),
             Metric::Gini => of::gini(map),
             Metric::Entropy => of::entropy(map),
-            Metric::Ssim => {
+            Metric::Ssim | Metric::SsimGaussian => {
                 let (a, b) = (
                     of::brought_to_one(upsampled)?,
                     of::brought_to_one(other()?)?,
                 );
-                of::ssim(&a, &b, of::Window::Uniform, 1.0)
+                let window = match self {
+                    Metric::Ssim => of::Window::Uniform,
+                    _ => of::Window::Gaussian,
+                };
+                of::ssim(&a, &b, window, 1.0)
             }
             Metric::Spearman => of::spearman(upsampled, other()?),
             Metric::SpearmanAbsolute => of::spearman_absolute(upsampled, other()?),

@@ -11,6 +11,16 @@ pub(crate) fn generator(seed: u64, draw: usize) -> ChaCha8Rng {
     random
 }
 
+/// The generator of what is called `name` under `seed`. The name becomes a stream by FNV-1a, a hash that never changes.
+pub(crate) fn named_generator(seed: u64, name: &str) -> ChaCha8Rng {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(hash);
+    random
+}
+
 /// Uniform from 0 to below 1, in steps of 2⁻⁵³.
 pub(crate) fn unit(random: &mut ChaCha8Rng) -> f64 {
     (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64

@@ -3,6 +3,7 @@
 mod bootstrap;
 mod grade;
 mod holm;
+mod measured;
 mod sign_flip;
 
 pub use bootstrap::{
@@ -13,4 +14,5 @@ pub use grade::{
     grade_exact,
 };
 pub use holm::holm;
+pub use measured::{Measured, Measurement};
 pub use sign_flip::{Side, sign_flip};

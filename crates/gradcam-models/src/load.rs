@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use gradcam_nn::{ModuleTree, Weights, WeightsError};
 use sha2::{Digest, Sha256};
 
@@ -31,6 +31,17 @@ pub struct Model {
     pub sha256: String,
     /// The licence that the model's description names.
     pub license: Option<String>,
+    source: Parameters,
+}
+
+/// What the network was built from.
+#[derive(Debug, Clone)]
+struct Parameters {
+    /// Under the tree's own names.
+    weights: Weights,
+    classes: usize,
+    /// Whether the classifier was taken off after that.
+    embedding: bool,
 }
 
 /// Why a model could not be loaded.
@@ -204,6 +215,10 @@ impl Model {
                 names: unused.into_iter().take(3).collect(),
             });
         }
+        let needed = |name: &str, tensor: &Tensor| {
+            let needed = !config.architecture.training_only(name);
+            Ok(needed.then(|| (name.to_string(), tensor.clone())))
+        };
         Ok(Model {
             name: name.to_string(),
             folder: None,
@@ -213,6 +228,53 @@ impl Model {
             preprocess: config.preprocess,
             sha256: hexadecimal(&Sha256::digest(weights)),
             license: config.license,
+            source: Parameters {
+                weights: own.renamed(needed).map_err(|error| misfit(error.into()))?,
+                classes: config.classes,
+                embedding: false,
+            },
+        })
+    }
+
+    /// The parameters that the network was built from, under the tree's own names. They share their memory with the network's.
+    pub fn parameters(&self) -> &Weights {
+        &self.source.weights
+    }
+
+    /// The same model with each parameter, running statistics too, passed through `change`, which gets its name in the tree. Parameters
+    /// that it hands back as they are take no further memory. The convolutions are in full precision.
+    ///
+    /// # Errors
+    /// When `change` fails, or a parameter comes back in another shape or with values that are not finite.
+    pub fn rebuilt(
+        &self,
+        change: &dyn Fn(&str, &Tensor) -> candle_core::Result<Tensor>,
+    ) -> Result<Model, LoadError> {
+        let misfit = |source: WeightsError| LoadError::Weights {
+            model: self.name.clone(),
+            source,
+        };
+        let Parameters {
+            weights, classes, ..
+        } = &self.source;
+        let changed = weights
+            .renamed(|name, tensor| Ok(Some((name.to_string(), change(name, tensor)?))))
+            .map_err(|error| misfit(error.into()))?;
+        let network = self
+            .architecture
+            .build(&changed, *classes)
+            .map_err(misfit)?;
+        let network = match self.source.embedding {
+            true => network.embedding().unwrap_or(network),
+            false => network,
+        };
+        Ok(Model {
+            network,
+            source: Parameters {
+                weights: changed,
+                ..self.source
+            },
+            ..self.clone()
         })
     }
 
@@ -223,10 +285,12 @@ impl Model {
             true => self.network.clone(),
             false => self.network.embedding()?,
         };
+        let mut model = self.clone();
+        model.source.embedding = !self.architecture.is_clip();
         Some(Model {
             network,
             labels: Vec::new(),
-            ..self.clone()
+            ..model
         })
     }
 
@@ -269,4 +333,52 @@ fn default_folder() -> Option<PathBuf> {
     beside
         .chain([repository])
         .find(|folder| folder.join("model.safetensors").exists())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use candle_core::DType;
+    use gradcam_nn::Network;
+
+    use super::*;
+
+    fn output(model: &Model) -> Vec<f32> {
+        let x = Tensor::arange(0.0_f32, 3.0 * 64.0 * 64.0, &Device::Cpu).unwrap();
+        let x = x.sin().unwrap().reshape((1, 3, 64, 64)).unwrap();
+        let y = model.network.forward(&x, &mut ()).unwrap();
+        y.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn a_model_is_rebuilt_with_other_parameters() {
+        let model = Model::default_model(&Device::Cpu).unwrap();
+        let same = model.rebuilt(&|_, tensor| Ok(tensor.clone())).unwrap();
+        assert_eq!(output(&same), output(&model));
+        // Without its weights a classifier says its bias; the names are the tree's own.
+        let zeroed = |name: &str, tensor: &Tensor| match name {
+            "classifier.weight" => tensor.zeros_like(),
+            _ => Ok(tensor.clone()),
+        };
+        let changed = model.rebuilt(&zeroed).unwrap();
+        let bias = changed.parameters().tensor("classifier.bias").unwrap();
+        assert_eq!(output(&changed), bias.to_vec1::<f32>().unwrap());
+        // What is rebuilt can be rebuilt again, and an embedding stays one.
+        let twice = changed.rebuilt(&|_, tensor| Ok(tensor.clone())).unwrap();
+        assert_eq!(output(&twice), output(&changed));
+        let embedding = model.embedding().unwrap();
+        assert_eq!(
+            output(&embedding.rebuilt(&zeroed).unwrap()),
+            output(&embedding)
+        );
+    }
+
+    #[test]
+    fn a_parameter_of_another_shape_is_refused() {
+        let model = Model::default_model(&Device::Cpu).unwrap();
+        let error = model
+            .rebuilt(&|_, _| Tensor::zeros(3, DType::F32, &Device::Cpu))
+            .unwrap_err();
+        assert!(matches!(error, LoadError::Weights { .. }), "{error}");
+    }
 }

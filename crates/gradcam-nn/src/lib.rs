@@ -61,6 +61,7 @@
 mod attention;
 mod dispatch;
 mod embedding;
+mod folded;
 mod group;
 mod kernels;
 mod module;

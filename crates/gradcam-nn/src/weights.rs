@@ -72,6 +72,15 @@ enum Source {
     Random(u64),
 }
 
+impl std::fmt::Debug for Weights {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Weights")
+            .field("prefix", &self.prefix)
+            .field("tensors", &self.names().len())
+            .finish()
+    }
+}
+
 impl Weights {
     fn new(source: Source) -> Self {
         Weights {

@@ -531,3 +531,32 @@ fn misfits_are_refused() {
         );
     }
 }
+
+#[test]
+fn a_folded_network_computes_the_same_without_norms() {
+    let x = random(10, &[2, 3, 8, 10]);
+    let network = tree(network());
+    let folded = network.folded().unwrap();
+    let (mut before, mut after) = (Log::split(), Log::split());
+    let expected = network.forward(&x, &mut before).unwrap();
+    let found = folded.forward(&x, &mut after).unwrap();
+    assert_close(&found, &expected);
+    assert!(before.kernels.contains(&"norm") && !after.kernels.contains(&"norm"));
+    assert_close(
+        after.offered("layer.b.norm"),
+        before.offered("layer.b.norm"),
+    );
+    let gone: Vec<&str> = before.names();
+    let gone = gone
+        .into_iter()
+        .filter(|name| !after.names().contains(name));
+    let convolutions = [
+        "stem.conv",
+        "layer.a.conv",
+        "layer.down.conv",
+        "layer.b.conv",
+    ];
+    assert_eq!(gone.collect::<Vec<_>>(), convolutions);
+    // As one kernel too.
+    assert_close(&folded.forward(&x, &mut ()).unwrap(), &expected);
+}

@@ -21,6 +21,9 @@ pub struct Layer {
     pub shape: Vec<usize>,
     /// Input pixels from one position of its map to the next, rows and columns; `None` where it is not a map.
     pub stride: Option<(usize, usize)>,
+    /// Rows and columns of the input that one position of its map can see, by the sizes of the windows before it (Araujo et al. 2019);
+    /// more than the input has where they reach into the padding. `None` where it is not a map, and in a transformer behind its first attention.
+    pub field: Option<(usize, usize)>,
     /// The number of parameters inside it.
     pub parameters: usize,
 }
@@ -153,11 +156,28 @@ enum Step {
     Other,
 }
 
-/// A pass that follows shapes and strides.
+/// Rows and columns that an operation looks at, and from one position to the next, in positions of its input.
+struct Window {
+    size: (usize, usize),
+    stride: (usize, usize),
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Window {
+            size: (1, 1),
+            stride: (1, 1),
+        }
+    }
+}
+
+/// A pass that follows shapes, strides and receptive fields.
 struct Trace<'a> {
     input: (usize, usize),
     tokens: Option<Tokens>,
     strides: HashMap<TensorId, (usize, usize)>,
+    /// Rows and columns of the input that a position can see.
+    fields: HashMap<TensorId, (usize, usize)>,
     /// What has heads: no feature map, though it has as many dimensions.
     heads: HashSet<TensorId>,
     layers: Vec<Layer>,
@@ -186,6 +206,7 @@ impl<'a> Trace<'a> {
             norm: None,
             before_attention: None,
             strides: HashMap::from([(x.id(), (1, 1))]),
+            fields: HashMap::from([(x.id(), (1, 1))]),
             layers: Vec::new(),
             automatic: None,
             layer,
@@ -200,9 +221,9 @@ impl<'a> Trace<'a> {
         &mut self,
         x: &Tensor,
         dims: &[usize],
-        stride: (usize, usize),
+        window: Window,
     ) -> candle_core::Result<Tensor> {
-        self.step(Step::Other, x, dims, stride)
+        self.step(Step::Other, x, dims, window)
     }
 
     fn step(
@@ -210,29 +231,49 @@ impl<'a> Trace<'a> {
         step: Step,
         x: &Tensor,
         dims: &[usize],
-        stride: (usize, usize),
+        window: Window,
     ) -> candle_core::Result<Tensor> {
         self.head.push(step);
         let y = Tensor::zeros((), x.dtype(), x.device())?.broadcast_as(dims)?;
         if let Some(&(rows, columns)) = self.strides.get(&x.id()) {
+            let Window { size, stride } = window;
             self.strides
                 .insert(y.id(), (rows * stride.0, columns * stride.1));
+            if let Some(&(high, wide)) = self.fields.get(&x.id()) {
+                let reach = |size: usize, stride: usize| size.saturating_sub(1) * stride;
+                let field = (high + reach(size.0, rows), wide + reach(size.1, columns));
+                self.fields.insert(y.id(), field);
+            }
         }
         Ok(y)
     }
 
     fn same(&mut self, x: &Tensor) -> candle_core::Result<Tensor> {
-        self.output(x, x.dims(), (1, 1))
+        self.output(x, x.dims(), Window::default())
+    }
+
+    /// What was made of several tensors sees what the largest of them sees; nothing is known where one of them sees all.
+    fn joined(&mut self, y: Tensor, parts: &[&Tensor]) -> Tensor {
+        let seen = parts.iter().map(|part| self.fields.get(&part.id()));
+        let all = |a: (usize, usize), b: (usize, usize)| (a.0.max(b.0), a.1.max(b.1));
+        let field = seen
+            .map(Option::<&_>::copied)
+            .try_fold((0, 0), |a, b| Some(all(a, b?)));
+        match field {
+            Some(field) => self.fields.insert(y.id(), field),
+            None => self.fields.remove(&y.id()),
+        };
+        y
     }
 
     fn pooled(
         &mut self,
         x: &Tensor,
         size: (usize, usize),
-        stride: (usize, usize),
+        window: Window,
     ) -> candle_core::Result<Tensor> {
         let (n, c, _, _) = x.dims4()?;
-        self.output(x, &[n, c, size.0, size.1], stride)
+        self.output(x, &[n, c, size.0, size.1], window)
     }
 }
 
@@ -259,6 +300,7 @@ impl Pass for Trace<'_> {
             name: name.to_string(),
             shape,
             stride,
+            field: stride.and_then(|_| self.fields.get(&x.id()).copied()),
             parameters: 0,
         });
         Ok(x)
@@ -269,15 +311,20 @@ impl Pass for Trace<'_> {
     fn conv2d(&mut self, layer: &Conv2d, x: &Tensor) -> candle_core::Result<Tensor> {
         let (n, _, h, w) = x.dims4()?;
         let (oh, ow) = layer.output_size((h, w))?;
-        let out = layer.weight().dim(0)?;
-        self.output(x, &[n, out, oh, ow], layer.options().stride)
+        let (out, _, kh, kw) = layer.weight().dims4()?;
+        let dilation = layer.options().dilation;
+        let window = Window {
+            size: ((kh - 1) * dilation.0 + 1, (kw - 1) * dilation.1 + 1),
+            stride: layer.options().stride,
+        };
+        self.output(x, &[n, out, oh, ow], window)
     }
     fn linear(&mut self, layer: &Linear, x: &Tensor) -> candle_core::Result<Tensor> {
         let mut dims = x.dims().to_vec();
         if let Some(last) = dims.last_mut() {
             *last = layer.weight.dim(0)?;
         }
-        self.step(Step::Linear(layer.clone()), x, &dims, (1, 1))
+        self.step(Step::Linear(layer.clone()), x, &dims, Window::default())
     }
     fn batch_norm(&mut self, _: &BatchNorm, x: &Tensor) -> candle_core::Result<Tensor> {
         self.same(x)
@@ -294,11 +341,19 @@ impl Pass for Trace<'_> {
     }
     fn max_pool(&mut self, pool: &MaxPool2d, x: &Tensor) -> candle_core::Result<Tensor> {
         let (_, _, h, w) = x.dims4()?;
-        self.pooled(x, pool.output_size((h, w))?, pool.stride)
+        let window = Window {
+            size: pool.kernel,
+            stride: pool.stride,
+        };
+        self.pooled(x, pool.output_size((h, w))?, window)
     }
     fn avg_pool(&mut self, pool: &AvgPool2d, x: &Tensor) -> candle_core::Result<Tensor> {
         let (_, _, h, w) = x.dims4()?;
-        self.pooled(x, pool.output_size((h, w))?, pool.stride)
+        let window = Window {
+            size: pool.kernel,
+            stride: pool.stride,
+        };
+        self.pooled(x, pool.output_size((h, w))?, window)
     }
     fn adaptive_avg_pool(
         &mut self,
@@ -312,15 +367,26 @@ impl Pass for Trace<'_> {
             step = Step::GlobalAverage;
         }
         let stride = (h / pool.output.0.max(1), w / pool.output.1.max(1));
-        self.step(step, x, &[n, c, pool.output.0, pool.output.1], stride)
+        let size = (
+            h.div_ceil(pool.output.0.max(1)),
+            w.div_ceil(pool.output.1.max(1)),
+        );
+        let window = Window { size, stride };
+        self.step(step, x, &[n, c, pool.output.0, pool.output.1], window)
     }
     fn add(&mut self, branch: &Tensor, shortcut: &Tensor) -> candle_core::Result<Tensor> {
         // What comes out of windows has lost its stride.
         let known = self.strides.contains_key(&branch.id());
-        self.same(if known { branch } else { shortcut })
+        let y = self.same(if known { branch } else { shortcut })?;
+        Ok(self.joined(y, &[branch, shortcut]))
     }
-    fn multiply(&mut self, x: &Tensor, _: &Tensor) -> candle_core::Result<Tensor> {
-        self.same(x)
+    fn multiply(&mut self, x: &Tensor, gate: &Tensor) -> candle_core::Result<Tensor> {
+        let y = self.same(x)?;
+        // A constant has no field of its own.
+        Ok(match self.fields.contains_key(&gate.id()) {
+            true => self.joined(y, &[x, gate]),
+            false => y,
+        })
     }
     fn softmax(&mut self, x: &Tensor) -> candle_core::Result<Tensor> {
         self.before_attention = self.norm;
@@ -333,8 +399,9 @@ impl Pass for Trace<'_> {
         if let (Some(last), Some(&columns)) = (dims.last_mut(), b.dims().last()) {
             *last = columns;
         }
-        let y = self.output(a, &dims, (1, 1))?;
+        let y = self.output(a, &dims, Window::default())?;
         self.heads.insert(y.id());
+        self.fields.remove(&y.id());
         Ok(y)
     }
     fn rearrange(&mut self, op: &Rearrange, x: &Tensor) -> candle_core::Result<Tensor> {
@@ -344,7 +411,11 @@ impl Pass for Trace<'_> {
             Rearrange::Merge => (2, 2),
             _ => (1, 1),
         };
-        let y = self.output(x, moved.dims(), stride)?;
+        let window = Window {
+            size: stride,
+            stride,
+        };
+        let y = self.output(x, moved.dims(), window)?;
         if matches!(op, Rearrange::Heads { .. } | Rearrange::Transpose) {
             self.heads.insert(y.id());
         }
@@ -357,6 +428,7 @@ impl Pass for Trace<'_> {
             .iter()
             .map(|part| part.dim(1))
             .sum::<candle_core::Result<usize>>()?;
-        self.output(first, &dims, (1, 1))
+        let y = self.output(first, &dims, Window::default())?;
+        Ok(self.joined(y, &parts.iter().collect::<Vec<_>>()))
     }
 }

@@ -1,0 +1,195 @@
+//! Whether the same input gives the same map.
+
+use candle_core::Tensor;
+use gradcam::Grid;
+use serde::Serialize;
+
+use crate::degenerate::check_pair;
+use crate::statistics::{Graded, grade_exact};
+use crate::{Error, Result};
+
+/// What was changed that should change nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Variation {
+    /// Nothing: the same call again.
+    Repeat,
+    /// All images in batches of this many.
+    Batch(usize),
+    /// The same call on this many threads.
+    Threads(usize),
+}
+
+/// How maps differ from those of the first call.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Determinism {
+    /// For each variation the share of maps that are the same to the bit, 0 to 1, and the largest difference, as a share of the first
+    /// map's largest absolute value (infinite where one is not finite and the other is).
+    pub variations: Vec<(Variation, f64, f64)>,
+}
+
+impl Determinism {
+    /// Whether every map was the same to the bit.
+    pub fn bitwise(&self) -> bool {
+        self.variations.iter().all(|(_, equal, _)| *equal == 1.0)
+    }
+
+    /// The largest difference of any map.
+    pub fn largest(&self) -> f64 {
+        let differences = self.variations.iter().map(|variation| variation.2);
+        differences.fold(0.0, f64::max)
+    }
+
+    /// Passed where every difference is at most 1e-6, which equal bits are.
+    pub fn graded(&self) -> Graded {
+        grade_exact(self.largest(), 1e-6)
+    }
+}
+
+/// Explains `images`, `(n, channels, height, width)`, again `repeats` times, in batches, and on some numbers of threads, and compares each map
+/// with that of the first call. `explain` gives one map an image of a batch. Other processes and other machines are not asked.
+///
+/// # Errors
+/// When `explain` fails or gives another number of maps, a batch or a number of threads is 0, or there are no such threads.
+pub fn determinism(
+    explain: &(dyn Fn(&Tensor) -> Result<Vec<Grid>> + Sync),
+    images: &Tensor,
+    repeats: usize,
+    batches: &[usize],
+    threads: &[usize],
+) -> Result<Determinism> {
+    let count = images.dim(0)?;
+    let all = |size: usize| -> Result<Vec<Grid>> {
+        let mut maps = Vec::with_capacity(count);
+        for start in (0..count).step_by(size.max(1)) {
+            maps.extend(explain(&images.narrow(
+                0,
+                start,
+                size.min(count - start),
+            )?)?);
+        }
+        match maps.len() == count {
+            true => Ok(maps),
+            false => Err(Error::Length {
+                expected: count,
+                found: maps.len(),
+            }),
+        }
+    };
+    let known = batches.iter().map(|&n| Variation::Batch(n));
+    let known = known.chain(threads.iter().map(|&n| Variation::Threads(n)));
+    let repeated = std::iter::repeat_n(Variation::Repeat, repeats);
+    let first = all(count)?;
+    let mut variations = Vec::new();
+    for variation in repeated.chain(known) {
+        let maps = match variation {
+            Variation::Batch(0) | Variation::Threads(0) => {
+                return Err(Error::option("batches and threads", "at least 1", 0));
+            }
+            Variation::Repeat => all(count)?,
+            Variation::Batch(size) => all(size)?,
+            Variation::Threads(number) => {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(number).build();
+                let pool = pool.map_err(candle_core::Error::wrap)?;
+                pool.install(|| all(count))?
+            }
+        };
+        let mut equal = 0;
+        let mut largest = 0.0_f64;
+        for (a, b) in first.iter().zip(&maps) {
+            check_pair(a, b)?;
+            equal += usize::from(same_bits(a, b));
+            largest = largest.max(difference(a, b));
+        }
+        variations.push((variation, equal as f64 / count.max(1) as f64, largest));
+    }
+    Ok(Determinism { variations })
+}
+
+fn same_bits(a: &Grid, b: &Grid) -> bool {
+    let pairs = a.values.iter().zip(&b.values);
+    pairs.into_iter().all(|(a, b)| a.to_bits() == b.to_bits())
+}
+
+/// The largest difference as a share of the first map's largest absolute value; what is the same to the bit does not differ.
+fn difference(a: &Grid, b: &Grid) -> f64 {
+    let largest = a
+        .values
+        .iter()
+        .fold(0.0_f64, |m, &v| m.max(f64::from(v).abs()));
+    let pairs = a.values.iter().zip(&b.values);
+    let apart = |(a, b): (&f32, &f32)| match a.to_bits() == b.to_bits() || a == b {
+        true => 0.0,
+        false if a.is_finite() && b.is_finite() && largest > 0.0 => {
+            (f64::from(*a) - f64::from(*b)).abs() / largest
+        }
+        false => f64::INFINITY,
+    };
+    pairs.map(apart).fold(0.0, f64::max)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use candle_core::{DType, Device};
+
+    use super::*;
+    use crate::statistics::Grade;
+    use crate::testing::grid;
+
+    /// One map an image, made from the image's first number and something else.
+    fn maps(images: &Tensor, other: f32) -> Result<Vec<Grid>> {
+        let first = images.narrow(3, 0, 1)?.flatten_all()?.to_vec1::<f32>()?;
+        let map = |v: f32| grid(1, 2, &[v, 2.0 + other]);
+        Ok(first.into_iter().map(map).collect())
+    }
+
+    fn images() -> Tensor {
+        let values = Tensor::arange(0.0_f32, 5.0, &Device::Cpu).unwrap();
+        values
+            .to_dtype(DType::F32)
+            .unwrap()
+            .reshape((5, 1, 1, 1))
+            .unwrap()
+    }
+
+    #[test]
+    fn each_variation_is_told_apart() {
+        let same = determinism(&|x| maps(x, 0.0), &images(), 2, &[1, 2], &[1, 3]).unwrap();
+        assert!(same.bitwise() && same.variations.len() == 6);
+        assert_eq!(same.graded().grade, Grade::Pass);
+        // What depends on the batch, on the threads, and on the call.
+        let batch = |x: &Tensor| maps(x, x.dim(0).unwrap() as f32);
+        let found = determinism(&batch, &images(), 1, &[2], &[2]).unwrap();
+        let equal: Vec<f64> = found.variations.iter().map(|v| v.1).collect();
+        assert_eq!(equal, [1.0, 0.0, 1.0]);
+        assert_eq!(found.graded().grade, Grade::Fail);
+        // Of five images the last one is alone: from 7 to 4 and to 3.
+        assert!((found.largest() - 4.0 / 7.0).abs() < 1e-6);
+        let threads = |x: &Tensor| maps(x, rayon::current_num_threads() as f32);
+        let found = determinism(&threads, &images(), 1, &[2], &[7]).unwrap();
+        assert_eq!(
+            found.variations[2],
+            (Variation::Threads(7), 0.0, found.largest())
+        );
+        assert!(found.variations[0].2 == 0.0 && !found.bitwise());
+        let calls = AtomicU32::new(0);
+        let call = |x: &Tensor| maps(x, calls.fetch_add(1, Ordering::SeqCst) as f32 * 1e-6);
+        let found = determinism(&call, &images(), 1, &[], &[]).unwrap();
+        assert!(!found.bitwise() && found.largest() < 1e-6);
+        assert_eq!(found.graded().grade, Grade::Pass);
+    }
+
+    #[test]
+    fn what_means_nothing_is_refused() {
+        let steady = |x: &Tensor| maps(x, 0.0);
+        assert!(determinism(&steady, &images(), 0, &[0], &[]).is_err());
+        assert!(determinism(&steady, &images(), 0, &[], &[0]).is_err());
+        let short = |_: &Tensor| Ok(Vec::new());
+        assert!(determinism(&short, &images(), 0, &[], &[]).is_err());
+        assert!(difference(&grid(1, 1, &[f32::NAN]), &grid(1, 1, &[f32::NAN])) == 0.0);
+        assert!(difference(&grid(1, 1, &[f32::NAN]), &grid(1, 1, &[1.0])).is_infinite());
+    }
+}

@@ -1,0 +1,40 @@
+//! Does a map depend on what the network has learned?
+//!
+//! A map that stays when the network's parameters are drawn anew, or when it was trained on labels that mean nothing, shows the picture and
+//! not the network (Adebayo et al. 2018). Other tests ask whether networks that say the same have the same maps ([`agreement`], Arun et al. 2021;
+//! [`implementation_invariance`], Sundararajan et al. 2017), and whether a map knows what a network looks for ([`model_contrast`], Yang and
+//! Kim 2019).
+//!
+//! Similarity has no zero that is known beforehand: the maps of two pictures are alike because they are smooth, positive and in the middle.
+//! So each test measures the similarity of maps of different pictures too, and is compared with that.
+
+mod agreement;
+mod blocks;
+mod contrast;
+mod data;
+mod fresh;
+mod images;
+mod likeness;
+mod parameters;
+#[cfg(test)]
+mod tests;
+mod twin;
+mod verdicts;
+
+pub use agreement::{Agreement, Classes, Side, accuracy, accuracy_gate, agreement, agreement_test};
+pub use blocks::{Block, blocks};
+pub use contrast::{
+    Contrast, Patches, Scene, Seen, SeenTwice, contrast_map, input_dependence, input_independence,
+    inside, model_contrast, model_contrast_test,
+};
+pub use data::{DataRandomization, data_randomization, data_randomization_test};
+pub use fresh::fresh;
+pub use images::{ExplainClass, Images, predicted};
+pub use likeness::{Likeness, MAP_METRICS, PAIRS, likeness_of_pairs, named};
+pub(crate) use likeness::{compare, gathered};
+pub use parameters::{Order, Protocol, Randomized, Rebuild, Step, Trained, randomize};
+pub use twin::{
+    Channels, ExplainSum, Twin, classifier_channels, implementation_invariance, linearity,
+    permuted, twin_test,
+};
+pub use verdicts::{cascade_test, weight_randomization_test};

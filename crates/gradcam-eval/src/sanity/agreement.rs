@@ -1,0 +1,135 @@
+//! Whether networks that do the same have the same maps: repeatability and reproducibility, after Arun et al. 2021.
+
+use gradcam::Grid;
+use gradcam_nn::Network;
+use serde::Serialize;
+
+use super::images::{ExplainClass, Images, predicted};
+use super::likeness::{compare, gathered, named};
+use super::{Likeness, PAIRS, likeness_of_pairs};
+use crate::statistics::{Gate, Measurement};
+use crate::{Direction, Error, Metric, Result};
+
+/// How far the accuracies of two networks may lie apart, for their maps to be compared.
+const POINTS: f64 = 0.02;
+
+/// A network with its explanation, at a layer of its own.
+#[derive(Clone, Copy)]
+pub struct Side<'a> {
+    /// The network.
+    pub network: &'a dyn Network,
+    /// The method.
+    pub explain: &'a ExplainClass<'a>,
+}
+
+impl Side<'_> {
+    /// The map of the class that is asked for, for image number `i`, and the class.
+    pub(super) fn map(
+        &self,
+        images: &Images<'_>,
+        i: usize,
+        classes: Classes<'_>,
+    ) -> Result<(Grid, usize)> {
+        let image = (images.load)(i)?;
+        let class = match classes {
+            Classes::Given(classes) => *classes.get(i).ok_or(Error::Length {
+                expected: images.count,
+                found: classes.len(),
+            })?,
+            Classes::Predicted => predicted(self.network, &image)?,
+        };
+        Ok(((self.explain)(self.network, &image, class)?, class))
+    }
+}
+
+/// Which class of an image is explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Classes<'a> {
+    /// One an image, the same for all networks.
+    Given(&'a [usize]),
+    /// The one that each network names, as in the papers: maps may differ because the classes do.
+    Predicted,
+}
+
+/// How like the maps of two networks are.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Agreement {
+    /// The maps of the same image.
+    pub likeness: Vec<Likeness>,
+    /// [`PAIRS`] random pairs of the first network's maps of different images.
+    pub different_images: Vec<Likeness>,
+    /// The share of images for which both explain the same class, 0 to 1.
+    pub same_class: f64,
+}
+
+/// Compares the maps of two networks for the same inputs, image by image. Two trainings of one architecture measure repeatability, two
+/// architectures reproducibility, a network and its compressed form model consistency.
+///
+/// # Errors
+/// When a network, the loading or an explanation fails, or the maps have different sizes.
+pub fn agreement(
+    a: &Side<'_>,
+    b: &Side<'_>,
+    images: &Images<'_>,
+    classes: Classes<'_>,
+    metrics: &[Metric],
+    seed: u64,
+) -> Result<Agreement> {
+    let found = super::images::each(images.count, |i| {
+        let ((own, one), (other, two)) = (a.map(images, i, classes)?, b.map(images, i, classes)?);
+        Ok((compare(metrics, &own, &other), own, one == two))
+    })?;
+    let same = found.iter().filter(|(.., same)| *same).count();
+    let same_class = same as f64 / found.len().max(1) as f64;
+    let (rows, maps): (Vec<_>, Vec<Grid>) = found.into_iter().map(|f| (f.0, f.1)).unzip();
+    Ok(Agreement {
+        likeness: gathered(metrics, rows, seed)?,
+        different_images: likeness_of_pairs(&maps, metrics, PAIRS, seed)?,
+        same_class,
+    })
+}
+
+/// The agreement by one metric as a test: it must be higher than that of maps of different images. The accuracies are those of the two
+/// networks, 0 to 1 ([`accuracy_gate`]).
+///
+/// # Errors
+/// When the metric was not measured.
+pub fn agreement_test(
+    agreement: &Agreement,
+    metric: Metric,
+    accuracies: (f64, f64),
+) -> Result<Measurement> {
+    let nulls = named(&agreement.different_images, metric)?.null("different_images");
+    let measured = named(&agreement.likeness, metric)?;
+    let mut test = Measurement::of(measured, Direction::Up, nulls.into_iter().collect());
+    test.gates.push(accuracy_gate(accuracies));
+    Ok(test)
+}
+
+/// Two networks are only compared when they do their task equally well: within 2 points of accuracy.
+pub fn accuracy_gate((a, b): (f64, f64)) -> Gate {
+    let apart = (a - b).abs();
+    Gate {
+        name: "accuracy".to_string(),
+        required: format!("accuracies within {:.0} points", 100.0 * POINTS),
+        observed: format!("{:.1} % and {:.1} %", 100.0 * a, 100.0 * b),
+        // Two points are two points, however they round.
+        ok: apart <= POINTS + 1e-9,
+    }
+}
+
+/// The share of images for which the network names the label, 0 to 1; 0 for none.
+///
+/// # Errors
+/// When there is not one label an image, or the network or the loading fails.
+pub fn accuracy(network: &dyn Network, images: &Images<'_>, labels: &[usize]) -> Result<f64> {
+    if labels.len() != images.count {
+        return Err(Error::Length {
+            expected: images.count,
+            found: labels.len(),
+        });
+    }
+    let right = images.each(|i, image| Ok(predicted(network, &image)? == labels[i]))?;
+    let count = right.iter().filter(|right| **right).count();
+    Ok(count as f64 / right.len().max(1) as f64)
+}

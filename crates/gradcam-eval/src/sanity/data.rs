@@ -1,0 +1,114 @@
+//! Data randomisation, after Adebayo et al. 2018, section 4.
+
+use gradcam::Grid;
+use serde::Serialize;
+
+use super::agreement::{Classes, Side};
+use super::images::{Images, each};
+use super::likeness::{compare, gathered, named};
+use super::{Likeness, PAIRS, likeness_of_pairs};
+use crate::statistics::{Gate, Interval, Measured, Measurement, Null};
+use crate::{Direction, Metric, Result, Tally};
+
+/// The training accuracy from which a network has memorised its labels.
+const MEMORISED: f64 = 0.95;
+
+/// How like a network's maps are to those of others that were trained on the same images.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DataRandomization {
+    /// To those of a network that was trained on permuted labels.
+    pub permuted: Vec<Likeness>,
+    /// To those of a network that was trained on the true labels from another seed: the likeness of networks that have learned the same.
+    pub second: Vec<Likeness>,
+    /// [`PAIRS`] random pairs of its own maps of different images.
+    pub different_images: Vec<Likeness>,
+}
+
+/// Compares the maps of a network that was trained on true labels with those of one trained on permuted labels and of one trained on the
+/// true labels from another seed, image by image. The images should be none of the training.
+///
+/// # Errors
+/// When a network, the loading or an explanation fails, or the maps have different sizes.
+pub fn data_randomization(
+    truth: &Side<'_>,
+    permuted: &Side<'_>,
+    second: &Side<'_>,
+    images: &Images<'_>,
+    classes: Classes<'_>,
+    metrics: &[Metric],
+    seed: u64,
+) -> Result<DataRandomization> {
+    let found = each(images.count, |i| {
+        let map = |side: &Side<'_>| Ok::<_, crate::Error>(side.map(images, i, classes)?.0);
+        let own = map(truth)?;
+        let with = |other: Grid| compare(metrics, &own, &other);
+        Ok((with(map(permuted)?), with(map(second)?), own))
+    })?;
+    let (mut with_permuted, mut with_second, mut maps) = (Vec::new(), Vec::new(), Vec::new());
+    for (a, b, map) in found {
+        with_permuted.push(a);
+        with_second.push(b);
+        maps.push(map);
+    }
+    Ok(DataRandomization {
+        permuted: gathered(metrics, with_permuted, seed)?,
+        second: gathered(metrics, with_second, seed)?,
+        different_images: likeness_of_pairs(&maps, metrics, PAIRS, seed)?,
+    })
+}
+
+/// Whether maps follow the labels: what is measured is by how much the maps are less like those of the permuted labels than those of a
+/// second training, image by image; it must be below 0.
+///
+/// The gates ask that the network on permuted labels has memorised them (`training_accuracy` at least 0.95, of 0 to 1: one that has learned
+/// nothing shows nothing), and that its maps are no more like than those of different images, at the upper end of their interval. The
+/// second gate is not asked where the test fails anyway.
+///
+/// # Errors
+/// When the metric was not measured.
+pub fn data_randomization_test(
+    found: &DataRandomization,
+    metric: Metric,
+    training_accuracy: f64,
+    seed: u64,
+) -> Result<Measurement> {
+    let permuted = named(&found.permuted, metric)?;
+    let second = named(&found.second, metric)?;
+    let pairs = permuted.values.outcomes.iter().zip(&second.values.outcomes);
+    let differences = pairs.map(|(a, b)| Ok((*a)? - (*b)?));
+    let differences = Tally {
+        outcomes: differences.collect(),
+    };
+    let none = Interval {
+        value: 0.0,
+        low: 0.0,
+        high: 0.0,
+    };
+    let null = Null {
+        name: "second_seed".to_string(),
+        interval: none,
+    };
+    let measured = Measured::of(differences, seed)?;
+    let mut test = Measurement::of(&measured, Direction::Down, vec![null]);
+    test.gates.push(Gate {
+        name: "memorised".to_string(),
+        required: format!("a training accuracy of at least {MEMORISED}"),
+        observed: format!("{training_accuracy:.3}"),
+        ok: training_accuracy >= MEMORISED,
+    });
+    let likeness = permuted
+        .mean
+        .zip(named(&found.different_images, metric)?.mean);
+    if let Some((own, pairs)) = likeness
+        && test.interval.low < 0.0
+    {
+        let most = pairs.high;
+        test.gates.push(Gate {
+            name: "different images".to_string(),
+            required: format!("a likeness of at most {most:.4}"),
+            observed: format!("{:.4}", own.value),
+            ok: own.value <= most,
+        });
+    }
+    Ok(test)
+}

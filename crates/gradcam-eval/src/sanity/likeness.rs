@@ -1,0 +1,157 @@
+//! How alike maps are, by several metrics at once.
+
+use gradcam::Grid;
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+
+use super::images::each;
+use crate::random::{below, generator};
+use crate::statistics::Measured;
+use crate::{Error, Evidence, Metric, Result, Tally};
+
+/// The similarities of the sanity checks: SSIM in Gaussian windows (Adebayo et al. 2018) and in equal ones (Arun et al. 2021), rank
+/// correlations of the map and of its absolute values, and that of histograms of gradients, which needs 48 × 48 pixels.
+pub const MAP_METRICS: [Metric; 5] = [
+    Metric::SsimGaussian,
+    Metric::Ssim,
+    Metric::Spearman,
+    Metric::SpearmanAbsolute,
+    Metric::Hog,
+];
+
+/// How many pairs of different images a null has (Arun et al. 2021).
+pub const PAIRS: usize = 50;
+
+/// One metric of pairs of maps.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Likeness {
+    /// The metric.
+    pub metric: Metric,
+    /// Its values, one a pair, and their mean.
+    pub measured: Measured,
+}
+
+/// The likeness by this metric.
+///
+/// # Errors
+/// When it was not measured.
+pub fn named(all: &[Likeness], metric: Metric) -> Result<&Measured> {
+    let found = all.iter().find(|likeness| likeness.metric == metric);
+    found
+        .map(|likeness| &likeness.measured)
+        .ok_or_else(|| Error::option("metric", "one of those that were measured", metric))
+}
+
+/// One value a metric: how like `a` is to `b`.
+pub(crate) type Row = Vec<Result<f64>>;
+
+/// Compares two maps of one size by each of the metrics.
+pub(crate) fn compare(metrics: &[Metric], a: &Grid, b: &Grid) -> Row {
+    let evidence = Evidence {
+        map: a,
+        upsampled: a,
+        mask: None,
+        sample: None,
+        other: Some(b),
+        explain: None,
+        seed: 0,
+    };
+    let measured = metrics.iter().map(|metric| metric.measure(&evidence));
+    measured.collect()
+}
+
+/// Rows of values, one a pair, as one [`Likeness`] a metric.
+pub(crate) fn gathered(
+    metrics: &[Metric],
+    rows: impl IntoIterator<Item = Row>,
+    seed: u64,
+) -> Result<Vec<Likeness>> {
+    let mut columns: Vec<Row> = metrics.iter().map(|_| Vec::new()).collect();
+    for row in rows {
+        let places = columns.iter_mut().zip(row);
+        places.for_each(|(column, value)| column.push(value));
+    }
+    let each = metrics.iter().zip(columns);
+    each.map(|(&metric, column)| {
+        let measured = Measured::of(Tally::collect(column)?, seed)?;
+        Ok(Likeness { metric, measured })
+    })
+    .collect()
+}
+
+/// How alike `count` random pairs of different maps are: the null of every similarity. Nothing is drawn from fewer than two maps.
+///
+/// A map may be in several pairs; the interval takes the pairs as independent.
+///
+/// # Errors
+/// When the maps have different sizes, or a metric needs more than two maps.
+pub fn likeness_of_pairs(
+    maps: &[Grid],
+    metrics: &[Metric],
+    count: usize,
+    seed: u64,
+) -> Result<Vec<Likeness>> {
+    let count = if maps.len() < 2 { 0 } else { count };
+    let rows = each(count, |draw| {
+        let (a, b) = pair(&mut generator(seed, draw), maps.len());
+        Ok(compare(metrics, &maps[a], &maps[b]))
+    })?;
+    gathered(metrics, rows, seed)
+}
+
+/// Two different numbers below `end`, which is at least 2.
+fn pair(random: &mut ChaCha8Rng, end: usize) -> (usize, usize) {
+    let first = below(random, end);
+    (first, (first + 1 + below(random, end - 1)) % end)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::Undefined;
+    use crate::testing::{grid, on_any_threads, wave};
+
+    #[test]
+    fn pairs_are_of_different_maps_and_all_of_them_come_up() {
+        let mut seen = std::collections::BTreeSet::new();
+        for draw in 0..200 {
+            let (a, b) = pair(&mut generator(1, draw), 4);
+            assert!(a != b && a < 4 && b < 4);
+            seen.insert((a, b));
+        }
+        assert_eq!(seen.len(), 12);
+    }
+
+    #[test]
+    fn degenerate_maps_are_counted_in_pairs_too() {
+        let maps = [wave(8, 8, 0.7), wave(8, 8, 1.9), grid(8, 8, &[0.0; 64])];
+        let found = on_any_threads(|| {
+            likeness_of_pairs(&maps, &[Metric::Ssim, Metric::Spearman], 40, 3).unwrap()
+        });
+        let ssim = named(&found, Metric::Ssim).unwrap();
+        assert_eq!(ssim.values.outcomes.len(), 40);
+        assert!(
+            ssim.values
+                .undefined()
+                .iter()
+                .all(|u| u.1 == Undefined::Zero)
+        );
+        assert!((0.3..0.95).contains(&ssim.values.undefined_share()));
+        let expected = Metric::Ssim.measure(&Evidence {
+            map: &maps[0],
+            upsampled: &maps[0],
+            mask: None,
+            sample: None,
+            other: Some(&maps[1]),
+            explain: None,
+            seed: 0,
+        });
+        assert!((ssim.mean.unwrap().value - expected.unwrap()).abs() < 1e-9);
+        assert!(named(&found, Metric::Hog).is_err());
+        let none = likeness_of_pairs(&maps[..1], &[Metric::Ssim], 40, 3).unwrap();
+        assert_eq!(none[0].measured.mean, None);
+        // A metric that needs a mask is an error, not a missing value.
+        assert!(likeness_of_pairs(&maps, &[Metric::Energy], 4, 3).is_err());
+    }
+}

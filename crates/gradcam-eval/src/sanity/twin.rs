@@ -1,0 +1,234 @@
+//! Whether maps belong to the function and not to the way it is written: implementation invariance (Sundararajan et al. 2017), and linearity.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Tensor};
+use gradcam::Grid;
+use gradcam_nn::Network;
+use serde::Serialize;
+
+use super::blocks::module_of;
+use super::images::{Images, predicted};
+use super::{Rebuild, Side};
+use crate::degenerate::{check, check_finite, check_pair};
+use crate::random::{drawn, generator};
+use crate::statistics::{Grade, Graded, grade_exact};
+use crate::{Error, Result, Tally};
+
+/// How far apart two networks are that should be the same.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Twin {
+    /// The largest difference of a logit, as a share of the image's largest absolute logit. What is above rounding is another function.
+    pub logits: f64,
+    /// For each image the largest difference of the maps, as a share of the largest absolute value of the first network's map.
+    pub maps: Tally,
+}
+
+impl Twin {
+    /// The largest difference of the maps; 0 for no image with a map.
+    pub fn largest(&self) -> f64 {
+        self.maps.values().into_iter().fold(0.0, f64::max)
+    }
+}
+
+/// Compares the logits and the maps of two networks that compute the same function, such as one with its norms folded
+/// (`ModuleTree::folded`) or its channels [permuted]. The class is the one that the first network names.
+///
+/// # Errors
+/// When a network, the loading or an explanation fails, or the maps have different sizes.
+pub fn implementation_invariance(
+    side: &Side<'_>,
+    twin: &Side<'_>,
+    images: &Images<'_>,
+) -> Result<Twin> {
+    let found = images.each(|_, image| {
+        let class = predicted(side.network, &image)?;
+        let (a, b) = (logits(side.network, &image)?, logits(twin.network, &image)?);
+        let map = (side.explain)(side.network, &image, class)?;
+        let other = (twin.explain)(twin.network, &image, class)?;
+        Ok((relative(&a, &b)?, apart(&map, &other)))
+    })?;
+    let (logits, maps): (Vec<f64>, Vec<Result<f64>>) = found.into_iter().unzip();
+    Ok(Twin {
+        logits: logits.into_iter().fold(0.0, f64::max),
+        maps: Tally::collect(maps)?,
+    })
+}
+
+/// The grade of an exact test with the given tolerance (1e-4 leaves room for the rounding of f32): it is not run where the two networks are
+/// not the same function by that tolerance, or no image has a map.
+pub fn twin_test(twin: &Twin, tolerance: f64) -> Graded {
+    let not_run = |reason: String| Graded {
+        grade: Grade::NotRun,
+        reason,
+    };
+    if twin.logits.is_nan() || twin.logits > tolerance {
+        return not_run(format!(
+            "the networks are not the same function: their logits differ by {:e}",
+            twin.logits
+        ));
+    }
+    match twin.maps.values().is_empty() {
+        true => not_run("no image has a map".to_string()),
+        false => grade_exact(twin.largest(), tolerance),
+    }
+}
+
+/// The largest difference of two maps as a share of the first one's largest absolute value.
+pub(crate) fn apart(a: &Grid, b: &Grid) -> Result<f64> {
+    check(a)?;
+    check_finite(b)?;
+    check_pair(a, b)?;
+    relative(&wide(a), &wide(b))
+}
+
+fn wide(map: &Grid) -> Vec<f64> {
+    map.values.iter().map(|&v| f64::from(v)).collect()
+}
+
+fn logits(network: &dyn Network, image: &Tensor) -> Result<Vec<f64>> {
+    let logits = network.forward(image, &mut ())?.flatten_all()?;
+    Ok(logits.to_dtype(DType::F64)?.to_vec1()?)
+}
+
+/// The largest difference as a share of the largest absolute value of `a`; 0 where nothing differs.
+fn relative(a: &[f64], b: &[f64]) -> Result<f64> {
+    if a.len() != b.len() {
+        return Err(Error::Length {
+            expected: a.len(),
+            found: b.len(),
+        });
+    }
+    let most = |values: &mut dyn Iterator<Item = f64>| {
+        values.fold(0.0_f64, |m, v| if v.is_nan() { v } else { m.max(v) })
+    };
+    let difference = most(&mut a.iter().zip(b).map(|(a, b)| (a - b).abs()));
+    let largest = most(&mut a.iter().map(|v| v.abs()));
+    Ok(if difference == 0.0 {
+        0.0
+    } else {
+        difference / largest
+    })
+}
+
+/// Modules whose channels can be put in another order together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channels {
+    /// Modules whose output channels they are: a convolution, and the norms behind it.
+    pub outputs: Vec<String>,
+    /// Modules whose input channels they are.
+    pub inputs: Vec<String>,
+}
+
+/// The channels between the last convolution and a linear classifier that reads nothing but their averages: the convolution with its norms,
+/// and the classifier.
+///
+/// They are found by the order of the network's outputs and the shapes of its parameters, for inputs of `(channels, height, width)`. Where
+/// other layers read the channels too, as in a residual sum, a permutation changes the function, which [`Twin::logits`] tells. None where
+/// the network does not end so.
+///
+/// # Errors
+/// When the network refuses the input, or cannot be rebuilt.
+pub fn classifier_channels(
+    network: &dyn Network,
+    rebuild: &Rebuild<'_>,
+    input: (usize, usize, usize),
+) -> Result<Option<Channels>> {
+    let shapes = shapes(rebuild)?;
+    let layers = gradcam::layers(network, input)?.layers;
+    let mut modules: Vec<&str> = shapes.keys().map(|name| module_of(name)).collect();
+    modules.dedup();
+    let inside = |layer: &str, module: &str| {
+        layer == module
+            || layer
+                .strip_prefix(module)
+                .is_some_and(|rest| rest.starts_with('.'))
+    };
+    let place = |module: &str| layers.iter().rposition(|layer| inside(&layer.name, module));
+    modules.sort_by_key(|module| place(module));
+    let weight = |module: &str| shapes.get(&format!("{module}.weight")).map(Vec::as_slice);
+    let Some((&classifier, before)) = modules.split_last() else {
+        return Ok(None);
+    };
+    let Some(&[_, channels]) = weight(classifier) else {
+        return Ok(None);
+    };
+    let mut outputs = Vec::new();
+    for &module in before.iter().rev() {
+        outputs.push(module.to_string());
+        match weight(module) {
+            Some(&[out, _, _, _]) if out == channels => {
+                let inputs = vec![classifier.to_string()];
+                return Ok(Some(Channels { outputs, inputs }));
+            }
+            Some(&[out]) if out == channels => {}
+            _ => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+/// The network with some channels in another order, drawn from the seed: the same function where nothing else reads them.
+///
+/// # Errors
+/// When the network cannot be rebuilt, or a module has another number of channels than the first of them.
+pub fn permuted(rebuild: &Rebuild<'_>, channels: &Channels, seed: u64) -> Result<Box<dyn Network>> {
+    let shapes = shapes(rebuild)?;
+    let first = channels.outputs.first();
+    let count = first.and_then(|module| shapes.get(&format!("{module}.weight"))?.first().copied());
+    let Some(count) = count else {
+        return Err(Error::option(
+            "outputs",
+            "modules with a weight",
+            channels.outputs.join(", "),
+        ));
+    };
+    let order = drawn(&mut generator(seed, 0), count, count);
+    let order: Vec<u32> = order.into_iter().map(|i| i as u32).collect();
+    let among = |modules: &[String], name: &str| modules.iter().any(|m| m == module_of(name));
+    let change = |name: &str, tensor: &Tensor| {
+        let order = Tensor::new(order.as_slice(), tensor.device())?;
+        if among(&channels.outputs, name) {
+            tensor.index_select(&order, 0)
+        } else if among(&channels.inputs, name) && tensor.rank() > 1 {
+            tensor.index_select(&order, 1)
+        } else {
+            Ok(tensor.clone())
+        }
+    };
+    Ok(rebuild(&change)?)
+}
+
+/// The shapes of the parameters, running statistics too, by name.
+fn shapes(rebuild: &Rebuild<'_>) -> Result<BTreeMap<String, Vec<usize>>> {
+    let seen = RefCell::new(BTreeMap::new());
+    rebuild(&|name, tensor| {
+        seen.borrow_mut()
+            .insert(name.to_string(), tensor.dims().to_vec());
+        Ok(tensor.clone())
+    })?;
+    Ok(seen.into_inner())
+}
+
+/// Makes a map of a weighted sum of logits.
+pub type ExplainSum<'a> = dyn Fn(&[(usize, f32)]) -> Result<Grid> + 'a;
+
+/// How far a map is from linear in the score: the largest difference between the map of `Σ factor · class` and that sum of the classes' maps, as
+/// a share of the sum's largest absolute value. `explain` gives the map of a weighted sum of logits.
+///
+/// Grad-CAM's signed map is linear, since its weights are; behind the ReLU it is not.
+///
+/// # Errors
+/// When `explain` fails, or its maps have different sizes; [`check`](crate::check)'s for the sum.
+pub fn linearity(parts: &[(usize, f32)], explain: &ExplainSum<'_>) -> Result<f64> {
+    let whole = explain(parts)?;
+    let mut sum = whole.map(|_| 0.0);
+    for &(class, factor) in parts {
+        let map = explain(&[(class, 1.0)])?;
+        check_pair(&whole, &map)?;
+        let places = sum.values.iter_mut().zip(&map.values);
+        places.for_each(|(sum, v)| *sum += factor * v);
+    }
+    apart(&sum, &whole)
+}
