@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Measure methods on a data set: faithfulness, localisation and more, with intervals and what knows nothing beside them.
     Evaluate(Box<Evaluate>),
+    /// Measure a saliency card: what a method does and how it fares in every test, as JSON, Markdown and a page.
+    Card(Box<CardArgs>),
     /// Look at data sets, draw them, or compose them.
     #[command(subcommand)]
     Data(Data),
@@ -398,6 +400,97 @@ pub(crate) struct Merge {
     /// Files that `--records` wrote.
     #[arg(value_name = "RECORDS", required = true)]
     pub(crate) records: Vec<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct CardArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<CardCommand>,
+    #[command(flatten)]
+    pub(crate) network: Network,
+    /// The method that the card is about.
+    #[arg(
+        long,
+        value_name = "NAME",
+        help_heading = "Card",
+        default_value = "grad-cam"
+    )]
+    pub(crate) method: String,
+    /// Methods measured beside it, separated by commas.
+    #[arg(
+        long,
+        value_name = "NAME,…",
+        help_heading = "Card",
+        value_delimiter = ','
+    )]
+    pub(crate) against: Vec<String>,
+    /// The layer, for methods that look at one [default: the last one with a spatial map].
+    #[arg(long, value_name = "NAME", help_heading = "Card")]
+    pub(crate) layer: Option<String>,
+    /// The data set's folder, with masks or boxes for the tests that need them.
+    #[arg(long, value_name = "DIR", help_heading = "Card")]
+    pub(crate) data: Option<PathBuf>,
+    /// Small pictures of classes (MNIST's IDX files) for the label test [default: drawn glyphs].
+    #[arg(long, value_name = "DIR", help_heading = "Card")]
+    pub(crate) labels_data: Option<PathBuf>,
+    /// As many images as the grading rule asks for; the default.
+    #[arg(long, help_heading = "Card", conflicts_with = "full")]
+    pub(crate) quick: bool,
+    /// All images and every block of the network.
+    #[arg(long, help_heading = "Card")]
+    pub(crate) full: bool,
+    /// Seed of whatever is drawn.
+    #[arg(long, value_name = "N", help_heading = "Card", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Exit with 1 where one of these tests fails, separated by commas.
+    #[arg(
+        long,
+        value_name = "TEST,…",
+        help_heading = "Card",
+        value_delimiter = ','
+    )]
+    pub(crate) fail_on: Vec<String>,
+    /// The folder for card.json, card.md and card.html.
+    #[arg(short, long, value_name = "DIR", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace files that exist.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CardCommand {
+    /// Make the pages of a card again.
+    Render(CardRender),
+    /// Say what differs between two cards; exit status 1 where something does.
+    Diff(CardDiff),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CardRender {
+    /// The card.
+    #[arg(value_name = "CARD.json")]
+    pub(crate) card: PathBuf,
+    /// The folder for card.md and card.html.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    /// Replace files that exist.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CardDiff {
+    /// The first card.
+    #[arg(value_name = "A.json")]
+    pub(crate) a: PathBuf,
+    /// The second card.
+    #[arg(value_name = "B.json")]
+    pub(crate) b: PathBuf,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,

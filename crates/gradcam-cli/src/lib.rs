@@ -15,6 +15,7 @@
 //! Data goes to the first writer, everything else to the second. A bad image is reported and the others go on.
 
 mod args;
+mod card;
 mod commands;
 mod console;
 mod dataset;
@@ -91,6 +92,7 @@ pub fn run<A: Into<OsString> + Clone>(
         Command::Methods(args) => commands::methods::run(&args, &mut console),
         Command::Check(args) => commands::check::run(&args, &mut console),
         Command::Evaluate(args) => commands::evaluate::run(&args, &mut console, interrupted),
+        Command::Card(args) => commands::card::run(&args, &mut console, interrupted),
         Command::Data(args) => commands::data::run(&args, &mut console),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -117,6 +117,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 9] = [
             "gradcam-eval",
             "gradcam-models",
             "gradcam-nn",
+            "gradcam-train",
             "gradcam-viz",
         ],
         &[

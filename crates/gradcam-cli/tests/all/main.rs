@@ -4,6 +4,7 @@
 mod bad_input;
 mod bad_models;
 mod binary;
+mod card;
 mod cli;
 mod compare;
 mod determinism;

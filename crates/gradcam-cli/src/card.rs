@@ -1,0 +1,246 @@
+//! A measured saliency card: what is asked of a method, on which images, and the tests that come of it.
+
+mod images;
+mod labels;
+mod method;
+mod parameters;
+mod tests;
+
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Result, bail};
+use gradcam::{Explainer, Grid, Target};
+use gradcam_data::{Dataset, Sample};
+use gradcam_eval::card::{Card, Section, Sections, published};
+use gradcam_eval::sanity::Images;
+use gradcam_eval::statistics::holm;
+use gradcam_models::Model;
+use gradcam_nn::Network;
+
+use crate::console::Console;
+use crate::dataset::prepare;
+use crate::stream::Reading;
+
+pub(crate) use self::method::{environment, model, of_data, of_method};
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Effort {
+    /// Images of the data set.
+    pub(crate) images: usize,
+    /// Images under randomised parameters, and of the determinism test.
+    pub(crate) few: usize,
+    /// Steps of the cascade at most.
+    pub(crate) blocks: usize,
+    /// Images for the metrics that ask the network hundreds of times; none leaves them out.
+    pub(crate) slow: usize,
+    /// Small pictures that the networks of the label test are trained on.
+    pub(crate) digits: usize,
+    /// Runs of the clock.
+    pub(crate) runs: usize,
+}
+
+impl Effort {
+    /// A card in minutes, with the least number of images that the rule asks for.
+    pub(crate) const QUICK: Effort = Effort {
+        images: 30,
+        few: 30,
+        blocks: 4,
+        slow: 0,
+        digits: 500,
+        runs: 30,
+    };
+    /// All images.
+    pub(crate) const FULL: Effort = Effort {
+        images: usize::MAX,
+        few: 60,
+        blocks: usize::MAX,
+        slow: 80,
+        digits: 1000,
+        runs: 30,
+    };
+}
+
+/// All that the tests look at.
+pub(crate) struct Subject<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) explainer: &'a Explainer,
+    pub(crate) against: &'a [Explainer],
+    pub(crate) data: &'a Dataset,
+    /// The samples of the data set that are looked at, with their numbers.
+    pub(crate) samples: Vec<(usize, &'a Sample)>,
+    pub(crate) reading: Reading<'a>,
+    pub(crate) labels: Option<&'a Dataset>,
+    pub(crate) effort: Effort,
+    pub(crate) seed: u64,
+    pub(crate) interrupted: &'a AtomicBool,
+}
+
+impl Subject<'_> {
+    /// The layer that the method looks at, or the network's default one.
+    pub(crate) fn layer(&self) -> &str {
+        let own = self.explainer.layers.first();
+        own.map_or(self.model.default_layer(), String::as_str)
+    }
+
+    /// Channels, rows and columns of the network's input.
+    pub(crate) fn input(&self) -> Result<(usize, usize, usize)> {
+        let (height, width) = self.model.preprocess.input_size;
+        Ok((3, usize::try_from(height)?, usize::try_from(width)?))
+    }
+
+    /// The network's input of sample number `i` of those that are looked at.
+    pub(crate) fn load(&self, i: usize) -> gradcam_eval::Result<candle_core::Tensor> {
+        let (_, sample) = self.samples[i];
+        let prepared = prepare(sample, &self.reading);
+        let prepared = prepared.map_err(|e| gradcam::Error::Candle(format!("{e:#}")))?;
+        Ok(prepared.image)
+    }
+
+    /// `few` images, one after the other.
+    pub(crate) fn few<'b>(
+        &'b self,
+        load: &'b (dyn Fn(usize) -> gradcam_eval::Result<candle_core::Tensor> + Sync),
+    ) -> Images<'b> {
+        Images {
+            count: self.samples.len().min(self.effort.few),
+            load,
+        }
+    }
+
+    /// The signed map of a class at the input's resolution: the tests that compare networks look at it before the ReLU.
+    pub(crate) fn signed(
+        &self,
+        network: &dyn Network,
+        image: &candle_core::Tensor,
+        class: usize,
+    ) -> gradcam_eval::Result<Grid> {
+        let found = self
+            .explainer
+            .explain_one(network, image, Target::Index(class))?;
+        let (_, _, height, width) = image.dims4()?;
+        Ok(self
+            .explainer
+            .interpolation
+            .resize(found.raw(), height, width))
+    }
+}
+
+/// Measures everything.
+pub(crate) fn measure(subject: &Subject<'_>, console: &mut Console<'_>) -> Result<Card> {
+    if subject.samples.is_empty() {
+        bail!("the data set has no picture");
+    }
+    let stages: [(&str, Stage); 4] = [
+        ("methodology", Stage::Methodology),
+        ("images", Stage::Images),
+        ("parameters", Stage::Parameters),
+        ("labels", Stage::Labels),
+    ];
+    let mut sections = Sections::default();
+    let mut methodology = None;
+    for (name, stage) in stages {
+        if subject
+            .interrupted
+            .load(std::sync::atomic::Ordering::SeqCst)
+        {
+            bail!("interrupted before the stage `{name}`");
+        }
+        console.note(format!("card: {name}"));
+        match stage {
+            Stage::Methodology => methodology = Some(method::methodology(subject, console)?),
+            Stage::Images => images::measure(subject, &mut sections, console)?,
+            Stage::Parameters => parameters::measure(subject, &mut sections, console)?,
+            Stage::Labels => labels::measure(subject, &mut sections, console)?,
+        }
+    }
+    let Some(methodology) = methodology else {
+        bail!("there is no methodology");
+    };
+    let published = published()?;
+    let is_grad_cam = subject.explainer.method == gradcam::Method::GradCam;
+    let mut card = Card {
+        schema: None,
+        schema_version: gradcam_eval::card::SCHEMA_VERSION.to_string(),
+        rule_id: gradcam_eval::statistics::RULE.to_string(),
+        method: of_method(subject),
+        model: model(subject)?,
+        data: of_data(subject)?,
+        environment: environment(subject.seed),
+        methodology,
+        sections,
+        published_card: is_grad_cam.then(|| published.card.clone()),
+        errata: match is_grad_cam {
+            true => published.errata.clone(),
+            false => Vec::new(),
+        },
+        limitations: limitations(subject),
+        artifacts: Vec::new(),
+    };
+    finish(&mut card)?;
+    card.validate()?;
+    Ok(card)
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    Methodology,
+    Images,
+    Parameters,
+    Labels,
+}
+
+/// Corrects the p-values over all tests, and puts the published grades beside the measured ones.
+fn finish(card: &mut Card) -> Result<()> {
+    let real = card
+        .data
+        .iter()
+        .any(|data| data.kind == gradcam_eval::card::Kind::Real);
+    let raw: Vec<f64> = card.tests().filter_map(|test| test.p_value).collect();
+    let mut corrected = holm(&raw)?.into_iter();
+    let published = card.published_card.clone();
+    for section in Section::ALL {
+        let tests = match section {
+            Section::InputSensitivity => &mut card.sections.input_sensitivity,
+            Section::LabelSensitivity => &mut card.sections.label_sensitivity,
+            Section::ModelSensitivity => &mut card.sections.model_sensitivity,
+            Section::Minimality => &mut card.sections.minimality,
+            Section::PerceptualCorrespondence => &mut card.sections.perceptual_correspondence,
+        };
+        for test in tests {
+            if test.p_value.is_some() {
+                test.p_holm = corrected.next();
+            }
+            let entry = published
+                .as_ref()
+                .and_then(|card| card.entry(test.published_id()));
+            test.agreement_with_published =
+                entry.map(|entry| gradcam_eval::card::agreement(test.grade, entry.grade, real));
+        }
+    }
+    Ok(())
+}
+
+/// What a reader must know before believing the card.
+fn limitations(subject: &Subject<'_>) -> Vec<String> {
+    let mut all = vec![
+        "The grades hold for this model and this data; the published card's were obtained on others, so agreement is a comparison of claims, not of numbers."
+            .to_string(),
+        "Maps of the tests that compare networks are signed: after a ReLU too many maps of a randomised network are empty."
+            .to_string(),
+    ];
+    if subject.samples.len() < subject.data.samples.len() {
+        all.push(format!(
+            "Measured on {} of the data set's {} images, spread evenly over it.",
+            subject.samples.len(),
+            subject.data.samples.len()
+        ));
+    }
+    if subject.labels.is_none() {
+        all.push(
+            "The small networks of the label test were trained on drawn glyphs, not on real digits."
+                .to_string(),
+        );
+    }
+    all
+}

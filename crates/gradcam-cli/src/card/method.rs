@@ -1,0 +1,358 @@
+//! What the card is about, and how the method works.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use candle_core::Tensor;
+use gradcam::{Explainer, Interpolation, Source, Target, audit_gradient};
+use gradcam_eval::card::{
+    Agnosticism, Annotation, Data, Directness, Efficiency, Environment, Generator, Hyperparameters,
+    Kind, Method, Methodology, Model, Role, Score, Setting, Weights,
+};
+use gradcam_eval::methodology::{determinism, directness, efficiency, sweep};
+use gradcam_eval::sanity::{named, predicted};
+use gradcam_eval::statistics::{Grade, Graded, grade_exact};
+use gradcam_eval::{Metric, methodology};
+
+use super::Subject;
+use super::tests::{Named, exact, without};
+use crate::console::{Console, Unit};
+use crate::dataset::fingerprint;
+
+/// How far the gradient may be from finite differences, as a share of the largest.
+const AUDIT: f64 = 0.02;
+
+/// The method as the card names it.
+pub(crate) fn of_method(subject: &Subject<'_>) -> Method {
+    let method = &subject.explainer.method;
+    let grad_cam = *method == gradcam::Method::GradCam;
+    let options = method.options();
+    Method {
+        name: method.name().to_string(),
+        variant: (!options.is_empty()).then(|| serde_json::Value::Object(options).to_string()),
+        target: Score::Logit,
+        relu: subject.explainer.relu,
+        weights: grad_cam.then_some(Weights::Mean),
+        layer: subject.explainer.layers.first().cloned(),
+        interpolation: subject.explainer.interpolation.to_string(),
+        align_corners: false,
+        normalisation: "none; pictures divide by the largest value".to_string(),
+    }
+}
+
+/// The model as the card names it.
+pub(crate) fn model(subject: &Subject<'_>) -> Result<Model> {
+    let model = subject.model;
+    let (channels, height, width) = subject.input()?;
+    let layers = gradcam::layers(&model.network, (channels, height, width))?;
+    let parameters = gradcam_nn::Network::parameters(&model.network);
+    Ok(Model {
+        name: model.name.clone(),
+        format: format!("safetensors, {}", model.architecture.name),
+        sha256: model.sha256.clone(),
+        params: parameters.iter().map(|(_, count)| count).sum(),
+        input_shape: vec![channels, height, width],
+        classes: model.labels.len(),
+        cam_layer_shape: Some(layers.find(subject.layer())?.shape.clone()),
+        accuracy: None,
+    })
+}
+
+/// The data sets as the card names them.
+pub(crate) fn of_data(subject: &Subject<'_>) -> Result<Vec<Data>> {
+    let mut all = vec![(subject.data, "images", Role::Eval)];
+    all.extend(subject.labels.map(|data| (data, "digits", Role::Train)));
+    all.into_iter()
+        .map(|(data, id, role)| {
+            let (kind, generator) = match &data.kind {
+                gradcam_data::Kind::Real => (Kind::Real, None),
+                gradcam_data::Kind::Synthetic {
+                    generator,
+                    seed,
+                    parameters,
+                } => {
+                    let parameters = parameters.as_object().into_iter().flatten();
+                    let params: BTreeMap<String, String> = parameters
+                        .map(|(name, value)| (name.clone(), value.to_string()))
+                        .collect();
+                    let generator = Generator {
+                        name: generator.clone(),
+                        seed: *seed,
+                        params,
+                    };
+                    (Kind::Synthetic, Some(generator))
+                }
+            };
+            Ok(Data {
+                id: id.to_string(),
+                role,
+                kind,
+                loader: data.layout.name().to_string(),
+                path_hash: Some(fingerprint(data)?),
+                n: data.samples.len(),
+                classes: data.classes.len(),
+                annotation: match data.annotation {
+                    gradcam_data::Annotation::None => Annotation::None,
+                    gradcam_data::Annotation::Box => Annotation::Box,
+                    gradcam_data::Annotation::Mask => Annotation::Mask,
+                },
+                generator,
+            })
+        })
+        .collect()
+}
+
+/// Where the card was made.
+pub(crate) fn environment(seed: u64) -> Environment {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cpu = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
+        .map_or(std::env::consts::ARCH, |(_, name)| name.trim())
+        .to_string();
+    Environment {
+        toolkit_version: env!("CARGO_PKG_VERSION").to_string(),
+        git_commit: None,
+        rustc: env!("CARGO_PKG_RUST_VERSION").to_string() + " or later",
+        cpu,
+        threads: rayon::current_num_threads(),
+        os: std::env::consts::OS.to_string(),
+        seed,
+        started: None,
+        wall_s: None,
+    }
+}
+
+/// The first part of the card.
+pub(crate) fn methodology(subject: &Subject<'_>, console: &mut Console<'_>) -> Result<Methodology> {
+    let bar = console.bar(5, Unit::Checks);
+    let step = |message: &'static str| {
+        bar.set_message(message);
+        bar.inc(1);
+    };
+    step("the same bytes");
+    let determinism = same_bytes(subject)?;
+    step("layers and interpolations");
+    let hyperparameters = hyperparameters(subject)?;
+    step("finite differences");
+    let agnosticism = agnosticism(subject)?;
+    step("time");
+    let efficiency = time(subject)?;
+    step("what a map consists of");
+    let directness = of_maps(subject)?;
+    bar.finish_and_clear();
+    Ok(Methodology {
+        determinism,
+        hyperparameters,
+        agnosticism,
+        efficiency,
+        directness,
+    })
+}
+
+fn same_bytes(subject: &Subject<'_>) -> Result<gradcam_eval::card::Test> {
+    let count = subject.samples.len().min(6);
+    let images = (0..count)
+        .map(|i| subject.load(i))
+        .collect::<gradcam_eval::Result<Vec<_>>>()?;
+    let images = Tensor::cat(&images, 0)?;
+    let explain = |batch: &Tensor| -> gradcam_eval::Result<Vec<gradcam::Grid>> {
+        let targets = vec![vec![Target::Top(0)]; batch.dim(0)?];
+        let found = subject
+            .explainer
+            .explain(&subject.model.network, batch, &targets)?;
+        Ok(found
+            .into_iter()
+            .flatten()
+            .map(|map| map.upsampled)
+            .collect())
+    };
+    let found = determinism(&explain, &images, 5, &[1, 2, count], &[1, 2, 3])?;
+    let named = Named {
+        id: "determinism",
+        title: "Determinism",
+        paper: "",
+        metric: "largest difference between runs",
+        unit: "share of the map's largest value",
+        protocol: "The same images five times, in batches of one, two and all, and on one, two and three threads; maps are compared bit by bit.",
+    };
+    let mut test = exact(named, found.largest(), count, found.graded());
+    if found.bitwise() {
+        test.grade_reason = format!("bitwise equal over {} variations", found.variations.len());
+    }
+    Ok(test)
+}
+
+/// The layers of the sweep: the method's own, then the last spatial ones of earlier parts of the network.
+fn swept_layers(subject: &Subject<'_>) -> Result<Vec<String>> {
+    let layers = gradcam::layers(&subject.model.network, subject.input()?)?;
+    let mut wanted = vec![layers.find(subject.layer())?.name.clone()];
+    // Every size of map once, from the output down: the last layer of each.
+    let mut sizes: Vec<&[usize]> = Vec::new();
+    for layer in layers.layers.iter().rev().filter(|l| l.is_spatial()) {
+        let size = layer.shape.get(1..).unwrap_or_default();
+        if !sizes.contains(&size) {
+            sizes.push(size);
+            if !wanted.contains(&layer.name) {
+                wanted.push(layer.name.clone());
+            }
+        }
+    }
+    wanted.truncate(4);
+    Ok(wanted)
+}
+
+fn hyperparameters(subject: &Subject<'_>) -> Result<Hyperparameters> {
+    if subject.explainer.method.about().source == Source::Pixels {
+        return Ok(Hyperparameters {
+            note: "the method looks at the pixels: there is neither a layer nor an enlargement to choose"
+                .to_string(),
+            sweep: Vec::new(),
+        });
+    }
+    let layers = swept_layers(subject)?;
+    let names: Vec<&str> = layers.iter().map(String::as_str).collect();
+    let load = |i: usize| subject.load(i);
+    let explain = |image: &Tensor, layer: &str| -> gradcam_eval::Result<gradcam::Grid> {
+        let explainer = Explainer {
+            layers: vec![layer.to_string()],
+            ..subject.explainer.clone()
+        };
+        let found = explainer.explain_one(&subject.model.network, image, Target::Top(0))?;
+        Ok(found.map().clone())
+    };
+    let kinds = [
+        Interpolation::Bilinear,
+        Interpolation::Nearest,
+        Interpolation::Bicubic,
+    ];
+    let found = sweep(&subject.few(&load), &names, &kinds, &explain, subject.seed)?;
+    let value = |setting: &methodology::Setting, metric: Metric| {
+        let measured = named(&setting.likeness, metric).ok()?;
+        measured.mean.map(|mean| mean.value)
+    };
+    Ok(Hyperparameters {
+        note: format!(
+            "Mean likeness to the map at `{}` with bilinear enlargement, over {} images; layers are the last ones of their size.",
+            names[0],
+            subject.few(&load).count
+        ),
+        sweep: found
+            .iter()
+            .map(|setting| Setting {
+                layer: setting.layer.clone(),
+                interp: setting.interpolation.clone(),
+                spearman: value(setting, Metric::Spearman),
+                ssim: value(setting, Metric::Ssim),
+                iou15: value(setting, Metric::TopOverlap),
+                picture: None,
+            })
+            .collect(),
+    })
+}
+
+fn agnosticism(subject: &Subject<'_>) -> Result<Agnosticism> {
+    let about = subject.explainer.method.about();
+    let label = Named {
+        id: "gradient_check",
+        title: "Gradient against finite differences",
+        paper: "",
+        metric: "largest deviation",
+        unit: "share of the largest gradient",
+        protocol: "The score's derivative at 32 random units of the layer against central differences.",
+    };
+    let check = match about.gradient {
+        false => without(label, Grade::NotApplicable, "the method takes no gradient"),
+        true => {
+            let image = subject.load(0)?;
+            let target = Target::Top(0);
+            let audit = audit_gradient(
+                &subject.model.network,
+                &image,
+                subject.layer(),
+                &target,
+                32,
+                subject.seed,
+            )?;
+            let graded = match audit.units {
+                0 => Graded {
+                    grade: Grade::NotRun,
+                    reason: "every unit lies at a kink".to_string(),
+                },
+                _ => grade_exact(audit.deviation, AUDIT),
+            };
+            exact(label, audit.deviation, audit.units, graded)
+        }
+    };
+    Ok(Agnosticism {
+        applicable: true,
+        requires: about.needs.to_string(),
+        operations: Vec::new(),
+        gradient_check: Some(check),
+    })
+}
+
+fn time(subject: &Subject<'_>) -> Result<Efficiency> {
+    let image = subject.load(0)?;
+    let network = &subject.model.network;
+    let mut explain = || -> gradcam_eval::Result<()> {
+        subject
+            .explainer
+            .explain_one(network, &image, Target::Top(0))?;
+        Ok(())
+    };
+    let mut forward = || -> gradcam_eval::Result<()> {
+        predicted(network, &image)?;
+        Ok(())
+    };
+    let found = efficiency(subject.effort.runs, &mut explain, &mut forward)?;
+    Ok(Efficiency {
+        median_s: Some(found.median),
+        p95_s: Some(found.p95),
+        n: found.runs,
+        forward_s: Some(found.forward),
+        decade: Some(10_f64.powf(found.median.log10().floor())),
+        reason: None,
+    })
+}
+
+fn of_maps(subject: &Subject<'_>) -> Result<Directness> {
+    let load = |i: usize| subject.load(i);
+    let images = subject.few(&load);
+    let mut signed = Vec::with_capacity(images.count);
+    for i in 0..images.count {
+        let image = subject.load(i)?;
+        let found =
+            subject
+                .explainer
+                .explain_one(&subject.model.network, &image, Target::Top(0))?;
+        signed.push(found.raw().clone());
+    }
+    let layer = subject.layer();
+    let found = directness(
+        &subject.model.network,
+        subject.input()?,
+        layer,
+        &signed,
+        subject.seed,
+    )?;
+    let (height, width) = signed.first().map_or((0, 0), |map| (map.height, map.width));
+    Ok(Directness {
+        note: match subject.explainer.method.about().source {
+            Source::Layer => format!(
+                "The map is made of the {} channels of `{layer}`; one of its positions stands for {} pixels of the input.",
+                found.shape.first().copied().unwrap_or_default(),
+                found
+                    .stride
+                    .map_or("all".to_string(), |(rows, columns)| format!(
+                        "{rows} x {columns}"
+                    )),
+            ),
+            Source::Pixels => "The map has a value for each pixel of the input.".to_string(),
+        },
+        resolution: [height, width],
+        receptive_field: found.field.map(|(rows, columns)| [rows, columns]),
+        signed: !subject.explainer.relu,
+        relu_removed: found.removed.mean.map(|mean| mean.value),
+    })
+}

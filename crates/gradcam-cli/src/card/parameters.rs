@@ -1,0 +1,305 @@
+//! Model sensitivity: maps under changed parameters of the user's own network.
+
+use anyhow::Result;
+use candle_core::Tensor;
+use gradcam::Grid;
+use gradcam_eval::Metric;
+use gradcam_eval::card::{Curve, Sections, Test};
+use gradcam_eval::sanity::{
+    Order, Protocol, Randomized, Rebuild, Side, Step, Trained, blocks, cascade_test,
+    classifier_channels, implementation_invariance, named as by_name, permuted, randomize,
+    twin_test, weight_randomization_test,
+};
+use gradcam_eval::statistics::{Grade, Graded, Measurement};
+use gradcam_nn::Network;
+
+use super::Subject;
+use super::tests::{Counts, Named, exact, measured, without};
+use crate::console::{Console, Unit};
+
+const ADEBAYO: &str = "Adebayo et al. 2018, Sanity Checks for Saliency Maps";
+const ARUN: &str = "Arun et al. 2021, Assessing the Trustworthiness of Saliency Maps for Localizing Abnormalities in Medical Imaging";
+const SUNDARARAJAN: &str = "Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks";
+
+/// Likeness of maps, for the curves.
+const METRICS: [Metric; 5] = [
+    Metric::Ssim,
+    Metric::SsimGaussian,
+    Metric::Spearman,
+    Metric::SpearmanAbsolute,
+    Metric::Hog,
+];
+
+/// How far the maps of two ways to write one function may be apart.
+const TWINS: f64 = 1e-4;
+
+/// Measures the tests and puts them in their section.
+pub(crate) fn measure(
+    subject: &Subject<'_>,
+    sections: &mut Sections,
+    console: &mut Console<'_>,
+) -> Result<()> {
+    let model = subject.model;
+    let all = blocks(&model.network, subject.input()?)?;
+    // Spread over the network where there are too many; the last step of a cascade draws every block anew either way.
+    let kept: Vec<_> = match subject.effort.blocks {
+        limit if all.len() > limit => merge(&all, limit),
+        _ => all,
+    };
+    let rebuild = |change: &dyn Fn(&str, &Tensor) -> candle_core::Result<Tensor>| {
+        let rebuilt = model.rebuilt(change).map_err(candle_core::Error::wrap)?;
+        Ok(Box::new(rebuilt.network) as Box<dyn Network>)
+    };
+    let explain =
+        |network: &dyn Network, image: &Tensor, class: usize| subject.signed(network, image, class);
+    let load = |i: usize| subject.load(i);
+    let images = subject.few(&load);
+    let trained = Trained {
+        network: &model.network,
+        rebuild: &rebuild,
+        explain: &explain,
+    };
+    let bar = console.bar(3, Unit::Checks);
+    let layer = (!subject.explainer.layers.is_empty()).then(|| subject.layer());
+    let protocol = |order| Protocol {
+        order,
+        blocks: &kept,
+        metrics: &METRICS,
+        layer,
+        reset_statistics: false,
+        seed: subject.seed,
+    };
+    bar.set_message("cascading randomization");
+    let cascade = randomize(&trained, &images, &protocol(Order::Cascading))?;
+    bar.inc(1);
+    bar.set_message("independent randomization");
+    let independent = randomize(&trained, &images, &protocol(Order::Independent))?;
+    bar.inc(1);
+    let tests = &mut sections.model_sensitivity;
+    for (metric, id) in [
+        (Metric::SsimGaussian, "cascading_randomization.ssim"),
+        (Metric::Spearman, "cascading_randomization.spearman"),
+    ] {
+        let named = Named {
+            id,
+            title: match metric {
+                Metric::Spearman => "Cascading parameter randomization (rank correlation)",
+                _ => "Cascading parameter randomization (SSIM)",
+            },
+            paper: ADEBAYO,
+            metric: metric.name(),
+            unit: "",
+            protocol: "Blocks of parameters are drawn anew from the output down, one after the other; the map of the class that the trained network saw against the trained network's map. The value is that of the last step.",
+        };
+        tests.push(of_curve(
+            named,
+            &cascade,
+            metric,
+            &cascade_test(&cascade, metric)?,
+        ));
+    }
+    let named = Named {
+        id: "independent_randomization",
+        title: "Independent parameter randomization",
+        paper: ADEBAYO,
+        metric: "ssim-gaussian, mean over blocks",
+        unit: "",
+        protocol: "One block at a time is drawn anew, the others stay trained. The rule has no threshold for this curve, so it only describes.",
+    };
+    tests.push(of_independent(named, &independent)?);
+    let named = Named {
+        id: "model_weight_randomization",
+        title: "Model weight randomization",
+        paper: ARUN,
+        metric: "ssim",
+        unit: "",
+        protocol: "All parameters are drawn anew; the maps against those of the trained network, and as a null 50 pairs of maps of different images by the trained network.",
+    };
+    let found = weight_randomization_test(&cascade)?;
+    tests.push(of_curve(named, &cascade, Metric::Ssim, &found));
+    bar.set_message("implementation invariance");
+    tests.extend(twins(subject, &rebuild)?);
+    bar.inc(1);
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// Neighbouring blocks joined, so that there are `limit` of them.
+fn merge(all: &[gradcam_eval::sanity::Block], limit: usize) -> Vec<gradcam_eval::sanity::Block> {
+    let size = all.len().div_ceil(limit.max(1));
+    all.chunks(size)
+        .map(|chunk| gradcam_eval::sanity::Block {
+            name: match (chunk.first(), chunk.last()) {
+                (Some(first), Some(last)) if first.name != last.name => {
+                    format!("{} to {}", first.name, last.name)
+                }
+                (Some(first), _) => first.name.clone(),
+                _ => String::new(),
+            },
+            parameters: chunk.iter().flat_map(|b| b.parameters.clone()).collect(),
+        })
+        .collect()
+}
+
+/// A test of the last step, with the curve of all steps.
+fn of_curve(
+    named: Named<'_>,
+    found: &Randomized,
+    metric: Metric,
+    measurement: &Measurement,
+) -> Test {
+    let counts = Counts {
+        values: measurement.samples,
+        degenerate: found.classes.len() - measurement.samples.min(found.classes.len()),
+    };
+    let mut test = measured(named, measurement, measurement.graded(), counts);
+    let of = |name: &str, pick: fn(&Step) -> &[gradcam_eval::sanity::Likeness]| {
+        curve(name, &found.steps, metric, pick)
+    };
+    test.curves = vec![
+        of("class of the trained network", |step| &step.fixed),
+        of("class of the randomised network", |step| &step.repicked),
+    ];
+    test.axes = Some(["blocks drawn anew".to_string(), metric.name().to_string()]);
+    test.protocol.options = found
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(i, step)| {
+            let changes = match step.activations_change {
+                Some(true) => "; activations of the layer change",
+                Some(false) => "; activations of the layer stay",
+                None => "",
+            };
+            (
+                format!("step {:02}", i + 1),
+                format!("{}{changes}", step.block),
+            )
+        })
+        .collect();
+    test
+}
+
+fn curve(
+    name: &str,
+    steps: &[Step],
+    metric: Metric,
+    pick: fn(&Step) -> &[gradcam_eval::sanity::Likeness],
+) -> Curve {
+    let mut curve = Curve {
+        name: name.to_string(),
+        x: Vec::with_capacity(steps.len()),
+        y: Vec::with_capacity(steps.len()),
+        lo: Vec::with_capacity(steps.len()),
+        hi: Vec::with_capacity(steps.len()),
+        reason: None,
+    };
+    for (i, step) in steps.iter().enumerate() {
+        let mean = by_name(pick(step), metric).ok().and_then(|m| m.mean);
+        curve.x.push((i + 1) as f64);
+        curve.y.push(mean.map(|m| m.value));
+        curve.lo.push(mean.map(|m| m.low));
+        curve.hi.push(mean.map(|m| m.high));
+        if mean.is_none() {
+            curve.reason = Some("at a step without a value every map is empty".to_string());
+        }
+    }
+    curve
+}
+
+fn of_independent(named: Named<'_>, found: &Randomized) -> Result<Test> {
+    let metric = Metric::SsimGaussian;
+    let values: Vec<f64> = found
+        .steps
+        .iter()
+        .filter_map(|step| by_name(&step.fixed, metric).ok()?.mean)
+        .map(|mean| mean.value)
+        .collect();
+    let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let graded = Graded {
+        grade: Grade::Info,
+        reason: "a curve without a threshold".to_string(),
+    };
+    let mut test = exact(named, mean, found.classes.len(), graded);
+    test.metric.direction = gradcam_eval::Direction::None;
+    test.curves = vec![curve(
+        "one block drawn anew",
+        &found.steps,
+        metric,
+        |step| &step.fixed,
+    )];
+    test.axes = Some([
+        "block, from the output down".to_string(),
+        metric.name().to_string(),
+    ]);
+    Ok(test)
+}
+
+/// The same function written in other ways: norms folded into convolutions, channels in another order.
+fn twins(subject: &Subject<'_>, rebuild: &Rebuild<'_>) -> Result<Vec<Test>> {
+    let explain = |network: &dyn Network,
+                   image: &Tensor,
+                   class: usize|
+     -> gradcam_eval::Result<Grid> { subject.signed(network, image, class) };
+    let load = |i: usize| subject.load(i);
+    let mut images = subject.few(&load);
+    images.count = images.count.min(10);
+    let own = Side {
+        network: &subject.model.network,
+        explain: &explain,
+    };
+    let named = |id, protocol| Named {
+        id,
+        title: match id {
+            "implementation_invariance.folded" => "Implementation invariance (norms folded)",
+            _ => "Implementation invariance (channels permuted)",
+        },
+        paper: SUNDARARAJAN,
+        metric: "largest difference of the maps",
+        unit: "share of the map's largest value",
+        protocol,
+    };
+    let folded = named(
+        "implementation_invariance.folded",
+        "Every batch norm is multiplied into the convolution before it; the maps must not change.",
+    );
+    let turned = named(
+        "implementation_invariance.permuted",
+        "The channels that the classifier reads change places, together with its weights; the maps must not change.",
+    );
+    let mut tests = Vec::new();
+    let network = subject.model.network.folded()?;
+    let side = Side {
+        network: &network,
+        explain: &explain,
+    };
+    let twin = implementation_invariance(&own, &side, &images)?;
+    tests.push(exact(
+        folded,
+        twin.largest(),
+        images.count,
+        twin_test(&twin, TWINS),
+    ));
+    let channels = classifier_channels(&subject.model.network, rebuild, subject.input()?)?;
+    let Some(channels) = channels else {
+        tests.push(without(
+            turned,
+            Grade::NotApplicable,
+            "no convolution's channels can be told apart from the others before the classifier",
+        ));
+        return Ok(tests);
+    };
+    let network = permuted(rebuild, &channels, subject.seed)?;
+    let side = Side {
+        network: network.as_ref(),
+        explain: &explain,
+    };
+    let twin = implementation_invariance(&own, &side, &images)?;
+    tests.push(exact(
+        turned,
+        twin.largest(),
+        images.count,
+        twin_test(&twin, TWINS),
+    ));
+    Ok(tests)
+}

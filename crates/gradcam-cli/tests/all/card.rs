@@ -1,0 +1,109 @@
+//! `gradcam card`.
+
+use std::fs;
+
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::binary::{files, gradcam, repository};
+
+/// The measured card of the default model, which the repository holds.
+fn committed() -> String {
+    let card = repository().join("models/efficientnet-lite0/card/card.json");
+    card.display().to_string()
+}
+
+#[test]
+fn pages_are_made_of_the_card_alone() {
+    let folder = tempdir().unwrap();
+    gradcam(
+        folder.path(),
+        &["card", "render", &committed(), "-o", "pages"],
+    )
+    .text();
+    assert_eq!(files(folder.path()), ["pages/card.html", "pages/card.md"]);
+    let page = fs::read_to_string(folder.path().join("pages/card.md")).unwrap();
+    let stored = repository().join("models/efficientnet-lite0/card/card.md");
+    assert_eq!(page, fs::read_to_string(stored).unwrap());
+    gradcam(
+        folder.path(),
+        &["card", "render", &committed(), "-o", "pages"],
+    )
+    .refused(&["exists"]);
+    fs::write(folder.path().join("bad.json"), "{}").unwrap();
+    gradcam(folder.path(), &["card", "render", "bad.json", "-o", "x"]).refused(&["bad.json"]);
+}
+
+#[test]
+fn two_cards_are_compared() {
+    let folder = tempdir().unwrap();
+    let same = gradcam(folder.path(), &["card", "diff", &committed(), &committed()]);
+    assert_eq!(same.code, Some(0), "{}", same.err);
+    let mut card: Value = serde_json::from_str(&fs::read_to_string(committed()).unwrap()).unwrap();
+    card["model"]["name"] = "another".into();
+    fs::write(folder.path().join("b.json"), card.to_string()).unwrap();
+    let found = gradcam(folder.path(), &["card", "diff", &committed(), "b.json"]);
+    assert_eq!(found.code, Some(1), "{}", found.err);
+    let text = String::from_utf8(found.out).unwrap();
+    assert!(text.contains("another"), "{text}");
+}
+
+#[test]
+fn what_a_card_needs_is_said() {
+    let folder = tempdir().unwrap();
+    gradcam(folder.path(), &["card", "--data", "nowhere"]).refused(&["-o DIR"]);
+    gradcam(folder.path(), &["card", "--data", "nowhere", "-o", "x"]).refused(&["nowhere"]);
+}
+
+/// Every section of a card that is measured on drawn pictures; it takes minutes.
+#[test]
+fn a_card_is_measured() {
+    if std::env::var_os("GRADCAM_SLOW_TESTS").is_none() {
+        eprintln!("skipped: GRADCAM_SLOW_TESTS is not set");
+        return;
+    }
+    let folder = tempdir().unwrap();
+    let make = [
+        "data", "make", "shapes", "--train", "0", "--test", "30", "-o", "shapes",
+    ];
+    gradcam(folder.path(), &make).text();
+    let card = [
+        "card",
+        "--data",
+        "shapes",
+        "--fit",
+        "squash",
+        "-o",
+        "card",
+        "--fail-on",
+        "determinism",
+    ];
+    gradcam(folder.path(), &card).text();
+    let card = fs::read_to_string(folder.path().join("card/card.json")).unwrap();
+    let card: Value = serde_json::from_str(&card).unwrap();
+    assert_eq!(card["methodology"]["determinism"]["grade"], "pass");
+    for section in [
+        "input_sensitivity",
+        "label_sensitivity",
+        "model_sensitivity",
+        "minimality",
+        "perceptual_correspondence",
+    ] {
+        assert!(
+            !card["sections"][section].as_array().unwrap().is_empty(),
+            "{section}"
+        );
+    }
+    // Drawn data is never compared with published grades.
+    let tests = card["sections"]["perceptual_correspondence"]
+        .as_array()
+        .unwrap();
+    for test in tests {
+        let agreement = &test["agreement_with_published"];
+        assert!(
+            agreement.is_null() || agreement == "not_comparable",
+            "{test}"
+        );
+    }
+    gradcam(folder.path(), &["card", "--data", "shapes", "-o", "card"]).refused(&["exists"]);
+}
