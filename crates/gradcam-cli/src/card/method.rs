@@ -183,19 +183,25 @@ fn same_bytes(subject: &Subject<'_>) -> Result<gradcam_eval::card::Test> {
     Ok(test)
 }
 
-/// The layers of the sweep: the method's own, then the last spatial ones of earlier parts of the network.
+/// The layers of the sweep: the method's own, then for each size of map, from the output down, the last of the outermost modules.
 fn swept_layers(subject: &Subject<'_>) -> Result<Vec<String>> {
     let layers = gradcam::layers(&subject.model.network, subject.input()?)?;
     let mut wanted = vec![layers.find(subject.layer())?.name.clone()];
-    // Every size of map once, from the output down: the last layer of each.
-    let mut sizes: Vec<&[usize]> = Vec::new();
-    for layer in layers.layers.iter().rev().filter(|l| l.is_spatial()) {
-        let size = layer.shape.get(1..).unwrap_or_default();
-        if !sizes.contains(&size) {
-            sizes.push(size);
-            if !wanted.contains(&layer.name) {
-                wanted.push(layer.name.clone());
-            }
+    let spatial = || layers.layers.iter().rev().filter(|l| l.is_spatial());
+    let size = |layer: &gradcam::Layer| layer.shape.get(1..).unwrap_or_default().to_vec();
+    let depth = |layer: &gradcam::Layer| layer.name.matches('.').count();
+    let mut sizes: Vec<Vec<usize>> = Vec::new();
+    for layer in spatial() {
+        if sizes.contains(&size(layer)) {
+            continue;
+        }
+        sizes.push(size(layer));
+        let same = spatial().filter(|other| size(other) == size(layer));
+        // The first of the smallest: the last in the network.
+        if let Some(outermost) = same.min_by_key(|other| depth(other))
+            && !wanted.contains(&outermost.name)
+        {
+            wanted.push(outermost.name.clone());
         }
     }
     wanted.truncate(4);

@@ -57,6 +57,7 @@ fn what_a_card_needs_is_said() {
 
 /// Every section of a card that is measured on drawn pictures; it takes minutes.
 #[test]
+#[allow(clippy::print_stderr)]
 fn a_card_is_measured() {
     if std::env::var_os("GRADCAM_SLOW_TESTS").is_none() {
         eprintln!("skipped: GRADCAM_SLOW_TESTS is not set");
