@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
 use gradcam::{Explainer, Source};
+use gradcam_data::Sample;
 use gradcam_eval::card::{Card, diff, render_html, render_markdown};
 use gradcam_eval::statistics::Grade;
 use gradcam_models::Model;
@@ -13,6 +14,7 @@ use super::explain;
 use crate::args::{CardArgs, CardCommand};
 use crate::card::{Effort, Subject, measure};
 use crate::console::Console;
+use crate::dataset::prepare;
 use crate::outputs::write;
 use crate::stream::Reading;
 use crate::{Exit, model};
@@ -72,14 +74,24 @@ fn make(args: &CardArgs, console: &mut Console<'_>, interrupted: &AtomicBool) ->
         .collect::<Result<_>>()?;
     // At least as many as are asked for: the grading rule wants that many.
     let every = (data.samples.len() / effort.images.max(1)).max(1);
-    let samples = data.samples.iter().enumerate().step_by(every).collect();
+    let reading = Reading::of(&model, &args.network);
+    let mut samples: Vec<(usize, &Sample)> =
+        data.samples.iter().enumerate().step_by(every).collect();
+    // What cannot be read is said at once, and every test looks at the same images.
+    samples.retain(|(_, sample)| match prepare(sample, &reading) {
+        Ok(_) => true,
+        Err(error) => {
+            console.warn(format!("{error:#}"));
+            false
+        }
+    });
     let subject = Subject {
         model: &model,
         explainer: &explainers[0],
         against: &explainers[1..],
         data: &data,
         samples,
-        reading: Reading::of(&model, &args.network),
+        reading,
         labels: labels.as_ref(),
         effort,
         seed: args.seed,

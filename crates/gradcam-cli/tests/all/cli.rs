@@ -108,7 +108,7 @@ fn a_folder_gives_one_json_object_a_line() {
         assert_eq!(keys(record), BTreeSet::from(expected));
         assert_eq!(
             keys(&record["target"]),
-            BTreeSet::from(["index", "label", "logit", "probability"])
+            BTreeSet::from(["asked", "index", "label", "logit", "probability", "score"])
         );
         let expected = [
             "height",
@@ -126,7 +126,11 @@ fn a_folder_gives_one_json_object_a_line() {
         assert_eq!(record["target"]["index"], class);
         assert_eq!(record["target"]["label"], label);
         assert_eq!(record["predictions"].as_array().unwrap().len(), 5);
-        assert_eq!(record["predictions"][0], record["target"]);
+        for field in ["index", "label", "logit", "probability"] {
+            assert_eq!(record["predictions"][0][field], record["target"][field]);
+        }
+        assert_eq!(record["target"]["score"], record["target"]["logit"]);
+        assert_eq!(record["target"]["asked"], "top");
         assert_eq!(record["map"]["verdict"], "ok");
         assert!(record["millis"].as_f64().unwrap() > 0.0);
         assert_eq!(record["outputs"]["picture"], format!("out/{stem}.png"));

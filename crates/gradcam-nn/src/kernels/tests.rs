@@ -285,13 +285,16 @@ proptest! {
     #[test]
     fn tiles_give_the_sums_of_a_plain_loop(case in shifting_case()) {
         let expected = case.naive();
+        // A tile is the difference of larger sums, so its rounding error grows with the number of products, however small the result is.
+        let products = 9 * case.g.group_in();
+        let limit = 2e-5 + 1e-7 * products as f64;
         let kernels = [Some(Kernels::portable()), Kernels::avx2(), Kernels::avx512()];
         for size in [Size::Two, Size::Four] {
             let found: Vec<_> = kernels.iter().flatten().map(|kernels| case.tiled(kernels, size)).collect();
             for found in &found {
                 prop_assert_eq!(found.len(), expected.len());
                 for (found, expected) in found.iter().zip(&expected) {
-                    prop_assert!((f64::from(*found) - expected).abs() <= 2e-5 * (1.0 + expected.abs()));
+                    prop_assert!((f64::from(*found) - expected).abs() <= limit * (1.0 + expected.abs()));
                 }
             }
             if let [_, narrow, wide] = &found[..] {
