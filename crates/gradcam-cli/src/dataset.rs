@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor};
 use gradcam_data::{Class, Dataset, Rect, Sample};
+use gradcam_eval::evaluate::Masks;
 use sha2::{Digest, Sha256};
 
 use crate::stream::Reading;
@@ -43,6 +44,31 @@ pub(crate) fn prepare(sample: &Sample, reading: &Reading<'_>) -> Result<Prepared
         })
     };
     read().with_context(|| format!("`{}`", sample.id))
+}
+
+/// How often each pixel of the input is marked over some samples, `done` being told of each. What cannot be read is passed over: it is said
+/// when it is measured.
+pub(crate) fn count_masks<'a>(
+    samples: impl IntoIterator<Item = &'a Sample>,
+    reading: &Reading<'_>,
+    mut done: impl FnMut(),
+) -> Masks {
+    let mut masks = Masks {
+        counts: Vec::new(),
+        images: 0,
+    };
+    for sample in samples {
+        if let Ok(prepared) = prepare(sample, reading)
+            && let Some(mask) = prepared.mask
+        {
+            masks.counts.resize(mask.len(), 0);
+            let counts = masks.counts.iter_mut().zip(mask);
+            counts.for_each(|(count, inside)| *count += u32::from(inside));
+            masks.images += 1;
+        }
+        done();
+    }
+    masks
 }
 
 /// The network's index of a data set's class: the label of the same name, in any case. None where the network does not have it.

@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 use gradcam::Target;
 use gradcam_eval::card::{Curve, Reference, Section, Sections, Source, Test};
 use gradcam_eval::evaluate::{
-    FORMAT, Header, ImageRecord, Item, Masks, MetricSummary, Null, SourceSummary, Study,
-    measure as one, summarise,
+    FORMAT, Header, ImageRecord, Item, MetricSummary, Null, SourceSummary, Study, measure as one,
+    summarise,
 };
 use gradcam_eval::faithfulness::{self, Sample};
 use gradcam_eval::sanity::predicted;
@@ -20,7 +20,7 @@ use super::Subject;
 use super::tests::{Counts, Named, measured, without};
 use crate::commands::evaluate::untrained;
 use crate::console::{Console, Unit};
-use crate::dataset::{class_of, prepare};
+use crate::dataset::{class_of, count_masks, prepare};
 
 /// The tests, in the card's order: metric, id, section, and what it is compared with.
 const TESTS: [(Metric, &str, Section, &[Null]); 26] = {
@@ -123,7 +123,11 @@ pub(crate) fn measure(
     let mut explainers = vec![subject.explainer.clone()];
     explainers.extend(subject.against.iter().cloned());
     let random = untrained(subject.model, subject.seed)?;
-    let masks = mean_mask(subject);
+    let masks = count_masks(
+        subject.samples.iter().map(|(_, sample)| *sample),
+        &subject.reading,
+        || {},
+    );
     let mut groups = groups(masks.images > 1, subject.effort.slow > 0);
     let every = subject.samples.len().div_ceil(subject.effort.slow.max(1));
     let mut curves = [Vec::new(), Vec::new()];
@@ -390,23 +394,4 @@ fn bands(rows: &[Rows], seed: u64) -> Result<Vec<Curve>> {
         curves.push(curve);
     }
     Ok(curves)
-}
-
-/// How often each pixel is marked over the images that are looked at; none without masks.
-fn mean_mask(subject: &Subject<'_>) -> Masks {
-    let mut masks = Masks {
-        counts: Vec::new(),
-        images: 0,
-    };
-    for (_, sample) in &subject.samples {
-        if let Ok(prepared) = prepare(sample, &subject.reading)
-            && let Some(mask) = prepared.mask
-        {
-            masks.counts.resize(mask.len(), 0);
-            let counts = masks.counts.iter_mut().zip(mask);
-            counts.for_each(|(count, inside)| *count += u32::from(inside));
-            masks.images += 1;
-        }
-    }
-    masks
 }

@@ -239,13 +239,7 @@ pub(crate) fn run(
 
 /// The methods with their options.
 fn methods(args: &Compare) -> Result<Vec<Method>> {
-    let names: Vec<String> = match args.methods.as_slice() {
-        [all] if all == "all" => Method::all().iter().map(ToString::to_string).collect(),
-        names => names.iter().map(|name| name.trim().to_string()).collect(),
-    };
-    if let Some(i) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
-        bail!("the method `{}` is given twice", names[i]);
-    }
+    let names = explain::names(&args.methods)?;
     let mut options: BTreeMap<&str, Vec<(String, String)>> = BTreeMap::new();
     for (option, value) in &args.set {
         let Some((method, option)) = option.rsplit_once('.') else {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
-use gradcam::{Explainer, Method, Source};
+use gradcam::{Explainer, Source};
 use gradcam_data::{Dataset, Sample};
 use gradcam_eval::evaluate::{
     FORMAT, Header, ImageRecord, Item, Journal, Masks, Null, Study, Summary, measure, merge, read,
@@ -17,7 +17,7 @@ use gradcam_nn::{ModuleTree, Weights};
 use super::explain;
 use crate::args::{Evaluate, EvaluateCommand, Fit};
 use crate::console::{Console, Unit};
-use crate::dataset::{class_of, fingerprint, prepare};
+use crate::dataset::{class_of, count_masks, fingerprint, prepare};
 use crate::stream::{Reading, Workers};
 use crate::{Exit, model};
 
@@ -83,7 +83,7 @@ pub(crate) fn run(
         false => None,
     };
     let masks = match args.nulls.contains(&Null::MeanMask) {
-        true => Some(mean_mask(&data, &reading, console, interrupted)?),
+        true => Some(mean_mask(&data, &reading, console)?),
         false => None,
     };
     let study = Study {
@@ -153,13 +153,7 @@ pub(crate) fn run(
 fn explainers(args: &Evaluate, model: &Model) -> Result<Vec<Explainer>> {
     let layer = explain::layers(args.layer.as_slice(), &args.network.model, model)?;
     let inputs = model::inputs(&model.preprocess);
-    let names: Vec<String> = match args.methods.as_slice() {
-        [all] if all == "all" => Method::all().iter().map(ToString::to_string).collect(),
-        names => names.to_vec(),
-    };
-    if let Some(i) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
-        bail!("the method `{}` is given twice", names[i]);
-    }
+    let names = explain::names(&args.methods)?;
     let budget = args.budget.map(usize::try_from).transpose()?;
     let explainer = |name: &String| -> Result<Explainer> {
         let method = explain::method(name, &[])?;
@@ -234,34 +228,11 @@ pub(crate) fn untrained(model: &Model, seed: u64) -> Result<ModuleTree> {
         .build(&Weights::random(seed), model.labels.len())?)
 }
 
-/// How often each pixel of the input is marked.
-fn mean_mask(
-    data: &Dataset,
-    reading: &Reading<'_>,
-    console: &mut Console<'_>,
-    interrupted: &AtomicBool,
-) -> Result<Masks> {
-    let mut masks = Masks {
-        counts: Vec::new(),
-        images: 0,
-    };
+/// How often each pixel of the input is marked over the whole data set.
+fn mean_mask(data: &Dataset, reading: &Reading<'_>, console: &mut Console<'_>) -> Result<Masks> {
     let bar = console.bar(data.samples.len() as u64, Unit::Images);
     bar.set_message("masks");
-    for sample in &data.samples {
-        if interrupted.load(Ordering::SeqCst) {
-            bail!("interrupted");
-        }
-        // What cannot be read is said when it is measured.
-        if let Ok(prepared) = prepare(sample, reading)
-            && let Some(mask) = prepared.mask
-        {
-            masks.counts.resize(mask.len(), 0);
-            let counts = masks.counts.iter_mut().zip(mask);
-            counts.for_each(|(count, inside)| *count += u32::from(inside));
-            masks.images += 1;
-        }
-        bar.inc(1);
-    }
+    let masks = count_masks(&data.samples, reading, || bar.inc(1));
     bar.finish_and_clear();
     match masks.images {
         0 => bail!(
