@@ -446,6 +446,9 @@ pub(crate) struct CardArgs {
     /// Seed of whatever is drawn.
     #[arg(long, value_name = "N", help_heading = "Card", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Example pictures on the card, and those of the sweep; 0 for none.
+    #[arg(long, value_name = "N", help_heading = "Card", default_value_t = 6, value_parser = clap::value_parser!(u64).range(0..=100))]
+    pub(crate) examples: u64,
     /// Exit with 1 where one of these tests fails, separated by commas.
     #[arg(
         long,

@@ -4,6 +4,7 @@ mod images;
 mod labels;
 mod method;
 mod parameters;
+mod pictures;
 mod tests;
 
 use std::sync::atomic::AtomicBool;
@@ -21,7 +22,8 @@ use crate::console::Console;
 use crate::dataset::prepare;
 use crate::stream::Reading;
 
-pub(crate) use self::method::{environment, model, of_data, of_method};
+use self::method::{environment, model, of_data, of_method};
+pub(crate) use self::pictures::draw;
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]

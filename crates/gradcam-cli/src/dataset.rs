@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor};
 use gradcam_data::{Class, Dataset, Rect, Sample};
 use gradcam_eval::evaluate::Masks;
+use image::RgbImage;
 use sha2::{Digest, Sha256};
 
 use crate::stream::Reading;
@@ -14,6 +15,8 @@ pub(crate) struct Prepared {
     pub(crate) image: Tensor,
     /// Which pixels of the input show the target, if that is annotated.
     pub(crate) mask: Option<Vec<bool>>,
+    /// What the network sees, before normalisation.
+    pub(crate) view: RgbImage,
 }
 
 /// Decodes a sample and brings picture and mask to the network's input.
@@ -41,6 +44,7 @@ pub(crate) fn prepare(sample: &Sample, reading: &Reading<'_>) -> Result<Prepared
         Ok(Prepared {
             image: prepared.tensor.unsqueeze(0)?,
             mask,
+            view: prepared.view,
         })
     };
     read().with_context(|| format!("`{}`", sample.id))

@@ -12,7 +12,7 @@ use gradcam_models::Model;
 
 use super::explain;
 use crate::args::{CardArgs, CardCommand};
-use crate::card::{Effort, Subject, measure};
+use crate::card::{Effort, Subject, draw, measure};
 use crate::console::Console;
 use crate::dataset::prepare;
 use crate::outputs::write;
@@ -103,9 +103,16 @@ fn make(args: &CardArgs, console: &mut Console<'_>, interrupted: &AtomicBool) ->
             .build_global()
             .context("`--threads`: the threads run already")?;
     }
-    let card = measure(&subject, console)?;
+    let mut card = measure(&subject, console)?;
+    let pictures = draw(&subject, &mut card, usize::try_from(args.examples)?)?;
     std::fs::create_dir_all(output)
         .with_context(|| format!("cannot make the folder `{}`", output.display()))?;
+    if !pictures.is_empty() {
+        std::fs::create_dir_all(output.join("pictures"))?;
+    }
+    for (path, bytes) in pictures {
+        write(&output.join(path), &bytes, args.force)?;
+    }
     let path = output.join("card.json");
     write(&path, card.to_json()?.as_bytes(), args.force)?;
     console.line(path.display().to_string())?;

@@ -95,6 +95,9 @@ fn a_card_is_measured() {
             "{section}"
         );
     }
+    assert!(folder.path().join("card/pictures/example-01.png").is_file());
+    let setting = &card["methodology"]["hyperparameters"]["sweep"][0];
+    assert_eq!(setting["picture"], "pictures/sweep-01.png");
     // Drawn data is never compared with published grades.
     let tests = card["sections"]["perceptual_correspondence"]
         .as_array()
