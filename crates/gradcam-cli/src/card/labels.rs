@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use anyhow::{Result, bail};
 use candle_core::Tensor;
 use gradcam::{Explainer, Grid, Interpolation, Method, Source, Target};
-use gradcam_data::{Dataset, Generator, Glyphs, Sample, Split, generate};
+use gradcam_data::{Dataset, Sample, Split};
 use gradcam_eval::Metric;
 use gradcam_eval::card::Sections;
 use gradcam_eval::sanity::{
@@ -41,16 +41,7 @@ pub(crate) fn measure(
     sections: &mut Sections,
     console: &mut Console<'_>,
 ) -> Result<()> {
-    let drawn;
-    let data = match subject.labels {
-        Some(data) => data,
-        None => {
-            let glyphs = Generator::Glyphs(Glyphs::default());
-            drawn = generate(glyphs, subject.seed, subject.effort.digits, 300)?;
-            &drawn
-        }
-    };
-    let digits = Digits::load(data, subject.effort.digits)?;
+    let digits = Digits::load(subject.labels, subject.effort.digits)?;
     let trainings = Trainings::run(subject, &digits, console)?;
     trained(subject, sections, &digits, &trainings)?;
     for (id, title) in [

@@ -60,8 +60,10 @@ pub(crate) fn model(subject: &Subject<'_>) -> Result<Model> {
 
 /// The data sets as the card names them.
 pub(crate) fn of_data(subject: &Subject<'_>) -> Result<Vec<Data>> {
-    let mut all = vec![(subject.data, "images", Role::Eval)];
-    all.extend(subject.labels.map(|data| (data, "digits", Role::Train)));
+    let all = [
+        (subject.data, "images", Role::Eval),
+        (subject.labels, "digits", Role::Train),
+    ];
     all.into_iter()
         .map(|(data, id, role)| {
             let (kind, generator) = match &data.kind {

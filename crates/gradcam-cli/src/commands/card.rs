@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
 use gradcam::{Explainer, Source};
-use gradcam_data::Sample;
+use gradcam_data::{Generator, Glyphs, Sample, generate};
 use gradcam_eval::card::{Card, diff, render_html, render_markdown};
 use gradcam_eval::statistics::Grade;
 use gradcam_models::Model;
@@ -18,6 +18,9 @@ use crate::dataset::prepare;
 use crate::outputs::write;
 use crate::stream::Reading;
 use crate::{Exit, model};
+
+/// Glyphs that are drawn to test with, where no digits are at hand.
+const DRAWN: usize = 300;
 
 pub(crate) fn run(
     args: &CardArgs,
@@ -58,8 +61,6 @@ fn make(args: &CardArgs, console: &mut Console<'_>, interrupted: &AtomicBool) ->
         }
     }
     let data = gradcam_data::open(data)?;
-    let labels = args.labels_data.as_deref();
-    let labels = labels.map(gradcam_data::open).transpose()?;
     let device = model::device(&args.network.device)?;
     let mut model = model::load(&args.network.model, &device, console)?;
     model::set_precision(&mut model, args.network.precision)?;
@@ -67,6 +68,13 @@ fn make(args: &CardArgs, console: &mut Console<'_>, interrupted: &AtomicBool) ->
         Effort::FULL
     } else {
         Effort::QUICK
+    };
+    let labels = match &args.labels_data {
+        Some(folder) => gradcam_data::open(folder)?,
+        None => {
+            let glyphs = Generator::Glyphs(Glyphs::default());
+            generate(glyphs, args.seed, effort.digits, DRAWN)?
+        }
     };
     let explainers: Vec<Explainer> = std::iter::once(&args.method)
         .chain(&args.against)
@@ -92,7 +100,7 @@ fn make(args: &CardArgs, console: &mut Console<'_>, interrupted: &AtomicBool) ->
         data: &data,
         samples,
         reading,
-        labels: labels.as_ref(),
+        labels: &labels,
         effort,
         seed: args.seed,
         interrupted,
