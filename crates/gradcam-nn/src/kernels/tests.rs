@@ -221,6 +221,34 @@ impl Case {
         y
     }
 
+    /// The error of each result in units of the rounding of 1 and of the same sum of absolute values: what is to be expected does not
+    /// shrink where summands cancel.
+    fn errors(&self, found: &[f32], expected: &[f64]) -> Vec<f64> {
+        let units = self.sizes();
+        let units = units
+            .iter()
+            .map(|size| f64::from(f32::EPSILON) * (1.0 + size));
+        let results = found.iter().zip(expected).zip(units);
+        results
+            .map(|((found, expected), unit)| (f64::from(*found) - expected).abs() / unit)
+            .collect()
+    }
+
+    /// The sums of absolute values.
+    fn sizes(&self) -> Vec<f64> {
+        let abs = |values: &[f32]| values.iter().map(|v| v.abs()).collect();
+        Case {
+            g: self.g,
+            x: abs(&self.x),
+            weight: abs(&self.weight),
+            scale: abs(&self.scale),
+            shift: abs(&self.shift),
+            residual: abs(&self.residual),
+            activation: Activation::Identity,
+        }
+        .naive()
+    }
+
     fn sum(&self, image: usize, (oy, ox): (usize, usize), channel: usize) -> f64 {
         let g = &self.g;
         let mut sum = 0.0;
@@ -271,9 +299,10 @@ proptest! {
         let kernels = [Some(Kernels::portable()), Kernels::avx2(), Kernels::avx512()];
         let found: Vec<_> = kernels.iter().flatten().map(|kernels| case.with(kernels)).collect();
         for found in &found {
-            for (found, expected) in found.iter().zip(&expected) {
-                prop_assert!((f64::from(*found) - expected).abs() <= 1e-5 * (1.0 + expected.abs()));
-            }
+            let errors = case.errors(found, &expected);
+            // Found over 1,000 cases: 2.1 units at most, and 0.15 on the average of a case.
+            prop_assert!(errors.iter().all(|error| *error <= 4.0));
+            prop_assert!(errors.iter().sum::<f64>() <= 0.25 * errors.len() as f64);
         }
         // Wider vectors give the same bits.
         if let [_, narrow, wide] = &found[..] {
@@ -285,17 +314,18 @@ proptest! {
     #[test]
     fn tiles_give_the_sums_of_a_plain_loop(case in shifting_case()) {
         let expected = case.naive();
-        // A tile is the difference of larger sums, so its rounding error grows with the number of products, however small the result is.
-        let products = 9 * case.g.group_in();
-        let limit = 2e-5 + 1e-7 * products as f64;
+        // A tile is made of differences of larger sums, so its rounding is that of the largest sum of absolute values, not that of the
+        // result. Found over 1,500 cases: 1.2 units at most and 0.11 on the average (2 x 2), 4.6 and 0.25 (4 x 4).
+        let unit = f64::from(f32::EPSILON) * case.sizes().into_iter().fold(0.0, f64::max);
         let kernels = [Some(Kernels::portable()), Kernels::avx2(), Kernels::avx512()];
-        for size in [Size::Two, Size::Four] {
+        for (size, most, average) in [(Size::Two, 2.0, 0.2), (Size::Four, 8.0, 0.4)] {
             let found: Vec<_> = kernels.iter().flatten().map(|kernels| case.tiled(kernels, size)).collect();
             for found in &found {
                 prop_assert_eq!(found.len(), expected.len());
-                for (found, expected) in found.iter().zip(&expected) {
-                    prop_assert!((f64::from(*found) - expected).abs() <= limit * (1.0 + expected.abs()));
-                }
+                let errors = found.iter().zip(&expected).map(|(found, expected)| (f64::from(*found) - expected).abs() / unit);
+                let errors: Vec<f64> = errors.collect();
+                prop_assert!(errors.iter().all(|error| *error <= most), "{:?}", size);
+                prop_assert!(errors.iter().sum::<f64>() <= average * errors.len() as f64, "{:?}", size);
             }
             if let [_, narrow, wide] = &found[..] {
                 let differing = narrow.iter().zip(wide).position(|(a, b)| a.to_bits() != b.to_bits());
