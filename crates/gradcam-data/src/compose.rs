@@ -173,6 +173,8 @@ fn sample(
     for (_, cutouts) in &chosen {
         let path = &cutouts[choice(&mut rng, cutouts.len())];
         let larger = uniform(&mut rng, how.scale.0, how.scale.1) * how.size as f64;
+        // Of an odd size the half is rounded down, so that two of them fit.
+        let larger = larger.min((how.size / 2) as f64);
         sprites.push(cut_out(path, larger)?);
     }
     let places = places(&mut rng, &sprites, how.size);
@@ -224,8 +226,8 @@ fn cut_out(path: &Path, larger: f64) -> Result<Rgba32FImage> {
     ))
 }
 
-/// The sprites' left upper corners: anywhere within the picture, and the second beside, above or below the first. No side is longer than
-/// half of the picture's, so that there is room on some side of every place.
+/// The sprites' left upper corners, anywhere within the picture; two are drawn again until they are apart, which they can be since no side
+/// is longer than half of the picture's.
 fn places(rng: &mut ChaCha8Rng, sprites: &[Rgba32FImage], size: usize) -> Vec<[u32; 2]> {
     let mut free = |sprite: &Rgba32FImage| {
         let room = |side: u32| (size as u32).saturating_sub(side) as usize + 1;

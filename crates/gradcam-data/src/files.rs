@@ -64,10 +64,22 @@ fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> 
     Ok(())
 }
 
-/// The pictures below a folder by their file names without the ending.
+/// The pictures below a folder by their file names without the ending, which must be different: masks beside the pictures may have the
+/// same names.
 pub(crate) fn pictures_by_stem(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
-    let all = pictures_below(folder)?.into_iter();
-    Ok(all.map(|path| (stem(&path), path)).collect())
+    let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
+    for path in pictures_below(folder)? {
+        if let Some(before) = found.insert(stem(&path), path.clone()) {
+            let both = format!("`{}` and `{}`", before.display(), path.display());
+            return Err(Error::annotation(
+                folder,
+                "",
+                "one picture of each name",
+                both,
+            ));
+        }
+    }
+    Ok(found)
 }
 
 /// Whether a file's ending is that of a format that can be decoded.

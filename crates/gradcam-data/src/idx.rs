@@ -64,7 +64,7 @@ impl Images {
         let pixels = u64::from(height) * u64::from(width);
         let expected = pixels
             .checked_mul(u64::from(count))
-            .map(|n| n + HEADER as u64);
+            .and_then(|n| n.checked_add(HEADER as u64));
         if expected != Some(length) || pixels == 0 {
             let expected = format!("{count} images of {width} × {height} pixels");
             let found = format!("{length} bytes");
@@ -85,10 +85,12 @@ impl Images {
     /// [`Error::Read`], and [`Error::Annotation`] where there is no such image.
     pub fn picture(&self, index: usize) -> Result<GrayImage> {
         let size = self.height * self.width;
-        let start = HEADER + index.saturating_mul(size);
+        // The length of the file was checked against the count, so that nothing below overflows.
+        let start = HEADER + index.min(self.count) * size;
         let pixels = match &self.held {
+            _ if index >= self.count => None,
             Some(bytes) => bytes.get(start..start + size).map(<[u8]>::to_vec),
-            None if index < self.count => {
+            None => {
                 let mut pixels = vec![0; size];
                 let mut file = File::open(&self.path).map_err(Error::read(&self.path))?;
                 file.seek(SeekFrom::Start(start as u64))
@@ -96,7 +98,6 @@ impl Images {
                     .map_err(Error::read(&self.path))?;
                 Some(pixels)
             }
-            None => None,
         };
         pixels
             .and_then(|p| GrayImage::from_raw(self.width as u32, self.height as u32, p))

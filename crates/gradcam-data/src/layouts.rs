@@ -1,5 +1,6 @@
 //! How data sets lie on the disk: one file a layout, each with a test whether a folder looks like it and a reader.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::dataset::annotation;
@@ -56,6 +57,11 @@ pub(crate) fn read(layout: Layout, path: &Path) -> Result<Dataset> {
     }?;
     if samples.is_empty() {
         return Err(none(path, "no picture is there (JPEG, PNG or WebP)"));
+    }
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = samples.iter().find(|s| !seen.insert(s.id.as_str())) {
+        let found = format!("two pictures are called `{}`", twice.id);
+        return Err(none(path, &found));
     }
     let folder = match path.is_file() {
         true => path.parent().unwrap_or(path),

@@ -6,7 +6,7 @@ use crate::write::read_synthetic;
 use crate::{Dataset, Error, Layout, Result, layouts};
 
 /// Opens a data set in whichever layout its folder has; a path may also be the file of annotations itself (COCO's JSON; the CSV of SIIM
-/// or RSNA). A `synthetic.json` beside the data makes it a synthetic one.
+/// or RSNA). A `synthetic.json` beside the data, or up to two folders above, makes it a synthetic one.
 ///
 /// # Errors
 /// [`Error::NoLayout`] where nothing fits; [`Error::Annotation`], [`Error::MissingPictures`], [`Error::Read`], [`Error::Picture`] where
@@ -34,8 +34,13 @@ pub fn open_as(path: &Path, layout: Layout) -> Result<Dataset> {
         true => path.parent().unwrap_or(path),
         false => path,
     };
-    if let Some(kind) = read_synthetic(folder)? {
-        dataset.kind = kind;
+    // A part of a drawn set is drawn as well, whichever of its folders is named.
+    let folder = folder.canonicalize().map_err(Error::read(folder))?;
+    for place in folder.ancestors().take(3) {
+        if let Some(kind) = read_synthetic(place)? {
+            dataset.kind = kind;
+            break;
+        }
     }
     Ok(dataset)
 }
@@ -45,6 +50,19 @@ pub fn open_as(path: &Path, layout: Layout) -> Result<Dataset> {
 mod tests {
     use super::*;
     use crate::fixtures::files_in;
+
+    #[test]
+    fn a_folder_of_a_drawn_set_is_drawn_too() {
+        let text = r#"{"generator": "shapes", "seed": 7, "parameters": {}}"#;
+        let dir = files_in(&[("synthetic.json", text)]);
+        crate::fixtures::picture(dir.path(), "images/a.png", 1, 1);
+        let set = open(&dir.path().join("images")).unwrap();
+        assert!(matches!(set.kind, crate::Kind::Synthetic { seed: 7, .. }));
+        // Two pictures of one name are told apart by nothing.
+        crate::fixtures::picture(dir.path(), "images/a.jpg", 1, 1);
+        let error = open(&dir.path().join("images")).unwrap_err().to_string();
+        assert!(error.contains("two pictures are called `a`"), "{error}");
+    }
 
     #[test]
     fn what_is_no_data_set_is_refused() {

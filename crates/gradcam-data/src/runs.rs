@@ -46,14 +46,15 @@ pub fn to_runs(mask: &Mask) -> Vec<u32> {
 /// # Errors
 /// [`Error::Runs`].
 pub fn check_runs(runs: &[u32], height: usize, width: usize) -> Result<()> {
-    let total: u64 = runs.iter().map(|&run| u64::from(run)).sum();
-    if total == height as u64 * width as u64 {
-        return Ok(());
+    // Sizes come from files, and their product may be larger than a machine's word.
+    let total: u128 = runs.iter().map(|&run| u128::from(run)).sum();
+    let expected = height as u128 * width as u128;
+    match total == expected {
+        true => Ok(()),
+        false => Err(Error::Runs(format!(
+            "expected {expected} pixels ({width} × {height}), found {total}"
+        ))),
     }
-    Err(Error::Runs(format!(
-        "expected {} pixels ({width} × {height}), found {total}",
-        height as u64 * width as u64
-    )))
 }
 
 /// The run lengths of a COCO string: five bits a character from `0` on, the sixth says that more follow, and from the fourth number on
@@ -143,6 +144,12 @@ mod tests {
 
     /// Worked by hand. 2, 3, 1 and 1: the fourth is stored as 1 - 3 = -2, five bits 11110, character 30 + 48. The last is
     /// 100 - 5 = 95 = 2 · 32 + 31: first 31 + 32 + 48, then 2 + 48.
+    #[test]
+    fn sizes_of_files_do_not_overflow() {
+        let side = 1 << 32;
+        assert!(check_runs(&[], side, side).is_err());
+    }
+
     #[test]
     fn compressed_strings() {
         assert_eq!(decompress("231N").unwrap(), [2, 3, 1, 1]);

@@ -204,8 +204,8 @@ mod tests {
             ("scene", ["bedroom", "track"], "0"),
             ("scene_only", ["bedroom", "track"], "0"),
         ] {
-            for class in classes {
-                let path = format!("{set}/train/{class}/bird-track-0001.png");
+            for (i, class) in classes.into_iter().enumerate() {
+                let path = format!("{set}/train/{class}/bird-track-000{i}.png");
                 picture(dir.path(), &path, 4, 3);
             }
             picture(dir.path(), &format!("{set}/val/{name}.png"), 4, 3);

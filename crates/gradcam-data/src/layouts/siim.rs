@@ -39,9 +39,15 @@ pub(super) fn read(path: &Path) -> Read {
         let split = files::stem(&file).split(['-', '_']).find_map(Split::of);
         for (id, regions) in rows {
             let picture = Picture::File(pictures[id].clone());
-            let (height, width) = picture.size()?;
+            // `-1` and an empty field say that there is nothing; then the picture need not be opened.
+            let marked = |(_, text): &(usize, &str)| !["-1", ""].contains(&text.trim());
+            let regions: Vec<(usize, &str)> = regions.into_iter().filter(marked).collect();
+            let (height, width) = match regions.is_empty() {
+                true => (0, 0),
+                false => picture.size()?,
+            };
             let mut objects = Vec::new();
-            for (line, text) in regions.into_iter().filter(|(_, text)| *text != "-1") {
+            for (line, text) in regions {
                 let runs = from_relative(text, height, width).map_err(|error| {
                     let found = error.to_string();
                     Error::annotation(&file, files::at_line(line), "relative run lengths", found)
@@ -93,6 +99,18 @@ mod tests {
         std::fs::write(dir.path().join("train-rle.csv"), wrong).unwrap();
         let error = open(dir.path()).unwrap_err().to_string();
         assert!(error.contains("line 4") && error.contains("`x`"), "{error}");
+    }
+
+    #[test]
+    fn an_empty_field_marks_nothing_and_masks_are_no_pictures() {
+        let dir = files_in(&[("train-rle.csv", "ImageId, EncodedPixels\na,\n")]);
+        picture(dir.path(), "images/a.png", 3, 3);
+        let set = open(dir.path()).unwrap();
+        assert!(set.samples[0].objects.is_empty());
+        assert_eq!(set.samples[0].class.as_ref().unwrap().number, 0);
+        picture(dir.path(), "masks/a.png", 3, 3);
+        let error = open(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("one picture of each name"), "{error}");
     }
 
     #[test]
