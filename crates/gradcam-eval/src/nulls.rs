@@ -3,12 +3,12 @@
 use gradcam::Grid;
 
 use crate::degenerate::check_finite;
-use crate::random::{drawn, generator, unit};
+use crate::random::{drawn, named_generator, unit};
 use crate::{Error, Result};
 
 /// Independent uniform numbers from 0 to below 1: pixels in a random order.
 pub fn random_map(height: usize, width: usize, seed: u64) -> Grid {
-    let mut random = generator(seed, 0);
+    let mut random = named_generator(seed, "random map");
     let values = (0..height * width).map(|_| unit(&mut random) as f32);
     Grid {
         height,
@@ -38,7 +38,7 @@ pub fn centre_map(height: usize, width: usize) -> Grid {
 /// The values of a map in random places.
 pub fn permuted_map(map: &Grid, seed: u64) -> Grid {
     let count = map.values.len();
-    let order = drawn(&mut generator(seed, 0), count, count);
+    let order = drawn(&mut named_generator(seed, "permuted map"), count, count);
     Grid {
         height: map.height,
         width: map.width,

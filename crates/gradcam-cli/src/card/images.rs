@@ -257,8 +257,8 @@ fn of_metric(found: &MetricSummary, id: &'static str, wanted: &[Null], against: 
         degenerate: own.undefined as f64 / (own.values + own.undefined).max(1) as f64,
     };
     let graded = match found.metric {
-        Metric::InputInvariance => match own.mean {
-            Some(mean) => grade_exact(mean.value, 1e-4),
+        Metric::InputInvariance => match own.largest {
+            Some(largest) => grade_exact(largest, 1e-4),
             None => grade(&measurement.finding()),
         },
         // Nothing is known that a map without knowledge would reach.
@@ -305,9 +305,12 @@ const NOTHING: Interval = Interval {
 fn as_null(found: &MetricSummary, null: Null) -> Option<statistics::Null> {
     let own = |source: &&SourceSummary| source.source == null.name();
     let interval = found.sources.iter().find(own)?.mean?;
+    let paired = found.sources[0].against.iter();
+    let mut paired = paired.filter(|against| against.null == null.name());
     Some(statistics::Null {
         name: null.name().replace('-', "_"),
         interval,
+        difference: paired.next().map(|against| against.difference),
     })
 }
 

@@ -42,7 +42,7 @@ pub struct Setting {
     pub spearman: Option<f64>,
     /// The structural similarity, -1 to 1.
     pub ssim: Option<f64>,
-    /// Intersection over union of what lies at or above 15 % of the maximum, 0 to 1.
+    /// Intersection over union of the 15 % of the pixels with the highest values, 0 to 1.
     pub iou15: Option<f64>,
     /// The artifact with a picture of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

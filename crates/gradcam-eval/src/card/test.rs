@@ -186,7 +186,7 @@ pub struct Reference {
     pub name: String,
     /// Its value.
     pub value: Option<f64>,
-    /// The interval's two ends, which the rule looks at; `None` where none is known.
+    /// The interval's two ends; `None` where none is known. References stand beside the method and do not enter its grade.
     pub ci: Option<[f64; 2]>,
     /// Where it comes from.
     pub source: Source,

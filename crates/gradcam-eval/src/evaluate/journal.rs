@@ -1,6 +1,6 @@
 //! Records in a file: one JSON object a line, the header first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -159,7 +159,7 @@ pub fn read(path: &Path) -> Result<(Header, Vec<ImageRecord>)> {
 /// When a file cannot be read, they are of different studies, or contradict each other.
 pub fn merge(paths: &[PathBuf]) -> Result<(Header, Vec<ImageRecord>)> {
     let mut header: Option<Header> = None;
-    let mut records: Vec<ImageRecord> = Vec::new();
+    let mut records: BTreeMap<usize, ImageRecord> = BTreeMap::new();
     for path in paths {
         let mut more = Vec::new();
         let (found, _) = scan(path, |record| {
@@ -171,8 +171,10 @@ pub fn merge(paths: &[PathBuf]) -> Result<(Header, Vec<ImageRecord>)> {
             None => header = Some(found),
         }
         for record in more {
-            match records.iter().find(|known| known.index == record.index) {
-                None => records.push(record),
+            match records.get(&record.index) {
+                None => {
+                    records.insert(record.index, record);
+                }
                 Some(known) if *known == record => {}
                 Some(_) => {
                     return Err(JournalError::Contradiction {
@@ -184,9 +186,8 @@ pub fn merge(paths: &[PathBuf]) -> Result<(Header, Vec<ImageRecord>)> {
             }
         }
     }
-    records.sort_by_key(|record| record.index);
     match header {
-        Some(header) => Ok((header, records)),
+        Some(header) => Ok((header, records.into_values().collect())),
         None => Err(JournalError::Line {
             path: PathBuf::new(),
             line: 1,
@@ -200,11 +201,12 @@ fn scan(path: &Path, mut visit: impl FnMut(ImageRecord) -> Result<()>) -> Result
     let mut reader = BufReader::new(File::open(path).map_err(io(path))?);
     let mut header = None;
     let (mut whole, mut number) = (0, 0);
-    let mut line = String::new();
+    // Bytes, since a line may be cut in the middle of a character.
+    let mut line = Vec::new();
     loop {
         line.clear();
-        let length = reader.read_line(&mut line).map_err(io(path))?;
-        if length == 0 || !line.ends_with('\n') {
+        let length = reader.read_until(b'\n', &mut line).map_err(io(path))?;
+        if length == 0 || !line.ends_with(b"\n") {
             break;
         }
         number += 1;
@@ -214,8 +216,8 @@ fn scan(path: &Path, mut visit: impl FnMut(ImageRecord) -> Result<()>) -> Result
             reason: error.to_string(),
         };
         match header {
-            None => header = Some(serde_json::from_str::<Header>(&line).map_err(wrong)?),
-            Some(_) => visit(serde_json::from_str(&line).map_err(wrong)?)?,
+            None => header = Some(serde_json::from_slice::<Header>(&line).map_err(wrong)?),
+            Some(_) => visit(serde_json::from_slice(&line).map_err(wrong)?)?,
         }
         whole += length as u64;
     }

@@ -5,12 +5,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use candle_core::Tensor;
-use gradcam::{Explainer, Grid, Heatmap, Target, explain_each, ranking};
+use gradcam::{Explainer, Grid, Heatmap, Target, explain_each};
 use gradcam_nn::Network;
 use serde::{Deserialize, Serialize};
 
 use super::{ImageRecord, MapRecord, Outcome};
 use crate::faithfulness::{Explain, Sample};
+use crate::sanity::predicted;
 use crate::{Error, Evidence, Metric, Need, Result, measure_all, nulls};
 
 /// A map that does not know what a method knows, measured on the same images.
@@ -83,18 +84,26 @@ pub struct Masks {
 
 impl Masks {
     /// The mean of the masks without one of them, so that no image is judged by its own.
-    fn without(&self, own: Option<&[bool]>, (height, width): (usize, usize)) -> Grid {
-        let images = self.images - u32::from(own.is_some());
+    ///
+    /// # Errors
+    /// [`Error::Mask`] when the counts or the mask have not `height * width` pixels.
+    fn without(&self, own: Option<&[bool]>, (height, width): (usize, usize)) -> Result<Grid> {
+        let expected = height * width;
+        let lengths = [Some(self.counts.len()), own.map(<[bool]>::len)];
+        if let Some(found) = lengths.into_iter().flatten().find(|n| *n != expected) {
+            return Err(Error::Mask { expected, found });
+        }
+        let images = self.images.saturating_sub(u32::from(own.is_some()));
+        let inside = |i: usize| own.is_some_and(|mask| mask.get(i) == Some(&true));
         let mean = |(i, &count): (usize, &u32)| {
-            let own = own.is_some_and(|mask| mask[i]);
-            f64::from(count - u32::from(own)) / f64::from(images.max(1))
+            let count = count.saturating_sub(u32::from(inside(i)));
+            (f64::from(count) / f64::from(images.max(1))) as f32
         };
-        let values = self.counts.iter().enumerate().map(mean);
-        Grid {
+        Ok(Grid {
             height,
             width,
-            values: values.map(|v| v as f32).collect(),
-        }
+            values: self.counts.iter().enumerate().map(mean).collect(),
+        })
     }
 }
 
@@ -149,13 +158,12 @@ impl From<Heatmap> for Maps {
     }
 }
 
-impl Maps {
-    fn null(map: Grid) -> Self {
-        Maps {
-            map: map.clone(),
-            upsampled: map,
-            verdict: "ok".to_string(),
-        }
+/// A map that knows nothing, at the input's resolution.
+fn blind(map: Grid) -> Maps {
+    Maps {
+        map: map.clone(),
+        upsampled: map,
+        verdict: "ok".to_string(),
     }
 }
 
@@ -172,12 +180,7 @@ pub fn measure(study: &Study<'_>, item: &Item<'_>) -> Result<ImageRecord> {
             need: Need::OtherMap,
         });
     }
-    let logits = study.network.forward(item.image, &mut ())?;
-    let logits: Vec<f32> = logits
-        .flatten_all()?
-        .to_dtype(candle_core::DType::F32)?
-        .to_vec1()?;
-    let predicted = ranking(&logits).first().copied().unwrap_or(0);
+    let predicted = predicted(study.network, item.image)?;
     let masked = |metric: &&Metric| metric.about().needs.contains(&Need::Mask);
     let (localising, asking): (Vec<Metric>, Vec<Metric>) =
         study.metrics.iter().partition(|m| masked(m));
@@ -249,17 +252,28 @@ fn sources(study: &Study<'_>, item: &Item<'_>, class: usize) -> Result<Vec<(Stri
     let (_, _, height, width) = item.image.dims4()?;
     let seed = seed(study, item);
     let missing = |what: &'static str| Error::option("nulls", what, "nothing");
+    // What is read off a map at its own resolution has the first method's.
+    let first = maps.first().map(|(_, first)| &first.map);
+    let (rows, columns) = first.map_or((height, width), |map| (map.height, map.width));
     for &null in study.nulls {
         let made = match null {
-            Null::Random => Maps::null(nulls::random_map(height, width, seed)),
-            Null::Centre => Maps::null(nulls::centre_map(height, width)),
+            Null::Random => Maps {
+                map: nulls::random_map(rows, columns, seed),
+                ..blind(nulls::random_map(height, width, seed))
+            },
+            Null::Centre => Maps {
+                map: nulls::centre_map(rows, columns),
+                ..blind(nulls::centre_map(height, width))
+            },
             Null::Permuted => {
                 let (_, first) = maps.first().ok_or_else(|| missing("a method"))?;
                 // The cells of the small map change places, so that the large one is as smooth as before.
                 let map = nulls::permuted_map(&first.map, seed);
-                let interpolation = study.explainers[0].interpolation;
+                let explainer = &study.explainers[0];
+                let large = explainer.interpolation.resize(&map, height, width);
                 Maps {
-                    upsampled: interpolation.resize(&map, height, width),
+                    // A kernel's overshoot is cut off as it is for the method itself.
+                    upsampled: if explainer.relu { large.relu() } else { large },
                     map,
                     verdict: first.verdict.clone(),
                 }
@@ -278,7 +292,7 @@ fn sources(study: &Study<'_>, item: &Item<'_>, class: usize) -> Result<Vec<(Stri
             }
             Null::MeanMask => {
                 let masks = study.masks.ok_or_else(|| missing("masks"))?;
-                Maps::null(masks.without(item.mask, (height, width)))
+                blind(masks.without(item.mask, (height, width))?)
             }
         };
         maps.push((null.name().to_string(), made));

@@ -43,6 +43,8 @@ pub struct SourceSummary {
     pub source: String,
     /// The mean over the images with a value, with its 95 % interval (percentile bootstrap); none without a value.
     pub mean: Option<Interval>,
+    /// The largest value; none without one.
+    pub largest: Option<f64>,
     /// Images with a value.
     pub values: usize,
     /// Images without one, whose maps are degenerate most often.
@@ -111,6 +113,7 @@ fn of_metric(metric: Metric, header: &Header, records: &[ImageRecord]) -> Result
         sources.push(SourceSummary {
             source: (*name).to_string(),
             mean: defined(mean_interval(&values, header.seed))?,
+            largest: values.iter().copied().max_by(f64::total_cmp),
             values: values.len(),
             undefined: tally.outcomes.len() - values.len(),
             scored: about

@@ -9,7 +9,7 @@ use super::*;
 use crate::Metric;
 use crate::testing::{Patch, SIDE, on_any_threads};
 
-const IMAGES: usize = 8;
+const IMAGES: usize = 16;
 const METRICS: [Metric; 6] = [
     Metric::Pointing,
     Metric::Energy,
@@ -133,6 +133,17 @@ fn a_run_taken_up_and_merged_parts_are_one_run() {
     assert_eq!(whole.1, (0..IMAGES).map(record).collect::<Vec<_>>());
     let parts = [path("odd"), path("even"), path("odd")];
     assert_eq!(merge(&parts).unwrap(), whole);
+
+    // A cut in the middle of a character is one of a line.
+    let mut name = record(0);
+    name.id = "wäve".to_string();
+    let mut journal = Journal::create(&path("umlaut"), &whole.0).unwrap();
+    journal.add(&name).unwrap();
+    let text = std::fs::read(path("umlaut")).unwrap();
+    let inside = text.windows(2).position(|w| w == "ä".as_bytes()).unwrap() + 1;
+    std::fs::write(path("umlaut"), &text[..inside]).unwrap();
+    let journal = Journal::resume(&path("umlaut"), &whole.0).unwrap();
+    assert!(!journal.has(0));
 
     // The run is cut in the middle of a line.
     let bytes = std::fs::read(path("whole")).unwrap();

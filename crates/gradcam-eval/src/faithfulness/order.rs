@@ -5,7 +5,7 @@ use rand_chacha::rand_core::RngCore;
 
 use crate::Result;
 use crate::degenerate::check_finite;
-use crate::random::generator;
+use crate::random::named_generator;
 
 /// What decides between pixels with the same value. A map after a ReLU and an upsampling has a fifth of its pixels at 0, so a curve depends
 /// on it.
@@ -32,7 +32,7 @@ pub fn order(map: &Grid, ties: Ties) -> Result<Vec<usize>> {
     let keys: Vec<u64> = match ties {
         Ties::Raster => vec![0; map.values.len()],
         Ties::Random(seed) => {
-            let mut random = generator(seed, 0);
+            let mut random = named_generator(seed, "ties");
             map.values.iter().map(|_| random.next_u64()).collect()
         }
     };

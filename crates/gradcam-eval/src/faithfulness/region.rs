@@ -4,7 +4,7 @@ use gradcam::Grid;
 
 use super::order::{Ties, order};
 use super::sample::{Output, Sample};
-use crate::random::{generator, unit};
+use crate::random::{named_generator, unit};
 use crate::{Error, Result};
 
 /// The protocol.
@@ -81,7 +81,7 @@ pub fn region_perturbation(sample: &Sample<'_>, map: &Grid, protocol: Regions) -
 
 /// Uniform numbers between the smallest and the largest of each channel.
 fn noise(pixels: &[f32], plane: usize, seed: u64) -> Vec<f32> {
-    let mut random = generator(seed, 0);
+    let mut random = named_generator(seed, "region noise");
     let mut noise = Vec::with_capacity(pixels.len());
     for channel in pixels.chunks_exact(plane) {
         let low = channel.iter().copied().fold(f32::INFINITY, f32::min);

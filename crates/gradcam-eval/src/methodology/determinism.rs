@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::degenerate::check_pair;
 use crate::statistics::{Graded, grade_exact};
-use crate::{Error, Result};
+use crate::{Error, Result, Undefined};
 
 /// What was changed that should change nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -59,6 +59,9 @@ pub fn determinism(
     threads: &[usize],
 ) -> Result<Determinism> {
     let count = images.dim(0)?;
+    if count == 0 || repeats + batches.len() + threads.len() == 0 {
+        return Err(Undefined::Empty.into());
+    }
     let all = |size: usize| -> Result<Vec<Grid>> {
         let mut maps = Vec::with_capacity(count);
         for start in (0..count).step_by(size.max(1)) {

@@ -126,6 +126,7 @@ pub fn model_contrast_test(contrast: &Contrast) -> Measurement {
     let null = Null {
         name: "no_contrast".to_string(),
         interval: zero,
+        difference: None,
     };
     Measurement::of(&contrast.score, Direction::Up, vec![null])
 }

@@ -87,6 +87,7 @@ pub fn data_randomization_test(
     let null = Null {
         name: "second_seed".to_string(),
         interval: none,
+        difference: None,
     };
     let measured = Measured::of(differences, seed)?;
     let mut test = Measurement::of(&measured, Direction::Down, vec![null]);

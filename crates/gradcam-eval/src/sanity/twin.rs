@@ -28,7 +28,7 @@ pub struct Twin {
 impl Twin {
     /// The largest difference of the maps; 0 for no image with a map.
     pub fn largest(&self) -> f64 {
-        self.maps.values().into_iter().fold(0.0, f64::max)
+        largest(self.maps.values())
     }
 }
 
@@ -51,7 +51,7 @@ pub fn implementation_invariance(
     })?;
     let (logits, maps): (Vec<f64>, Vec<Result<f64>>) = found.into_iter().unzip();
     Ok(Twin {
-        logits: logits.into_iter().fold(0.0, f64::max),
+        logits: largest(logits),
         maps: Tally::collect(maps)?,
     })
 }
@@ -92,6 +92,15 @@ fn logits(network: &dyn Network, image: &Tensor) -> Result<Vec<f64>> {
     Ok(logits.to_dtype(DType::F64)?.to_vec1()?)
 }
 
+/// The largest of some numbers that are not negative, 0 for none; unlike [`f64::max`] it keeps a NaN.
+fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
+    let larger = |m: f64, v: f64| match m.is_nan() || v.is_nan() {
+        true => f64::NAN,
+        false => m.max(v),
+    };
+    values.into_iter().fold(0.0, larger)
+}
+
 /// The largest difference as a share of the largest absolute value of `a`; 0 where nothing differs.
 fn relative(a: &[f64], b: &[f64]) -> Result<f64> {
     if a.len() != b.len() {
@@ -100,11 +109,8 @@ fn relative(a: &[f64], b: &[f64]) -> Result<f64> {
             found: b.len(),
         });
     }
-    let most = |values: &mut dyn Iterator<Item = f64>| {
-        values.fold(0.0_f64, |m, v| if v.is_nan() { v } else { m.max(v) })
-    };
-    let difference = most(&mut a.iter().zip(b).map(|(a, b)| (a - b).abs()));
-    let largest = most(&mut a.iter().map(|v| v.abs()));
+    let difference = largest(a.iter().zip(b).map(|(a, b)| (a - b).abs()));
+    let largest = largest(a.iter().map(|v| v.abs()));
     Ok(if difference == 0.0 {
         0.0
     } else {
@@ -231,4 +237,15 @@ pub fn linearity(parts: &[(usize, f32)], explain: &ExplainSum<'_>) -> Result<f64
         places.for_each(|(sum, v)| *sum += factor * v);
     }
     apart(&sum, &whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::largest;
+
+    #[test]
+    fn a_nan_is_not_lost() {
+        assert!(largest([0.1, f64::NAN, 0.2]).is_nan());
+        assert_eq!(largest([0.1, 0.3, 0.2]), 0.3);
+    }
 }

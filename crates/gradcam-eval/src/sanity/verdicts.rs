@@ -75,5 +75,6 @@ fn upper(name: &str, interval: Interval) -> Null {
             low: high,
             high,
         },
+        difference: None,
     }
 }

@@ -75,6 +75,9 @@ pub struct Null {
     pub name: String,
     /// Its mean, with the interval where there is one; without, all three are the same.
     pub interval: Interval,
+    /// The mean of the differences, method less null, over the images where both have a value: what the images have in common cancels.
+    /// Where there is none, the two intervals are held against each other.
+    pub difference: Option<Interval>,
 }
 
 /// What the method should not be worse than, measured or published.
@@ -126,8 +129,9 @@ pub struct Finding<'a> {
 /// 1. `Info` for a measure without a good and a bad side;
 /// 2. `NotRun` for too few samples, more than a fifth of them without a value, numbers that are not finite, or no null to compare with;
 /// 3. `Inconclusive` when a gate does not hold;
-/// 4. `Fail` when the interval's good end does not reach beyond the value of some null;
-/// 5. `Pass` when its bad end lies beyond the good end of every null's interval, and its good end reaches the bad end of the reference's;
+/// 4. `Fail` when the good end of the difference from some null does not lie on its good side;
+/// 5. `Pass` when the bad end of the difference from every null lies on its good side, and the interval's good end reaches the bad end of
+///    the reference's;
 /// 6. `Inconclusive` else.
 pub fn grade(finding: &Finding<'_>) -> Graded {
     let interval = finding.interval;
@@ -158,7 +162,12 @@ pub fn grade(finding: &Finding<'_>) -> Graded {
         );
         return Graded::new(Grade::NotRun, reason);
     }
+    let paired = finding
+        .nulls
+        .iter()
+        .filter_map(|null| null.difference.as_ref());
     let compared = finding.nulls.iter().map(|null| &null.interval);
+    let compared = compared.chain(paired);
     let compared = compared.chain(finding.reference.map(|r| &r.interval));
     let mut numbers = compared
         .chain([&interval])
@@ -184,22 +193,22 @@ pub fn grade(finding: &Finding<'_>) -> Graded {
     let against = |name: &str, other: Interval| {
         format!("{} against {} of `{name}`", shown(interval), shown(other))
     };
-    if let Some(null) = finding
-        .nulls
-        .iter()
-        .find(|null| own.high <= up(null.interval).value)
-    {
+    let lead = |null: &Null| match (null.difference, up(null.interval)) {
+        (Some(difference), _) => up(difference),
+        (None, other) => Interval {
+            value: own.value - other.value,
+            low: own.low - other.high,
+            high: own.high - other.value,
+        },
+    };
+    if let Some(null) = finding.nulls.iter().find(|null| lead(null).high <= 0.0) {
         let reason = format!(
             "no better than a null: {}",
             against(&null.name, null.interval)
         );
         return Graded::new(Grade::Fail, reason);
     }
-    if let Some(null) = finding
-        .nulls
-        .iter()
-        .find(|null| own.low <= up(null.interval).high)
-    {
+    if let Some(null) = finding.nulls.iter().find(|null| lead(null).low <= 0.0) {
         let reason = format!(
             "not surely better than a null: {}",
             against(&null.name, null.interval)
@@ -255,7 +264,33 @@ mod tests {
         Null {
             name: "centre".to_string(),
             interval: interval(low, value, high),
+            difference: None,
         }
+    }
+
+    /// A small difference that is the same on every image is sure, however far the images lie apart.
+    #[test]
+    fn pairs_decide_where_there_are_any() {
+        let paired = |low: f64, value: f64, high: f64| Null {
+            difference: Some(interval(low, value, high)),
+            ..null(0.1, 0.5, 0.9)
+        };
+        let of = |null: Null, direction: Direction| {
+            let nulls = [null];
+            let finding = Finding {
+                interval: interval(0.2, 0.6, 1.0),
+                direction,
+                ..finding(&nulls)
+            };
+            grade(&finding).grade
+        };
+        assert_eq!(of(paired(0.08, 0.1, 0.12), Direction::Up), Grade::Pass);
+        assert_eq!(of(paired(0.08, 0.1, 0.12), Direction::Down), Grade::Fail);
+        assert_eq!(
+            of(paired(-0.1, 0.1, 0.3), Direction::Up),
+            Grade::Inconclusive
+        );
+        assert_eq!(of(null(0.1, 0.5, 0.9), Direction::Up), Grade::Inconclusive);
     }
 
     fn finding(nulls: &[Null]) -> Finding<'_> {

@@ -33,6 +33,7 @@ impl Measured {
         self.mean.map(|interval| Null {
             name: name.to_string(),
             interval,
+            difference: None,
         })
     }
 }
