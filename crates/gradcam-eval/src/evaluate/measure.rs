@@ -184,30 +184,27 @@ pub fn measure(study: &Study<'_>, item: &Item<'_>) -> Result<ImageRecord> {
     let masked = |metric: &&Metric| metric.about().needs.contains(&Need::Mask);
     let (localising, asking): (Vec<Metric>, Vec<Metric>) =
         study.metrics.iter().partition(|m| masked(m));
-    let seen = sources(study, item, predicted)?;
-    let named = match item.annotated {
-        Some(class) if class != predicted && item.mask.is_some() && !localising.is_empty() => {
-            Some(sources(study, item, class)?)
-        }
-        _ => None,
+    let located = item.mask.is_some() && !localising.is_empty();
+    let annotated = item.annotated.filter(|_| located).unwrap_or(predicted);
+    // No map is made that no metric looks at.
+    let class = match asking.is_empty() {
+        true => annotated,
+        false => predicted,
+    };
+    let seen = sources(study, item, class)?;
+    let named = match annotated == class {
+        true => None,
+        false => Some(sources(study, item, annotated)?),
     };
     let mut maps = Vec::with_capacity(seen.len());
     for (index, (name, own)) in seen.iter().enumerate() {
         let mut values = BTreeMap::new();
         let explainer = study.explainers.get(index);
-        values.extend(outcomes(study, item, (own, predicted), &asking, explainer)?);
+        values.extend(outcomes(study, item, (own, class), &asking, explainer)?);
         if item.mask.is_some() {
-            let (maps, class) = match (&named, item.annotated) {
-                (Some(named), Some(class)) => (&named[index].1, class),
-                _ => (own, predicted),
-            };
-            values.extend(outcomes(
-                study,
-                item,
-                (maps, class),
-                &localising,
-                explainer,
-            )?);
+            let maps = named.as_ref().map_or(own, |named| &named[index].1);
+            let located = (maps, annotated);
+            values.extend(outcomes(study, item, located, &localising, explainer)?);
         }
         maps.push(MapRecord {
             source: name.clone(),

@@ -65,7 +65,8 @@ pub struct ImageRecord {
 pub struct MapRecord {
     /// The method's or the null's name.
     pub source: String,
-    /// Whether the map of the class that the network sees can be used, in the method's own words.
+    /// Whether the map of the class that the network sees can be used, in the method's own words; of the annotated class where every metric
+    /// is one of masks.
     pub verdict: String,
     /// By the metrics' names.
     pub values: BTreeMap<Metric, Outcome>,
