@@ -23,6 +23,10 @@ pub struct Pasted {
     pub classes: usize,
     /// What the pictures' classes are.
     pub labels: Labels,
+    /// With a number, 1 to that of the classes: the first object alone is pasted, and on the first so many scenes alone, so that it says the
+    /// less of the scene the larger the number is (the data of BAM's relative models). Picture `i` has the scene `i` modulo the number of
+    /// classes then.
+    pub common: Option<usize>,
 }
 
 /// What the classes of [`Pasted`] pictures are.
@@ -43,6 +47,7 @@ impl Default for Pasted {
             size: 64,
             classes: 10,
             labels: Labels::Object,
+            common: None,
         }
     }
 }
@@ -66,15 +71,28 @@ impl Pasted {
                 found: self.classes.to_string(),
             });
         }
+        if let Some(common) = self.common
+            && (self.labels == Labels::Object || !(1..=self.classes).contains(&common))
+        {
+            return Err(Error::Setting {
+                field: "common",
+                expected: "1 to the number of classes, with scenes as labels",
+                found: common.to_string(),
+            });
+        }
         let count = self.classes as u64;
-        let object = (index % count) as usize;
-        let scene = (index / count % count) as usize;
+        let digits = [index % count, index / count % count].map(|digit| digit as usize);
+        let (object, scene) = match self.common {
+            Some(_) => (0, digits[0]),
+            None => (digits[0], digits[1]),
+        };
+        let bare = self.labels == Labels::SceneOnly || self.common.is_some_and(|n| scene >= n);
         // The scene and the noise have streams of their own, so that they are the same without an object.
         let [mut back, mut front, mut noise] = [0, 1, 2].map(|part| stream(seed, 3 * index + part));
 
         let mut canvas = scene::paint(&mut back, self.size, scene);
         let mut objects = Vec::new();
-        if self.labels != Labels::SceneOnly {
+        if !bare {
             let sprite = &SPRITES[object];
             let (height, width) = (sprite.height() as f64, sprite.width() as f64);
             let side = self.size as f64;

@@ -135,6 +135,33 @@ fn pasted_pictures_have_two_label_sets_and_a_scene_alone() {
     }
 }
 
+/// But for the object, the pictures of the relative models do not depend on how common it is.
+#[test]
+fn a_common_object_is_on_the_first_scenes_alone() {
+    let with = |labels, common| {
+        Generator::Pasted(Pasted {
+            labels,
+            common,
+            ..Pasted::default()
+        })
+    };
+    for index in 0..30 {
+        let draw = |labels, common| with(labels, Some(common)).draw(5, index).unwrap();
+        let [three, ten] = [3, 10].map(|common| draw(Labels::Scene, common));
+        let only = draw(Labels::SceneOnly, 3);
+        let scene = (index % 10) as usize;
+        assert_eq!([three.class, ten.class, only.class], [scene; 3]);
+        assert_eq!(ten.objects[0].class, 10);
+        assert_eq!(three.objects.len(), usize::from(scene < 3));
+        let same = if scene < 3 { &ten } else { &only };
+        assert_eq!(three.image, same.image);
+        assert_ne!(ten.image, only.image);
+    }
+    for (labels, common) in [(Labels::Scene, 0), (Labels::Scene, 11), (Labels::Object, 3)] {
+        assert!(with(labels, Some(common)).draw(5, 0).is_err());
+    }
+}
+
 #[test]
 fn lesions_are_small_faint_and_mostly_in_one_place() {
     let generator = Generator::Lesions(Lesions::default());
