@@ -14,6 +14,7 @@ mod cub;
 mod folder;
 mod idx;
 mod imagenet;
+mod keys;
 mod rsna;
 mod siim;
 mod table;
