@@ -11,6 +11,7 @@ mod chexlocalize;
 mod coco;
 mod coco_write;
 mod cub;
+mod findings;
 mod folder;
 mod idx;
 mod imagenet;
