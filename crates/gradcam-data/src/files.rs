@@ -43,33 +43,40 @@ pub(crate) fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
         .collect())
 }
 
-/// Nobody nests data deeper; a link that leads to its own folder ends here.
-const DEPTH: usize = 8;
-
-/// The pictures in a folder and the folders in it, in a fixed order.
+/// The pictures in a folder and the folders in it, in a fixed order. A link to a folder that the way to it leads through is not followed.
 pub(crate) fn pictures_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    collect(folder, DEPTH, &mut found)?;
+    collect(folder, &mut Vec::new(), &mut found)?;
     Ok(found)
 }
 
-fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
+/// `way` has the folders that lead here, without links.
+fn collect(folder: &Path, way: &mut Vec<PathBuf>, found: &mut Vec<PathBuf>) -> Result<()> {
+    let place = folder.canonicalize().map_err(Error::read(folder))?;
+    // It leads in a circle, also where it is a folder around the one that the search began with.
+    if way.iter().any(|above| above.starts_with(&place)) {
+        return Ok(());
+    }
+    way.push(place);
     for path in entries(folder)? {
         if is_picture(&path) {
             found.push(path);
-        } else if depth > 0 && path.is_dir() {
-            collect(&path, depth - 1, found)?;
+        } else if path.is_dir() {
+            collect(&path, way, found)?;
         }
     }
+    way.pop();
     Ok(())
 }
 
-/// The pictures below a folder by their file names without the ending, which must be different: masks beside the pictures may have the
-/// same names.
-pub(crate) fn pictures_by_stem(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
+/// The pictures below a folder by their keys, which must be different: masks beside the pictures may have the same names.
+pub(crate) fn pictures_by(
+    folder: &Path,
+    key: impl Fn(&Path) -> String,
+) -> Result<BTreeMap<String, PathBuf>> {
     let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
     for path in pictures_below(folder)? {
-        if let Some(before) = found.insert(stem(&path), path.clone()) {
+        if let Some(before) = found.insert(key(&path), path.clone()) {
             let both = format!("`{}` and `{}`", before.display(), path.display());
             return Err(Error::annotation(
                 folder,
@@ -80,6 +87,11 @@ pub(crate) fn pictures_by_stem(folder: &Path) -> Result<BTreeMap<String, PathBuf
         }
     }
     Ok(found)
+}
+
+/// The pictures below a folder by their file names without the ending, which must be different.
+pub(crate) fn pictures_by_stem(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
+    pictures_by(folder, stem)
 }
 
 /// Whether a file's ending is that of a format that can be decoded.
@@ -182,4 +194,38 @@ pub(crate) fn all_there(annotations: &Path, folder: &Path, missing: Vec<String>)
 /// The first of some paths that exists.
 pub(crate) fn first(paths: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
     paths.into_iter().find(|path| path.exists())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{files_in, picture};
+
+    #[test]
+    fn folders_are_searched_to_any_depth() {
+        let dir = files_in(&[]);
+        let deep = "a/".repeat(12);
+        picture(dir.path(), &format!("{deep}1.png"), 1, 1);
+        let found = pictures_below(dir.path()).unwrap();
+        assert_eq!(found, [dir.path().join(format!("{deep}1.png"))]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_but_not_in_circles() {
+        use std::os::unix::fs::symlink;
+        let dir = files_in(&[]);
+        for path in ["set/a/1.png", "set/b/2.png"] {
+            picture(dir.path(), path, 1, 1);
+        }
+        let set = dir.path().join("set");
+        symlink("..", set.join("a/up")).unwrap();
+        symlink("../..", set.join("a/higher")).unwrap();
+        symlink("../b", set.join("a/x")).unwrap();
+        symlink("../a", set.join("b/y")).unwrap();
+        let found = pictures_below(&set).unwrap();
+        let ids: Vec<String> = found.iter().map(|path| id(&set, path)).collect();
+        assert_eq!(ids, ["a/1", "a/x/2", "b/2", "b/y/1"]);
+    }
 }

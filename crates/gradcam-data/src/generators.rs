@@ -124,7 +124,7 @@ impl Generator {
         match self {
             Generator::Shapes(shapes) => shapes.draw(seed, index),
             Generator::Pasted(pasted) => pasted.draw(seed, index),
-            Generator::Glyphs(glyphs) => Ok(glyphs.draw(seed, index)),
+            Generator::Glyphs(glyphs) => glyphs.draw(seed, index),
             Generator::Lesions(lesions) => lesions.draw(seed, index),
         }
     }
@@ -132,6 +132,18 @@ impl Generator {
 
 /// The sides that a picture may have.
 const SIZES: std::ops::RangeInclusive<usize> = 16..=4096;
+
+/// Refuses a parameter that is not from 0 to 1.
+fn check_part(field: &'static str, value: f64) -> Result<()> {
+    match (0.0..=1.0).contains(&value) {
+        true => Ok(()),
+        false => Err(Error::Setting {
+            field,
+            expected: "0 to 1",
+            found: value.to_string(),
+        }),
+    }
+}
 
 /// A data set of `train` pictures for training, numbered from 0, and `test` further ones for testing. A picture is drawn again whenever it
 /// is loaded; of the masks the run lengths are kept.

@@ -46,7 +46,7 @@ impl Mask {
     /// # Errors
     /// [`Error::Size`] where the two differ in size.
     pub fn add(&mut self, other: &Mask) -> Result<()> {
-        same_size(self, other.height, other.width)?;
+        same_size((self.height, self.width), (other.height, other.width))?;
         let pairs = self.values.iter_mut().zip(&other.values);
         pairs.for_each(|(mine, &theirs)| *mine |= theirs);
         Ok(())
@@ -125,15 +125,12 @@ fn overlaps(start: f64, length: f64, count: usize, pixels: usize) -> Vec<Vec<(us
     (0..count).map(part).collect()
 }
 
-/// Whether a mask has this height and width.
-pub(crate) fn same_size(mask: &Mask, height: usize, width: usize) -> Result<()> {
-    if (mask.height, mask.width) == (height, width) {
-        return Ok(());
+/// Whether a mask has the height and width that are expected.
+pub(crate) fn same_size(found: (usize, usize), expected: (usize, usize)) -> Result<()> {
+    match found == expected {
+        true => Ok(()),
+        false => Err(Error::Size { expected, found }),
     }
-    Err(Error::Size {
-        expected: (height, width),
-        found: (mask.height, mask.width),
-    })
 }
 
 #[cfg(test)]

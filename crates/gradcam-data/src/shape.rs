@@ -13,8 +13,15 @@ use crate::{Mask, Rect, Result};
 pub enum Shape {
     /// A box.
     Box(Rect),
-    /// Outlines, each a list of corners `[x, y]` in pixels; the object is their union.
-    Polygons(Vec<Vec<[f64; 2]>>),
+    /// Outlines; the object is their union. See [`fill_polygons`].
+    Polygons {
+        /// Rows of the picture that they were drawn on.
+        height: usize,
+        /// Columns of that picture.
+        width: usize,
+        /// Lists of corners `[x, y]` in pixels.
+        polygons: Vec<Vec<[f64; 2]>>,
+    },
     /// Run lengths down the columns, as COCO has them; see [`from_runs`].
     Runs {
         /// Rows of the mask.
@@ -48,25 +55,34 @@ impl Shape {
     /// The object's pixels in a picture of `height` × `width` pixels, the picture's own size.
     ///
     /// # Errors
-    /// [`Error::Size`](crate::Error::Size) where a mask has another size, [`Error::Runs`](crate::Error::Runs),
+    /// [`Error::Size`](crate::Error::Size) where a mask or outlines belong to a picture of another size, [`Error::Runs`](crate::Error::Runs),
     /// [`Error::Picture`](crate::Error::Picture), [`Error::Read`](crate::Error::Read).
     pub fn mask(&self, height: usize, width: usize) -> Result<Mask> {
+        // Before anything is filled: sizes come from files.
+        let check = |rows, columns| same_size((rows, columns), (height, width));
         match self {
             Shape::Box(rect) => fill_rect(*rect, height, width),
-            Shape::Polygons(polygons) => fill_polygons(polygons, height, width),
+            Shape::Polygons {
+                height: rows,
+                width: columns,
+                polygons,
+            } => {
+                check(*rows, *columns)?;
+                fill_polygons(polygons, height, width)
+            }
             Shape::Runs {
                 height: rows,
                 width: columns,
                 runs,
             } => {
-                let mask = from_runs(runs, *rows, *columns)?;
-                same_size(&mask, height, width).map(|()| mask)
+                check(*rows, *columns)?;
+                from_runs(runs, height, width)
             }
             Shape::File { path, ink } => {
                 let mask = read_mask(path, *ink)?;
-                same_size(&mask, height, width).map(|()| mask)
+                check(mask.height, mask.width).map(|()| mask)
             }
-            Shape::Mask(mask) => same_size(mask, height, width).map(|()| (**mask).clone()),
+            Shape::Mask(mask) => check(mask.height, mask.width).map(|()| (**mask).clone()),
         }
     }
 

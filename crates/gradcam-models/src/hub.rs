@@ -1,8 +1,9 @@
 //! Model files from the Hugging Face hub.
 //!
 //! A model is two files of a repository, `config.json` and `model.safetensors`; those of Hugging Face transformers may
-//! have a `preprocessor_config.json` beside them, and a whole CLIP a `tokenizer.json`. [`Hub::fetch`] answers with their
-//! paths in the cache that Python's `huggingface_hub` uses as well: what one of the two has fetched, the other finds.
+//! have a `preprocessor_config.json` beside them, and a whole CLIP a `tokenizer.json`, which is fetched for the feature
+//! `text`. [`Hub::fetch`] answers with their paths in the cache that Python's `huggingface_hub` uses as well: what one of
+//! the two has fetched, the other finds.
 //!
 //! **Which files.** A repository may be pinned to a branch, a tag or a commit. A branch or tag is asked for once, with
 //! a `HEAD` request, and all files then come from the commit that it names, so they always belong together. A commit
@@ -180,9 +181,9 @@ fn companions(config: &Path) -> Result<&'static [&'static str], HubError> {
         model_type: String,
     }
     let text = std::fs::read(config).map_err(cache::at(config))?;
-    // What is no description of transformers has none; what is wrong with it, the loading says.
+    // What is no description of transformers has none; what is wrong with it, the loading says. Only the text tower reads a tokenizer.
     Ok(match serde_json::from_slice::<Kind>(&text) {
-        Ok(kind) if kind.model_type == "clip" => &[PROCESSOR, TOKENIZER],
+        Ok(kind) if cfg!(feature = "text") && kind.model_type == "clip" => &[PROCESSOR, TOKENIZER],
         Ok(_) => &[PROCESSOR],
         Err(_) => &[],
     })
@@ -330,5 +331,29 @@ impl Hub {
             id: repo.id.clone(),
             revision: Some(commit),
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tokenizer_is_wanted_by_the_text_tower_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("config.json");
+        let wanted = |text: &str| {
+            std::fs::write(&config, text).unwrap();
+            companions(&config).unwrap().to_vec()
+        };
+        let with_text = [PROCESSOR, TOKENIZER];
+        let clip = match cfg!(feature = "text") {
+            true => &with_text[..],
+            false => &with_text[..1],
+        };
+        assert_eq!(wanted(r#"{"model_type": "clip"}"#), clip);
+        assert_eq!(wanted(r#"{"model_type": "vit"}"#), [PROCESSOR]);
+        assert_eq!(wanted(r#"{"architecture": "resnet50"}"#), [""; 0]);
     }
 }

@@ -17,6 +17,7 @@
 //! # Ok::<(), gradcam_models::text::TextError>(())
 //! ```
 
+mod stored;
 mod tokenizer;
 
 use std::path::{Path, PathBuf};
@@ -93,6 +94,18 @@ pub enum TextError {
         folder: PathBuf,
         /// What is wrong.
         source: candle_core::Error,
+    },
+    /// The weights hold parameters that the description has no place for.
+    #[error(
+        "the weights in `{}` hold {count} parameters that the text tower of `config.json` does not have: `{}`", folder.display(), names.join("`, `")
+    )]
+    Unused {
+        /// The folder.
+        folder: PathBuf,
+        /// How many.
+        count: usize,
+        /// The first of them.
+        names: Vec<String>,
     },
     /// The tokenizer fails at the text.
     #[error("the tokenizer fails at the text: {reason}")]
@@ -223,8 +236,8 @@ impl TextEncoder {
     /// `vocab.json` with `merges.txt`.
     ///
     /// # Errors
-    /// When there is no text tower, a file is missing or damaged, or the tower is of a kind that cannot be run: candle-transformers has
-    /// the activation `quick_gelu` alone, which is that of OpenAI's models.
+    /// When there is no text tower, a file is missing or damaged, the weights are not exactly those of the description, or the tower is of
+    /// a kind that cannot be run: candle-transformers has the activation `quick_gelu` alone, which is that of OpenAI's models.
     pub fn from_folder(folder: &Path) -> Result<Self, TextError> {
         let text = read_text(&folder.join("config.json"))?;
         let fields: Fields = serde_json::from_str(&text).map_err(|error| LoadError::Config {
@@ -240,14 +253,21 @@ impl TextEncoder {
             folder: folder.to_path_buf(),
             source,
         };
-        // Tensors are read when they are asked for: not those of the image tower.
-        let bytes = read(&folder.join("model.safetensors"))?;
-        let stored = VarBuilder::from_slice_safetensors(&bytes, DType::F32, &Device::Cpu);
-        let stored = stored.map_err(misfit)?;
+        let weights = stored::read(&read(&folder.join("model.safetensors"))?).map_err(misfit)?;
+        let stored = Box::new(stored::Stored(weights.clone()));
+        let stored = VarBuilder::from_backend(stored, DType::F32, Device::Cpu);
         let tower = ClipTextTransformer::new(stored.pp("text_model"), &sizes).map_err(misfit)?;
         let at = stored.pp("text_projection");
         let projection =
             linear_no_bias(sizes.embed_dim, sizes.projection_dim, at).map_err(misfit)?;
+        let unused = weights.unused();
+        if !unused.is_empty() {
+            return Err(TextError::Unused {
+                folder: folder.to_path_buf(),
+                count: unused.len(),
+                names: unused.into_iter().take(3).collect(),
+            });
+        }
         Ok(TextEncoder {
             tokenizer,
             tower,

@@ -6,33 +6,15 @@
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
-use std::io::Read;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Instant;
 
+use gradcam_data::{Images, read_labels};
 use gradcam_train::{
     Examples, Family, NetworkSpec, Settings, Storage, accuracy, build, from_bytes, permuted_labels,
     to_bytes, train,
 };
-
-/// The dimensions and the bytes of an IDX file.
-fn idx(path: &str) -> Result<(Vec<usize>, Vec<u8>), Box<dyn Error>> {
-    let mut bytes = std::fs::read(path)?;
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        let mut plain = Vec::new();
-        flate2::read::GzDecoder::new(&bytes[..]).read_to_end(&mut plain)?;
-        bytes = plain;
-    }
-    // Two zero bytes, the type (8 is a byte), the number of dimensions, and each dimension as four bytes.
-    let &[0, 0, 8, rank, ..] = &bytes[..] else {
-        return Err(format!("`{path}` is not an IDX file of bytes").into());
-    };
-    let start = 4 + 4 * usize::from(rank);
-    let header = bytes.get(4..start).ok_or("the IDX file is cut short")?;
-    let dims = header.chunks_exact(4);
-    let dims = dims.map(|d| u32::from_be_bytes([d[0], d[1], d[2], d[3]]) as usize);
-    Ok((dims.collect(), bytes[start..].to_vec()))
-}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -60,24 +42,22 @@ fn main() -> Result<(), Box<dyn Error>> {
         epochs: option("epochs", "100").parse()?,
         enough: Some(option("enough", "0.98").parse()?),
     };
-    let (dims, pixels) = idx(images)?;
-    let (_, classes) = idx(labels)?;
-    let &[total, height, width] = &dims[..] else {
-        return Err("the pictures have three dimensions".into());
-    };
+    let images = Images::open(Path::new(images))?;
+    let classes = read_labels(Path::new(labels))?;
+    let total = images.count.min(classes.len());
     let spec = NetworkSpec {
-        input: [1, height, width],
+        input: [1, images.height, images.width],
         classes: 10,
         family,
     };
-    let part = |range: std::ops::Range<usize>| {
-        let pixels = &pixels[range.start * height * width..range.end * height * width];
-        let values: Vec<f32> = pixels.iter().map(|&v| f32::from(v) / 255.0).collect();
-        let labels = classes[range]
-            .iter()
-            .map(|&label| usize::from(label))
-            .collect();
-        Examples::new(&values, spec.input, labels)
+    let part = |range: std::ops::Range<usize>| -> Result<Examples, Box<dyn Error>> {
+        let mut values = Vec::new();
+        for index in range.clone() {
+            let picture = images.picture(index)?;
+            values.extend(picture.iter().map(|&v| f32::from(v) / 255.0));
+        }
+        let labels = classes[range].iter().map(|&label| label.into()).collect();
+        Ok(Examples::new(&values, spec.input, labels)?)
     };
     let examples = part(0..count.min(total))?;
     let test = part(count.min(total)..(count + 1000).min(total))?;

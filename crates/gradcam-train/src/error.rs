@@ -46,9 +46,9 @@ pub enum TrainError {
         /// How many classes there are.
         classes: usize,
     },
-    /// The loss became infinite or undefined.
+    /// The loss or a weight became infinite or undefined.
     #[error(
-        "the loss is no longer finite in epoch {epoch}; a smaller learning rate than {learning_rate} may help"
+        "the loss or a weight is no longer finite in epoch {epoch}; a smaller learning rate than {learning_rate} may help"
     )]
     Diverged {
         /// Counted from 1.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use candle_core::{Device, Tensor};
-use gradcam_nn::{Network, logits};
+use gradcam_nn::{ModuleTree, Network, WeightsError, logits};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
@@ -92,7 +92,7 @@ pub struct Trained {
 /// The same arguments give the same bytes, for any number of threads.
 ///
 /// # Errors
-/// When the examples do not fit the network, a setting is out of its range, the loss does not stay finite, or `progress` breaks off.
+/// When the examples do not fit the network, a setting is out of its range, the loss or the weights do not stay finite, or `progress` breaks off.
 pub fn train(
     spec: &NetworkSpec,
     examples: &Examples,
@@ -118,7 +118,8 @@ pub fn train(
         let last = epoch == settings.epochs;
         // The running accuracy lags behind that of the parameters at the end of the epoch: a cheap first gate.
         if last || settings.enough.is_some_and(|enough| running >= enough) {
-            let found = accuracy(&build(spec, &adam.weights()?)?, examples)?;
+            let network = built(spec, &adam.weights()?, settings, epoch)?;
+            let found = accuracy(&network, examples)?;
             if last || settings.enough.is_some_and(|enough| found >= enough) {
                 break found;
             }
@@ -153,13 +154,10 @@ fn one_epoch(
         let images = examples.images.index_select(&ids, 0)?;
         let labels: Vec<usize> = indices.iter().map(|&i| examples.labels[i]).collect();
         let weights = adam.weights()?;
-        let found = batch(&build(spec, &weights)?, &weights, &images, &labels)?;
+        let network = built(spec, &weights, settings, epoch)?;
+        let found = batch(&network, &weights, &images, &labels)?;
         if !found.loss.is_finite() {
-            let learning_rate = settings.learning_rate;
-            return Err(TrainError::Diverged {
-                epoch,
-                learning_rate,
-            });
+            return Err(diverged(settings, epoch));
         }
         adam.step(&found.gradients, settings.learning_rate, settings.l2)?;
         seen += labels.len();
@@ -177,6 +175,27 @@ fn one_epoch(
         }
     }
     Ok(correct as f64 / seen as f64)
+}
+
+/// The network of the weights that training has come to.
+fn built(
+    spec: &NetworkSpec,
+    weights: &BTreeMap<String, Tensor>,
+    settings: &Settings,
+    epoch: usize,
+) -> Result<ModuleTree, TrainError> {
+    build(spec, weights).map_err(|error| match error {
+        TrainError::Weights(WeightsError::NotFinite { .. }) => diverged(settings, epoch),
+        other => other,
+    })
+}
+
+fn diverged(settings: &Settings, epoch: usize) -> TrainError {
+    let learning_rate = settings.learning_rate;
+    TrainError::Diverged {
+        epoch,
+        learning_rate,
+    }
 }
 
 /// The share of `examples`, in [0, 1], whose largest logit is that of their label; the first of several equal ones counts.
@@ -396,14 +415,20 @@ mod tests {
         let run = |settings: Settings, progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>| {
             train(&spec(CNN), &quarters(0), None, &settings, 0, progress).unwrap_err()
         };
-        let wild = Settings {
-            learning_rate: 1e30,
-            ..SETTINGS
-        };
-        assert!(matches!(
-            run(wild, &mut quiet),
-            TrainError::Diverged { epoch: 1, .. }
-        ));
+        // Of a loss that is not finite, and of weights that are not: before the next loss, and after the last.
+        for (learning_rate, batch, epochs) in [(1e30, 10, 200), (1e300, 10, 200), (1e300, 40, 1)] {
+            let wild = Settings {
+                learning_rate,
+                batch,
+                epochs,
+                ..SETTINGS
+            };
+            let error = run(wild, &mut quiet);
+            assert!(
+                matches!(error, TrainError::Diverged { epoch: 1, .. }),
+                "{learning_rate}, {epochs}: {error}"
+            );
+        }
         let mut second = |p: &Progress| match p.epoch {
             2 => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),

@@ -3,10 +3,11 @@
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::Drawn;
 use super::canvas::Canvas;
 use super::random::{stream, uniform};
 use super::texture::ramp;
+use super::{Drawn, check_part};
+use crate::Result;
 
 /// The side of a picture.
 pub(super) const SIZE: usize = 28;
@@ -15,7 +16,7 @@ pub(super) const SIZE: usize = 28;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Glyphs {
-    /// How far the corners of a stroke wander, of a glyph's height; 0.1 is already hard to read.
+    /// How far the corners of a stroke wander, of a glyph's height, 0 to 1; 0.1 is already hard to read.
     pub jitter: f64,
 }
 
@@ -80,7 +81,8 @@ const STROKES: [&[&[[u8; 2]]]; 10] = [
 ];
 
 impl Glyphs {
-    pub(super) fn draw(&self, seed: u64, index: u64) -> Drawn {
+    pub(super) fn draw(&self, seed: u64, index: u64) -> Result<Drawn> {
+        check_part("jitter", self.jitter)?;
         let mut rng = stream(seed, index);
         let class = (index % 10) as usize;
         let lines: Vec<[[f64; 2]; 2]> = self.lines(&mut rng, class);
@@ -90,20 +92,16 @@ impl Glyphs {
             let nearest = near.fold(f64::INFINITY, f64::min);
             [1.0 - ramp(nearest, width - 0.5, width + 0.5); 3]
         });
-        Drawn {
+        Ok(Drawn {
             image: canvas.finish(&mut rng, 0.02, true),
             class,
             objects: Vec::new(),
-        }
+        })
     }
 
     /// The lines of a digit, in pixels: its corners jittered, then stretched, slanted and moved.
     fn lines(&self, rng: &mut ChaCha8Rng, class: usize) -> Vec<[[f64; 2]; 2]> {
-        let jitter = if self.jitter.is_finite() {
-            self.jitter.clamp(0.0, 1.0)
-        } else {
-            0.0
-        };
+        let jitter = self.jitter;
         let (height, width) = (uniform(rng, 16.0, 21.0), uniform(rng, 9.0, 15.0));
         let (slant, tilt) = (uniform(rng, -0.35, 0.2), uniform(rng, -0.15, 0.15));
         let [right, down] = [(); 2].map(|()| uniform(rng, 12.0, 16.0));

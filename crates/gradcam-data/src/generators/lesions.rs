@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::canvas::{Canvas, mix};
 use super::random::{direction, stream, uniform};
 use super::texture::{clouds, ramp, wave};
-use super::{Drawn, DrawnObject};
-use crate::{Error, Mask, Result};
+use super::{Drawn, DrawnObject, check_part};
+use crate::{Mask, Result};
 
 /// Faint lesions. Pictures of an odd number have one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ use crate::{Error, Mask, Result};
 pub struct Lesions {
     /// Side of a picture in pixels, 16 to 4096.
     pub size: usize,
-    /// How much brighter a lesion's middle is, of a range of 1.
+    /// How much brighter a lesion's middle is, of a range of 1; 0 to 1.
     pub contrast: f64,
     /// How many lesions lie where most of them do, 0 to 1; the others lie anywhere in a lung.
     pub prior: f64,
@@ -37,15 +37,8 @@ impl Default for Lesions {
 
 impl Lesions {
     pub(super) fn draw(&self, seed: u64, index: u64) -> Result<Drawn> {
-        for (field, value) in [("contrast", self.contrast), ("prior", self.prior)] {
-            if !(0.0..=1.0).contains(&value) {
-                return Err(Error::Setting {
-                    field,
-                    expected: "0 to 1",
-                    found: value.to_string(),
-                });
-            }
-        }
+        check_part("contrast", self.contrast)?;
+        check_part("prior", self.prior)?;
         let mut rng = stream(seed, index);
         let size = self.size;
         let lungs = Lungs::new(&mut rng);

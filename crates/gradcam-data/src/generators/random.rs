@@ -1,4 +1,7 @@
 //! Draws from a picture's own stream.
+//!
+//! They are written out rather than taken from the `rand` crate: what that makes of a stream may change with its minor versions, and the bytes
+//! of a drawn set must not change with a dependency. ChaCha8 itself is fixed.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};

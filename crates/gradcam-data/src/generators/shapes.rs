@@ -8,7 +8,7 @@ use super::canvas::{Canvas, coverage, mix};
 use super::figure::{FIGURES, Figure};
 use super::random::{choice, color_between, direction, stream, tilt, uniform};
 use super::texture::{clouds, wave};
-use super::{Drawn, DrawnObject};
+use super::{Drawn, DrawnObject, check_part};
 use crate::{Error, Mask, Result};
 
 /// Shapes on textures. The class of picture `i` is `i` modulo the number of classes.
@@ -22,7 +22,7 @@ pub struct Shapes {
     /// How many figures of different classes a picture has, 1 to 3. The first is the target. One that covers less than a quarter of
     /// the picture beside another is marked as difficult, which are the terms of the pointing game (Zhang et al., IJCV 2018).
     pub objects: usize,
-    /// Standard deviation of the noise, of a range of 1.
+    /// Standard deviation of the noise, of a range of 1; 0 to 1.
     pub noise: f64,
 }
 
@@ -101,10 +101,7 @@ impl Shapes {
                 self.objects.to_string(),
             );
         }
-        if !(0.0..=1.0).contains(&self.noise) {
-            return wrong("noise", "0 to 1", self.noise.to_string());
-        }
-        Ok(())
+        check_part("noise", self.noise)
     }
 }
 

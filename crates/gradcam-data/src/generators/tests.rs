@@ -219,6 +219,8 @@ fn parameters_are_checked_and_are_json() {
         ("pasted", r#"{"classes": 1}"#, "`classes` is 1"),
         ("pasted", r#"{"size": 5000}"#, "`size` is 5000"),
         ("lesions", r#"{"contrast": 2}"#, "`contrast` is 2"),
+        ("glyphs", r#"{"jitter": 1.5}"#, "`jitter` is 1.5"),
+        ("glyphs", r#"{"jitter": -0.1}"#, "`jitter` is -0.1"),
     ] {
         let json = format!(r#"{{"generator": "{generator}", "parameters": {parameters}}}"#);
         assert!(refused(&json).contains(field), "{}", refused(&json));

@@ -3,8 +3,9 @@
 //! A data set is one of the label sets, a folder `obj`, `scene` or `scene_only`: `train/<class>/*.jpg`, `val/*.jpg` with `val.txt`
 //! (`file class`), and `val_loc.txt` and `loc.txt` (`file row0,column0,row1,column1`, the last row and column not part of the box).
 //! File names are `object-scene-NNNN`, so that a picture has the same id in every label set. Masks are read from PNGs in `val_mask/` of the
-//! pictures' names and size, to which the original's pickled file has to be converted; otherwise an object is its box. In `scene` the
-//! pasted object is no class of the set: its numbers follow those of the scenes. In `scene_only` there is none.
+//! pictures' names and size, to which the original's pickled file has to be converted; otherwise an object is its box. A pasted object that
+//! is no class of its set, as in `scene`, has a number behind those of the classes. On the pictures of `scene_only` and `bamboo_forest`
+//! nothing was pasted, though the original has files of boxes there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -64,31 +65,21 @@ pub(super) fn read(root: &Path) -> Read {
     files::all_there(&labels, &root.join("val"), missing)?;
 
     let set = files::folder_name(root);
-    let part = if set == "obj" { 0 } else { 1 };
-    let classes = classes(&folders, &found, part)?;
-    let objects: BTreeSet<String> = found
-        .iter()
-        .filter_map(|f| words(&f.picture))
-        .map(|w| w[0].clone())
-        .collect();
-    let pasted: BTreeMap<String, Class> = match set.as_str() {
-        "obj" => classes
-            .iter()
-            .map(|c| (c.name.to_string(), c.clone()))
-            .collect(),
-        _ => numbered(&objects)
-            .into_iter()
-            .map(|c| {
-                let name = c.name.to_string();
-                let number = c.number + classes.len();
-                (name, Class { number, ..c })
-            })
-            .collect(),
-    };
+    let mut classes = classes(&folders, &found, usize::from(set != "obj"))?;
     let boxes = match set.as_str() {
         "scene_only" | "bamboo_forest" => BTreeMap::new(),
         _ => boxes(root)?,
     };
+    let own = classes.len();
+    let objects = found.iter().filter(|_| !boxes.is_empty());
+    let pasted: BTreeSet<String> = objects
+        .filter_map(|f| Some(words(&f.picture)?[0].clone()))
+        .filter(|name| classes.iter().all(|class| *class.name != **name))
+        .collect();
+    classes.extend(pasted.iter().zip(own..).map(|(name, number)| Class {
+        number,
+        name: name.as_str().into(),
+    }));
     let mut samples = Vec::new();
     for Found {
         picture,
@@ -96,13 +87,13 @@ pub(super) fn read(root: &Path) -> Read {
         split,
     } in found
     {
-        let class = classes.get(class).cloned().ok_or_else(|| {
-            let expected = format!("a class below {}", classes.len());
+        let class = classes[..own].get(class).cloned().ok_or_else(|| {
+            let expected = format!("a class below {own}");
             Error::annotation(&labels, "", expected, class.to_string())
         })?;
         let id = files::stem(&picture);
-        let name = words(&picture).map(|[object, _]| object);
-        let pasted = name.and_then(|name| pasted.get(&name));
+        let pasted =
+            words(&picture).and_then(|[name, _]| classes.iter().find(|c| *c.name == *name));
         let object = boxes.get(&id).zip(pasted).map(|(&rect, pasted)| {
             let path = root.join("val_mask").join(format!("{id}.png"));
             let shape = match path.is_file() {
@@ -125,11 +116,7 @@ pub(super) fn read(root: &Path) -> Read {
             split: Some(split),
         });
     }
-    let all: BTreeSet<Class> = match boxes.is_empty() {
-        true => classes.into_iter().collect(),
-        false => classes.into_iter().chain(pasted.into_values()).collect(),
-    };
-    Ok((all.into_iter().collect(), samples))
+    Ok((classes, samples))
 }
 
 /// The set's classes: the folders of `train`, or, where there are none, what the pictures of each number are called.

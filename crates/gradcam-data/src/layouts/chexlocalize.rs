@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::Read;
+use super::keys::Keys;
 use crate::dataset::{numbered, target};
 use crate::runs::{check_runs, decompress};
 use crate::{Class, Error, Object, Picture, Result, Sample, Shape, Split, files};
@@ -40,7 +41,7 @@ struct Encoded {
 struct Outlined {
     img_size: [usize; 2],
     #[serde(flatten)]
-    tasks: BTreeMap<String, Vec<Vec<[f64; 2]>>>,
+    tasks: Keys<Vec<Vec<[f64; 2]>>>,
 }
 
 fn file(root: &Path, what: &str, part: &str) -> Option<PathBuf> {
@@ -57,14 +58,13 @@ pub(super) fn matches(path: &Path) -> bool {
 
 pub(super) fn read(root: &Path) -> Read {
     let classes = numbered(TASKS);
-    let mut pictures = BTreeMap::new();
-    for path in files::pictures_below(root)? {
-        let id = files::id(root, &path);
+    let pictures = files::pictures_by(root, |path| {
+        let id = files::id(root, path);
         let parts: Vec<&str> = id.split('/').collect();
         // `val/patient1/study1/view1_frontal`, or one name for all.
         let start = parts.iter().rposition(|part| part.starts_with("patient"));
-        pictures.insert(parts[start.unwrap_or(parts.len() - 1)..].join("_"), path);
-    }
+        parts[start.unwrap_or(parts.len() - 1)..].join("_")
+    })?;
     let mut samples = Vec::new();
     for part in PARTS {
         let (path, found) = match (
@@ -122,9 +122,9 @@ fn objects(
 }
 
 fn segmentations(path: &Path) -> Result<Found> {
-    let parsed: BTreeMap<String, BTreeMap<String, Encoded>> = json(path)?;
+    let parsed: Keys<Keys<Encoded>> = json(path)?;
     let mut found = BTreeMap::new();
-    for (id, tasks) in parsed {
+    for (id, Keys(tasks)) in parsed.0 {
         let mut shapes = BTreeMap::new();
         let mut common = None;
         for (task, Encoded { size, counts }) in tasks {
@@ -156,10 +156,16 @@ fn segmentations(path: &Path) -> Result<Found> {
 }
 
 fn outlines(path: &Path) -> Result<Found> {
-    let parsed: BTreeMap<String, Outlined> = json(path)?;
-    let all = parsed.into_iter().map(|(id, outlined)| {
-        let tasks = outlined.tasks.into_iter();
-        let shapes = tasks.map(|(task, polygons)| (task, Shape::Polygons(polygons)));
+    let parsed: Keys<Outlined> = json(path)?;
+    let all = parsed.0.into_iter().map(|(id, outlined)| {
+        let [height, width] = outlined.img_size;
+        let shape = |polygons| Shape::Polygons {
+            height,
+            width,
+            polygons,
+        };
+        let tasks = outlined.tasks.0.into_iter();
+        let shapes = tasks.map(|(task, polygons)| (task, shape(polygons)));
         (id, (outlined.img_size, shapes.collect()))
     });
     Ok(all.collect())
@@ -232,5 +238,32 @@ mod tests {
             let error = open(dir.path()).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}\n{expected}");
         }
+    }
+
+    #[test]
+    fn what_is_there_twice_is_refused() {
+        let outlines = r#"{"patient1_frontal": {"img_size": [2, 4], "Edema": [[[0, 0]]], "Edema": [[[0, 0], [2, 0], [2, 1]]]}}"#;
+        let masks = r#"{"patient1_frontal": {"Edema": {"size": [2, 4], "counts": "62"}, "Edema": {"size": [2, 4], "counts": "8"}}}"#;
+        let pictures = r#"{"patient1_frontal": {"Edema": {"size": [2, 4], "counts": "62"}}, "patient1_frontal": {}}"#;
+        for (name, json, twice) in [
+            ("annotations", outlines, "Edema"),
+            ("segmentations", masks, "Edema"),
+            ("segmentations", pictures, "patient1_frontal"),
+        ] {
+            let dir = files_in(&[(&format!("gt_{name}_val.json"), json)]);
+            picture(dir.path(), "patient1_frontal.png", 4, 2);
+            let error = open(dir.path()).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("`{twice}` is there twice")),
+                "{error}"
+            );
+        }
+        let once = r#"{"patient1_frontal": {"Edema": {"size": [2, 4], "counts": "62"}}}"#;
+        let dir = files_in(&[("gt_segmentations_val.json", once)]);
+        picture(dir.path(), "large/patient1_frontal.png", 4, 2);
+        assert_eq!(open(dir.path()).unwrap().samples.len(), 1);
+        picture(dir.path(), "small/patient1/frontal.png", 2, 1);
+        let error = open(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("one picture of each name"), "{error}");
     }
 }

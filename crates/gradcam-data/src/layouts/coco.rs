@@ -127,7 +127,13 @@ fn read_samples(
             Error::annotation(file, at, "one of the file's categories", found)
         })
     };
-    let images: BTreeMap<u64, &Image> = parsed.images.iter().map(|i| (i.id, i)).collect();
+    let mut images: BTreeMap<u64, &Image> = BTreeMap::new();
+    for image in &parsed.images {
+        if images.insert(image.id, image).is_some() {
+            let found = format!("two with the id {}", image.id);
+            return Err(Error::annotation(file, "", "one image of each id", found));
+        }
+    }
     let mut objects: BTreeMap<u64, Vec<Object>> = BTreeMap::new();
     for annotated in parsed.annotations {
         let at = format!("annotation {}", annotated.id);
@@ -222,7 +228,11 @@ fn object(
                 }
             };
             let all: Result<_> = polygons.iter().map(corners).collect();
-            Some(Shape::Polygons(all?))
+            Some(Shape::Polygons {
+                height: image.height,
+                width: image.width,
+                polygons: all?,
+            })
         }
         Some(Segmentation::Runs {
             size: [height, width],
@@ -262,7 +272,7 @@ fn object(
 mod tests {
     use crate::fixtures::{files_in, picture};
     use crate::mask::tests::drawn;
-    use crate::{Annotation, Layout, Split, open};
+    use crate::{Annotation, Error, Layout, Split, open};
 
     /// Classes 7 and 97; the first image has a crowd, a list, a string, polygons; the second nothing.
     const JSON: &str = r#"{"info": {}, "images": [
@@ -347,6 +357,11 @@ mod tests {
                 "line 2: expected COCO's instances",
             ),
             (JSON.replace("61N", "611"), "names 1 pictures"),
+            (
+                JSON.replace("61N", "611")
+                    .replace("\"id\": 3, \"file", "\"id\": 5, \"file"),
+                "expected one image of each id, found two with the id 5",
+            ),
         ];
         for (json, expected) in cases {
             let dir = files_in(&[("instances.json", &json)]);
@@ -354,5 +369,26 @@ mod tests {
             let error = open(dir.path()).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}\n{expected}");
         }
+    }
+
+    /// A picture that was made smaller after it was annotated.
+    #[test]
+    fn outlines_have_the_size_that_their_picture_has() {
+        let json = r#"{"images": [{"id": 1, "file_name": "a.png", "width": 8, "height": 4}],
+            "annotations": [{"image_id": 1, "category_id": 1, "segmentation": [[0, 0, 4, 0, 4, 4, 0, 4]]}],
+            "categories": [{"id": 1, "name": "cat"}]}"#;
+        let dir = files_in(&[("instances.json", json)]);
+        picture(dir.path(), "images/a.png", 8, 4);
+        let set = open(dir.path()).unwrap();
+        assert_eq!(set.samples[0].target_mask().unwrap().unwrap().area(), 16);
+        picture(dir.path(), "images/a.png", 4, 2);
+        let error = set.samples[0].target_mask().unwrap_err();
+        let Error::Sample { source, .. } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(
+            source.to_string(),
+            "expected a mask of 4 × 2 pixels as its picture has, found 8 × 4"
+        );
     }
 }

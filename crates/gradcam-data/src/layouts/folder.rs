@@ -1,6 +1,7 @@
 //! Pictures in a folder, or in one folder for each class: `cat/1.jpg`, `dog/2.jpg`, below `train/` and `val/` or not.
 //!
-//! Classes are the folders' names in sorted order. Pictures that lie in the folder itself have no class.
+//! Classes are the folders' names in sorted order. Pictures that lie in the folder itself have no class. Folders are splits where all that
+//! hold pictures are called so, or at least two; then only what is in them counts. One folder `train` among others is a class.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,22 +15,24 @@ pub(super) fn matches(path: &Path) -> bool {
 }
 
 pub(super) fn read(root: &Path) -> Read {
-    let folders = files::folders(root)?;
-    let splits: Vec<Option<Split>> = folders.iter().map(|f| Split::of(&files::name(f))).collect();
-    let split_up = !folders.is_empty() && splits.iter().all(Option::is_some);
-    let parts: Vec<(PathBuf, Option<Split>)> = match split_up {
-        true => folders.into_iter().zip(splits).collect(),
-        false => vec![(root.to_path_buf(), None)],
-    };
+    let pictures = files::pictures_below(root)?;
+    let folders: BTreeSet<String> = pictures
+        .iter()
+        .filter_map(|p| first_folder(root, p))
+        .collect();
+    let splits = folders.iter().filter(|f| Split::of(f).is_some()).count();
+    let split_up = splits >= 2 || (splits == 1 && folders.len() == 1);
     // Class (none for what lies flat), picture, split.
     let mut found: Vec<(Option<String>, PathBuf, Option<Split>)> = Vec::new();
-    for (part, split) in &parts {
-        let flat = files::pictures_in(part)?.into_iter();
-        found.extend(flat.map(|picture| (None, picture, *split)));
-        for folder in files::folders(part)? {
-            let class = Some(files::name(&folder));
-            let below = files::pictures_below(&folder)?.into_iter();
-            found.extend(below.map(|picture| (class.clone(), picture, *split)));
+    for picture in pictures {
+        let folder = first_folder(root, &picture);
+        match folder.as_deref().and_then(Split::of).filter(|_| split_up) {
+            Some(split) => {
+                let part = root.join(folder.unwrap_or_default());
+                found.push((first_folder(&part, &picture), picture, Some(split)));
+            }
+            None if split_up => {}
+            None => found.push((folder, picture, None)),
         }
     }
     let names: BTreeSet<&str> = found.iter().filter_map(|(c, ..)| c.as_deref()).collect();
@@ -52,6 +55,14 @@ pub(super) fn read(root: &Path) -> Read {
     });
     let samples = samples.collect();
     Ok((classes, samples))
+}
+
+/// The first folder on the way from `root` down to a picture; none for what lies in `root` itself.
+fn first_folder(root: &Path, picture: &Path) -> Option<String> {
+    let mut parts = picture.strip_prefix(root).ok()?.iter();
+    let first = parts.next()?;
+    parts.next()?;
+    Some(first.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]
@@ -87,6 +98,37 @@ mod tests {
         let splits: Vec<_> = set.samples.iter().map(|s| s.split).collect();
         assert_eq!(splits, [Some(Split::Train), Some(Split::Validation)]);
         assert_eq!(set.samples[1].class.as_ref().unwrap().number, 0);
+    }
+
+    #[test]
+    fn what_lies_beside_the_splits_is_no_part_of_the_set() {
+        let dir = files_in(&[("docs/readme.txt", "")]);
+        picture(dir.path(), "train/dog/1.png", 4, 3);
+        let names = || {
+            let set = open(dir.path()).unwrap();
+            let all = set.samples.iter();
+            let split = |s: &crate::Sample| {
+                s.split
+                    .map_or("none", |s| ["train", "val", "test"][s as usize])
+            };
+            all.map(|s| format!("{} {}", split(s), s.class.as_ref().unwrap().name))
+                .collect::<Vec<_>>()
+        };
+        // A folder without pictures is not one of classes.
+        assert_eq!(names(), ["train dog"]);
+        picture(dir.path(), "test/cat/1.png", 4, 3);
+        picture(dir.path(), "docs/figure.png", 4, 3);
+        picture(dir.path(), "title.png", 4, 3);
+        assert_eq!(names(), ["test cat", "train dog"]);
+
+        // A train is something that may be on a picture.
+        let dir = files_in(&[]);
+        for path in ["car/1.png", "train/1.png"] {
+            picture(dir.path(), path, 4, 3);
+        }
+        let set = open(dir.path()).unwrap();
+        assert!(set.samples.iter().all(|s| s.split.is_none()));
+        assert_eq!(&*set.classes[1].name, "train");
     }
 
     #[test]

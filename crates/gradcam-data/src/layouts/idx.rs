@@ -1,6 +1,6 @@
 //! MNIST, Fashion-MNIST and what else comes as `train-images-idx3-ubyte` with its labels, plain or gzipped.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub(super) fn matches(path: &Path) -> bool {
 
 pub(super) fn read(root: &Path) -> Read {
     let mut samples = Vec::new();
-    let mut seen = BTreeSet::new();
+    let mut classes: BTreeMap<u8, Class> = BTreeMap::new();
     for (part, split) in PARTS {
         let Some(path) = file(root, part, "images") else {
             continue;
@@ -53,19 +53,21 @@ pub(super) fn read(root: &Path) -> Read {
                 numbers.len().to_string(),
             ));
         }
-        seen.extend(&numbers);
-        samples.extend(numbers.iter().enumerate().map(|(index, &number)| Sample {
-            id: format!("{part}/{index:05}"),
-            picture: Picture::Record {
-                images: Arc::clone(&images),
-                index,
-            },
-            class: Some(class(number)),
-            objects: Vec::new(),
-            split: Some(split),
-        }));
+        for (index, number) in numbers.into_iter().enumerate() {
+            let class = classes.entry(number).or_insert_with(|| class(number));
+            samples.push(Sample {
+                id: format!("{part}/{index:05}"),
+                picture: Picture::Record {
+                    images: Arc::clone(&images),
+                    index,
+                },
+                class: Some(class.clone()),
+                objects: Vec::new(),
+                split: Some(split),
+            });
+        }
     }
-    Ok((seen.into_iter().map(class).collect(), samples))
+    Ok((classes.into_values().collect(), samples))
 }
 
 /// The files have numbers and no names.
@@ -121,6 +123,7 @@ pub(crate) fn write(dataset: &Dataset, folder: &Path) -> Result<()> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::io::Write;
+    use std::sync::Arc;
 
     use crate::fixtures::{bytes, files_in};
     use crate::{Layout, Split, open};
@@ -155,6 +158,10 @@ mod tests {
             assert_eq!(image.get_pixel(2, 1).0, [255; 3]);
             assert_eq!(image.get_pixel(0, 0).0, [250; 3]);
         }
+        // Of one class there is one name in memory, however many pictures have it.
+        let class = |i: usize| set.samples[i].class.as_ref().unwrap();
+        assert!(Arc::ptr_eq(&class(1).name, &class(3).name));
+        assert!(Arc::ptr_eq(&class(1).name, &set.classes[0].name));
         let splits = [0, 2].map(|i: usize| set.samples[i].split);
         assert_eq!(splits, [Some(Split::Train), Some(Split::Test)]);
     }

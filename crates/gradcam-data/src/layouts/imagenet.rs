@@ -121,9 +121,8 @@ fn solution(root: &Path) -> Result<BTreeMap<String, Vec<Located>>> {
         let text = row.field("PredictionString")?;
         let words: Vec<&str> = text.split_whitespace().collect();
         let (groups, []) = words.as_chunks::<5>() else {
-            let at = files::at_line(row.line);
             let expected = "groups of a synset and four numbers";
-            return Err(Error::annotation(&path, at, expected, files::quoted(text)));
+            return Err(row.wrong(expected, files::quoted(text)));
         };
         let mut boxes = Vec::new();
         for [synset, x0, y0, x1, y1] in groups {
@@ -131,8 +130,7 @@ fn solution(root: &Path) -> Result<BTreeMap<String, Vec<Located>>> {
             let low = [number(x0)?, number(y0)?];
             let rect = Rect::inclusive(low, [number(x1)?, number(y1)?]);
             if !rect.is_valid() {
-                let at = files::at_line(row.line);
-                return Err(Error::annotation(&path, at, "a box", files::quoted(text)));
+                return Err(row.wrong("a box", files::quoted(text)));
             }
             boxes.push((synset.to_string(), rect));
         }

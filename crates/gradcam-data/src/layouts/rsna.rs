@@ -3,13 +3,11 @@
 //!
 //! Boxes are in pixels from the left and top edge; a row with `Target` 0 has none. Classes are 0, `no opacity`, and 1, `lung opacity`.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::Read;
-use super::table::{Table, with_columns};
-use crate::dataset::numbered;
-use crate::{Error, Object, Picture, Rect, Sample, Shape, Split, files};
+use super::table::with_columns;
+use super::{Read, findings};
+use crate::{Rect, Shape};
 
 const COLUMNS: [&str; 6] = ["patientId", "x", "y", "width", "height", "Target"];
 
@@ -18,48 +16,21 @@ pub(super) fn matches(path: &Path) -> bool {
 }
 
 pub(super) fn read(path: &Path) -> Read {
-    let folder = match path.is_file() {
-        true => path.parent().unwrap_or(path),
-        false => path,
-    };
-    let pictures = files::pictures_by_stem(folder)?;
-    let classes = numbered(["no opacity", "lung opacity"]);
-    let mut samples = Vec::new();
-    for file in with_columns(path, &COLUMNS) {
-        let table = Table::read(&file)?;
-        let mut boxes: BTreeMap<&str, Vec<Object>> = BTreeMap::new();
-        for row in table.rows() {
-            let of_patient = boxes.entry(row.field("patientId")?).or_default();
-            if row.field("Target")? == "0" {
-                continue;
-            }
-            let rect = Rect {
-                x: row.number("x")?,
-                y: row.number("y")?,
-                width: row.number("width")?,
-                height: row.number("height")?,
-            };
-            if !rect.is_valid() {
-                let found = format!("{rect:?}");
-                let at = files::at_line(row.line);
-                return Err(Error::annotation(&file, at, "a box", found));
-            }
-            of_patient.push(Object::new(classes[1].clone(), Shape::Box(rect)));
+    findings::read(path, &COLUMNS, ["no opacity", "lung opacity"], |row, _| {
+        if row.field("Target")? == "0" {
+            return Ok(None);
         }
-        let missing = boxes.keys().filter(|id| !pictures.contains_key(**id));
-        files::all_there(&file, folder, missing.map(|id| id.to_string()).collect())?;
-        let split = files::stem(&file).split(['-', '_']).find_map(Split::of);
-        for (id, objects) in boxes {
-            samples.push(Sample {
-                id: id.to_string(),
-                picture: Picture::File(pictures[id].clone()),
-                class: Some(classes[usize::from(!objects.is_empty())].clone()),
-                objects,
-                split,
-            });
+        let rect = Rect {
+            x: row.number("x")?,
+            y: row.number("y")?,
+            width: row.number("width")?,
+            height: row.number("height")?,
+        };
+        match rect.is_valid() {
+            true => Ok(Some(Shape::Box(rect))),
+            false => Err(row.wrong("a box", format!("{rect:?}"))),
         }
-    }
-    Ok((classes, samples))
+    })
 }
 
 #[cfg(test)]

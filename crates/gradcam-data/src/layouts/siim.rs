@@ -1,17 +1,16 @@
 //! SIIM-ACR pneumothorax segmentation: a CSV `ImageId, EncodedPixels` with one row for each region, and the pictures as PNG or JPEG in
 //! any folder beside it, named by their `ImageId`.
 //!
-//! `EncodedPixels` is `-1` or pairs of a start, counted from the end of the run before, and a length, down the columns
-//! (see [`from_relative`]). Masks have the picture's size, 1024 × 1024 in the original. Classes are 0, `no pneumothorax`, and 1, `pneumothorax`.
+//! `EncodedPixels` is pairs of a start, counted from the end of the run before, and a length, down the columns (see [`from_relative`]), or
+//! `-1` or empty where there is nothing. Masks have the picture's size, 1024 × 1024 in the original. Classes are 0, `no pneumothorax`, and
+//! 1, `pneumothorax`.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::Read;
-use super::table::{Table, with_columns};
-use crate::dataset::numbered;
+use super::table::with_columns;
+use super::{Read, findings};
+use crate::Shape;
 use crate::runs::from_relative;
-use crate::{Error, Object, Picture, Sample, Shape, Split, files};
 
 const COLUMNS: [&str; 2] = ["ImageId", "EncodedPixels"];
 
@@ -20,55 +19,22 @@ pub(super) fn matches(path: &Path) -> bool {
 }
 
 pub(super) fn read(path: &Path) -> Read {
-    let folder = match path.is_file() {
-        true => path.parent().unwrap_or(path),
-        false => path,
-    };
-    let pictures = files::pictures_by_stem(folder)?;
-    let classes = numbered(["no pneumothorax", "pneumothorax"]);
-    let mut samples = Vec::new();
-    for file in with_columns(path, &COLUMNS) {
-        let table = Table::read(&file)?;
-        let mut rows: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
-        for row in table.rows() {
-            let runs = (row.line, row.field("EncodedPixels")?);
-            rows.entry(row.field("ImageId")?).or_default().push(runs);
+    let classes = ["no pneumothorax", "pneumothorax"];
+    findings::read(path, &COLUMNS, classes, |row, picture| {
+        let text = row.field("EncodedPixels")?;
+        // Then the picture need not be opened.
+        if ["-1", ""].contains(&text) {
+            return Ok(None);
         }
-        let missing = rows.keys().filter(|id| !pictures.contains_key(**id));
-        files::all_there(&file, folder, missing.map(|id| id.to_string()).collect())?;
-        let split = files::stem(&file).split(['-', '_']).find_map(Split::of);
-        for (id, regions) in rows {
-            let picture = Picture::File(pictures[id].clone());
-            // `-1` and an empty field say that there is nothing; then the picture need not be opened.
-            let marked = |(_, text): &(usize, &str)| !["-1", ""].contains(&text.trim());
-            let regions: Vec<(usize, &str)> = regions.into_iter().filter(marked).collect();
-            let (height, width) = match regions.is_empty() {
-                true => (0, 0),
-                false => picture.size()?,
-            };
-            let mut objects = Vec::new();
-            for (line, text) in regions {
-                let runs = from_relative(text, height, width).map_err(|error| {
-                    let found = error.to_string();
-                    Error::annotation(&file, files::at_line(line), "relative run lengths", found)
-                })?;
-                let shape = Shape::Runs {
-                    height,
-                    width,
-                    runs,
-                };
-                objects.push(Object::new(classes[1].clone(), shape));
-            }
-            samples.push(Sample {
-                id: id.to_string(),
-                picture,
-                class: Some(classes[usize::from(!objects.is_empty())].clone()),
-                objects,
-                split,
-            });
-        }
-    }
-    Ok((classes, samples))
+        let (height, width) = picture.size()?;
+        let runs = from_relative(text, height, width)
+            .map_err(|error| row.wrong("relative run lengths", error.to_string()))?;
+        Ok(Some(Shape::Runs {
+            height,
+            width,
+            runs,
+        }))
+    })
 }
 
 #[cfg(test)]

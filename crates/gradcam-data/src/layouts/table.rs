@@ -8,7 +8,7 @@ use crate::{Error, Result, files};
 
 /// A table's rows with their lines.
 pub(super) struct Table {
-    pub(super) path: PathBuf,
+    path: PathBuf,
     headers: StringRecord,
     rows: Vec<StringRecord>,
 }
@@ -65,6 +65,11 @@ impl<'a> Row<'a> {
     pub(super) fn number<T: std::str::FromStr>(&self, header: &str) -> Result<T> {
         let what = format!("a number in `{header}`");
         files::number(&self.table.path, self.line, &what, self.field(header)?)
+    }
+
+    /// The row does not say what its layout wants.
+    pub(super) fn wrong(&self, expected: &str, found: String) -> Error {
+        Error::annotation(&self.table.path, files::at_line(self.line), expected, found)
     }
 }
 

@@ -154,6 +154,37 @@ fn what_cannot_be_run_is_named() {
 }
 
 #[test]
+fn nothing_of_the_tower_is_left_over() {
+    let error = with_config(|c| c["text_config"]["num_hidden_layers"] = json!(1)).unwrap_err();
+    let TextError::Unused { count, names, .. } = error else {
+        panic!("{error}");
+    };
+    // A layer has four projections, two norms and two linear layers, each with a bias.
+    assert_eq!(count, 16);
+    assert!(
+        names[0].starts_with("text_model.encoder.layers.1."),
+        "{names:?}"
+    );
+}
+
+#[test]
+fn the_numbers_of_positions_are_no_parameters() {
+    let folder = copy("");
+    let path = folder.path().join("model.safetensors");
+    let mut tensors = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
+    let ids = Tensor::arange(0_i64, 77, &Device::Cpu).unwrap();
+    let name = "text_model.embeddings.position_ids";
+    tensors.insert(name.into(), ids.unsqueeze(0).unwrap());
+    candle_core::safetensors::save(&tensors, &path).unwrap();
+    let [with, without] =
+        [folder.path(), &tiny()].map(|folder| TextEncoder::from_folder(folder).unwrap());
+    assert_eq!(
+        with.embed("a cat").unwrap(),
+        without.embed("a cat").unwrap()
+    );
+}
+
+#[test]
 fn a_tokenizer_of_another_model_is_noticed() {
     let folder = copy("");
     edit(&folder, "tokenizer.json", |t| {
