@@ -9,6 +9,7 @@ mod fetch;
 mod import;
 mod parity;
 mod python;
+mod train;
 
 use std::path::{Path, absolute};
 use std::process::ExitCode;
@@ -47,6 +48,8 @@ mod flags {
             }
             /// Put the release binary, its manual page and its completions into target/dist.
             cmd dist {}
+            /// Train the small networks again that the card needs and that come with the program (a quarter of an hour on two cores).
+            cmd train {}
             /// Compare every architecture with timm's and torchvision's.
             cmd parity {
                 /// A Python environment with torch, torchvision, timm and grad-cam.
@@ -101,6 +104,7 @@ fn run(flags: flags::Xtask) -> Result<()> {
             import::run(&sh, &file, &import.architecture, &output)
         }
         XtaskCmd::Dist(_) => dist::run(&sh),
+        XtaskCmd::Train(_) => train::run(&sh),
         XtaskCmd::Parity(parity) => {
             parity::run(&sh, &from_here(&parity.venv)?, &parity.architecture)
         }

@@ -471,6 +471,18 @@ pub(crate) enum CardCommand {
     Render(CardRender),
     /// Say what differs between two cards; exit status 1 where something does.
     Diff(CardDiff),
+    /// Train the small networks again that come with the program, for the tests of objects before scenes.
+    Train(CardTrain),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CardTrain {
+    /// The file to write, safetensors.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Replace a file that exists.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,9 @@ mod labels;
 mod method;
 mod parameters;
 mod pictures;
+mod restart;
+mod scenes;
+mod small;
 mod tests;
 
 use std::sync::atomic::AtomicBool;
@@ -24,6 +27,8 @@ use crate::stream::Reading;
 
 use self::method::{environment, model, of_data, of_method};
 pub(crate) use self::pictures::draw;
+pub(crate) use self::restart::Restart;
+pub(crate) use self::scenes::{EPOCHS, bytes, recipes, train_one};
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +43,8 @@ pub(crate) struct Effort {
     pub(crate) slow: usize,
     /// Small pictures that the networks of the label test are trained on.
     pub(crate) digits: usize,
+    /// Drawn scenes with an object.
+    pub(crate) scenes: usize,
     /// Runs of the clock.
     pub(crate) runs: usize,
 }
@@ -50,6 +57,7 @@ impl Effort {
         blocks: 4,
         slow: 0,
         digits: 500,
+        scenes: 50,
         runs: 30,
     };
     /// All images.
@@ -59,6 +67,7 @@ impl Effort {
         blocks: usize::MAX,
         slow: 80,
         digits: 1000,
+        scenes: 200,
         runs: 30,
     };
 }
@@ -76,6 +85,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) labels: &'a Dataset,
     pub(crate) effort: Effort,
     pub(crate) seed: u64,
+    /// What makes the same maps in another process.
+    pub(crate) restart: Option<Restart>,
     pub(crate) interrupted: &'a AtomicBool,
 }
 
@@ -134,11 +145,12 @@ pub(crate) fn measure(subject: &Subject<'_>, console: &mut Console<'_>) -> Resul
     if subject.samples.is_empty() {
         bail!("the data set has no picture");
     }
-    let stages: [(&str, Stage); 4] = [
+    let stages: [(&str, Stage); 5] = [
         ("methodology", Stage::Methodology),
         ("images", Stage::Images),
         ("parameters", Stage::Parameters),
         ("labels", Stage::Labels),
+        ("scenes", Stage::Scenes),
     ];
     let mut sections = Sections::default();
     let mut methodology = None;
@@ -155,6 +167,7 @@ pub(crate) fn measure(subject: &Subject<'_>, console: &mut Console<'_>) -> Resul
             Stage::Images => images::measure(subject, &mut sections, console)?,
             Stage::Parameters => parameters::measure(subject, &mut sections, console)?,
             Stage::Labels => labels::measure(subject, &mut sections, console)?,
+            Stage::Scenes => scenes::measure(subject, &mut sections, console)?,
         }
     }
     let Some(methodology) = methodology else {
@@ -191,26 +204,29 @@ enum Stage {
     Images,
     Parameters,
     Labels,
+    Scenes,
 }
 
-/// The tests whose networks are trained on the small pictures.
-const DIGITS: [&str; 4] = [
-    "data_randomization",
-    "model_contrast_score",
-    "repeatability",
-    "reproducibility",
-];
+/// The names of the data sets on the card.
+const IMAGES: &str = "images";
+const DIGITS: &str = "digits";
+const SCENES: &str = "scenes";
+
+/// The data set that a test was measured on.
+fn measured_on(test: &str) -> &'static str {
+    match test {
+        "data_randomization" | "repeatability" | "reproducibility" => DIGITS,
+        "model_contrast_score" => SCENES,
+        _ => IMAGES,
+    }
+}
 
 /// Corrects the p-values over all tests, and puts the published grades beside the measured ones.
 fn finish(card: &mut Card) -> Result<()> {
     let data = card.data.clone();
     // What was measured on drawn data is never compared with what was published.
     let real = |test: &str| {
-        let on = match DIGITS.contains(&test) {
-            true => "digits",
-            false => "images",
-        };
-        let own = data.iter().find(|data| data.id == on);
+        let own = data.iter().find(|data| data.id == measured_on(test));
         own.is_some_and(|data| data.kind == Kind::Real)
     };
     let raw: Vec<f64> = card.tests().filter_map(|test| test.p_value).collect();

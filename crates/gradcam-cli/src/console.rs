@@ -91,6 +91,7 @@ impl<'a> Console<'a> {
             Unit::Images => "{bar:30} {pos}/{len} images, {per_sec}, {eta} left {msg}",
             Unit::Methods => "{bar:30} {pos}/{len} methods, {elapsed} {msg}",
             Unit::Checks => "{bar:30} {pos}/{len} checks, {elapsed} {msg}",
+            Unit::Epochs => "{bar:30} {pos}/{len} epochs, {per_sec}, {eta} left {msg}",
             Unit::Bytes => "{bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left {msg}",
         };
         let bar = ProgressBar::with_draw_target(Some(total), target);
@@ -108,6 +109,7 @@ pub(crate) enum Unit {
     Images,
     Methods,
     Checks,
+    Epochs,
     Bytes,
 }
 

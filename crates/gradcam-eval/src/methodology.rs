@@ -6,7 +6,7 @@ mod directness;
 mod efficiency;
 mod hyperparameters;
 
-pub use determinism::{Determinism, Variation, determinism};
+pub use determinism::{Determinism, ExplainBatch, Variation, Varied, determinism};
 pub use directness::{Directness, directness};
 pub use efficiency::{Efficiency, efficiency, efficiency_of};
 pub use hyperparameters::{Setting, sweep};

@@ -10,6 +10,7 @@
 
 mod agreement;
 mod blocks;
+mod compressed;
 mod contrast;
 mod data;
 mod fresh;
@@ -23,9 +24,11 @@ mod verdicts;
 
 pub use agreement::{Agreement, Classes, Side, accuracy, accuracy_gate, agreement, agreement_test};
 pub use blocks::{Block, blocks};
+pub use compressed::rounded;
 pub use contrast::{
-    Contrast, Patches, Scene, Seen, SeenTwice, contrast_map, input_dependence, input_independence,
-    inside, model_contrast, model_contrast_test,
+    Contrast, Descent, RelativeContrast, Scene, Scenes, contrast_map, input_dependence,
+    input_dependence_test, input_independence, inside, model_contrast, model_contrast_test,
+    relative_contrast, relative_contrast_test,
 };
 pub use data::{DataRandomization, data_randomization, data_randomization_test};
 pub use fresh::fresh;

@@ -1,4 +1,4 @@
-//! Label sensitivity, and what needs several trainings: on small networks that are trained here.
+//! Label sensitivity and model sensitivity on small networks that are trained here, with true and with permuted labels.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Result, bail};
 use candle_core::Tensor;
-use gradcam::{Explainer, Grid, Interpolation, Method, Source, Target};
 use gradcam_data::{Dataset, Sample, Split};
 use gradcam_eval::Metric;
 use gradcam_eval::card::Sections;
@@ -16,17 +15,47 @@ use gradcam_eval::sanity::{
 use gradcam_eval::statistics::Grade;
 use gradcam_nn::{ModuleTree, Network};
 use gradcam_train::{
-    Examples, Family, NetworkSpec, Settings, Trained, build, permuted_labels, train,
+    Examples, Family, NetworkSpec, Settings, Trained, build, initial, permuted_labels, train,
 };
 
 use super::Subject;
+use super::small::explain;
 use super::tests::{Counts, Named, measured, without};
 use crate::console::{Console, Unit};
 
 const ADEBAYO: &str = "Adebayo et al. 2018, Sanity Checks for Saliency Maps";
 const ARUN: &str = "Arun et al. 2021, Assessing the Trustworthiness of Saliency Maps for Localizing Abnormalities in Medical Imaging";
-const BAM: &str =
-    "Yang and Kim 2019, Benchmarking Attribution Methods with Relative Feature Importance";
+/// The network that is trained several times, and another one.
+const RESIDUAL: Family = Family::Residual { width: 8 };
+const CNN: Family = Family::Cnn { hidden: 64 };
+
+const OWN_CLASS: Named<'_> = Named {
+    id: "data_randomization.predicted",
+    title: "Data randomization (each network's own class)",
+    paper: ADEBAYO,
+    metric: "rank correlation with the maps of permuted labels, less that with a second training",
+    unit: "",
+    protocol: "A residual network with global pooling is trained on true labels, again from another seed, and on permuted labels until it has memorised them; signed maps of test images are compared.",
+};
+const TRUE_CLASS: Named<'_> = Named {
+    id: "data_randomization.fixed",
+    title: "Data randomization (the true class)",
+    ..OWN_CLASS
+};
+const REPEATABILITY: Named<'_> = Named {
+    id: "repeatability",
+    title: "Repeatability",
+    paper: ARUN,
+    metric: "ssim",
+    unit: "",
+    protocol: "The same architecture trained from two seeds; maps of each network's own class for the same test images.",
+};
+const REPRODUCIBILITY: Named<'_> = Named {
+    id: "reproducibility",
+    title: "Reproducibility",
+    protocol: "Two architectures trained on the same images; maps of each network's own class for the same test images.",
+    ..REPEATABILITY
+};
 
 /// Images that the maps are made of.
 const LOOKED_AT: usize = 100;
@@ -42,30 +71,39 @@ pub(crate) fn measure(
     console: &mut Console<'_>,
 ) -> Result<()> {
     let digits = Digits::load(subject.labels, subject.effort.digits)?;
-    let trainings = Trainings::run(subject, &digits, console)?;
-    trained(subject, sections, &digits, &trainings)?;
-    for (id, title) in [
-        ("model_contrast_score", "Model contrast score"),
-        ("input_dependence_rate", "Input dependence rate"),
-        ("input_independence_rate", "Input independence rate"),
-    ] {
-        let named = Named {
-            id,
-            title,
-            paper: BAM,
-            metric: id,
-            unit: "",
-            protocol: "Two networks of the same pixels, one trained on objects and one on scenes.",
-        };
-        let reason = "no pair of networks trained on objects and on scenes is at hand yet";
-        let test = without(named, Grade::NotRun, reason);
-        sections.label_sensitivity.push(test);
+    let spec = spec(RESIDUAL, &digits);
+    let fresh = build(&spec, &initial(&spec, subject.seed)?)?;
+    let first = digits.test.images.narrow(0, 0, 1)?;
+    let method = &subject.explainer.method;
+    if let Err(error) = explain(method, RESIDUAL.last_maps(), &fresh, &first, 0) {
+        let reason = format!("the method does not suit a convolutional network: {error}");
+        let none = |named: Named<'static>| without(named, Grade::NotApplicable, &reason);
+        let [data, models] = [
+            &mut sections.label_sensitivity,
+            &mut sections.model_sensitivity,
+        ];
+        data.extend([OWN_CLASS, TRUE_CLASS].map(none));
+        models.extend([REPEATABILITY, REPRODUCIBILITY].map(none));
+        return Ok(());
     }
-    Ok(())
+    let trainings = Trainings::run(subject, &digits, console)?;
+    trained(subject, sections, &digits, &trainings)
+}
+
+/// The network of a family for the digits.
+fn spec(family: Family, digits: &Digits) -> NetworkSpec {
+    let labels = digits.train.labels.iter().chain(&digits.test.labels);
+    NetworkSpec {
+        input: digits.shape,
+        classes: labels.max().map_or(0, |class| class + 1),
+        family,
+    }
 }
 
 /// Small pictures with labels.
 struct Digits {
+    /// Channels, rows and columns.
+    shape: [usize; 3],
     train: Examples,
     test: Examples,
 }
@@ -84,8 +122,11 @@ impl Digits {
         // Spread over the set, which may be sorted by class.
         let every = train.len().div_ceil(count).max(1);
         train = train.into_iter().step_by(every).collect();
+        let train = examples(&train)?;
+        let (_, channels, height, width) = train.images.dims4()?;
         Ok(Digits {
-            train: examples(&train)?,
+            shape: [channels, height, width],
+            train,
             test: examples(&test)?,
         })
     }
@@ -130,8 +171,6 @@ struct Trainings {
 
 impl Trainings {
     fn run(subject: &Subject<'_>, digits: &Digits, console: &mut Console<'_>) -> Result<Self> {
-        let residual = Family::Residual { width: 8 };
-        let cnn = Family::Cnn { hidden: 64 };
         let bar = console.bar(4, Unit::Checks);
         let permuted = Examples {
             images: digits.train.images.clone(),
@@ -139,23 +178,23 @@ impl Trainings {
         };
         let one = |what: &'static str, family, examples: &Examples, seed: u64| {
             bar.set_message(what);
-            let net = network(subject, family, examples, &digits.test, seed);
+            let net = network(subject, &spec(family, digits), examples, &digits.test, seed);
             bar.inc(1);
             net
         };
         let seed = subject.seed.wrapping_mul(1000);
         let found = Trainings {
-            truth: one("training", residual, &digits.train, seed)?,
+            truth: one("training", RESIDUAL, &digits.train, seed)?,
             second: one(
                 "training, another seed",
-                residual,
+                RESIDUAL,
                 &digits.train,
                 seed + 100,
             )?,
-            permuted: one("training, permuted labels", residual, &permuted, seed + 200)?,
+            permuted: one("training, permuted labels", RESIDUAL, &permuted, seed + 200)?,
             other: one(
                 "training, another architecture",
-                cnn,
+                CNN,
                 &digits.train,
                 seed + 300,
             )?,
@@ -168,23 +207,16 @@ impl Trainings {
 /// Trains a network; one that stays at chance is begun again with another seed.
 fn network(
     subject: &Subject<'_>,
-    family: Family,
+    spec: &NetworkSpec,
     train_on: &Examples,
     test_on: &Examples,
     seed: u64,
 ) -> Result<Net> {
-    let (_, channels, height, width) = train_on.images.dims4()?;
-    let classes = train_on.labels.iter().chain(&test_on.labels).max();
-    let spec = NetworkSpec {
-        input: [channels, height, width],
-        classes: classes.map_or(0, |class| class + 1),
-        family,
-    };
     let mut best: Option<Trained> = None;
     for attempt in 0..ATTEMPTS {
-        let settings = Settings::quick(family);
+        let settings = Settings::quick(spec.family);
         let found = train(
-            &spec,
+            spec,
             train_on,
             Some(test_on),
             &settings,
@@ -209,36 +241,11 @@ fn network(
     };
     let weights: &BTreeMap<String, Tensor> = &best.weights;
     Ok(Net {
-        tree: build(&spec, weights)?,
+        tree: build(spec, weights)?,
         train_accuracy: best.train_accuracy,
         test_accuracy: best.test_accuracy.unwrap_or_default(),
-        layer: family.last_maps(),
+        layer: spec.family.last_maps(),
     })
-}
-
-/// The method at a small network's last maps, signed, at the input's resolution.
-fn explain(
-    method: &Method,
-    layer: &str,
-    network: &dyn Network,
-    image: &Tensor,
-    class: usize,
-) -> gradcam_eval::Result<Grid> {
-    let explainer = Explainer {
-        layers: match method.about().source {
-            Source::Layer => vec![layer.to_string()],
-            Source::Pixels => Vec::new(),
-        },
-        inputs: gradcam::Inputs {
-            black: vec![0.0],
-            white: vec![1.0],
-            background: None,
-        },
-        ..Explainer::of(method.clone())
-    };
-    let found = explainer.explain_one(network, image, Target::Index(class))?;
-    let (_, _, height, width) = image.dims4()?;
-    Ok(Interpolation::Bilinear.resize(found.raw(), height, width))
 }
 
 /// The tests that compare trained networks.
@@ -277,17 +284,9 @@ fn trained(
     );
     // Digits are too small for histograms of gradients in cells of 16 pixels.
     let metrics = [Metric::Spearman, Metric::Ssim];
-    for (id, title, classes) in [
-        (
-            "data_randomization.predicted",
-            "Data randomization (each network's own class)",
-            Classes::Predicted,
-        ),
-        (
-            "data_randomization.fixed",
-            "Data randomization (the true class)",
-            Classes::Given(&digits.test.labels[..count]),
-        ),
+    for (named, classes) in [
+        (OWN_CLASS, Classes::Predicted),
+        (TRUE_CLASS, Classes::Given(&digits.test.labels[..count])),
     ] {
         let found = data_randomization(
             &truth,
@@ -304,14 +303,6 @@ fn trained(
             nets.permuted.train_accuracy,
             subject.seed,
         )?;
-        let named = Named {
-            id,
-            title,
-            paper: ADEBAYO,
-            metric: "rank correlation with the maps of permuted labels, less that with a second training",
-            unit: "",
-            protocol: "A residual network with global pooling is trained on true labels, again from another seed, and on permuted labels until it has memorised them; signed maps of test images are compared.",
-        };
         sections.label_sensitivity.push(with_accuracy(
             measured(named, &test, test.graded(), counts(&test, count)),
             &[
@@ -325,21 +316,9 @@ fn trained(
         network: &nets.other.tree,
         explain: &cnn,
     };
-    for (id, title, twin, net, protocol) in [
-        (
-            "repeatability",
-            "Repeatability",
-            &second,
-            &nets.second,
-            "The same architecture trained from two seeds; maps of each network's own class for the same test images.",
-        ),
-        (
-            "reproducibility",
-            "Reproducibility",
-            &other,
-            &nets.other,
-            "Two architectures trained on the same images; maps of each network's own class for the same test images.",
-        ),
+    for (named, twin, net) in [
+        (REPEATABILITY, &second, &nets.second),
+        (REPRODUCIBILITY, &other, &nets.other),
     ] {
         let found = agreement(
             &truth,
@@ -354,14 +333,6 @@ fn trained(
             Metric::Ssim,
             (nets.truth.test_accuracy, net.test_accuracy),
         )?;
-        let named = Named {
-            id,
-            title,
-            paper: ARUN,
-            metric: "ssim",
-            unit: "",
-            protocol,
-        };
         sections.model_sensitivity.push(with_accuracy(
             measured(named, &test, test.graded(), counts(&test, count)),
             &[("first", &nets.truth), ("second", net)],

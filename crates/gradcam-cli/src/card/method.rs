@@ -9,15 +9,15 @@ use gradcam_eval::card::{
     Agnosticism, Annotation, Data, Directness, Efficiency, Environment, Generator, Hyperparameters,
     Kind, Method, Methodology, Model, Role, Score, Setting, Weights,
 };
-use gradcam_eval::methodology::{determinism, directness, efficiency, sweep};
+use gradcam_eval::methodology::{Varied, determinism, directness, efficiency, sweep};
 use gradcam_eval::sanity::{named, predicted};
 use gradcam_eval::statistics::{Grade, Graded, grade_exact};
 use gradcam_eval::{Metric, methodology};
 
-use super::Subject;
 use super::tests::{Named, exact, without};
+use super::{Subject, scenes};
 use crate::console::{Console, Unit};
-use crate::dataset::fingerprint;
+use crate::dataset::{fingerprint, prepare};
 
 /// How far the gradient may be from finite differences, as a share of the largest.
 const AUDIT: f64 = 0.02;
@@ -61,10 +61,11 @@ pub(crate) fn model(subject: &Subject<'_>) -> Result<Model> {
 /// The data sets as the card names them.
 pub(crate) fn of_data(subject: &Subject<'_>) -> Result<Vec<Data>> {
     let all = [
-        (subject.data, "images", Role::Eval),
-        (subject.labels, "digits", Role::Train),
+        (subject.data, super::IMAGES, Role::Eval),
+        (subject.labels, super::DIGITS, Role::Train),
     ];
-    all.into_iter()
+    let mut found: Vec<Data> = all
+        .into_iter()
         .map(|(data, id, role)| {
             let (kind, generator) = match &data.kind {
                 gradcam_data::Kind::Real => (Kind::Real, None),
@@ -101,7 +102,9 @@ pub(crate) fn of_data(subject: &Subject<'_>) -> Result<Vec<Data>> {
                 generator,
             })
         })
-        .collect()
+        .collect::<Result<_>>()?;
+    found.push(scenes::of_data(subject));
+    Ok(found)
 }
 
 /// Where the card was made.
@@ -153,10 +156,15 @@ pub(crate) fn methodology(subject: &Subject<'_>, console: &mut Console<'_>) -> R
 }
 
 fn same_bytes(subject: &Subject<'_>) -> Result<gradcam_eval::card::Test> {
-    let count = subject.samples.len().min(6);
-    let images = (0..count)
-        .map(|i| subject.load(i))
-        .collect::<gradcam_eval::Result<Vec<_>>>()?;
+    let samples = subject.samples.iter().take(6);
+    let prepared = samples
+        .map(|(_, sample)| prepare(sample, &subject.reading))
+        .collect::<Result<Vec<_>>>()?;
+    let count = prepared.len();
+    let (images, views): (Vec<Tensor>, Vec<_>) = prepared
+        .into_iter()
+        .map(|prepared| (prepared.image, prepared.view))
+        .unzip();
     let images = Tensor::cat(&images, 0)?;
     let explain = |batch: &Tensor| -> gradcam_eval::Result<Vec<gradcam::Grid>> {
         let targets = vec![vec![Target::Top(0)]; batch.dim(0)?];
@@ -169,14 +177,33 @@ fn same_bytes(subject: &Subject<'_>) -> Result<gradcam_eval::card::Test> {
             .map(|map| map.upsampled)
             .collect())
     };
-    let found = determinism(&explain, &images, 5, &[1, 2, count], &[1, 2, 3])?;
+    let elsewhere = |_: &Tensor| -> gradcam_eval::Result<Vec<gradcam::Grid>> {
+        let found = subject.restart.as_ref().map_or(Ok(Vec::new()), |restart| {
+            restart.maps(subject.explainer, &views)
+        });
+        Ok(found.map_err(|error| gradcam::Error::Candle(format!("{error:#}")))?)
+    };
+    let varied = Varied {
+        repeats: 5,
+        batches: &[1, 2, count],
+        threads: &[1, 2, 3],
+        restarts: subject.restart.is_some().then_some((2, &elsewhere)),
+    };
+    let found = determinism(&explain, &images, &varied)?;
     let named = Named {
         id: "determinism",
         title: "Determinism",
         paper: "",
         metric: "largest difference between runs",
         unit: "share of the map's largest value",
-        protocol: "The same images five times, in batches of one, two and all, and on one, two and three threads; maps are compared bit by bit.",
+        protocol: match subject.restart {
+            Some(_) => {
+                "The same images five times, in batches of one, two and all, on one, two and three threads, and in two processes of their own; maps are compared bit by bit."
+            }
+            None => {
+                "The same images five times, in batches of one, two and all, and on one, two and three threads; maps are compared bit by bit. Other processes were not asked."
+            }
+        },
     };
     let mut test = exact(named, found.largest(), count, found.graded());
     if found.bitwise() {
@@ -253,6 +280,7 @@ fn hyperparameters(subject: &Subject<'_>) -> Result<Hyperparameters> {
                 spearman: value(setting, Metric::Spearman),
                 ssim: value(setting, Metric::Ssim),
                 iou15: value(setting, Metric::TopOverlap),
+                displacement: value(setting, Metric::Displacement),
                 picture: None,
             })
             .collect(),
@@ -316,6 +344,7 @@ fn time(subject: &Subject<'_>) -> Result<Efficiency> {
     let found = efficiency(subject.effort.runs, &mut explain, &mut forward)?;
     Ok(Efficiency {
         median_s: Some(found.median),
+        quartiles_s: Some([found.quartile_1, found.quartile_3]),
         p95_s: Some(found.p95),
         n: found.runs,
         forward_s: Some(found.forward),

@@ -1,16 +1,17 @@
 //! Model sensitivity: maps under changed parameters of the user's own network.
 
 use anyhow::Result;
-use candle_core::Tensor;
-use gradcam::Grid;
-use gradcam_eval::Metric;
+use candle_core::{DType, Tensor};
+use gradcam::{Grid, Target, ranking};
 use gradcam_eval::card::{Curve, Sections, Test};
 use gradcam_eval::sanity::{
-    Order, Protocol, Randomized, Rebuild, Side, Step, Trained, blocks, cascade_test,
-    classifier_channels, implementation_invariance, named as by_name, permuted, randomize,
-    twin_test, weight_randomization_test,
+    Classes, Order, Protocol, Randomized, Rebuild, Side, Step, Trained, accuracy, agreement,
+    agreement_test, blocks, cascade_test, classifier_channels, implementation_invariance,
+    linearity, named as by_name, permuted, predicted, randomize, rounded, twin_test,
+    weight_randomization_test,
 };
-use gradcam_eval::statistics::{Grade, Graded, Measurement};
+use gradcam_eval::statistics::{Grade, Graded, Measurement, grade_exact};
+use gradcam_eval::{Metric, Tally};
 use gradcam_nn::Network;
 
 use super::Subject;
@@ -20,6 +21,11 @@ use crate::console::{Console, Unit};
 const ADEBAYO: &str = "Adebayo et al. 2018, Sanity Checks for Saliency Maps";
 const ARUN: &str = "Arun et al. 2021, Assessing the Trustworthiness of Saliency Maps for Localizing Abnormalities in Medical Imaging";
 const SUNDARARAJAN: &str = "Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks";
+
+const DING: &str = "Ding and Koehn 2021, Evaluating Saliency Methods for Neural Language Models";
+
+/// Images of the tests whose answer is the same for every image.
+const FEW: usize = 10;
 
 /// Likeness of maps, for the curves.
 const METRICS: [Metric; 5] = [
@@ -59,7 +65,7 @@ pub(crate) fn measure(
         rebuild: &rebuild,
         explain: &explain,
     };
-    let bar = console.bar(3, Unit::Checks);
+    let bar = console.bar(5, Unit::Checks);
     let layer = (!subject.explainer.layers.is_empty()).then(|| subject.layer());
     let protocol = |order| Protocol {
         order,
@@ -119,6 +125,12 @@ pub(crate) fn measure(
     tests.push(of_curve(named, &cascade, Metric::Ssim, &found));
     bar.set_message("implementation invariance");
     tests.extend(twins(subject, &rebuild)?);
+    bar.inc(1);
+    bar.set_message("linearity");
+    tests.push(linear(subject)?);
+    bar.inc(1);
+    bar.set_message("model consistency");
+    tests.push(consistency(subject, &rebuild)?);
     bar.inc(1);
     bar.finish_and_clear();
     Ok(())
@@ -243,7 +255,7 @@ fn twins(subject: &Subject<'_>, rebuild: &Rebuild<'_>) -> Result<Vec<Test>> {
      -> gradcam_eval::Result<Grid> { subject.signed(network, image, class) };
     let load = |i: usize| subject.load(i);
     let mut images = subject.few(&load);
-    images.count = images.count.min(10);
+    images.count = images.count.min(FEW);
     let own = Side {
         network: &subject.model.network,
         explain: &explain,
@@ -302,4 +314,81 @@ fn twins(subject: &Subject<'_>, rebuild: &Rebuild<'_>) -> Result<Vec<Test>> {
         twin_test(&twin, TWINS),
     ));
     Ok(tests)
+}
+
+/// Whether the map of a sum of scores is the sum of the maps.
+fn linear(subject: &Subject<'_>) -> Result<Test> {
+    let named = Named {
+        id: "linearity",
+        title: "Linearity",
+        paper: SUNDARARAJAN,
+        metric: "largest difference of the maps",
+        unit: "share of the map's largest value",
+        protocol: "The signed map of the first class's logit less half of the second's against that sum of the two maps. What follows a ReLU is not linear by its nature, and not asked.",
+    };
+    let network = &subject.model.network;
+    let count = subject.samples.len().min(FEW);
+    let mut differences = Vec::with_capacity(count);
+    for i in 0..count {
+        let image = subject.load(i)?;
+        let explain = |parts: &[(usize, f32)]| -> gradcam_eval::Result<Grid> {
+            let target = Target::Weighted(parts.to_vec());
+            let found = subject.explainer.explain_one(network, &image, target)?;
+            Ok(found.raw().clone())
+        };
+        let logits = network.forward(&image, &mut ())?.flatten_all()?;
+        let order = ranking(&logits.to_dtype(DType::F32)?.to_vec1()?);
+        let &[first, second, ..] = order.as_slice() else {
+            let reason = "the network has one class";
+            return Ok(without(named, Grade::NotApplicable, reason));
+        };
+        differences.push(linearity(&[(first, 1.0), (second, -0.5)], &explain));
+    }
+    let tally = Tally::collect(differences)?;
+    // NaN is above every number here.
+    let Some(largest) = tally.values().into_iter().max_by(f64::total_cmp) else {
+        let reason = "no image has maps to compare";
+        return Ok(without(named, Grade::NotRun, reason));
+    };
+    let graded = grade_exact(largest, TWINS);
+    Ok(exact(named, largest, tally.values().len(), graded))
+}
+
+/// The same network with its weights in eight bits.
+fn consistency(subject: &Subject<'_>, rebuild: &Rebuild<'_>) -> Result<Test> {
+    let named = Named {
+        id: "model_consistency",
+        title: "Model consistency",
+        paper: DING,
+        metric: "spearman",
+        unit: "",
+        protocol: "The network against itself with its weights rounded to eight bits, each output with a step of its own; signed maps of the class that the network sees.",
+    };
+    let explain =
+        |network: &dyn Network, image: &Tensor, class: usize| subject.signed(network, image, class);
+    let compressed = rebuild(&|_, tensor| rounded(tensor, 8))?;
+    let side = |network| Side {
+        network,
+        explain: &explain,
+    };
+    let load = |i: usize| subject.load(i);
+    let images = subject.few(&load);
+    let (own, twin) = (side(&subject.model.network), side(compressed.as_ref()));
+    let classes = (0..images.count)
+        .map(|i| predicted(own.network, &subject.load(i)?))
+        .collect::<gradcam_eval::Result<Vec<usize>>>()?;
+    let metrics = [Metric::Spearman];
+    let given = Classes::Given(&classes);
+    let found = agreement(&own, &twin, &images, given, &metrics, subject.seed)?;
+    let same = accuracy(twin.network, &images, &classes)?;
+    let mut test = agreement_test(&found, Metric::Spearman, (1.0, same))?;
+    for gate in &mut test.gates {
+        gate.required = "the same class for 98 % of the images".to_string();
+        gate.observed = format!("{:.1} %", 100.0 * same);
+    }
+    let counts = Counts {
+        values: test.samples,
+        degenerate: images.count - test.samples.min(images.count),
+    };
+    Ok(measured(named, &test, test.graded(), counts))
 }

@@ -1,7 +1,8 @@
 //! `gradcam card`.
 
+use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
 use gradcam::{Explainer, Source};
@@ -11,9 +12,9 @@ use gradcam_eval::statistics::Grade;
 use gradcam_models::Model;
 
 use super::explain;
-use crate::args::{CardArgs, CardCommand};
-use crate::card::{Effort, Subject, draw, measure};
-use crate::console::Console;
+use crate::args::{CardArgs, CardCommand, CardTrain};
+use crate::card::{EPOCHS, Effort, Restart, Subject, bytes, draw, measure, recipes, train_one};
+use crate::console::{Console, Unit};
 use crate::dataset::prepare;
 use crate::outputs::write;
 use crate::stream::Reading;
@@ -45,8 +46,47 @@ pub(crate) fn run(
                 false => Exit::Failed,
             })
         }
+        Some(CardCommand::Train(args)) => train(args, console, interrupted),
         None => make(args, console, interrupted),
     }
+}
+
+/// Trains the small networks again and writes them.
+fn train(args: &CardTrain, console: &mut Console<'_>, interrupted: &AtomicBool) -> Result<Exit> {
+    refuse(&args.output, args.force)?;
+    let recipes = recipes();
+    let mut trained = Vec::with_capacity(recipes.len());
+    let bar = console.bar((recipes.len() * EPOCHS) as u64, Unit::Epochs);
+    for (number, recipe) in recipes.into_iter().enumerate() {
+        bar.set_message(recipe.name.clone());
+        let found = train_one(&recipe, number as u64, &mut |progress| {
+            if progress.step == progress.steps {
+                bar.inc(1);
+            }
+            match interrupted.load(Ordering::SeqCst) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        })?;
+        console.note(format!(
+            "{}: {:.1} % of the pictures that it was trained with, {:.1} % of others",
+            recipe.name,
+            100.0 * found.train_accuracy,
+            100.0 * found.test_accuracy.unwrap_or_default()
+        ));
+        trained.push((recipe.name, found));
+    }
+    bar.finish_and_clear();
+    write(&args.output, &bytes(&trained)?, args.force)?;
+    console.line(args.output.display().to_string())?;
+    Ok(Exit::Done)
+}
+
+fn refuse(path: &Path, force: bool) -> Result<()> {
+    if path.exists() && !force {
+        bail!("`{}` exists\n\nhint: `--force` replaces it", path.display());
+    }
+    Ok(())
 }
 
 /// Measures a card and writes it.
@@ -55,10 +95,7 @@ fn make(args: &CardArgs, console: &mut Console<'_>, interrupted: &AtomicBool) ->
         bail!("`--data DIR` and `-o DIR` are needed");
     };
     for name in ["card.json", "card.md", "card.html"] {
-        let path = output.join(name);
-        if path.exists() && !args.force {
-            bail!("`{}` exists\n\nhint: `--force` replaces it", path.display());
-        }
+        refuse(&output.join(name), args.force)?;
     }
     let data = gradcam_data::open(data)?;
     let device = model::device(&args.network.device)?;
@@ -103,6 +140,7 @@ fn make(args: &CardArgs, console: &mut Console<'_>, interrupted: &AtomicBool) ->
         labels: &labels,
         effort,
         seed: args.seed,
+        restart: Restart::new(&args.network),
         interrupted,
     };
     if let Some(threads) = args.network.threads {

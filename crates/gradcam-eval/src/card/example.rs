@@ -472,6 +472,7 @@ fn methodology() -> Methodology {
                 spearman: (i + j > 0).then_some(0.2 + 0.23 * i as f64 + 0.02 * j as f64),
                 ssim: Some(0.3 + 0.2 * i as f64),
                 iou15: Some(0.1 + 0.24 * i as f64),
+                displacement: Some(40.0 - 10.0 * i as f64),
                 picture: (j == 1).then(|| format!("sweep/{layer} {interp}.png")),
             })
     });
@@ -497,6 +498,7 @@ fn methodology() -> Methodology {
         },
         efficiency: Efficiency {
             median_s: Some(0.0453),
+            quartiles_s: Some([0.0402, 0.0441]),
             p95_s: Some(0.0481),
             n: 30,
             forward_s: Some(0.0312),

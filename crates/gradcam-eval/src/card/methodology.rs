@@ -44,6 +44,8 @@ pub struct Setting {
     pub ssim: Option<f64>,
     /// Intersection over union of the 15 % of the pixels with the highest values, 0 to 1.
     pub iou15: Option<f64>,
+    /// The distance between the highest values, in pixels of the input.
+    pub displacement: Option<f64>,
     /// The artifact with a picture of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<String>,
@@ -81,6 +83,8 @@ pub struct Operation {
 pub struct Efficiency {
     /// The median time of a map in seconds.
     pub median_s: Option<f64>,
+    /// The times that a quarter and three quarters of the maps stay below, in seconds.
+    pub quartiles_s: Option<[f64; 2]>,
     /// The time that 95 % of the maps stay below, in seconds.
     pub p95_s: Option<f64>,
     /// Runs that were timed.

@@ -134,10 +134,13 @@ impl Card {
                 within(&place, value, "in -1 to 1", |v| (-1.0..=1.0).contains(&v))?;
             }
             share(&place, setting.iou15)?;
+            within(&place, setting.displacement, "0 or above", |v| v >= 0.0)?;
         }
         let cost = &self.methodology.efficiency;
         let times = [
             cost.median_s,
+            cost.quartiles_s.map(|[low, _]| low),
+            cost.quartiles_s.map(|[_, high]| high),
             cost.p95_s,
             cost.forward_s,
             cost.decade,

@@ -111,6 +111,7 @@ struct SweepRow {
     layer: String,
     interp: String,
     cells: Vec<Cell>,
+    displacement: String,
     picture: Option<String>,
     /// Where its picture stands on the page.
     anchor: Option<String>,
@@ -313,6 +314,9 @@ fn sweep(card: &Card) -> Vec<SweepRow> {
                     svg: chart::bar(value),
                 })
                 .collect(),
+            displacement: setting
+                .displacement
+                .map_or("none".to_string(), |v| format!("{v:.0}")),
             picture: setting.picture.clone(),
             anchor: setting.picture.as_ref().and_then(|path| {
                 let place = pictures(card).position(|artifact| artifact.path == *path)?;

@@ -18,6 +18,24 @@ pub enum Variation {
     Batch(usize),
     /// The same call on this many threads.
     Threads(usize),
+    /// The same call in a process of its own.
+    Restart,
+}
+
+/// Makes one map an image of a batch `(n, channels, height, width)`.
+pub type ExplainBatch<'a> = dyn Fn(&Tensor) -> Result<Vec<Grid>> + Sync + 'a;
+
+/// What is varied.
+#[derive(Clone, Copy)]
+pub struct Varied<'a> {
+    /// How often the same call is made again.
+    pub repeats: usize,
+    /// The sizes of batches.
+    pub batches: &'a [usize],
+    /// The numbers of threads.
+    pub threads: &'a [usize],
+    /// How often it is made in another process, and what makes it there; none where that is not possible.
+    pub restarts: Option<(usize, &'a ExplainBatch<'a>)>,
 }
 
 /// How maps differ from those of the first call.
@@ -46,23 +64,41 @@ impl Determinism {
     }
 }
 
-/// Explains `images`, `(n, channels, height, width)`, again `repeats` times, in batches, and on some numbers of threads, and compares each map
-/// with that of the first call. `explain` gives one map an image of a batch. Other processes and other machines are not asked.
+/// Explains `images`, `(n, channels, height, width)`, again, in batches, on some numbers of threads, and in other processes, and compares each
+/// map with that of the first call. Other machines are not asked.
 ///
 /// # Errors
 /// When `explain` fails or gives another number of maps, a batch or a number of threads is 0, or there are no such threads.
 pub fn determinism(
-    explain: &(dyn Fn(&Tensor) -> Result<Vec<Grid>> + Sync),
+    explain: &ExplainBatch<'_>,
     images: &Tensor,
-    repeats: usize,
-    batches: &[usize],
-    threads: &[usize],
+    varied: &Varied<'_>,
 ) -> Result<Determinism> {
     let count = images.dim(0)?;
-    if count == 0 || repeats + batches.len() + threads.len() == 0 {
+    let repeated = std::iter::repeat_n(Variation::Repeat, varied.repeats);
+    let batches = varied.batches.iter().map(|&n| Variation::Batch(n));
+    let threads = varied.threads.iter().map(|&n| Variation::Threads(n));
+    let (restarts, elsewhere) = match varied.restarts {
+        Some((restarts, elsewhere)) => (restarts, elsewhere),
+        None => (0, explain),
+    };
+    let restarted = std::iter::repeat_n(Variation::Restart, restarts);
+    let all: Vec<Variation> = repeated
+        .chain(batches)
+        .chain(threads)
+        .chain(restarted)
+        .collect();
+    if count == 0 || all.is_empty() {
         return Err(Undefined::Empty.into());
     }
-    let all = |size: usize| -> Result<Vec<Grid>> {
+    let whole = |maps: Vec<Grid>| match maps.len() == count {
+        true => Ok(maps),
+        false => Err(Error::Length {
+            expected: count,
+            found: maps.len(),
+        }),
+    };
+    let batched = |size: usize| -> Result<Vec<Grid>> {
         let mut maps = Vec::with_capacity(count);
         for start in (0..count).step_by(size.max(1)) {
             maps.extend(explain(&images.narrow(
@@ -71,30 +107,22 @@ pub fn determinism(
                 size.min(count - start),
             )?)?);
         }
-        match maps.len() == count {
-            true => Ok(maps),
-            false => Err(Error::Length {
-                expected: count,
-                found: maps.len(),
-            }),
-        }
+        whole(maps)
     };
-    let known = batches.iter().map(|&n| Variation::Batch(n));
-    let known = known.chain(threads.iter().map(|&n| Variation::Threads(n)));
-    let repeated = std::iter::repeat_n(Variation::Repeat, repeats);
-    let first = all(count)?;
+    let first = batched(count)?;
     let mut variations = Vec::new();
-    for variation in repeated.chain(known) {
+    for variation in all {
         let maps = match variation {
             Variation::Batch(0) | Variation::Threads(0) => {
                 return Err(Error::option("batches and threads", "at least 1", 0));
             }
-            Variation::Repeat => all(count)?,
-            Variation::Batch(size) => all(size)?,
+            Variation::Repeat => batched(count)?,
+            Variation::Restart => whole(elsewhere(images)?)?,
+            Variation::Batch(size) => batched(size)?,
             Variation::Threads(number) => {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(number).build();
                 let pool = pool.map_err(candle_core::Error::wrap)?;
-                pool.install(|| all(count))?
+                pool.install(|| batched(count))?
             }
         };
         let mut equal = 0;
@@ -149,6 +177,15 @@ mod tests {
         Ok(first.into_iter().map(map).collect())
     }
 
+    fn varied<'a>(repeats: usize, batches: &'a [usize], threads: &'a [usize]) -> Varied<'a> {
+        Varied {
+            repeats,
+            batches,
+            threads,
+            restarts: None,
+        }
+    }
+
     fn images() -> Tensor {
         let values = Tensor::arange(0.0_f32, 5.0, &Device::Cpu).unwrap();
         values
@@ -160,27 +197,36 @@ mod tests {
 
     #[test]
     fn each_variation_is_told_apart() {
-        let same = determinism(&|x| maps(x, 0.0), &images(), 2, &[1, 2], &[1, 3]).unwrap();
+        let same = determinism(&|x| maps(x, 0.0), &images(), &varied(2, &[1, 2], &[1, 3])).unwrap();
         assert!(same.bitwise() && same.variations.len() == 6);
         assert_eq!(same.graded().grade, Grade::Pass);
         // What depends on the batch, on the threads, and on the call.
         let batch = |x: &Tensor| maps(x, x.dim(0).unwrap() as f32);
-        let found = determinism(&batch, &images(), 1, &[2], &[2]).unwrap();
+        let found = determinism(&batch, &images(), &varied(1, &[2], &[2])).unwrap();
         let equal: Vec<f64> = found.variations.iter().map(|v| v.1).collect();
         assert_eq!(equal, [1.0, 0.0, 1.0]);
         assert_eq!(found.graded().grade, Grade::Fail);
         // Of five images the last one is alone: from 7 to 4 and to 3.
         assert!((found.largest() - 4.0 / 7.0).abs() < 1e-6);
         let threads = |x: &Tensor| maps(x, rayon::current_num_threads() as f32);
-        let found = determinism(&threads, &images(), 1, &[2], &[7]).unwrap();
+        let found = determinism(&threads, &images(), &varied(1, &[2], &[7])).unwrap();
         assert_eq!(
             found.variations[2],
             (Variation::Threads(7), 0.0, found.largest())
         );
         assert!(found.variations[0].2 == 0.0 && !found.bitwise());
+        let steady = |x: &Tensor| maps(x, 0.0);
+        let elsewhere = |x: &Tensor| maps(x, 0.5);
+        let restarted = Varied {
+            restarts: Some((2, &elsewhere)),
+            ..varied(1, &[], &[])
+        };
+        let found = determinism(&steady, &images(), &restarted).unwrap();
+        let equal: Vec<f64> = found.variations.iter().map(|v| v.1).collect();
+        assert_eq!(equal, [1.0, 0.0, 0.0]);
         let calls = AtomicU32::new(0);
         let call = |x: &Tensor| maps(x, calls.fetch_add(1, Ordering::SeqCst) as f32 * 1e-6);
-        let found = determinism(&call, &images(), 1, &[], &[]).unwrap();
+        let found = determinism(&call, &images(), &varied(1, &[], &[])).unwrap();
         assert!(!found.bitwise() && found.largest() < 1e-6);
         assert_eq!(found.graded().grade, Grade::Pass);
     }
@@ -188,10 +234,11 @@ mod tests {
     #[test]
     fn what_means_nothing_is_refused() {
         let steady = |x: &Tensor| maps(x, 0.0);
-        assert!(determinism(&steady, &images(), 0, &[0], &[]).is_err());
-        assert!(determinism(&steady, &images(), 0, &[], &[0]).is_err());
+        assert!(determinism(&steady, &images(), &varied(0, &[0], &[])).is_err());
+        assert!(determinism(&steady, &images(), &varied(0, &[], &[0])).is_err());
         let short = |_: &Tensor| Ok(Vec::new());
-        assert!(determinism(&short, &images(), 0, &[], &[]).is_err());
+        assert!(determinism(&short, &images(), &varied(1, &[], &[])).is_err());
+        assert!(determinism(&steady, &images(), &varied(0, &[], &[])).is_err());
         assert!(difference(&grid(1, 1, &[f32::NAN]), &grid(1, 1, &[f32::NAN])) == 0.0);
         assert!(difference(&grid(1, 1, &[f32::NAN]), &grid(1, 1, &[1.0])).is_infinite());
     }

@@ -1,44 +1,50 @@
 //! Whether a map knows what a network looks for: the metrics of BAM, after Yang and Kim 2019.
+//!
+//! The pictures show an object before a scene. One network has learned to name objects, another to name scenes, a third has never seen an
+//! object, so it is known beforehand how much the object's pixels may mean to each.
 
-use candle_core::{DType, Tensor};
-use gradcam::{Grid, probabilities};
+mod patch;
+mod relative;
+
+use candle_core::Tensor;
+use gradcam::Grid;
 use gradcam_nn::Network;
 use serde::Serialize;
 
 use super::Side;
 use super::images::{each, predicted};
 use crate::degenerate::{check, check_mask};
-use crate::random::{generator, normal};
 use crate::statistics::{Interval, Measured, Measurement, Null, quantile};
-use crate::{Direction, Error, Result, Tally, Undefined};
+use crate::{Direction, Result, Tally, Undefined};
+
+pub use patch::{Descent, input_independence};
+pub use relative::{RelativeContrast, relative_contrast, relative_contrast_test};
 
 /// Where maps are clipped.
 const CLIP: f64 = 0.99;
 
-/// A picture of an object before a scene.
+/// A picture of an object before a scene, and of the scene alone.
 #[derive(Debug, Clone)]
 pub struct Scene {
     /// The input `(1, channels, height, width)`.
     pub image: Tensor,
+    /// The same without the object.
+    pub alone: Tensor,
     /// Which of the `height * width` pixels belong to the object (or to its box).
     pub object: Vec<bool>,
     /// The class of the object, in the network that knows objects.
     pub object_class: usize,
-    /// The class of the scene, in the network that knows scenes.
+    /// The class of the scene, in the networks that know scenes.
     pub scene_class: usize,
 }
 
-/// Loads a [`Scene`] by its number.
-pub type Seen<'a> = dyn Fn(usize) -> Result<Scene> + Sync + 'a;
+/// How many scenes there are, and what loads one by its number.
+pub type Scenes<'a> = (usize, &'a (dyn Fn(usize) -> Result<Scene> + Sync + 'a));
 
-/// Loads a [`Scene`] and the same scene without the object, `(1, channels, height, width)`, by their number.
-pub type SeenTwice<'a> = dyn Fn(usize) -> Result<(Scene, Tensor)> + Sync + 'a;
-
-/// The model contrast of a method.
+/// What was measured on the pictures that the networks name rightly.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Contrast {
-    /// How much more the object gets in the map of the network that knows objects than in that of the network that knows scenes, -1 to 1;
-    /// one value an image that both networks name rightly.
+    /// One value a picture that counted.
     pub score: Measured,
     /// The images that counted, by their numbers.
     pub images: Vec<usize>,
@@ -75,38 +81,23 @@ pub fn inside(map: &Grid, mask: &[bool]) -> Result<f64> {
     Ok(sum / marked.count() as f64)
 }
 
-/// What is inside of the object in a side's map of the class that its network names.
-fn named_inside(side: &Side<'_>, image: &Tensor, object: &[bool]) -> Result<f64> {
-    let class = predicted(side.network, image)?;
+/// What a side's map of a class gives to the object.
+fn given(side: &Side<'_>, image: &Tensor, class: usize, object: &[bool]) -> Result<f64> {
     inside(&(side.explain)(side.network, image, class)?, object)
 }
 
-/// The model contrast score (Yang and Kim 2019): of a network that was trained to name objects and one that was trained to name the scenes of
-/// the same pictures, the difference of what their maps give to the object, for the images that both name rightly.
-///
-/// # Errors
-/// When a network, the loading or an explanation fails, or a mask does not fit its map.
-pub fn model_contrast(
-    objects: &Side<'_>,
-    scenes: &Side<'_>,
-    (count, load): (usize, &Seen<'_>),
+/// Whether a network names this class for an input.
+fn names(network: &dyn Network, image: &Tensor, class: usize) -> Result<bool> {
+    Ok(predicted(network, image)? == class)
+}
+
+/// `measure` of each scene, `None` for one that does not count; the numbers of those that do, and their values.
+fn counted(
+    (count, load): Scenes<'_>,
+    measure: impl Fn(Scene) -> Result<Option<Result<f64>>> + Sync,
     seed: u64,
 ) -> Result<Contrast> {
-    let found = each(count, |i| {
-        let Scene {
-            image,
-            object,
-            object_class,
-            scene_class,
-        } = load(i)?;
-        let right = predicted(objects.network, &image)? == object_class
-            && predicted(scenes.network, &image)? == scene_class;
-        let difference = || {
-            let one = named_inside(objects, &image, &object)?;
-            Ok(one - named_inside(scenes, &image, &object)?)
-        };
-        Ok(right.then(difference))
-    })?;
+    let found = each(count, |i| measure(load(i)?))?;
     let numbered = found.into_iter().enumerate();
     let (images, values): (Vec<usize>, Vec<Result<f64>>) =
         numbered.filter_map(|(i, value)| Some((i, value?))).unzip();
@@ -116,170 +107,70 @@ pub fn model_contrast(
     })
 }
 
+/// The model contrast score (Yang and Kim 2019): of a network that was trained to name objects and one that was trained to name the scenes of
+/// the same pictures, the difference of what their maps give to the object, -1 to 1, for the images that both name rightly.
+///
+/// # Errors
+/// When a network, the loading or an explanation fails, or a mask does not fit its map.
+pub fn model_contrast(
+    objects: &Side<'_>,
+    scenes: &Side<'_>,
+    pictures: Scenes<'_>,
+    seed: u64,
+) -> Result<Contrast> {
+    let difference = |scene: &Scene| {
+        let (image, object) = (&scene.image, &scene.object);
+        let one = given(objects, image, scene.object_class, object)?;
+        Ok(one - given(scenes, image, scene.scene_class, object)?)
+    };
+    let measure = |scene: Scene| {
+        let right = names(objects.network, &scene.image, scene.object_class)?
+            && names(scenes.network, &scene.image, scene.scene_class)?;
+        Ok(right.then(|| difference(&scene)))
+    };
+    counted(pictures, measure, seed)
+}
+
 /// The model contrast as a test: it must be above 0.
 pub fn model_contrast_test(contrast: &Contrast) -> Measurement {
-    let zero = Interval {
-        value: 0.0,
-        low: 0.0,
-        high: 0.0,
-    };
-    let null = Null {
-        name: "no_contrast".to_string(),
-        interval: zero,
-        difference: None,
-    };
+    let null = known("no_contrast", 0.0);
     Measurement::of(&contrast.score, Direction::Up, vec![null])
 }
 
 /// The input dependence rate (Yang and Kim 2019): for how many pictures the object's place gets less from the network that knows scenes when
-/// the object is there than when it is not, 0 to 1. `load` gives a picture and the same scene without the object; of the classes of the
-/// first none is read.
+/// the object is there than when it is not, 0 to 1. The pictures that it names rightly with and without the object count.
 ///
 /// # Errors
 /// As [`model_contrast`].
-pub fn input_dependence(
-    scenes: &Side<'_>,
-    (count, load): (usize, &SeenTwice<'_>),
-    seed: u64,
-) -> Result<Measured> {
-    let found = each(count, |i| {
-        let (scene, alone) = load(i)?;
-        let rate = || {
-            let with = named_inside(scenes, &scene.image, &scene.object)?;
-            let without = named_inside(scenes, &alone, &scene.object)?;
-            Ok(f64::from(u8::from(without > with)))
-        };
-        Ok(rate())
-    })?;
-    Measured::of(Tally::collect(found)?, seed)
-}
-
-/// How patches that mean nothing to a network are sought.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Patches {
-    /// How many are tried at an image.
-    pub candidates: usize,
-    /// The side of the squares of one colour that a patch is made of, in pixels.
-    pub cell: usize,
-    /// The deviation of their colours, as a share of that of the image's channel: what keeps a patch visible.
-    pub amplitude: f64,
-    /// By how much the probability of the class that the network names may change.
-    pub tolerance: f64,
-    /// The largest change of the map inside of the patch that counts as none, as a share of what was there.
-    pub unchanged: f64,
-    /// Of the colours and the resamples.
-    pub seed: u64,
-}
-
-impl Default for Patches {
-    /// 32 candidates of 8 × 8 pixels a colour, as varied as the image itself, within 0.05 of the probability; a tenth counts as no change.
-    fn default() -> Self {
-        Patches {
-            candidates: 32,
-            cell: 8,
-            amplitude: 1.0,
-            tolerance: 0.05,
-            unchanged: 0.1,
-            seed: 0,
-        }
-    }
-}
-
-/// The input independence rate (Yang and Kim 2019): for how many pictures the map stays, inside of the mask, when a patch is added there that
-/// changes nothing of what the network says, 0 to 1.
-///
-/// The authors optimise the patch. Here the best of some random ones is taken: each is of squares of one colour, drawn from a normal
-/// distribution and added to the image inside of the mask; of those that leave the named class and its probability (within a tolerance)
-/// as they are, the one that changes the probability least. An image for which there is none is counted as [`Undefined::NoPatch`].
-///
-/// # Errors
-/// When an option means nothing; as [`model_contrast`].
-pub fn input_independence(
-    side: &Side<'_>,
-    (count, load): (usize, &Seen<'_>),
-    options: &Patches,
-) -> Result<Measured> {
-    if options.candidates == 0 || options.cell == 0 {
-        let least = options.candidates.min(options.cell);
-        return Err(Error::option("candidates and cell", "at least 1", least));
-    }
-    let found = each(count, |i| {
-        let scene = load(i)?;
-        let rate = || {
-            let before = named_inside(side, &scene.image, &scene.object)?;
-            let patched = insignificant(side.network, &scene, options, i)?;
-            let after = named_inside(side, &patched, &scene.object)?;
-            let same = (before - after).abs() < options.unchanged * before;
-            Ok(f64::from(u8::from(same)))
-        };
-        Ok(rate())
-    })?;
-    Measured::of(Tally::collect(found)?, options.seed)
-}
-
-/// The image with the patch that changes what the network says least.
-fn insignificant(
-    network: &dyn Network,
-    scene: &Scene,
-    options: &Patches,
-    number: usize,
-) -> Result<Tensor> {
-    let said = |image: &Tensor| -> Result<Vec<f32>> {
-        let logits = network.forward(image, &mut ())?.flatten_all()?;
-        let logits: Vec<f32> = logits.to_dtype(DType::F32)?.to_vec1()?;
-        Ok(probabilities(&logits))
+pub fn input_dependence(scenes: &Side<'_>, pictures: Scenes<'_>, seed: u64) -> Result<Contrast> {
+    let less = |scene: &Scene| {
+        let with = given(scenes, &scene.image, scene.scene_class, &scene.object)?;
+        let without = given(scenes, &scene.alone, scene.scene_class, &scene.object)?;
+        Ok(f64::from(u8::from(without > with)))
     };
-    let class = predicted(network, &scene.image)?;
-    let before = said(&scene.image)?;
-    let mut best: Option<(f64, Tensor)> = None;
-    for candidate in 0..options.candidates {
-        let image = patched(scene, options, number * options.candidates + candidate)?;
-        if predicted(network, &image)? != class {
-            continue;
-        }
-        let change = f64::from((said(&image)?[class] - before[class]).abs());
-        if change <= options.tolerance && best.as_ref().is_none_or(|(least, _)| change < *least) {
-            best = Some((change, image));
-        }
-    }
-    best.map(|(_, image)| image)
-        .ok_or_else(|| Undefined::NoPatch.into())
+    let measure = |scene: Scene| {
+        let right = names(scenes.network, &scene.image, scene.scene_class)?
+            && names(scenes.network, &scene.alone, scene.scene_class)?;
+        Ok(right.then(|| less(&scene)))
+    };
+    counted(pictures, measure, seed)
 }
 
-/// The image with squares of random colours added inside of the object's mask.
-fn patched(scene: &Scene, options: &Patches, draw: usize) -> Result<Tensor> {
-    let (_, channels, height, width) = scene.image.dims4()?;
-    let area = height * width;
-    if scene.object.len() != area {
-        return Err(Error::Mask {
-            expected: area,
-            found: scene.object.len(),
-        });
-    }
-    let flat = scene.image.flatten_all()?.to_dtype(DType::F32)?;
-    let mut pixels: Vec<f32> = flat.to_vec1()?;
-    let mut random = generator(options.seed, draw);
-    let across = width.div_ceil(options.cell);
-    for channel in pixels.chunks_exact_mut(area).take(channels) {
-        let colours = across * height.div_ceil(options.cell);
-        let colours: Vec<f64> = (0..colours).map(|_| normal(&mut random)).collect();
-        let deviation = options.amplitude * deviation(channel);
-        for (i, pixel) in channel
-            .iter_mut()
-            .enumerate()
-            .filter(|(i, _)| scene.object[*i])
-        {
-            let cell = i / width / options.cell * across + i % width / options.cell;
-            *pixel += (deviation * colours[cell]) as f32;
-        }
-    }
-    let image = Tensor::from_vec(pixels, scene.image.shape(), scene.image.device())?;
-    Ok(image.to_dtype(scene.image.dtype())?)
+/// The input dependence as a test: it must be above one half, which maps reach that know nothing.
+pub fn input_dependence_test(contrast: &Contrast) -> Measurement {
+    let null = known("chance", 0.5);
+    Measurement::of(&contrast.score, Direction::Up, vec![null])
 }
 
-fn deviation(values: &[f32]) -> f64 {
-    let count = values.len().max(1) as f64;
-    let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / count;
-    let square = values.iter().map(|&v| (f64::from(v) - mean).powi(2));
-    (square.sum::<f64>() / count).sqrt()
+/// A null whose value needs no measurement.
+fn known(name: &str, value: f64) -> Null {
+    Null {
+        name: name.to_string(),
+        interval: Interval {
+            value,
+            low: value,
+            high: value,
+        },
+        difference: None,
+    }
 }

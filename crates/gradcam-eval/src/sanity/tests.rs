@@ -16,7 +16,7 @@ use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Network, Pass, Weights};
 
 use super::*;
 use crate::random::{generator, normal};
-use crate::statistics::{Grade, Measured};
+use crate::statistics::Grade;
 use crate::testing::{grid, on_any_threads, undefined, wave};
 use crate::{Error, Metric, Result, Undefined};
 

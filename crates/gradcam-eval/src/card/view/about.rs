@@ -186,6 +186,10 @@ pub(super) fn efficiency(card: &Card) -> Vec<Fact> {
         .filter(|(_, forward)| *forward > 0.0);
     let mut facts: Vec<Fact> = [
         time("median", cost.median_s),
+        cost.quartiles_s.map(|[low, high]| {
+            let middle = format!("{} to {} s", number(Some(low)), number(Some(high)));
+            fact("middle half", middle)
+        }),
         time("95 % below", cost.p95_s),
         time("forward pass alone", cost.forward_s),
         ratio.map(|(all, forward)| fact("times a forward pass", number(Some(all / forward)))),

@@ -29,6 +29,7 @@ fn object() -> Vec<bool> {
 fn scene(number: usize) -> Result<Scene> {
     Ok(Scene {
         image: image(number)?,
+        alone: image(number + 100)?,
         object: object(),
         object_class: 1,
         scene_class: number % 3,
@@ -92,12 +93,22 @@ fn the_contrast_of_networks_that_look_elsewhere() {
     assert_eq!(model_contrast_test(&found).graded().grade, Grade::Fail);
 }
 
-fn rate(measured: &Measured) -> f64 {
-    measured.mean.unwrap().value
+fn rate(found: &Contrast) -> f64 {
+    found.score.mean.unwrap().value
+}
+
+/// Grey pictures of which the object's pixels are multiplied.
+fn shaded(factor: f32) -> Tensor {
+    let ramp = wave(SIDE, SIDE, 0.05).map(|v| 0.1 + v);
+    let pixels = ramp.values.iter().zip(object());
+    let pixels: Vec<f32> = pixels
+        .map(|(v, inside)| if inside { factor * v } else { *v })
+        .collect();
+    Tensor::from_vec(pixels, (1, 1, SIDE, SIDE), &Device::Cpu).unwrap()
 }
 
 #[test]
-fn objects_and_patches_that_do_not_matter() {
+fn an_object_that_hides_the_scene_counts() {
     let network = Says {
         class: 1,
         slope: 0.0,
@@ -108,76 +119,145 @@ fn objects_and_patches_that_do_not_matter() {
         network: &network,
         explain: &explain,
     };
-    // A map of the picture: the scene alone is brighter at the object's place in every second pair.
+    // A map of the picture: the scene alone is brighter at the object's place in three of four pairs.
     let pairs = |number: usize| {
-        let ramp = wave(SIDE, SIDE, 0.05).map(|v| 0.1 + v);
-        let with = |factor: f32| {
-            let pixels = ramp.values.iter().zip(object());
-            let pixels: Vec<f32> = pixels
-                .map(|(v, inside)| if inside { factor * v } else { *v })
-                .collect();
-            Tensor::from_vec(pixels, (1, 1, SIDE, SIDE), &Device::Cpu).unwrap()
-        };
-        let scene = Scene {
-            image: with(0.3),
-            ..scene(number)?
-        };
-        Ok((
-            scene,
-            with(if number.is_multiple_of(2) { 0.9 } else { 0.1 }),
-        ))
+        Ok(Scene {
+            image: shaded(0.3),
+            alone: shaded(if number % 4 == 1 { 0.1 } else { 0.9 }),
+            object_class: 0,
+            scene_class: if number < 120 { 1 } else { 2 },
+            object: object(),
+        })
     };
-    assert_eq!(
-        rate(&input_dependence(&side, (10, &pairs), 0).unwrap()),
-        0.5
-    );
+    let found = on_any_threads(|| input_dependence(&side, (130, &pairs), 0).unwrap());
+    assert_eq!((rate(&found), found.images.len()), (0.75, 120));
+    assert_eq!(input_dependence_test(&found).graded().grade, Grade::Pass);
+    let found = input_dependence(&side, (40, &|i| pairs(4 * i + 1)), 0).unwrap();
+    assert_eq!(input_dependence_test(&found).graded().grade, Grade::Fail);
+}
 
-    let options = Patches::default();
+#[test]
+fn patches_that_mean_nothing() {
+    let of = |scene_class| {
+        move |_: usize| {
+            Ok(Scene {
+                image: shaded(0.9),
+                alone: shaded(0.3),
+                object_class: 0,
+                scene_class,
+                object: object(),
+            })
+        }
+    };
+    let constant = Says {
+        class: 1,
+        slope: 0.0,
+    };
     let steady = on_object(3.0);
-    let still = Side {
-        network: &network,
-        explain: &steady,
+    let shown =
+        |_: &dyn Network, image: &Tensor, _: usize| Ok(picture(&constant, image, 0)?.map(f32::abs));
+    let options = Descent {
+        steps: 20,
+        ..Descent::default()
     };
-    let found = on_any_threads(|| input_independence(&still, (8, &scene), &options).unwrap());
-    assert_eq!(rate(&found), 1.0);
-    let loud = Patches {
-        amplitude: 4.0,
-        ..options
+    let side = |network, explain| Side { network, explain };
+    let rated = |side: &Side<'_>, options: &Descent| {
+        input_independence(side, (8, &of(1)), options, 0).unwrap()
     };
-    assert!(rate(&input_independence(&side, (8, &scene), &loud).unwrap()) < 0.3);
-    // A network that looks at a pixel of the patch leaves none without meaning, unless more is allowed.
+    assert_eq!(rate(&rated(&side(&constant, &steady), &options)), 1.0);
+    assert_eq!(rate(&rated(&side(&constant, &shown), &options)), 0.0);
+    // Only scenes count that the network knows.
+    let unknown = input_independence(&side(&constant, &steady), (8, &of(2)), &options, 0).unwrap();
+    assert!(unknown.images.is_empty() && unknown.score.mean.is_none());
+
+    // A network that looks at a pixel of the patch: what the object's own pixels change, the descent takes back.
     let wary = Says {
         class: 1,
-        slope: 50.0,
+        slope: 3.0,
     };
-    let strict = Patches {
-        tolerance: 0.0,
+    let object_itself = Descent {
+        steps: 0,
         ..options
     };
-    let still = Side {
-        network: &Says {
-            class: 1,
-            slope: 0.3,
-        },
-        explain: &steady,
-    };
-    let found = input_independence(&still, (4, &scene), &strict).unwrap();
-    assert_eq!(found.values.undefined().len(), 4);
-    assert_eq!(found.values.outcomes[0], Err(Undefined::NoPatch));
-    let found = input_independence(
-        &Side {
-            network: &wary,
-            ..still
-        },
-        (4, &scene),
-        &options,
-    );
-    assert!(found.unwrap().values.undefined().len() < 4);
-    let nothing = Patches {
-        candidates: 0,
+    let found = rated(&side(&wary, &steady), &object_itself);
+    assert_eq!(found.score.values.outcomes[0], Err(Undefined::NoPatch));
+    let found = on_any_threads(|| rated(&side(&wary, &steady), &Descent::default()));
+    assert_eq!((rate(&found), found.images.len()), (1.0, 8));
+    let nothing = Descent {
+        bounds: (1.0, 1.0),
         ..options
     };
-    assert!(input_independence(&still, (4, &scene), &nothing).is_err());
+    assert!(input_independence(&side(&wary, &steady), (4, &of(1)), &nothing, 0).is_err());
+}
+
+/// Names the class 1 when the first pixel is above 0 or the second one at least `needs`.
+struct Leans {
+    needs: f64,
+}
+
+impl Network for Leans {
+    fn forward(&self, x: &Tensor, _: &mut dyn Pass) -> Candle<Tensor> {
+        let pixels = x.flatten_from(1)?.to_dtype(DType::F64)?.to_vec2::<f64>()?;
+        let says = |row: &Vec<f64>| f32::from(u8::from(row[0] > 0.0 || row[1] >= self.needs));
+        let own: Vec<f32> = pixels.iter().map(says).collect();
+        let own = Tensor::new(own, x.device())?.unsqueeze(1)?;
+        Tensor::cat(&[&own.affine(-1.0, 1.0)?, &own], 1)
+    }
+}
+
+/// A map whose mean inside of the object is `value`.
+fn giving(value: f32) -> impl Fn(&dyn Network, &Tensor, usize) -> Result<Grid> {
+    move |_, _, _| {
+        let values = object().into_iter().enumerate();
+        let values = values.map(|(i, inside)| match inside {
+            true => value,
+            false => (i % 2) as f32,
+        });
+        Ok(grid(SIDE, SIDE, &values.collect::<Vec<_>>()))
+    }
+}
+
+#[test]
+fn contrast_follows_what_an_object_means() {
+    // With the object all are right; without it the network number k is wrong on 8 - 2k of ten scenes.
+    let networks: Vec<Leans> = [8.0, 6.0, 4.0, 2.0, 0.0]
+        .map(|needs| Leans { needs })
+        .into();
+    let scene = |number: usize| {
+        let with = |first: f32| {
+            let mut pixels = vec![0.5; SIDE * SIDE];
+            (pixels[0], pixels[1]) = (first, (number % 10) as f32);
+            Tensor::from_vec(pixels, (1, 1, SIDE, SIDE), &Device::Cpu)
+        };
+        Ok(Scene {
+            image: with(1.0)?,
+            alone: with(-1.0)?,
+            object: object(),
+            object_class: 0,
+            scene_class: 1,
+        })
+    };
+    let run = |values: [f32; 5]| {
+        let maps = values.map(giving);
+        let sides = networks.iter().zip(&maps);
+        let sides: Vec<Side<'_>> = sides
+            .map(|(network, explain)| Side { network, explain })
+            .collect();
+        relative_contrast(&sides, (50, &scene), 0)
+    };
+    let found = on_any_threads(|| run([0.8, 0.6, 0.4, 0.2, 0.0]).unwrap());
+    for (k, (contrast, drop)) in found.contrasts.iter().zip(&found.drops).enumerate() {
+        let expected = 0.8 - 0.2 * k as f64;
+        assert!((drop - expected).abs() < 1e-12 && (contrast - expected).abs() < 1e-6);
+    }
+    assert!((found.correlation.value - 1.0).abs() < 1e-6);
+    assert_eq!((found.pictures, found.left_out), (50, 0));
+    assert_eq!(relative_contrast_test(&found).graded().grade, Grade::Pass);
+    let against = run([0.1, 0.2, 0.4, 0.6, 0.7]).unwrap();
+    assert!(against.correlation.value < -0.9);
+    assert_eq!(relative_contrast_test(&against).graded().grade, Grade::Fail);
+    // Where nothing differs there is no correlation.
+    assert_eq!(undefined(run([0.5; 5])), Undefined::NonFinite);
 }
 
 #[test]

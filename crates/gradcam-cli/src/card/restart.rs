@@ -1,0 +1,94 @@
+//! The same maps from a process of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use gradcam::{Explainer, Grid};
+use image::RgbImage;
+use safetensors::SafeTensors;
+
+use crate::args::{Network, Precision};
+
+/// What starts this program again.
+pub(crate) struct Restart {
+    program: PathBuf,
+    /// How the network is named and computed.
+    network: Vec<String>,
+}
+
+impl Restart {
+    /// This program, where it runs as itself: inside of another (a test, a downstream crate) there is nothing to start.
+    pub(crate) fn new(network: &Network) -> Option<Self> {
+        let program = std::env::current_exe().ok()?;
+        let precision = match network.precision {
+            Precision::F32 => "f32",
+            Precision::Bf16 => "bf16",
+        };
+        (program.file_stem()? == "gradcam").then(|| Restart {
+            program,
+            network: [
+                ("--model", network.model.clone()),
+                ("--device", network.device.clone()),
+                ("--precision", precision.to_string()),
+            ]
+            .map(|(name, value)| format!("{name}={value}"))
+            .into(),
+        })
+    }
+
+    /// The maps, at the input's resolution, of the class that the network sees in each picture, which has the input's size.
+    ///
+    /// # Errors
+    /// When the process cannot be started or fails, or its files cannot be read.
+    pub(crate) fn maps(&self, explainer: &Explainer, views: &[RgbImage]) -> Result<Vec<Grid>> {
+        let folder = tempfile::tempdir()?;
+        let path = |name: String| folder.path().join(name);
+        let mut command = Command::new(&self.program);
+        command.arg("explain").args(&self.network);
+        command.args([
+            "--fit",
+            "none",
+            "--quiet",
+            "--method",
+            explainer.method.name(),
+        ]);
+        for layer in &explainer.layers {
+            command.args(["--layer", layer]);
+        }
+        for (i, view) in views.iter().enumerate() {
+            let picture = path(format!("{i}.png"));
+            view.save(&picture)?;
+            command.arg(picture);
+        }
+        let (maps, pictures) = (path("maps/".to_string()), path("pictures/".to_string()));
+        command.arg("--save-maps").arg(&maps);
+        command.arg("--output").arg(pictures);
+        let output = command
+            .output()
+            .with_context(|| format!("cannot start `{}`", self.program.display()))?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            bail!("a second process failed: {}", said.trim());
+        }
+        let read = |i| upsampled(&maps.join(format!("{i}.safetensors")));
+        (0..views.len()).map(read).collect()
+    }
+}
+
+/// The map at the input's resolution in a file that `explain --save-maps` wrote.
+fn upsampled(path: &Path) -> Result<Grid> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let tensors = SafeTensors::deserialize(&bytes)?;
+    let map = tensors.tensor("upsampled")?;
+    let &[height, width] = map.shape() else {
+        bail!("`{}` has no map", path.display());
+    };
+    let values = map.data().chunks_exact(4);
+    let values = values.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    Ok(Grid {
+        height,
+        width,
+        values: values.collect(),
+    })
+}

@@ -1,0 +1,172 @@
+//! Patches that mean nothing to a network.
+
+use std::sync::Arc;
+
+use candle_core::{DType, Tensor};
+use gradcam::{Target, input_gradient, probabilities};
+use gradcam_nn::Network;
+
+use super::{Contrast, Scene, Scenes, counted, given, names};
+use crate::sanity::Side;
+use crate::{Error, Result, Undefined};
+
+/// How a patch that means nothing to a network is found: by gradient descent from the object's own pixels (Yang and Kim 2019).
+///
+/// What is made small is `‖f(x + δ) − f(x)‖ − size ‖δ‖ + range Σ r`: the distance of the logits, less the patch's own length, which keeps it
+/// visible, plus what the pixels exceed the range of an image by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Descent {
+    /// How many steps are taken.
+    pub steps: usize,
+    /// Their length for a gradient of 1.
+    pub rate: f64,
+    /// What a patch's length counts.
+    pub size: f64,
+    /// What a pixel out of the range counts.
+    pub range: f64,
+    /// The lowest and the highest number of an input.
+    pub bounds: (f32, f32),
+    /// By how much the probability of the class that the network names may change in the end.
+    pub tolerance: f64,
+    /// The largest change of the map inside of the patch that counts as none, as a share of what was there.
+    pub unchanged: f64,
+}
+
+impl Default for Descent {
+    /// Those of the authors' code: 300 steps of length 500, and both terms counted 0.01, for numbers from 0 to 255, here brought to 0 to 1.
+    /// A tenth counts as no change; that the probability may change by 0.05 at most is our own addition.
+    fn default() -> Self {
+        Descent {
+            steps: 300,
+            rate: 500.0 / (255.0 * 255.0),
+            size: 2.55,
+            range: 2.55,
+            bounds: (0.0, 1.0),
+            tolerance: 0.05,
+            unchanged: 0.1,
+        }
+    }
+}
+
+/// The input independence rate (Yang and Kim 2019): for how many scenes the map stays, inside of the object's mask, when a patch is added there
+/// that changes nothing of what the network says, 0 to 1. The scenes that it names rightly with and without the patch count.
+///
+/// An image whose patch changes the probability by more than the tolerance is counted as [`Undefined::NoPatch`].
+///
+/// # Errors
+/// When an option means nothing; as [`model_contrast`](super::model_contrast).
+pub fn input_independence(
+    side: &Side<'_>,
+    scenes: Scenes<'_>,
+    options: &Descent,
+    seed: u64,
+) -> Result<Contrast> {
+    let (low, high) = options.bounds;
+    if low.partial_cmp(&high) != Some(std::cmp::Ordering::Less) {
+        let found = format!("{low} and {high}");
+        return Err(Error::option(
+            "bounds",
+            "a lower number, then a higher",
+            found,
+        ));
+    }
+    let stays = |scene: &Scene, patched: &Tensor| {
+        let before = probability(side.network, &scene.alone, scene.scene_class)?;
+        let after = probability(side.network, patched, scene.scene_class)?;
+        if (before - after).abs() > options.tolerance {
+            return Err(Undefined::NoPatch.into());
+        }
+        let before = given(side, &scene.alone, scene.scene_class, &scene.object)?;
+        let after = given(side, patched, scene.scene_class, &scene.object)?;
+        let same = (before - after).abs() < options.unchanged * before;
+        Ok(f64::from(u8::from(same)))
+    };
+    let measure = |scene: Scene| {
+        if !names(side.network, &scene.alone, scene.scene_class)? {
+            return Ok(None);
+        }
+        let patched = patched(side.network, &scene, options)?;
+        let right = names(side.network, &patched, scene.scene_class)?;
+        Ok(right.then(|| stays(&scene, &patched)))
+    };
+    counted(scenes, measure, seed)
+}
+
+fn probability(network: &dyn Network, image: &Tensor, class: usize) -> Result<f64> {
+    let logits = network.forward(image, &mut ())?.flatten_all()?;
+    let logits: Vec<f32> = logits.to_dtype(DType::F32)?.to_vec1()?;
+    let found = probabilities(&logits).get(class).copied();
+    found.map(f64::from).ok_or_else(|| {
+        let classes = logits.len();
+        gradcam::Error::ClassOutOfRange {
+            index: class,
+            classes,
+        }
+        .into()
+    })
+}
+
+/// The scene with a patch inside of the object's mask that the descent has found.
+fn patched(network: &dyn Network, scene: &Scene, options: &Descent) -> Result<Tensor> {
+    let (_, channels, height, width) = scene.alone.dims4()?;
+    let area = height * width;
+    if scene.object.len() != area {
+        return Err(Error::Mask {
+            expected: area,
+            found: scene.object.len(),
+        });
+    }
+    let (background, picture) = (pixels(&scene.alone)?, pixels(&scene.image)?);
+    // The patch's pixels, in every channel.
+    let marked: Vec<usize> = (0..channels * area)
+        .filter(|i| scene.object[i % area])
+        .collect();
+    let mut delta: Vec<f32> = marked.iter().map(|&i| picture[i] - background[i]).collect();
+    let with = |delta: &[f32]| -> Result<Tensor> {
+        let mut pixels = background.clone();
+        for (&i, d) in marked.iter().zip(delta) {
+            pixels[i] += d;
+        }
+        let image = Tensor::from_vec(pixels, scene.alone.shape(), scene.alone.device())?;
+        Ok(image.to_dtype(scene.alone.dtype())?)
+    };
+    let said = network.forward(&scene.alone, &mut ())?.flatten_all()?;
+    let distance = Target::Score(Arc::new(move |logits: &Tensor| {
+        logits.sub(&said)?.sqr()?.sum_all()?.sqrt()
+    }));
+    let (low, high) = options.bounds;
+    for _ in 0..options.steps {
+        let slopes = pixels(&input_gradient(
+            network,
+            &with(&delta)?,
+            std::slice::from_ref(&distance),
+        )?)?;
+        let length = delta
+            .iter()
+            .map(|d| f64::from(*d).powi(2))
+            .sum::<f64>()
+            .sqrt();
+        for (&i, d) in marked.iter().zip(&mut delta) {
+            // Where the network says the same the distance has no slope.
+            let slope = if slopes[i].is_finite() {
+                f64::from(slopes[i])
+            } else {
+                0.0
+            };
+            let longer = if length > 0.0 {
+                f64::from(*d) / length
+            } else {
+                0.0
+            };
+            let value = background[i] + *d;
+            let outside = f64::from(u8::from(value > high)) - f64::from(u8::from(value < low));
+            let slope = slope - options.size * longer + options.range * outside;
+            *d -= (options.rate * slope) as f32;
+        }
+    }
+    with(&delta)
+}
+
+fn pixels(image: &Tensor) -> Result<Vec<f32>> {
+    Ok(image.flatten_all()?.to_dtype(DType::F32)?.to_vec1()?)
+}

@@ -1,0 +1,124 @@
+//! Networks to which the same object means more and less.
+
+use serde::Serialize;
+
+use super::{Scenes, given, known, names};
+use crate::metrics::pearson;
+use crate::sanity::Side;
+use crate::sanity::images::each;
+use crate::statistics::{ALPHA, Interval, MIN_SAMPLES, Measurement, RESAMPLES, bootstrap};
+use crate::{Direction, Error, Result};
+
+/// How the contrasts of networks follow what the object means to them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RelativeContrast {
+    /// The correlation of the two lists below over the networks, -1 to 1, with its interval over pictures.
+    pub correlation: Interval,
+    /// For each network but the last, how much more its map gives to the object than the last one's, -1 to 1.
+    pub contrasts: Vec<f64>,
+    /// For each network but the last, how much of its accuracy goes with the object, less what goes of the last one's.
+    pub drops: Vec<f64>,
+    /// Pictures that every network was asked of.
+    pub pictures: usize,
+    /// Pictures that no pair of networks counted.
+    pub left_out: usize,
+}
+
+/// What one network makes of one picture.
+struct Seen {
+    /// Whether it names the scene with the object, and without.
+    right: [bool; 2],
+    /// What its map gives to the object, where there is such a value.
+    inside: Option<f64>,
+}
+
+/// The relative model contrast (Yang and Kim 2019): networks were trained on scenes on which an object is the more common from network to
+/// network, so that it says the less of the scene; in the last it is on every scene. Their model contrast with the last one, over the
+/// pictures that both name rightly, should fall with the share of the accuracy that depends on the object.
+///
+/// # Errors
+/// With fewer than three networks; [`Undefined::NonFinite`](crate::Undefined::NonFinite) where a network names no picture rightly, or nothing differs between the networks; as
+/// [`model_contrast`](super::model_contrast).
+pub fn relative_contrast(
+    networks: &[Side<'_>],
+    (count, load): Scenes<'_>,
+    seed: u64,
+) -> Result<RelativeContrast> {
+    if networks.len() < 3 {
+        return Err(Error::option("networks", "at least 3", networks.len()));
+    }
+    let seen = each(count, |i| {
+        let scene = load(i)?;
+        let one = |side: &Side<'_>| -> Result<Seen> {
+            let class = scene.scene_class;
+            let right = [
+                names(side.network, &scene.image, class)?,
+                names(side.network, &scene.alone, class)?,
+            ];
+            let inside = match given(side, &scene.image, class, &scene.object) {
+                Ok(inside) => Some(inside),
+                Err(Error::Undefined(_)) => None,
+                Err(error) => return Err(error),
+            };
+            Ok(Seen { right, inside })
+        };
+        networks.iter().map(one).collect::<Result<Vec<Seen>>>()
+    })?;
+    let last = networks.len() - 1;
+    let all: Vec<usize> = (0..count).collect();
+    let lists = |items: &[usize]| -> (Vec<f64>, Vec<f64>) {
+        (0..last)
+            .map(|k| (contrast(&seen, k, items), drop(&seen, k, items)))
+            .unzip()
+    };
+    let correlation = bootstrap(count, RESAMPLES, 1.0 - ALPHA, seed, |items| {
+        let (contrasts, drops) = lists(items);
+        pearson(&contrasts, &drops).unwrap_or(f64::NAN)
+    })?;
+    let (contrasts, drops) = lists(&all);
+    let counts = |row: &&Vec<Seen>| (0..last).any(|k| difference(row, k).is_some());
+    Ok(RelativeContrast {
+        correlation,
+        contrasts,
+        drops,
+        pictures: count,
+        left_out: count - seen.iter().filter(counts).count(),
+    })
+}
+
+/// How much more network `k` gives to the object than the last one, for a picture that both name rightly.
+fn difference(row: &[Seen], k: usize) -> Option<f64> {
+    let (own, last) = (row.get(k)?, row.last()?);
+    let both = own.right[0] && last.right[0];
+    both.then_some(own.inside? - last.inside?)
+}
+
+/// The mean difference over some pictures; NaN for none.
+fn contrast(seen: &[Vec<Seen>], k: usize, items: &[usize]) -> f64 {
+    let values: Vec<f64> = items
+        .iter()
+        .filter_map(|&i| difference(&seen[i], k))
+        .collect();
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// The accuracy that network `k` loses with the object, less what the last one loses.
+fn drop(seen: &[Vec<Seen>], k: usize, items: &[usize]) -> f64 {
+    let lost =
+        |seen: &Seen| f64::from(u8::from(seen.right[0])) - f64::from(u8::from(seen.right[1]));
+    let of = |row: &Vec<Seen>| lost(&row[k]) - row.last().map_or(0.0, lost);
+    items.iter().map(|&i| of(&seen[i])).sum::<f64>() / items.len() as f64
+}
+
+/// The relative contrast as a test: the correlation must be above 0.
+pub fn relative_contrast_test(found: &RelativeContrast) -> Measurement {
+    Measurement {
+        direction: Direction::Up,
+        interval: found.correlation,
+        nulls: vec![known("no_relation", 0.0)],
+        gates: Vec::new(),
+        samples: found.pictures - found.left_out,
+        least_samples: MIN_SAMPLES,
+        degenerate: found.left_out as f64 / found.pictures.max(1) as f64,
+    }
+}
