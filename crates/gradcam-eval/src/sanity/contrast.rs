@@ -127,6 +127,7 @@ pub fn model_contrast_test(contrast: &Contrast) -> Measurement {
         name: "no_contrast".to_string(),
         interval: zero,
         difference: None,
+        samples: None,
     };
     Measurement::of(&contrast.score, Direction::Up, vec![null])
 }
