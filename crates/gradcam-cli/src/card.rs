@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Result, bail};
 use gradcam::{Explainer, Grid, Target};
 use gradcam_data::{Dataset, Sample};
-use gradcam_eval::card::{Card, Kind, Section, Sections, agreement, published};
+use gradcam_eval::card::{Card, Kind, Published, Section, Sections, agreement, published};
 use gradcam_eval::sanity::Images;
 use gradcam_eval::statistics::holm;
 use gradcam_models::Model;
@@ -140,8 +140,11 @@ impl Subject<'_> {
     }
 }
 
-/// Measures everything.
-pub(crate) fn measure(subject: &Subject<'_>, console: &mut Console<'_>) -> Result<Card> {
+/// Files beside the card: paths from its folder, and bytes.
+pub(crate) type Files = Vec<(String, Vec<u8>)>;
+
+/// Measures everything. Beside the card come the files that it names, with their paths.
+pub(crate) fn measure(subject: &Subject<'_>, console: &mut Console<'_>) -> Result<(Card, Files)> {
     if subject.samples.is_empty() {
         bail!("the data set has no picture");
     }
@@ -153,7 +156,8 @@ pub(crate) fn measure(subject: &Subject<'_>, console: &mut Console<'_>) -> Resul
         ("scenes", Stage::Scenes),
     ];
     let mut sections = Sections::default();
-    let mut methodology = None;
+    let (mut artifacts, mut files) = (Vec::new(), Vec::new());
+    let (mut methodology, mut accuracy) = (None, None);
     for (name, stage) in stages {
         if subject
             .interrupted
@@ -164,7 +168,13 @@ pub(crate) fn measure(subject: &Subject<'_>, console: &mut Console<'_>) -> Resul
         console.note(format!("card: {name}"));
         match stage {
             Stage::Methodology => methodology = Some(method::methodology(subject, console)?),
-            Stage::Images => images::measure(subject, &mut sections, console)?,
+            Stage::Images => {
+                let found = images::measure(subject, &mut sections, console)?;
+                let (artifact, bytes) = found.records;
+                files.push((artifact.path.clone(), bytes));
+                artifacts.push(artifact);
+                accuracy = found.accuracy;
+            }
             Stage::Parameters => parameters::measure(subject, &mut sections, console)?,
             Stage::Labels => labels::measure(subject, &mut sections, console)?,
             Stage::Scenes => scenes::measure(subject, &mut sections, console)?,
@@ -180,7 +190,10 @@ pub(crate) fn measure(subject: &Subject<'_>, console: &mut Console<'_>) -> Resul
         schema_version: gradcam_eval::card::SCHEMA_VERSION.to_string(),
         rule_id: gradcam_eval::statistics::RULE.to_string(),
         method: of_method(subject),
-        model: model(subject)?,
+        model: gradcam_eval::card::Model {
+            accuracy,
+            ..model(subject)?
+        },
         data: of_data(subject)?,
         environment: environment(subject.seed),
         methodology,
@@ -191,11 +204,11 @@ pub(crate) fn measure(subject: &Subject<'_>, console: &mut Console<'_>) -> Resul
             false => Vec::new(),
         },
         limitations: limitations(subject),
-        artifacts: Vec::new(),
+        artifacts,
     };
-    finish(&mut card)?;
+    finish(&mut card, &published)?;
     card.validate()?;
-    Ok(card)
+    Ok((card, files))
 }
 
 #[derive(Clone, Copy)]
@@ -221,8 +234,9 @@ fn measured_on(test: &str) -> &'static str {
     }
 }
 
-/// Corrects the p-values over all tests, and puts the published grades beside the measured ones.
-fn finish(card: &mut Card) -> Result<()> {
+/// Corrects the p-values over all tests, and puts the published grades and figures beside the measured ones.
+fn finish(card: &mut Card, published: &Published) -> Result<()> {
+    let method = card.method.name.clone();
     let data = card.data.clone();
     // What was measured on drawn data is never compared with what was published.
     let real = |test: &str| {
@@ -231,7 +245,7 @@ fn finish(card: &mut Card) -> Result<()> {
     };
     let raw: Vec<f64> = card.tests().filter_map(|test| test.p_value).collect();
     let mut corrected = holm(&raw)?.into_iter();
-    let published = card.published_card.clone();
+    let grades = card.published_card.clone();
     for section in Section::ALL {
         let tests = match section {
             Section::InputSensitivity => &mut card.sections.input_sensitivity,
@@ -244,7 +258,9 @@ fn finish(card: &mut Card) -> Result<()> {
             if test.p_value.is_some() {
                 test.p_holm = corrected.next();
             }
-            let entry = published
+            let figures = published.references(&method, test.published_id());
+            test.references.extend(figures);
+            let entry = grades
                 .as_ref()
                 .and_then(|card| card.entry(test.published_id()));
             test.agreement_with_published =

@@ -58,9 +58,7 @@ pub use markdown::render_markdown;
 pub use methodology::{
     Agnosticism, Directness, Efficiency, Hyperparameters, Methodology, Operation, Setting,
 };
-pub use published::{
-    CardGrades, Figure, Provenance, Published, PublishedCard, PublishedEntry, published,
-};
+pub use published::{Figure, Provenance, Published, PublishedCard, PublishedEntry, published};
 pub use sections::{Section, Sections};
 pub use test::{
     Blur, Compatibility, Curve, Measurement, Null, Protocol, Reference, Source, TargetPolicy, Test,

@@ -16,6 +16,6 @@ mod summary;
 mod tests;
 
 pub use journal::{Journal, JournalError, merge, read};
-pub use measure::{Item, Masks, Null, Study, measure};
+pub use measure::{Item, Masks, Null, SHUFFLES, Study, measure};
 pub use record::{FORMAT, Header, ImageRecord, MapRecord, Outcome};
 pub use summary::{Against, MetricSummary, SourceSummary, Summary, summarise};

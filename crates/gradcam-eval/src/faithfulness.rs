@@ -26,6 +26,7 @@ pub use order::{Ties, order, tie_fraction};
 pub use petsiuk::{Petsiuk, deletion, insertion};
 pub use region::{Regions, region_perturbation};
 pub use road::{Road, RoadCurves, road};
+pub(crate) use sample::logits;
 pub use sample::{Explain, Output, Sample};
 pub use sensitivity_n::{Subsets, sensitivity_n};
 pub use stability::{Ball, max_sensitivity};

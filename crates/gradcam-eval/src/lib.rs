@@ -46,6 +46,8 @@
 //!         mask: None,
 //!         other: None,
 //!         explain: None,
+//!         rank: None,
+//!         threshold: None,
 //!         seed: 0,
 //!     };
 //!     "deletion".parse::<Metric>()?.measure(&evidence)

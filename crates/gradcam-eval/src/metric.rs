@@ -1,5 +1,6 @@
 //! The metrics, by name.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -35,6 +36,12 @@ pub enum Need {
     Explainer,
     /// Another map of the same image.
     OtherMap,
+    /// The object's class, among those of the network.
+    Class,
+    /// A small object beside one of another class.
+    Distractor,
+    /// A threshold that was tuned on other images.
+    Threshold,
 }
 
 impl fmt::Display for Need {
@@ -44,6 +51,9 @@ impl fmt::Display for Need {
             Need::Network => "the network and its input",
             Need::Explainer => "the method, to explain other inputs",
             Need::OtherMap => "another map of the same image",
+            Need::Class => "the object's class, among those of the network",
+            Need::Distractor => "a small object beside one of another class",
+            Need::Threshold => "a threshold that was tuned on other images",
         })
     }
 }
@@ -110,6 +120,8 @@ const SAPORTA: &str =
     "Saporta et al. 2022, Benchmarking saliency methods for chest X-ray interpretation";
 const YEH: &str = "Yeh et al. 2019, On the (In)fidelity and Sensitivity of Explanations";
 const CHATTOPADHAY: &str = "Chattopadhay et al. 2018, Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep Convolutional Networks";
+const ZHANG: &str = "Zhang et al. 2016, Top-down Neural Attention by Excitation Backprop";
+const SELVARAJU: &str = "Selvaraju et al. 2017, Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization";
 const NONE: &str = "";
 
 metrics! {
@@ -141,14 +153,24 @@ metrics! {
     IouOtsu = "iou-otsu", "IoU at Otsu's threshold", SAPORTA, Up, [Mask], Some(0.0);
     /// [`segmentation_iou`](of::segmentation_iou) at half the map's range.
     IouHalf = "iou-half", "IoU at half the range", SAPORTA, Up, [Mask], Some(0.0);
+    /// [`segmentation_iou`](of::segmentation_iou) at the one of the [`THRESHOLDS`](of::THRESHOLDS) that fits other images best.
+    IouTuned = "iou-tuned", "IoU at a tuned threshold", SAPORTA, Up, [Mask, Threshold], Some(0.0);
     /// [`pointing`](of::pointing) with a tolerance of 15 pixels at 224.
-    Pointing = "pointing", "Pointing game", "Zhang et al. 2016, Top-down Neural Attention by Excitation Backprop", Up, [Mask], Some(0.0);
+    Pointing = "pointing", "Pointing game", ZHANG, Up, [Mask], Some(0.0);
+    /// The same, with the mean over classes of their images' means in place of that over images.
+    PointingClassMean = "pointing-class-mean", "Pointing game, mean over classes", ZHANG, Up, [Mask, Class], Some(0.0);
+    /// The same on the images whose object covers less than a quarter, with an object of another class beside it.
+    PointingDifficult = "pointing-difficult", "Pointing game, difficult images", ZHANG, Up, [Mask, Distractor], Some(0.0);
     /// [`pointing`](of::pointing) without tolerance.
     Hit = "hit", "Hit rate", SAPORTA, Up, [Mask], Some(0.0);
     /// [`energy_inside`](of::energy_inside).
     Energy = "energy", "Energy inside the object", "Wang et al. 2020, Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", Up, [Mask], Some(0.0);
     /// [`localise`](of::localise) at 15 % against the box of the mask: 1 for a hit.
-    Localisation = "localisation", "Localisation within IoU 0.5", "Selvaraju et al. 2017, Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", Up, [Mask], Some(0.0);
+    Localisation = "localisation", "Localisation within IoU 0.5", SELVARAJU, Up, [Mask], Some(0.0);
+    /// 0 where the class is the network's first and its map a hit of [`localise`](of::localise), else 1; maps of other classes cannot be right.
+    LocalisationErrorTop1 = "localisation-error-top1", "Localisation error, top 1", SELVARAJU, Down, [Mask, Class], Some(1.0);
+    /// The same where the class is among the network's first five.
+    LocalisationErrorTop5 = "localisation-error-top5", "Localisation error, top 5", SELVARAJU, Down, [Mask, Class], Some(1.0);
     /// [`deletion`](asked::deletion).
     Deletion = "deletion", "Deletion", RISE, Down, [Network], Some(1.0);
     /// [`insertion`](asked::insertion).
@@ -161,6 +183,10 @@ metrics! {
     DeletionCorrelation = "deletion-correlation", "Deletion correlation (DC)", GOMEZ, Up, [Network], Some(-1.0);
     /// The correlation of [`gomez_insertion`](asked::gomez_insertion).
     InsertionCorrelation = "insertion-correlation", "Insertion correlation (IC)", GOMEZ, Up, [Network], Some(-1.0);
+    /// The correlation of [`gomez_deletion`](asked::gomez_deletion) with each step alone.
+    DeletionCorrelationAlone = "deletion-correlation-alone", "Deletion correlation (DC), not cumulative", GOMEZ, Up, [Network], Some(-1.0);
+    /// The correlation of [`gomez_insertion`](asked::gomez_insertion) with each step alone.
+    InsertionCorrelationAlone = "insertion-correlation-alone", "Insertion correlation (IC), not cumulative", GOMEZ, Up, [Network], Some(-1.0);
     /// The combined value of [`road`](asked::road).
     Road = "road", "Remove and debias (ROAD)", "Rong et al. 2022, A Consistent and Efficient Evaluation Strategy for Attribution Methods", Up, [Network], Some(-0.5);
     /// The drop of [`average_drop`](asked::average_drop).
@@ -196,6 +222,10 @@ pub struct Evidence<'a> {
     pub other: Option<&'a Grid>,
     /// The method.
     pub explain: Option<&'a Explain<'a>>,
+    /// Where the object's class stands among the network's by their scores for the image, from 0 on.
+    pub rank: Option<usize>,
+    /// Where to cut the map, from 0 for its smallest value to 1 for its largest, by what was found on other images.
+    pub threshold: Option<f64>,
     /// The seed of whatever is drawn.
     pub seed: u64,
 }
@@ -204,7 +234,7 @@ impl Metric {
     /// The metric of one sample; its mean over samples is what papers report.
     ///
     /// A map that is constant, zero or not finite has no value ([`Error::Undefined`]); only the pointing game, the hit rate and the
-    /// localisation count a constant one as a miss, as their protocols do.
+    /// localisation count a constant one as a miss, as their protocols do. A mean over classes is made where means are.
     ///
     /// # Errors
     /// [`Error::Missing`] when something that it needs is not given; those of the metric's function.
@@ -228,12 +258,18 @@ impl Metric {
         let sample = || evidence.sample.ok_or_else(|| missing(Need::Network));
         let other = || evidence.other.ok_or_else(|| missing(Need::OtherMap));
         let explain = || evidence.explain.ok_or_else(|| missing(Need::Explainer));
+        let rank = || evidence.rank.ok_or_else(|| missing(Need::Class));
+        let threshold = || evidence.threshold.ok_or_else(|| missing(Need::Threshold));
         let ties = asked::Ties::Random(seed);
         let petsiuk = asked::Petsiuk { step: None, ties };
-        let gomez = asked::Gomez {
+        let gomez = |cumulative: bool| asked::Gomez {
             ties,
-            seed,
+            cumulative,
             ..asked::Gomez::default()
+        };
+        let localised = || {
+            let object = of::box_of_mask(upsampled, mask()?)?;
+            Ok::<_, Error>(of::localise(upsampled, &[object], 0.15)?.hit)
         };
         let flag = |value: bool| f64::from(u8::from(value));
         match self {
@@ -266,25 +302,48 @@ impl Metric {
             }
             Metric::IouOtsu => of::segmentation_iou(upsampled, mask()?, of::Threshold::Otsu),
             Metric::IouHalf => of::segmentation_iou(upsampled, mask()?, of::Threshold::Fixed(0.5)),
-            Metric::Pointing => {
+            Metric::IouTuned => {
+                let mask = mask()?;
+                of::segmentation_iou(upsampled, mask, of::Threshold::Fixed(threshold()?))
+            }
+            Metric::Pointing | Metric::PointingClassMean | Metric::PointingDifficult => {
                 let tolerance = of::scaled_tolerance(upsampled.height, upsampled.width);
                 of::pointing(upsampled, mask()?, tolerance).map(flag)
             }
             Metric::Hit => of::pointing(upsampled, mask()?, 0.0).map(flag),
             Metric::Energy => of::energy_inside(upsampled, mask()?),
-            Metric::Localisation => {
-                let object = of::box_of_mask(upsampled, mask()?)?;
-                Ok(flag(of::localise(upsampled, &[object], 0.15)?.hit))
+            Metric::Localisation => localised().map(flag),
+            Metric::LocalisationErrorTop1 | Metric::LocalisationErrorTop5 => {
+                let first = match self {
+                    Metric::LocalisationErrorTop1 => 1,
+                    _ => 5,
+                };
+                let hit = localised()?;
+                Ok(flag(!hit || rank()? >= first))
             }
-            Metric::Deletion => Ok(asked::deletion(&sample()?, upsampled, petsiuk)?.area),
-            Metric::Insertion => Ok(asked::insertion(&sample()?, upsampled, petsiuk)?.area),
+            Metric::Deletion => {
+                let made = || asked::deletion(&sample()?, upsampled, petsiuk);
+                Ok(once(&mut seen.deleted, made)?.area)
+            }
+            Metric::Insertion => {
+                let made = || asked::insertion(&sample()?, upsampled, petsiuk);
+                Ok(once(&mut seen.inserted, made)?.area)
+            }
             Metric::Dauc | Metric::DeletionCorrelation => {
-                let made = || asked::gomez_deletion(&sample()?, map, gomez);
+                let made = || asked::gomez_deletion(&sample()?, map, gomez(true));
                 of_curve(self == Metric::Dauc, once(&mut seen.deletion, made)?)
             }
             Metric::Iauc | Metric::InsertionCorrelation => {
-                let made = || asked::gomez_insertion(&sample()?, map, gomez);
+                let made = || asked::gomez_insertion(&sample()?, map, gomez(true));
                 of_curve(self == Metric::Iauc, once(&mut seen.insertion, made)?)
+            }
+            Metric::DeletionCorrelationAlone => {
+                let made = || asked::gomez_deletion(&sample()?, map, gomez(false));
+                of_curve(false, once(&mut seen.deletion_alone, made)?)
+            }
+            Metric::InsertionCorrelationAlone => {
+                let made = || asked::gomez_insertion(&sample()?, map, gomez(false));
+                of_curve(false, once(&mut seen.insertion_alone, made)?)
             }
             Metric::Road => {
                 let protocol = asked::Road {
@@ -363,12 +422,19 @@ impl FromStr for Metric {
 ///
 /// # Errors
 /// As [`Metric::measure`], but for [`Undefined`], which stands in a metric's place.
-pub fn measure_all(
+pub fn measure_all(metrics: &[Metric], evidence: &Evidence<'_>) -> Result<Vec<Outcome>> {
+    measure_all_beside(metrics, evidence, &mut Seen::default())
+}
+
+type Outcome = std::result::Result<f64, Undefined>;
+
+/// As [`measure_all`], with what was `seen` of the same evidence.
+pub(crate) fn measure_all_beside(
     metrics: &[Metric],
     evidence: &Evidence<'_>,
-) -> Result<Vec<std::result::Result<f64, Undefined>>> {
-    let mut seen = Seen::default();
-    let one = |metric: &Metric| match metric.measure_beside(evidence, &mut seen) {
+    seen: &mut Seen,
+) -> Result<Vec<Outcome>> {
+    let one = |metric: &Metric| match metric.measure_beside(evidence, seen) {
         Ok(value) => Ok(Ok(value)),
         Err(Error::Undefined(reason)) => Ok(Err(reason)),
         Err(error) => Err(error),
@@ -378,10 +444,46 @@ pub fn measure_all(
 
 /// What several metrics are read off.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
+    deleted: Once<asked::Curve>,
+    inserted: Once<asked::Curve>,
     deletion: Once<asked::Calibrated>,
     insertion: Once<asked::Calibrated>,
+    deletion_alone: Once<asked::Calibrated>,
+    insertion_alone: Once<asked::Calibrated>,
     drop: Once<asked::Drop>,
+}
+
+impl Seen {
+    /// The scores along each curve whose area was measured.
+    pub(crate) fn curves(&self) -> BTreeMap<Metric, Vec<f64>> {
+        let curves = [
+            (Metric::Deletion, &self.deleted),
+            (Metric::Insertion, &self.inserted),
+        ];
+        let scores =
+            |curve: &Once<asked::Curve>| Some(curve.as_ref()?.as_ref().ok()?.scores.clone());
+        let known = curves.into_iter();
+        known
+            .filter_map(|(metric, curve)| Some((metric, scores(curve)?)))
+            .collect()
+    }
+
+    /// A correlation's mean over `count` random orders of the map's saliency; none for what is no correlation or was not measured.
+    pub(crate) fn shuffled(&self, metric: Metric, count: usize, seed: u64) -> Result<Option<f64>> {
+        let found = match metric {
+            Metric::DeletionCorrelation => &self.deletion,
+            Metric::InsertionCorrelation => &self.insertion,
+            Metric::DeletionCorrelationAlone => &self.deletion_alone,
+            Metric::InsertionCorrelationAlone => &self.insertion_alone,
+            _ => return Ok(None),
+        };
+        match found {
+            Some(Ok(found)) => found.shuffled(count, seed).map(Some),
+            Some(Err(reason)) => Err((*reason).into()),
+            None => Ok(None),
+        }
+    }
 }
 
 type Once<T> = Option<std::result::Result<T, Undefined>>;

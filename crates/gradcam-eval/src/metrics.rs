@@ -14,7 +14,7 @@ mod segmentation;
 mod sparsity;
 mod ssim;
 
-pub use calibration::{deletion_correlation, insertion_correlation, pearson};
+pub use calibration::{pearson, score_changes};
 pub use energy::energy_inside;
 pub use gini::{entropy, gini};
 pub use hog::{hog, hog_correlation};
@@ -24,7 +24,7 @@ pub use overlap::{displacement, top_overlap};
 pub use pointing::{POINTING_TOLERANCE, pointing, scaled_tolerance};
 pub use precision::{average_precision, precision_trapezoid};
 pub use rank::{spearman, spearman_absolute};
-pub use segmentation::{Threshold, iou, segmentation_iou, tuned_threshold};
+pub use segmentation::{Cuts, THRESHOLDS, Threshold, cuts, iou, segmentation_iou, tuned_threshold};
 pub use sparsity::{Scale, sparsity};
 pub use ssim::{Window, ssim};
 

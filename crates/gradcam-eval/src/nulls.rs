@@ -2,9 +2,7 @@
 
 use gradcam::Grid;
 
-use crate::degenerate::check_finite;
 use crate::random::{drawn, named_generator, unit};
-use crate::{Error, Result};
 
 /// Independent uniform numbers from 0 to below 1: pixels in a random order.
 pub fn random_map(height: usize, width: usize, seed: u64) -> Grid {
@@ -46,36 +44,6 @@ pub fn permuted_map(map: &Grid, seed: u64) -> Grid {
     }
 }
 
-/// The share of the masks that mark each pixel, 0 to 1: where objects are on the average, the baseline of Arun et al. 2021. The masks
-/// must be those of other images than the ones that are judged.
-///
-/// # Errors
-/// [`Error::Mask`] when a mask has not `height * width` pixels, and [`Undefined::Empty`](crate::Undefined::Empty) without masks.
-pub fn mean_mask(height: usize, width: usize, masks: &[&[bool]]) -> Result<Grid> {
-    let mut counts = vec![0_u32; height * width];
-    for mask in masks {
-        if mask.len() != counts.len() {
-            return Err(Error::Mask {
-                expected: counts.len(),
-                found: mask.len(),
-            });
-        }
-        let marked = counts.iter_mut().zip(*mask);
-        marked.for_each(|(count, &inside)| *count += u32::from(inside));
-    }
-    if masks.is_empty() {
-        return Err(crate::Undefined::Empty.into());
-    }
-    let share = |&count: &u32| (f64::from(count) / masks.len() as f64) as f32;
-    let mean = Grid {
-        height,
-        width,
-        values: counts.iter().map(share).collect(),
-    };
-    check_finite(&mean)?;
-    Ok(mean)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -105,13 +73,5 @@ mod tests {
             values
         };
         assert_eq!(sorted(&found), sorted(&map));
-    }
-
-    #[test]
-    fn the_mean_mask_counts() {
-        let found = mean_mask(1, 3, &[&[true, false, false], &[true, true, false]]).unwrap();
-        assert_eq!(found.values, [1.0, 0.5, 0.0]);
-        assert!(mean_mask(1, 3, &[]).is_err());
-        assert!(mean_mask(1, 3, &[&[true]]).is_err());
     }
 }

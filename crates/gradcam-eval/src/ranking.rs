@@ -83,6 +83,8 @@ fn measured(
         }),
         other: Some(&truth),
         explain: Some(explain),
+        rank: Some(0),
+        threshold: Some(0.5),
         seed: 4,
     })
 }
@@ -132,7 +134,15 @@ fn the_right_map_beats_a_drawn_one() {
 
 #[test]
 fn a_map_that_says_nothing_has_no_value_or_misses() {
-    let misses = [Metric::Pointing, Metric::Hit, Metric::Localisation];
+    let misses = [
+        Metric::Pointing,
+        Metric::PointingClassMean,
+        Metric::PointingDifficult,
+        Metric::Hit,
+        Metric::Localisation,
+        Metric::LocalisationErrorTop1,
+        Metric::LocalisationErrorTop5,
+    ];
     for (value, reason) in [
         (0.0, Undefined::Zero),
         (2.0, Undefined::Constant),
@@ -146,7 +156,7 @@ fn a_map_that_says_nothing_has_no_value_or_misses() {
         for &metric in Metric::ALL {
             let found = measured(metric, &map, &upsampled, &explain);
             if misses.contains(&metric) && !value.is_nan() {
-                assert_eq!(found.unwrap(), 0.0, "{metric}");
+                assert_eq!(Some(found.unwrap()), metric.about().worst, "{metric}");
             } else {
                 assert_eq!(undefined(found), reason, "{metric}");
             }
@@ -166,6 +176,34 @@ fn no_metric_depends_on_the_unit() {
     }
 }
 
+/// A box around the right pixels is no hit where the network has named other classes before.
+#[test]
+fn localisation_asks_for_the_class_too() {
+    let right = right(SIDE);
+    let mask: Vec<bool> = right.values.iter().map(|&v| v > 0.0).collect();
+    let error = |metric: Metric, map: &Grid, rank: usize| {
+        let evidence = Evidence {
+            map,
+            upsampled: map,
+            mask: Some(&mask),
+            sample: None,
+            other: None,
+            explain: None,
+            rank: Some(rank),
+            threshold: None,
+            seed: 0,
+        };
+        metric.measure(&evidence).unwrap()
+    };
+    let [one, five] = [Metric::LocalisationErrorTop1, Metric::LocalisationErrorTop5];
+    let errors = |rank: usize| (error(one, &right, rank), error(five, &right, rank));
+    assert_eq!(errors(0), (0.0, 0.0));
+    assert_eq!(errors(1), (1.0, 0.0));
+    assert_eq!((errors(4), errors(5)), ((1.0, 0.0), (1.0, 1.0)));
+    let elsewhere = random_map(SIDE, SIDE, 0);
+    assert_eq!(error(five, &elsewhere, 0), 1.0);
+}
+
 #[test]
 fn what_is_needed_is_asked_for() {
     let map = right(SIDE);
@@ -176,6 +214,8 @@ fn what_is_needed_is_asked_for() {
         sample: None,
         other: None,
         explain: None,
+        rank: None,
+        threshold: None,
         seed: 0,
     };
     for &metric in Metric::ALL {

@@ -3,31 +3,33 @@
 use std::sync::atomic::Ordering;
 
 use anyhow::{Result, bail};
-use gradcam::Target;
-use gradcam_eval::card::{Curve, Reference, Section, Sections, Source, Test};
+use gradcam_eval::card::{Accuracy, Artifact, Curve, Reference, Section, Sections, Source, Test};
 use gradcam_eval::evaluate::{
-    FORMAT, Header, ImageRecord, Item, MetricSummary, Null, SourceSummary, Study, measure as one,
+    ImageRecord, Item, MetricSummary, Null, SHUFFLES, SourceSummary, Study, measure as one,
     summarise,
 };
-use gradcam_eval::faithfulness::{self, Sample};
-use gradcam_eval::sanity::predicted;
 use gradcam_eval::statistics::{
     self, Grade, Graded, Interval, MIN_SAMPLES, Measurement, grade, grade_exact, mean_interval,
 };
-use gradcam_eval::{Metric, Need, nulls};
+use gradcam_eval::{Metric, Need};
+use sha2::{Digest, Sha256};
 
 use super::Subject;
 use super::tests::{Counts, Named, measured, without};
-use crate::commands::evaluate::untrained;
+use crate::commands::evaluate::{difficult, header, untrained};
 use crate::console::{Console, Unit};
 use crate::dataset::{class_of, count_masks, prepare};
 
+/// The file beside the card that has each image's values, as `gradcam evaluate --records` writes them.
+const RECORDS: &str = "records.jsonl";
+
 /// The tests, in the card's order: metric, id, section, and what it is compared with.
-const TESTS: [(Metric, &str, Section, &[Null]); 26] = {
+const TESTS: [(Metric, &str, Section, &[Null]); 33] = {
     use Metric as M;
     use Section::{InputSensitivity as I, Minimality as L, PerceptualCorrespondence as P};
     const BLIND: &[Null] = &[Null::Random, Null::Centre];
     const CELLS: &[Null] = &[Null::Permuted];
+    const ORDERS: &[Null] = &[Null::Permuted, Null::Shuffled];
     const OBJECTS: &[Null] = &[Null::Random, Null::Untrained, Null::MeanMask];
     const PLACES: &[Null] = &[Null::Random, Null::Centre, Null::Untrained];
     const NONE: &[Null] = &[];
@@ -59,20 +61,47 @@ const TESTS: [(Metric, &str, Section, &[Null]); 26] = {
             M::DeletionCorrelation,
             "luminosity_calibration.dc",
             P,
-            CELLS,
+            ORDERS,
         ),
         (
             M::InsertionCorrelation,
             "luminosity_calibration.ic",
             P,
-            CELLS,
+            ORDERS,
+        ),
+        (
+            M::DeletionCorrelationAlone,
+            "luminosity_calibration.dc_alone",
+            P,
+            ORDERS,
+        ),
+        (
+            M::InsertionCorrelationAlone,
+            "luminosity_calibration.ic_alone",
+            P,
+            ORDERS,
         ),
         (M::IouOtsu, "mean_iou.otsu", P, PLACES),
         (M::IouHalf, "mean_iou.half", P, PLACES),
+        (M::IouTuned, "mean_iou.tuned", P, PLACES),
         (M::Pointing, "pointing_game", P, PLACES),
+        (M::PointingClassMean, "pointing_game.class_mean", P, PLACES),
+        (M::PointingDifficult, "pointing_game.difficult", P, PLACES),
         (M::Hit, "hit_rate", P, PLACES),
         (M::Energy, "energy", P, PLACES),
-        (M::Localisation, "localisation", P, PLACES),
+        (M::Localisation, "weak_localization.annotated", P, PLACES),
+        (
+            M::LocalisationErrorTop1,
+            "weak_localization.top1",
+            P,
+            PLACES,
+        ),
+        (
+            M::LocalisationErrorTop5,
+            "weak_localization.top5",
+            P,
+            PLACES,
+        ),
     ]
 };
 
@@ -84,34 +113,18 @@ const SLOW: [Metric; 4] = [
     Metric::SensitivityN,
 ];
 
-/// Metrics that are measured on the same images against the same nulls.
-struct Group {
-    nulls: &'static [Null],
-    slow: bool,
-    metrics: Vec<Metric>,
-    records: Vec<ImageRecord>,
+/// Whether a test holds a metric against a null.
+fn compared(metric: Metric, null: Null) -> bool {
+    let mut tests = TESTS.iter();
+    tests.any(|(own, .., nulls)| *own == metric && nulls.contains(&null))
 }
 
-/// The tests that can be measured, in groups.
-fn groups(masked: bool, slow: bool) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    for (metric, _, _, nulls) in TESTS {
-        let is_slow = SLOW.contains(&metric);
-        if (is_slow && !slow) || (!masked && metric.about().needs.contains(&Need::Mask)) {
-            continue;
-        }
-        let same = |group: &&mut Group| group.nulls == nulls && group.slow == is_slow;
-        match groups.iter_mut().find(same) {
-            Some(group) => group.metrics.push(metric),
-            None => groups.push(Group {
-                nulls,
-                slow: is_slow,
-                metrics: vec![metric],
-                records: Vec::new(),
-            }),
-        }
-    }
-    groups
+/// What else the images tell.
+pub(crate) struct Found {
+    /// The images' values: a file, and its entry among the card's artifacts.
+    pub(crate) records: (Artifact, Vec<u8>),
+    /// How many of the images the network names rightly; none where it knows no class of theirs.
+    pub(crate) accuracy: Option<Accuracy>,
 }
 
 /// Measures the tests and puts them in their sections.
@@ -119,7 +132,7 @@ pub(crate) fn measure(
     subject: &Subject<'_>,
     sections: &mut Sections,
     console: &mut Console<'_>,
-) -> Result<()> {
+) -> Result<Found> {
     let mut explainers = vec![subject.explainer.clone()];
     explainers.extend(subject.against.iter().cloned());
     let random = untrained(subject.model, subject.seed)?;
@@ -128,9 +141,20 @@ pub(crate) fn measure(
         &subject.reading,
         || {},
     );
-    let mut groups = groups(masks.images > 1, subject.effort.slow > 0);
+    let mut metrics: Vec<Metric> = TESTS.iter().map(|(metric, ..)| *metric).collect();
+    metrics.retain(|metric| masks.images > 1 || !metric.about().needs.contains(&Need::Mask));
+    let quick: Vec<Metric> = metrics
+        .iter()
+        .copied()
+        .filter(|metric| !SLOW.contains(metric))
+        .collect();
+    if subject.effort.slow == 0 {
+        metrics.clone_from(&quick);
+    }
+    let wanted = |null: &Null| metrics.iter().any(|metric| compared(*metric, *null));
+    let nulls: Vec<Null> = Null::ALL.iter().copied().filter(wanted).collect();
     let every = subject.samples.len().div_ceil(subject.effort.slow.max(1));
-    let mut curves = [Vec::new(), Vec::new()];
+    let mut records: Vec<ImageRecord> = Vec::new();
     let bar = console.bar(subject.samples.len() as u64, Unit::Images);
     for (number, (index, sample)) in subject.samples.iter().enumerate() {
         if subject.interrupted.load(Ordering::SeqCst) {
@@ -144,48 +168,40 @@ pub(crate) fn measure(
             image: &prepared.image,
             mask: prepared.mask.as_deref(),
             annotated: class.and_then(|class| class_of(class, &subject.model.labels)),
+            difficult: difficult(sample, prepared.mask.as_deref()),
         };
-        for group in &mut groups {
-            if group.slow && number % every != 0 {
-                continue;
-            }
-            let study = Study {
-                network: &subject.model.network,
-                untrained: Some(&random),
-                masks: Some(&masks),
-                explainers: &explainers,
-                nulls: group.nulls,
-                metrics: &group.metrics,
-                seed: subject.seed,
-            };
-            group.records.push(one(&study, &item)?);
-        }
-        curve_of(subject, &item, &mut curves)?;
+        let study = Study {
+            network: &subject.model.network,
+            untrained: Some(&random),
+            masks: Some(&masks),
+            explainers: &explainers,
+            nulls: &nulls,
+            metrics: match number % every {
+                0 => &metrics,
+                _ => &quick,
+            },
+            compared: &compared,
+            seed: subject.seed,
+        };
+        records.push(one(&study, &item)?);
         bar.inc(1);
     }
     bar.finish_and_clear();
-    let mut found: Vec<MetricSummary> = Vec::new();
-    for group in groups {
-        let header = Header {
-            format: FORMAT.to_string(),
-            model: subject.model.name.clone(),
-            model_sha256: subject.model.sha256.clone(),
-            fit: String::new(),
-            data: subject.data.name.clone(),
-            data_sha256: String::new(),
-            images: subject.data.samples.len(),
-            methods: explainers.iter().map(|e| e.method.clone()).collect(),
-            layers: Vec::new(),
-            interpolation: String::new(),
-            nulls: group.nulls.to_vec(),
-            metrics: group.metrics,
-            seed: subject.seed,
-        };
-        found.extend(summarise(&header, &group.records)?.metrics);
-    }
+    let header = header(
+        (subject.model, &subject.reading),
+        subject.data,
+        &explainers,
+        (nulls, metrics),
+        subject.seed,
+    )?;
+    let found = summarise(&header, &records)?.metrics;
     for (metric, id, section, nulls) in TESTS {
-        let mut test = match found.iter().find(|found| found.metric == metric) {
-            Some(found) => of_metric(found, id, nulls, subject.against.len()),
+        let found = found.iter().find(|found| found.metric == metric);
+        let mut test = match found {
+            Some(found) if found.sources[0].values + found.sources[0].undefined > 0 => {
+                of_metric(found, id, nulls, subject.against.len())
+            }
+            Some(_) => without(named(metric, id), Grade::NotApplicable, no_image(metric)),
             None if SLOW.contains(&metric) => without(
                 named(metric, id),
                 Grade::NotRun,
@@ -197,13 +213,23 @@ pub(crate) fn measure(
                 "the data set has no masks or boxes",
             ),
         };
-        let drawn = match metric {
-            Metric::Deletion => Some((&curves[0], "share of pixels taken away")),
-            Metric::Insertion => Some((&curves[1], "share of pixels given back")),
+        if test.metric.n > 0 {
+            test.per_item = Some(RECORDS.to_string());
+        }
+        if ORDERED.contains(&metric) {
+            test.metric.tie_fraction = ties(&records, metric);
+        }
+        if let Some(first) = named_first(metric) {
+            let options = &mut test.protocol.options;
+            options.extend(classification_error(&records, first));
+        }
+        let axis = match metric {
+            Metric::Deletion => Some("share of pixels taken away"),
+            Metric::Insertion => Some("share of pixels given back"),
             _ => None,
         };
-        if let Some((rows, axis)) = drawn {
-            test.curves = bands(rows, subject.seed)?;
+        if let Some(axis) = axis {
+            test.curves = curves(&records, metric, nulls, subject.seed)?;
             test.axes = Some([axis.to_string(), "probability".to_string()]);
         }
         match section {
@@ -212,7 +238,85 @@ pub(crate) fn measure(
             _ => sections.perceptual_correspondence.push(test),
         }
     }
-    Ok(())
+    let mut lines = serde_json::to_string(&header)? + "\n";
+    for record in &records {
+        lines += &(serde_json::to_string(record)? + "\n");
+    }
+    let digest = Sha256::digest(&lines);
+    let artifact = Artifact {
+        path: RECORDS.to_string(),
+        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        kind: "per_item".to_string(),
+        caption: None,
+    };
+    Ok(Found {
+        records: (artifact, lines.into_bytes()),
+        accuracy: accuracy(&records),
+    })
+}
+
+fn accuracy(records: &[ImageRecord]) -> Option<Accuracy> {
+    let ranks: Vec<usize> = records.iter().filter_map(|record| record.rank).collect();
+    let right = ranks.iter().filter(|rank| **rank == 0).count();
+    (!ranks.is_empty()).then(|| Accuracy {
+        split: super::IMAGES.to_string(),
+        value: right as f64 / ranks.len() as f64,
+        n: ranks.len(),
+    })
+}
+
+/// Why no image has a metric that could be measured.
+fn no_image(metric: Metric) -> &'static str {
+    match metric.about().needs {
+        needs if needs.contains(&Need::Distractor) => {
+            "no image has an object of under a quarter of the picture beside one of another class"
+        }
+        _ => "no image has a class that the network knows",
+    }
+}
+
+/// Metrics that take a map's places in their order.
+const ORDERED: [Metric; 9] = [
+    Metric::Deletion,
+    Metric::Insertion,
+    Metric::Dauc,
+    Metric::Iauc,
+    Metric::Road,
+    Metric::DeletionCorrelation,
+    Metric::InsertionCorrelation,
+    Metric::DeletionCorrelationAlone,
+    Metric::InsertionCorrelationAlone,
+];
+
+/// The mean share of tied places of the method's maps: of those at the map's own resolution where the metric takes them, else of pixels.
+fn ties(records: &[ImageRecord], metric: Metric) -> Option<f64> {
+    let measured = records.iter().filter_map(|record| record.maps.first());
+    let measured = measured.filter(|map| map.values.contains_key(&metric));
+    let shares: Vec<f64> = measured
+        .filter_map(|map| match metric {
+            Metric::Deletion | Metric::Insertion | Metric::Road => map.tied_pixels,
+            _ => map.tied_cells,
+        })
+        .collect();
+    (!shares.is_empty()).then(|| shares.iter().sum::<f64>() / shares.len() as f64)
+}
+
+/// How many classes a metric of localisation lets the network name.
+fn named_first(metric: Metric) -> Option<usize> {
+    match metric {
+        Metric::LocalisationErrorTop1 => Some(1),
+        Metric::LocalisationErrorTop5 => Some(5),
+        _ => None,
+    }
+}
+
+/// The share of images whose class is not among the network's first ones: below it no map can bring the localisation error.
+fn classification_error(records: &[ImageRecord], first: usize) -> Option<(String, String)> {
+    let ranks: Vec<usize> = records.iter().filter_map(|record| record.rank).collect();
+    let wrong = ranks.iter().filter(|rank| **rank >= first).count();
+    let error = wrong as f64 / ranks.len() as f64;
+    let name = format!("classification error, top {first}");
+    (!ranks.is_empty()).then(|| (name, format!("{error:.4} of {} images", ranks.len())))
 }
 
 fn named(metric: Metric, id: &'static str) -> Named<'static> {
@@ -223,7 +327,35 @@ fn named(metric: Metric, id: &'static str) -> Named<'static> {
         paper: about.paper,
         metric: metric.name(),
         unit: "",
-        protocol: match about.needs {
+        protocol: protocol(metric),
+    }
+}
+
+// The words below say so.
+const _: () = assert!(SHUFFLES == 100);
+
+/// What is done, in a sentence or two.
+fn protocol(metric: Metric) -> &'static str {
+    match metric {
+        Metric::IouTuned => {
+            "The map of the annotated class, cut at one of 0.2, 0.3, … 0.8 of its range, against the object's mask: every second image at the threshold with the highest mean over the other half, and the other half at that of these. Each null has thresholds of its own."
+        }
+        Metric::PointingClassMean => {
+            "As the pointing game, with the mean over classes of each class's share of hits; intervals are over images, each with a weight of one over its class's images."
+        }
+        Metric::PointingDifficult => {
+            "The pointing game on the images whose object covers less than a quarter of the picture, with an object of another class beside it."
+        }
+        Metric::LocalisationErrorTop1 | Metric::LocalisationErrorTop5 => {
+            "An image is right where its class is among the network's first ones and the box around the largest segment of the class's map, at 15 % of the maximum, overlaps the object's by half (IoU). The maps of the other classes are not made, since they cannot be right."
+        }
+        Metric::DeletionCorrelation | Metric::InsertionCorrelation => {
+            "How the score changes with each place of the map, taken one on top of the other, against the place's saliency. Null `permuted`: the same values in random places, for which the network is asked anew; `shuffled`: the mean over 100 random orders of the saliency an image, against the same changes."
+        }
+        Metric::DeletionCorrelationAlone | Metric::InsertionCorrelationAlone => {
+            "How the score changes with each place of the map alone, from that before the first, against the place's saliency. Nulls as with cumulative steps."
+        }
+        _ => match metric.about().needs {
             needs if needs.contains(&Need::Mask) => {
                 "The map of the annotated class against the object's mask, brought to the network's input."
             }
@@ -247,10 +379,7 @@ fn of_metric(found: &MetricSummary, id: &'static str, wanted: &[Null], against: 
     let measurement = Measurement {
         direction: found.direction,
         interval: own.mean.unwrap_or(NOTHING),
-        nulls: wanted
-            .iter()
-            .filter_map(|null| as_null(found, *null))
-            .collect(),
+        nulls: wanted.iter().map(|null| as_null(found, *null)).collect(),
         gates: Vec::new(),
         samples: own.values,
         least_samples: MIN_SAMPLES,
@@ -274,6 +403,10 @@ fn of_metric(found: &MetricSummary, id: &'static str, wanted: &[Null], against: 
         degenerate: own.undefined,
     };
     let mut test = measured(named(found.metric, id), &measurement, graded, counts);
+    let cut = own
+        .thresholds
+        .map(|[a, b]| format!("{a} and {b} of the range"));
+    test.protocol.threshold = cut;
     test.references = others
         .iter()
         .filter_map(|other| {
@@ -302,83 +435,41 @@ const NOTHING: Interval = Interval {
     high: f64::NAN,
 };
 
-fn as_null(found: &MetricSummary, null: Null) -> Option<statistics::Null> {
+/// A null on the same images, of no samples where it has no value.
+fn as_null(found: &MetricSummary, null: Null) -> statistics::Null {
     let own = |source: &&SourceSummary| source.source == null.name();
-    let interval = found.sources.iter().find(own)?.mean?;
-    let paired = found.sources[0].against.iter();
-    let mut paired = paired.filter(|against| against.null == null.name());
-    Some(statistics::Null {
+    let source = found.sources.iter().find(own);
+    let mut paired = found.sources[0].against.iter();
+    let paired = paired.find(|against| against.null == null.name());
+    let alone = source.map_or(0, |source| source.values);
+    statistics::Null {
         name: null.name().replace('-', "_"),
-        interval,
-        difference: paired.next().map(|against| against.difference),
-    })
-}
-
-/// The scores of one image along its curve, by the curve's name.
-type Rows = Vec<(&'static str, Vec<f64>)>;
-
-/// The curves of one image under the method and the nulls.
-fn curve_of(subject: &Subject<'_>, item: &Item<'_>, curves: &mut [Vec<Rows>; 2]) -> Result<()> {
-    let class = predicted(&subject.model.network, item.image)?;
-    let sample = Sample {
-        network: &subject.model.network,
-        image: item.image,
-        target: class,
-    };
-    let map = subject
-        .explainer
-        .explain_one(&subject.model.network, item.image, Target::Index(class))?
-        .upsampled;
-    let seed = subject.seed.wrapping_add(item.index as u64);
-    let maps = [
-        (subject.explainer.method.name(), map.clone()),
-        (
-            "random order",
-            nulls::random_map(map.height, map.width, seed),
-        ),
-        ("centre first", nulls::centre_map(map.height, map.width)),
-    ];
-    let protocol = faithfulness::Petsiuk {
-        step: None,
-        ties: faithfulness::Ties::Random(seed),
-    };
-    let (mut deletion, mut insertion) = (Vec::new(), Vec::new());
-    for (name, map) in &maps {
-        // A map that says nothing has no order, and is counted where its area is.
-        match faithfulness::deletion(&sample, map, protocol) {
-            Ok(curve) => deletion.push((*name, curve.scores)),
-            Err(gradcam_eval::Error::Undefined(_)) => continue,
-            Err(error) => return Err(error.into()),
-        }
-        insertion.push((
-            *name,
-            faithfulness::insertion(&sample, map, protocol)?.scores,
-        ));
+        interval: source.and_then(|source| source.mean).unwrap_or(NOTHING),
+        difference: paired.map(|against| against.difference),
+        samples: Some(paired.map_or(alone, |against| against.values)),
     }
-    curves[0].push(deletion);
-    curves[1].push(insertion);
-    Ok(())
 }
 
-/// The mean curves with their bands.
-fn bands(rows: &[Rows], seed: u64) -> Result<Vec<Curve>> {
-    let names: Vec<&'static str> = rows
-        .iter()
-        .map(Vec::as_slice)
-        .max_by_key(|row| row.len())
-        .map_or(Vec::new(), |row| {
-            row.iter().map(|(name, _)| *name).collect()
-        });
-    let mut curves = Vec::with_capacity(names.len());
-    for name in names {
-        let own: Vec<&Vec<f64>> = rows
-            .iter()
-            .flat_map(|row| row.iter().filter(|(n, _)| *n == name))
-            .map(|(_, scores)| scores)
-            .collect();
+/// The mean curves of the method and its nulls, with their bands.
+fn curves(
+    records: &[ImageRecord],
+    metric: Metric,
+    nulls: &[Null],
+    seed: u64,
+) -> Result<Vec<Curve>> {
+    let first = records.first().map_or(&[][..], |record| &record.maps);
+    let shown = first.iter().enumerate().filter(|(i, map)| {
+        let null = nulls.iter().any(|null| null.name() == map.source);
+        *i == 0 || null
+    });
+    let mut curves = Vec::new();
+    for (index, map) in shown {
+        // A map that says nothing has no order, and is counted where its area is.
+        let own = records.iter().filter_map(|record| record.maps.get(index));
+        let own: Vec<&Vec<f64>> = own.filter_map(|map| map.curves.get(&metric)).collect();
         let steps = own.iter().map(|scores| scores.len()).min().unwrap_or(0);
         let mut curve = Curve {
-            name: name.to_string(),
+            name: map.source.replace('-', " "),
             x: (0..steps)
                 .map(|i| i as f64 / (steps.max(2) - 1) as f64)
                 .collect(),
@@ -394,7 +485,9 @@ fn bands(rows: &[Rows], seed: u64) -> Result<Vec<Curve>> {
             curve.lo.push(Some(mean.low));
             curve.hi.push(Some(mean.high));
         }
-        curves.push(curve);
+        if steps > 0 {
+            curves.push(curve);
+        }
     }
     Ok(curves)
 }

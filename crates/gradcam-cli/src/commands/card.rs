@@ -94,7 +94,7 @@ fn make(args: &CardArgs, console: &mut Console<'_>, interrupted: &AtomicBool) ->
     let (Some(data), Some(output)) = (&args.data, &args.output) else {
         bail!("`--data DIR` and `-o DIR` are needed");
     };
-    for name in ["card.json", "card.md", "card.html"] {
+    for name in ["card.json", "card.md", "card.html", "records.jsonl"] {
         refuse(&output.join(name), args.force)?;
     }
     let data = gradcam_data::open(data)?;
@@ -149,14 +149,15 @@ fn make(args: &CardArgs, console: &mut Console<'_>, interrupted: &AtomicBool) ->
             .build_global()
             .context("`--threads`: the threads run already")?;
     }
-    let mut card = measure(&subject, console)?;
+    let (mut card, mut files) = measure(&subject, console)?;
     let pictures = draw(&subject, &mut card, usize::try_from(args.examples)?)?;
     std::fs::create_dir_all(output)
         .with_context(|| format!("cannot make the folder `{}`", output.display()))?;
     if !pictures.is_empty() {
         std::fs::create_dir_all(output.join("pictures"))?;
     }
-    for (path, bytes) in pictures {
+    files.extend(pictures);
+    for (path, bytes) in files {
         write(&output.join(path), &bytes, args.force)?;
     }
     let path = output.join("card.json");

@@ -12,10 +12,11 @@ use gradcam_eval::evaluate::{
 use gradcam_eval::statistics::Interval;
 use gradcam_eval::{Metric, Need};
 use gradcam_models::Model;
+use gradcam_models::preprocess::Fit;
 use gradcam_nn::{ModuleTree, Weights};
 
 use super::explain;
-use crate::args::{Evaluate, EvaluateCommand, Fit};
+use crate::args::{Evaluate, EvaluateCommand};
 use crate::console::{Console, Unit};
 use crate::dataset::{class_of, count_masks, fingerprint, prepare};
 use crate::stream::{Reading, Workers};
@@ -40,33 +41,14 @@ pub(crate) fn run(
     let explainers = explainers(args, &model)?;
     let metrics = metrics(&args.metrics, &data, console)?;
     let workers = Workers::new(args.network.threads)?;
-    let header = Header {
-        format: FORMAT.to_string(),
-        model: model.name.clone(),
-        model_sha256: model.sha256.clone(),
-        fit: match args.network.fit {
-            Fit::Crop => "crop",
-            Fit::Squash => "squash",
-            Fit::None => "none",
-        }
-        .to_string(),
-        data: data.name.clone(),
-        data_sha256: fingerprint(&data)?,
-        images: data.samples.len(),
-        layers: explainers
-            .iter()
-            .flat_map(|e| e.layers.clone())
-            .take(1)
-            .collect(),
-        interpolation: explainers
-            .first()
-            .map(|e| e.interpolation.to_string())
-            .unwrap_or_default(),
-        methods: explainers.iter().map(|e| e.method.clone()).collect(),
-        nulls: args.nulls.clone(),
-        metrics,
-        seed: args.seed,
-    };
+    let reading = Reading::of(&model, &args.network);
+    let header = header(
+        (&model, &reading),
+        &data,
+        &explainers,
+        (args.nulls.clone(), metrics),
+        args.seed,
+    )?;
     let mut journal = match (&args.records, args.resume) {
         (None, _) => None,
         (Some(path), true) => Some(Journal::resume(path, &header)?),
@@ -77,7 +59,6 @@ pub(crate) fn run(
     let mut samples: Vec<(usize, &Sample)> = data.samples.iter().enumerate().collect();
     samples.retain(|(index, _)| index % shard.1 == shard.0);
     samples.retain(|(index, _)| !journal.as_ref().is_some_and(|j| j.has(*index)));
-    let reading = Reading::of(&model, &args.network);
     let untrained = match args.nulls.contains(&Null::Untrained) {
         true => Some(untrained(&model, args.seed)?),
         false => None,
@@ -93,6 +74,7 @@ pub(crate) fn run(
         explainers: &explainers,
         nulls: &args.nulls,
         metrics: &header.metrics,
+        compared: &|_, _| true,
         seed: args.seed,
     };
     let mut kept: Vec<ImageRecord> = Vec::new();
@@ -125,6 +107,7 @@ pub(crate) fn run(
             image: &prepared.image,
             mask: prepared.mask.as_deref(),
             annotated,
+            difficult: difficult(sample, prepared.mask.as_deref()),
         };
         let record = workers
             .run(|| measure(&study, &item))
@@ -147,6 +130,49 @@ pub(crate) fn run(
     };
     report(&summarise(&header, &records)?, args.json, console)?;
     Ok(if failed == 0 { Exit::Done } else { Exit::Error })
+}
+
+/// All that the numbers of a study depend on.
+pub(crate) fn header(
+    (model, reading): (&Model, &Reading<'_>),
+    data: &Dataset,
+    explainers: &[Explainer],
+    (nulls, metrics): (Vec<Null>, Vec<Metric>),
+    seed: u64,
+) -> Result<Header> {
+    let fit = match reading.fit {
+        Fit::Crop => "crop",
+        Fit::Squash => "squash",
+        Fit::None => "none",
+    };
+    let layers = explainers.iter().flat_map(|e| e.layers.clone());
+    let first = explainers.first();
+    Ok(Header {
+        format: FORMAT.to_string(),
+        model: model.name.clone(),
+        model_sha256: model.sha256.clone(),
+        fit: fit.to_string(),
+        data: data.name.clone(),
+        data_sha256: fingerprint(data)?,
+        images: data.samples.len(),
+        methods: explainers.iter().map(|e| e.method.clone()).collect(),
+        layers: layers.take(1).collect(),
+        interpolation: first.map_or(String::new(), |e| e.interpolation.to_string()),
+        nulls,
+        metrics,
+        seed,
+    })
+}
+
+/// Whether the pointing game calls an image difficult (Zhang et al. 2016): its object covers less than a quarter of what the network sees,
+/// and another class has an object in the picture.
+pub(crate) fn difficult(sample: &Sample, mask: Option<&[bool]>) -> bool {
+    let small = mask.is_some_and(|mask| {
+        let inside = mask.iter().filter(|inside| **inside).count();
+        4 * inside < mask.len()
+    });
+    let mut others = sample.objects.iter();
+    small && others.any(|object| Some(&object.class) != sample.class.as_ref())
 }
 
 /// The methods at the layer.
@@ -288,6 +314,9 @@ fn report(summary: &Summary, json: bool, console: &mut Console<'_>) -> Result<()
                 source.source, source.values, source.undefined
             );
             console.line(line.trim_end())?;
+            if let Some([a, b]) = source.thresholds {
+                console.line(format!("  {:<28} cut at {a} and {b}", ""))?;
+            }
         }
     }
     Ok(())

@@ -109,5 +109,16 @@ fn a_card_is_measured() {
             "{test}"
         );
     }
+    // The values of the images are those of a study, and give the same mean.
+    let deletion = &card["sections"]["input_sensitivity"][0];
+    assert_eq!(deletion["per_item"], "records.jsonl");
+    assert!(deletion["metric"]["tie_fraction"].as_f64().unwrap() > 0.0);
+    let merge = ["evaluate", "merge", "card/records.jsonl", "--json"];
+    let summary: Value = serde_json::from_str(gradcam(folder.path(), &merge).text()).unwrap();
+    let found = &summary["metrics"][0];
+    assert_eq!(found["metric"], "deletion");
+    let difference = found["sources"][0]["mean"]["value"].as_f64().unwrap()
+        - deletion["metric"]["value"].as_f64().unwrap();
+    assert!(difference.abs() < 1e-12, "{difference}");
     gradcam(folder.path(), &["card", "--data", "shapes", "-o", "card"]).refused(&["exists"]);
 }

@@ -149,6 +149,34 @@ fn shards_and_a_run_taken_up_say_what_one_run_says() {
     .refused(&["its seed is 0, expected 5"]);
 }
 
+/// Drawn shapes have masks, and classes that the default model does not know.
+#[test]
+fn each_metric_has_the_images_that_it_can_have() {
+    let folder = prepared();
+    let metrics = "iou-tuned,pointing-class-mean,localisation-error-top5,deletion-correlation";
+    let study = [
+        "evaluate",
+        "shapes",
+        "--metrics",
+        metrics,
+        "--nulls",
+        "permuted,shuffled",
+    ];
+    let json: Vec<&str> = study.iter().copied().chain(["--json"]).collect();
+    let summary: Value = serde_json::from_str(gradcam(folder.path(), &json).text()).unwrap();
+    let values: Vec<Vec<u64>> = (0..4)
+        .map(|metric| {
+            let sources = summary["metrics"][metric]["sources"].as_array().unwrap();
+            let values = sources.iter().map(|s| s["values"].as_u64().unwrap());
+            values.collect()
+        })
+        .collect();
+    // Only a correlation is held against shuffled values.
+    assert_eq!(values, [[4, 4, 0], [0, 0, 0], [0, 0, 0], [4, 4, 4]]);
+    let table = gradcam(folder.path(), &study);
+    assert!(table.text().contains(" cut at 0."), "{}", table.text());
+}
+
 #[test]
 fn what_cannot_be_measured_is_said() {
     let folder = prepared();

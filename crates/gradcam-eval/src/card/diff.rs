@@ -1,19 +1,19 @@
-//! What changed between two cards.
+//! What changed between two cards: all of it, but for times.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::number::with_interval;
-use super::{Card, Test};
+use super::{Card, Section, Test};
 use crate::statistics::Grade;
 
 /// What changed between two cards, [`diff`].
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Difference {
-    /// Fields of the method, the model, the data, the environment (without times) and the rule.
+    /// Fields of the method, the model, the data, the environment and the rule.
     pub about: Vec<Change>,
     /// Tests that only the second card has.
     pub added: Vec<String>,
@@ -23,6 +23,8 @@ pub struct Difference {
     pub grades: Vec<GradeChange>,
     /// Tests with another value or interval.
     pub values: Vec<ValueChange>,
+    /// Whatever else differs, by its path: parts of the tests that both cards have, such as `deletion.rise.nulls`, and parts of the card.
+    pub others: Vec<String>,
 }
 
 /// A field that changed.
@@ -64,7 +66,8 @@ pub struct ValueChange {
     pub overlap: Option<bool>,
 }
 
-/// What changed from `a` to `b`. Tests are matched by their ids; all lists are in the order of the names.
+/// What changed from `a` to `b`. Tests are matched by their ids; all lists are in the order of the names. Everything is compared but for times:
+/// when a card was measured, how long it took, and what a map costs.
 ///
 /// Intervals that do not overlap say that more than the draw of images changed; intervals that do say little, the less when both cards
 /// measured the same images.
@@ -99,11 +102,12 @@ pub fn diff(a: &Card, b: &Card) -> Difference {
             })
             .collect(),
         values: values.map(|(id, x, y)| value(id, x, y)).collect(),
+        others: others(a, b),
     }
 }
 
 impl Difference {
-    /// Whether nothing changed.
+    /// Whether nothing but times changed.
     pub fn is_empty(&self) -> bool {
         *self == Difference::default()
     }
@@ -113,7 +117,7 @@ impl Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_empty() {
-            return writeln!(f, "no difference");
+            return writeln!(f, "no difference, times aside");
         }
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_string());
         for change in &self.about {
@@ -148,6 +152,9 @@ impl fmt::Display for Difference {
                 with_interval(change.after, change.after_ci)
             )?;
         }
+        for path in &self.others {
+            writeln!(f, "{path} differs")?;
+        }
         Ok(())
     }
 }
@@ -172,18 +179,73 @@ fn value(id: String, a: &Test, b: &Test) -> ValueChange {
 
 fn about(a: &Card, b: &Card) -> Vec<Change> {
     let (before, after) = (fields(a), fields(b));
-    let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
-    names.sort();
-    names.dedup();
-    names
-        .into_iter()
-        .filter(|name| before.get(*name) != after.get(*name))
-        .map(|name| Change {
-            field: name.clone(),
-            before: before.get(name).cloned(),
-            after: after.get(name).cloned(),
-        })
-        .collect()
+    let changed = changed(&before, &after).into_iter();
+    let change = |name: String| Change {
+        before: before.get(&name).cloned(),
+        after: after.get(&name).cloned(),
+        field: name,
+    };
+    changed.map(change).collect()
+}
+
+/// The names under which two tables differ.
+fn changed<T: PartialEq>(a: &BTreeMap<String, T>, b: &BTreeMap<String, T>) -> Vec<String> {
+    let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+    let differs = |name: &&&String| a.get(**name) != b.get(**name);
+    let names = names.iter().filter(differs);
+    names.map(|name| name.to_string()).collect()
+}
+
+fn others(a: &Card, b: &Card) -> Vec<String> {
+    let before: BTreeSet<&str> = a.tests().map(|test| test.id.as_str()).collect();
+    let after = b.tests().map(|test| test.id.as_str());
+    let both: BTreeSet<&str> = after.filter(|id| before.contains(id)).collect();
+    changed(&parts(a, &both), &parts(b, &both))
+}
+
+/// What the other lists leave out, by its path: of the tests of the given ids, and of the card as a whole.
+fn parts(card: &Card, ids: &BTreeSet<&str>) -> BTreeMap<String, Value> {
+    let mut parts = BTreeMap::new();
+    let mut put = |path: &str, value: Value, elsewhere: &[&str]| {
+        let Value::Object(map) = value else { return };
+        let own = map.into_iter();
+        let own = own.filter(|(key, _)| !elsewhere.contains(&key.as_str()));
+        parts.extend(own.map(|(key, value)| (format!("{path}{key}"), value)));
+    };
+    for test in card.tests().filter(|test| ids.contains(test.id.as_str())) {
+        let mut rest = test.clone();
+        (rest.metric.value, rest.metric.ci) = (None, None);
+        put(&format!("{}.", test.id), json(&rest), &["grade"]);
+    }
+    let mut rest = card.methodology.clone();
+    rest.agnosticism.gradient_check = None;
+    let elsewhere = ["determinism", "efficiency"];
+    put("methodology.", json(&rest), &elsewhere);
+    let elsewhere = [
+        "rule_id",
+        "schema_version",
+        "method",
+        "model",
+        "data",
+        "environment",
+        "methodology",
+        "sections",
+    ];
+    put("", json(card), &elsewhere);
+    let without = json(&card.sections.without_tests);
+    parts.insert("sections.without_tests".to_string(), without);
+    for section in Section::ALL {
+        let tests = card.sections.tests(section).iter();
+        let tests = tests.map(|test| test.id.as_str());
+        let tests: Vec<&str> = tests.filter(|id| ids.contains(id)).collect();
+        parts.insert(format!("sections.{}", section.key()), json(&tests));
+    }
+    parts
+}
+
+/// A part of a card as JSON; none of them fails to be.
+fn json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
 }
 
 /// The fields of what was measured on what and by what, each by its path; data by their ids.
@@ -192,17 +254,12 @@ fn fields(card: &Card) -> BTreeMap<String, String> {
         ("rule_id".to_string(), card.rule_id.clone()),
         ("schema_version".to_string(), card.schema_version.clone()),
     ]);
-    let mut put = |name: &str, value: &dyn Fn() -> serde_json::Result<Value>| {
-        if let Ok(value) = value() {
-            flatten(name, &value, &mut fields);
-        }
-    };
-    put("method", &|| serde_json::to_value(&card.method));
-    put("model", &|| serde_json::to_value(&card.model));
+    flatten("method", &json(&card.method), &mut fields);
+    flatten("model", &json(&card.model), &mut fields);
     for data in &card.data {
-        put(&format!("data.{}", data.id), &|| serde_json::to_value(data));
+        flatten(&format!("data.{}", data.id), &json(data), &mut fields);
     }
-    put("environment", &|| serde_json::to_value(&card.environment));
+    flatten("environment", &json(&card.environment), &mut fields);
     fields.retain(|name, _| !matches!(name.as_str(), "environment.started" | "environment.wall_s"));
     fields
 }
@@ -235,9 +292,45 @@ mod tests {
         let mut later = example();
         later.environment.started = Some("2026-01-01T00:00:00Z".to_string());
         later.environment.wall_s = Some(9.0);
+        later.methodology.efficiency.median_s = Some(9.0);
         let found = diff(&example(), &later);
         assert!(found.is_empty());
-        assert_eq!(found.to_string(), "no difference\n");
+        assert_eq!(found.to_string(), "no difference, times aside\n");
+    }
+
+    #[test]
+    fn nothing_else_may_differ_either() {
+        type Edit = fn(&mut Card);
+        let edits: [(&str, Edit); 9] = [
+            ("sections.input_sensitivity", |c| {
+                c.sections.input_sensitivity.swap(0, 1);
+            }),
+            ("deletion.rise.nulls", |c| drop(test(c).nulls.pop())),
+            ("deletion.rise.p_value", |c| test(c).p_value = Some(0.5)),
+            ("deletion.rise.metric", |c| test(c).metric.n += 1),
+            ("deletion.rise.protocol", |c| {
+                test(c).protocol.step = Some(1)
+            }),
+            ("methodology.directness", |c| {
+                c.methodology.directness.signed ^= true;
+            }),
+            ("methodology.agnosticism", |c| {
+                c.methodology.agnosticism.requires.clear();
+            }),
+            ("limitations", |c| c.limitations.clear()),
+            ("artifacts", |c| c.artifacts[0].sha256 = "0".repeat(64)),
+        ];
+        for (path, edit) in edits {
+            let mut card = example();
+            edit(&mut card);
+            let found = diff(&example(), &card);
+            assert_eq!(found.others, [path]);
+            assert_eq!(found.to_string(), format!("{path} differs\n"));
+        }
+    }
+
+    fn test(card: &mut Card) -> &mut Test {
+        &mut card.sections.input_sensitivity[0]
     }
 
     #[test]

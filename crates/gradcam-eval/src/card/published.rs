@@ -1,10 +1,8 @@
-//! What is published about Grad-CAM: the grades of its saliency card, figures, contradictions, and the other cards' grades.
-
-use std::collections::BTreeMap;
+//! What is published about Grad-CAM and others: the grades of its saliency card, contradictions, and figures.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Erratum, PublishedGrade, Result, Section};
+use super::{Erratum, PublishedGrade, Reference, Result, Section, Source};
 
 /// What is published, [`published`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,8 +14,28 @@ pub struct Published {
     pub errata: Vec<Erratum>,
     /// Figures from papers and code, each with how it was read.
     pub figures: Vec<Figure>,
-    /// The grades of all published cards, Grad-CAM's among them.
-    pub cards: Vec<CardGrades>,
+}
+
+impl Published {
+    /// The figures of a method for a test, by [`Test::published_id`](super::Test::published_id), as references: they are of other data and other
+    /// networks, so none is comparable. The method's name may have capitals or not.
+    pub fn references(&self, method: &str, test_id: &str) -> Vec<Reference> {
+        let own = |figure: &&Figure| {
+            figure.test_id == test_id && figure.method.eq_ignore_ascii_case(method)
+        };
+        let reference = |figure: &Figure| {
+            let of = [&figure.method, &figure.model, &figure.data].map(String::as_str);
+            let of: Vec<&str> = of.into_iter().filter(|name| !name.is_empty()).collect();
+            Reference {
+                name: format!("{}: {} ({})", of.join(", "), figure.metric, figure.source),
+                value: Some(figure.value),
+                ci: None,
+                source: Source::Published,
+                comparable: false,
+            }
+        };
+        self.figures.iter().filter(own).map(reference).collect()
+    }
 }
 
 /// A published saliency card.
@@ -96,17 +114,7 @@ pub enum Provenance {
     Secondary,
 }
 
-/// The grades of one published card.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CardGrades {
-    /// The method.
-    pub method: String,
-    /// Its grades, by test.
-    pub grades: BTreeMap<String, PublishedGrade>,
-}
-
-/// What is published about Grad-CAM, from `published.json` beside this file. Figures that could not be looked up are not in it.
+/// What is published about Grad-CAM and others, from `published.json` beside this file. Figures that could not be looked up are not in it.
 ///
 /// # Errors
 /// [`Error::Json`](super::Error::Json), if the file that is built in were damaged.
@@ -146,19 +154,6 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_cards_has_the_same_grades() {
-        let published = published().unwrap();
-        let own = &published.cards[0];
-        assert_eq!(own.method, published.card.method);
-        assert_eq!(own.grades.len(), published.card.entries.len());
-        for entry in &published.card.entries {
-            assert_eq!(own.grades[&entry.test_id], entry.grade);
-        }
-        let counts: Vec<usize> = published.cards.iter().map(|c| c.grades.len()).collect();
-        assert_eq!(counts, [14, 22, 25, 16, 4, 5]);
-    }
-
-    #[test]
     fn figures_have_sources() {
         let published = published().unwrap();
         let value = |test: &str, method: &str, data: &str| {
@@ -181,5 +176,18 @@ mod tests {
             assert!(!remembered && figure.value != 0.254 && figure.value != 59.65);
         }
         assert!(published.errata.iter().all(|e| !e.evidence.is_empty()));
+        let references = published.references("grad-cam", "sparsity");
+        assert_eq!(references.len(), 1);
+        assert_eq!(
+            (references[0].value, references[0].comparable),
+            (Some(5.28), false)
+        );
+        assert!(
+            references[0]
+                .name
+                .starts_with("Grad-CAM, ResNet-50, CUB-200-2011: ")
+        );
+        assert!(published.references("rise", "sparsity").is_empty());
+        assert_eq!(published.references("rise", "deletion").len(), 2);
     }
 }

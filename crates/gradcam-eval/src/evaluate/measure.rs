@@ -5,14 +5,18 @@ use std::fmt;
 use std::str::FromStr;
 
 use candle_core::Tensor;
-use gradcam::{Explainer, Grid, Heatmap, Target, explain_each};
+use gradcam::{Explainer, Grid, Heatmap, Target, explain_each, ranking};
 use gradcam_nn::Network;
 use serde::{Deserialize, Serialize};
 
 use super::{ImageRecord, MapRecord, Outcome};
-use crate::faithfulness::{Explain, Sample};
-use crate::sanity::predicted;
-use crate::{Error, Evidence, Metric, Need, Result, measure_all, nulls};
+use crate::faithfulness::{Explain, Sample, logits, tie_fraction};
+use crate::metric::{Seen, measure_all_beside};
+use crate::metrics::cuts;
+use crate::{Error, Evidence, Metric, Need, Result, Undefined, nulls};
+
+/// Random orders of a map's saliency, for [`Null::Shuffled`].
+pub const SHUFFLES: usize = 100;
 
 /// A map that does not know what a method knows, measured on the same images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -23,8 +27,11 @@ pub enum Null {
     Random,
     /// A Gaussian around the centre.
     Centre,
-    /// The first method's map with its values in random places.
+    /// The first method's map with its values in random places, for which the network is asked anew.
     Permuted,
+    /// The mean over [`SHUFFLES`] times the first method's map with its values in random places, for metrics that correlate a map with what the
+    /// network said already; others do not have it.
+    Shuffled,
     /// The first method on the network with random parameters.
     Untrained,
     /// The mean mask of the other images.
@@ -37,6 +44,7 @@ impl Null {
         Null::Random,
         Null::Centre,
         Null::Permuted,
+        Null::Shuffled,
         Null::Untrained,
         Null::MeanMask,
     ];
@@ -47,6 +55,7 @@ impl Null {
             Null::Random => "random",
             Null::Centre => "centre",
             Null::Permuted => "permuted",
+            Null::Shuffled => "shuffled",
             Null::Untrained => "untrained",
             Null::MeanMask => "mean-mask",
         }
@@ -122,6 +131,8 @@ pub struct Study<'a> {
     pub nulls: &'a [Null],
     /// The metrics; those that compare two maps of an image are for other tests.
     pub metrics: &'a [Metric],
+    /// Whether a metric is measured of a null: each time costs as much as with a method.
+    pub compared: &'a (dyn Fn(Metric, Null) -> bool + Sync),
     /// Of whatever is drawn; each image has a seed of its own.
     pub seed: u64,
 }
@@ -139,6 +150,9 @@ pub struct Item<'a> {
     pub mask: Option<&'a [bool]>,
     /// The class of the object.
     pub annotated: Option<usize>,
+    /// Whether the pointing game calls it difficult (Zhang et al. 2016): the object covers less than a quarter of the picture, and there is
+    /// one of another class.
+    pub difficult: bool,
 }
 
 /// The maps of one class at both resolutions.
@@ -169,7 +183,8 @@ fn blind(map: Grid) -> Maps {
 
 /// Measures one image.
 ///
-/// A metric of masks has no value for an image without one, and no entry. A null has no entry for metrics that explain other inputs.
+/// A metric of masks has no value for an image without one, and no entry; so it is with the annotated class and with difficult images. A
+/// null has no entry for metrics that explain other inputs.
 ///
 /// # Errors
 /// When a method does not suit the network, a metric compares two maps, or what a null needs is missing.
@@ -180,12 +195,25 @@ pub fn measure(study: &Study<'_>, item: &Item<'_>) -> Result<ImageRecord> {
             need: Need::OtherMap,
         });
     }
-    let predicted = predicted(study.network, item.image)?;
-    let masked = |metric: &&Metric| metric.about().needs.contains(&Need::Mask);
+    let classes = ranking(&logits(study.network, item.image)?);
+    let predicted = *classes.first().ok_or(Undefined::Empty)?;
+    let rank = |annotated: usize| classes.iter().position(|&class| class == annotated);
+    let rank = item.annotated.and_then(rank);
+    let possible = |metric: &Metric| {
+        metric.about().needs.iter().all(|need| match need {
+            Need::Mask => item.mask.is_some(),
+            Need::Class => rank.is_some(),
+            Need::Distractor => item.difficult,
+            _ => true,
+        })
+    };
+    let metrics: Vec<Metric> = study.metrics.iter().copied().filter(possible).collect();
+    let needs = |metric: &Metric, need: Need| metric.about().needs.contains(&need);
+    let orders = metrics.iter().any(|m| needs(m, Need::Network));
     let (localising, asking): (Vec<Metric>, Vec<Metric>) =
-        study.metrics.iter().partition(|m| masked(m));
-    let located = item.mask.is_some() && !localising.is_empty();
-    let annotated = item.annotated.filter(|_| located).unwrap_or(predicted);
+        metrics.iter().partition(|m| needs(m, Need::Mask));
+    let located = item.annotated.filter(|_| !localising.is_empty());
+    let annotated = located.unwrap_or(predicted);
     // No map is made that no metric looks at.
     let class = match asking.is_empty() {
         true => annotated,
@@ -197,18 +225,41 @@ pub fn measure(study: &Study<'_>, item: &Item<'_>) -> Result<ImageRecord> {
         false => Some(sources(study, item, annotated)?),
     };
     let mut maps = Vec::with_capacity(seen.len());
+    let mut first = None;
     for (index, (name, own)) in seen.iter().enumerate() {
-        let mut values = BTreeMap::new();
-        let explainer = study.explainers.get(index);
-        values.extend(outcomes(study, item, (own, class), &asking, explainer)?);
-        if item.mask.is_some() {
+        let null = index.checked_sub(study.explainers.len());
+        let null = null.map(|null| study.nulls[null]);
+        let wanted = |metrics: &[Metric]| -> Vec<Metric> {
+            let compared = |m: &Metric| null.is_none_or(|null| (study.compared)(*m, null));
+            metrics.iter().copied().filter(compared).collect()
+        };
+        let mut curves = BTreeMap::new();
+        let values = if null == Some(Null::Shuffled) {
+            shuffled(&wanted(&asking), first.as_ref(), seed(study, item))?
+        } else {
+            let asked = Asked {
+                class,
+                rank,
+                explainer: study.explainers.get(index),
+            };
+            let (mut values, beside) = outcomes(study, item, own, &wanted(&asking), asked)?;
+            curves = beside.curves();
+            first.get_or_insert(beside);
             let maps = named.as_ref().map_or(own, |named| &named[index].1);
-            let located = (maps, annotated);
-            values.extend(outcomes(study, item, located, &localising, explainer)?);
-        }
+            let asked = Asked {
+                class: annotated,
+                ..asked
+            };
+            values.extend(outcomes(study, item, maps, &wanted(&localising), asked)?.0);
+            values
+        };
+        let ties = |map: &Grid| orders.then(|| tie_fraction(map).ok()).flatten();
         maps.push(MapRecord {
             source: name.clone(),
             verdict: own.verdict.clone(),
+            tied_cells: ties(&own.map),
+            tied_pixels: ties(&own.upsampled),
+            curves,
             values,
         });
     }
@@ -217,8 +268,40 @@ pub fn measure(study: &Study<'_>, item: &Item<'_>) -> Result<ImageRecord> {
         id: item.id.to_string(),
         annotated: item.annotated,
         predicted,
+        rank,
         maps,
     })
+}
+
+/// What a map is asked about.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    /// The class that it is of.
+    class: usize,
+    /// Where the annotated class stands among the network's.
+    rank: Option<usize>,
+    /// What made it, and can make others.
+    explainer: Option<&'a Explainer>,
+}
+
+/// The correlations of the first method's map with its values in random places.
+fn shuffled(
+    metrics: &[Metric],
+    first: Option<&Seen>,
+    seed: u64,
+) -> Result<BTreeMap<Metric, Outcome>> {
+    let mut values = BTreeMap::new();
+    for &metric in metrics {
+        let Some(first) = first else { continue };
+        let outcome = match first.shuffled(metric, SHUFFLES, seed) {
+            Ok(None) => continue,
+            Ok(Some(value)) => Ok(value),
+            Err(Error::Undefined(reason)) => Err(reason),
+            Err(error) => return Err(error),
+        };
+        values.insert(metric, outcome.into());
+    }
+    Ok(values)
 }
 
 /// Whether a metric compares two maps of an image.
@@ -262,6 +345,15 @@ fn sources(study: &Study<'_>, item: &Item<'_>, class: usize) -> Result<Vec<(Stri
                 map: nulls::centre_map(rows, columns),
                 ..blind(nulls::centre_map(height, width))
             },
+            // Its values are read off the method's own curves; what stands here is for its ties.
+            Null::Shuffled => {
+                let (_, first) = maps.first().ok_or_else(|| missing("a method"))?;
+                Maps {
+                    map: first.map.clone(),
+                    upsampled: first.upsampled.clone(),
+                    verdict: first.verdict.clone(),
+                }
+            }
             Null::Permuted => {
                 let (_, first) = maps.first().ok_or_else(|| missing("a method"))?;
                 // The cells of the small map change places, so that the large one is as smooth as before.
@@ -297,17 +389,18 @@ fn sources(study: &Study<'_>, item: &Item<'_>, class: usize) -> Result<Vec<(Stri
     Ok(maps)
 }
 
-/// The metrics of one source's map of `class`.
+/// The metrics of one source's map, with what they were read off.
 fn outcomes(
     study: &Study<'_>,
     item: &Item<'_>,
-    (maps, class): (&Maps, usize),
+    maps: &Maps,
     metrics: &[Metric],
-    explainer: Option<&Explainer>,
-) -> Result<Vec<(Metric, Outcome)>> {
-    let explain = explainer.map(|explainer| {
+    asked: Asked<'_>,
+) -> Result<(BTreeMap<Metric, Outcome>, Seen)> {
+    let target = Target::Index(asked.class);
+    let explain = asked.explainer.map(|explainer| {
         move |network: &dyn Network, image: &Tensor| -> Result<Grid> {
-            let found = explainer.explain_one(network, image, Target::Index(class))?;
+            let found = explainer.explain_one(network, image, target.clone())?;
             Ok(found.upsampled)
         }
     });
@@ -318,19 +411,31 @@ fn outcomes(
         sample: Some(Sample {
             network: study.network,
             image: item.image,
-            target: class,
+            target: asked.class,
         }),
         other: None,
         explain: explain.as_ref().map(|f| f as &Explain<'_>),
+        rank: asked.rank,
+        threshold: None,
         seed: seed(study, item),
     };
-    let explains = |metric: &&Metric| metric.about().needs.contains(&Need::Explainer);
-    let asked: Vec<Metric> = metrics
+    let needs = |metric: &Metric, need: Need| metric.about().needs.contains(&need);
+    let (tuned, plain): (Vec<Metric>, Vec<Metric>) = metrics
         .iter()
-        .filter(|metric| explain.is_some() || !explains(metric))
-        .copied()
-        .collect();
-    let found = measure_all(&asked, &evidence)?;
+        .filter(|metric| explain.is_some() || !needs(metric, Need::Explainer))
+        .partition(|metric| needs(metric, Need::Threshold));
+    let mut seen = Seen::default();
+    let found = measure_all_beside(&plain, &evidence, &mut seen)?;
     let found = found.into_iter().map(Outcome::from);
-    Ok(asked.into_iter().zip(found).collect())
+    let mut values: BTreeMap<Metric, Outcome> = plain.into_iter().zip(found).collect();
+    for metric in tuned {
+        let mask = item.mask.ok_or(Undefined::EmptyMask)?;
+        let outcome = match cuts(&maps.upsampled, mask) {
+            Ok(ious) => Outcome::Cuts(ious),
+            Err(Error::Undefined(undefined)) => Outcome::Undefined { undefined },
+            Err(error) => return Err(error),
+        };
+        values.insert(metric, outcome);
+    }
+    Ok((values, seen))
 }

@@ -6,6 +6,7 @@ use gradcam::Method;
 use serde::{Deserialize, Serialize};
 
 use super::Null;
+use crate::metrics::Cuts;
 use crate::{Metric, Undefined};
 
 /// The name and version of the format.
@@ -55,6 +56,8 @@ pub struct ImageRecord {
     pub annotated: Option<usize>,
     /// The class that the network sees.
     pub predicted: usize,
+    /// Where the annotated class stands among the network's, from 0 on.
+    pub rank: Option<usize>,
     /// One for each method and null, in the order of the header.
     pub maps: Vec<MapRecord>,
 }
@@ -68,6 +71,16 @@ pub struct MapRecord {
     /// Whether the map of the class that the network sees can be used, in the method's own words; of the annotated class where every metric
     /// is one of masks.
     pub verdict: String,
+    /// The share of that map's places whose value another place has too, 0 to 1: there chance decides the order. None for a map that is not
+    /// finite, and where no metric asks for an order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tied_cells: Option<f64>,
+    /// The same at the input's resolution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tied_pixels: Option<f64>,
+    /// The class's probability along deletion and insertion, where they were measured; a file of records does not have them.
+    #[serde(skip)]
+    pub curves: BTreeMap<Metric, Vec<f64>>,
     /// By the metrics' names.
     pub values: BTreeMap<Metric, Outcome>,
 }
@@ -78,6 +91,8 @@ pub struct MapRecord {
 pub enum Outcome {
     /// The value.
     Value(f64),
+    /// The values at each of the [`THRESHOLDS`](crate::metrics::THRESHOLDS), of which the other images choose one.
+    Cuts(Cuts),
     /// Why there is none.
     Undefined {
         /// The reason.
@@ -93,15 +108,6 @@ impl From<Result<f64, Undefined>> for Outcome {
                 undefined: Undefined::NonFinite,
             },
             Err(undefined) => Outcome::Undefined { undefined },
-        }
-    }
-}
-
-impl From<Outcome> for Result<f64, Undefined> {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Value(value) => Ok(value),
-            Outcome::Undefined { undefined } => Err(undefined),
         }
     }
 }

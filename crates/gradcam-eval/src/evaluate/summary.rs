@@ -1,12 +1,15 @@
 //! From records to means, intervals, tests and ranks.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use super::{Header, ImageRecord};
+use super::{Header, ImageRecord, Outcome};
+use crate::metrics::{Cuts, THRESHOLDS, tuned_threshold};
 use crate::statistics::{
     ALPHA, Interval, RESAMPLES, Side, bootstrap, holm, mean_difference, mean_interval, sign_flip,
 };
-use crate::{Direction, Error, Metric, Result, Tally};
+use crate::{Direction, Error, Metric, Result, Tally, Undefined};
 
 /// What a study found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -51,6 +54,10 @@ pub struct SourceSummary {
     pub undefined: usize,
     /// The mean with the worst possible value where there is none, if the metric has such a value.
     pub scored: Option<f64>,
+    /// The thresholds at which the maps of every second image from the first on, and those of the others, were cut: each the best one of the
+    /// other half. None for metrics without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thresholds: Option<[f64; 2]>,
     /// The rank among the methods, 1 for the best, with its 95 % interval; none for nulls and where a direction is missing.
     pub rank: Option<Interval>,
     /// The method against each null on the same images; empty for nulls.
@@ -62,6 +69,8 @@ pub struct SourceSummary {
 pub struct Against {
     /// The null's name.
     pub null: String,
+    /// Images with a value for both.
+    pub values: usize,
     /// The mean of the differences, method less null, with its 95 % interval.
     pub difference: Interval,
     /// The p-value of a sign-flip test that the method is better.
@@ -92,9 +101,11 @@ fn of_metric(metric: Metric, header: &Header, records: &[ImageRecord]) -> Result
     let methods = header.methods.len();
     let names = header.methods.iter().map(|m| m.name());
     let names: Vec<&str> = names.chain(header.nulls.iter().map(|n| n.name())).collect();
-    let mut tallies = Vec::with_capacity(names.len());
+    let (mut tallies, mut thresholds) = (Vec::new(), Vec::new());
     for (index, name) in names.iter().enumerate() {
-        tallies.push(tally(metric, (index, name), records)?);
+        let (tally, tuned) = tally(metric, (index, name), records)?;
+        tallies.push(tally);
+        thresholds.push(tuned);
     }
     let ranks = match about.direction {
         Direction::None => vec![None; methods],
@@ -120,6 +131,7 @@ fn of_metric(metric: Metric, header: &Header, records: &[ImageRecord]) -> Result
                 .worst
                 .filter(|_| !tally.outcomes.is_empty())
                 .map(|worst| mean(&tally.scored(worst))),
+            thresholds: thresholds[index],
             rank: ranks.get(index).copied().flatten(),
             against: against.into_iter().flatten().collect(),
         });
@@ -132,9 +144,13 @@ fn of_metric(metric: Metric, header: &Header, records: &[ImageRecord]) -> Result
     })
 }
 
-/// A metric of one source over the images that have an entry for it.
-fn tally(metric: Metric, (index, name): (usize, &str), records: &[ImageRecord]) -> Result<Tally> {
-    let mut outcomes = Vec::new();
+/// A metric of one source over the images that have an entry for it, with the thresholds of the two halves where there are any.
+fn tally(
+    metric: Metric,
+    (index, name): (usize, &str),
+    records: &[ImageRecord],
+) -> Result<(Tally, Option<[f64; 2]>)> {
+    let (mut outcomes, mut classes) = (Vec::new(), Vec::new());
     for record in records {
         let map = record.maps.get(index).filter(|map| map.source == name);
         let map = map.ok_or_else(|| Error::Record {
@@ -142,10 +158,59 @@ fn tally(metric: Metric, (index, name): (usize, &str), records: &[ImageRecord]) 
             name: name.to_string(),
         })?;
         if let Some(&outcome) = map.values.get(&metric) {
-            outcomes.push(outcome.into());
+            outcomes.push(outcome);
+            classes.push(record.annotated);
         }
     }
-    Ok(Tally { outcomes })
+    let best = match metric {
+        Metric::IouTuned => tuned(&outcomes)?,
+        _ => [None; 2],
+    };
+    let thresholds = match best {
+        [Some(a), Some(b)] => Some([THRESHOLDS[a], THRESHOLDS[b]]),
+        _ => None,
+    };
+    let value = |(i, outcome): (usize, &Outcome)| match *outcome {
+        Outcome::Value(value) => Ok(value),
+        Outcome::Cuts(ious) => best[i % 2].map(|best| ious[best]).ok_or(Undefined::Empty),
+        Outcome::Undefined { undefined } => Err(undefined),
+    };
+    let outcomes = outcomes.iter().enumerate().map(value).collect();
+    let tally = match metric {
+        Metric::PointingClassMean => by_class(outcomes, &classes),
+        _ => Tally { outcomes },
+    };
+    Ok((tally, thresholds))
+}
+
+/// Which of the [`THRESHOLDS`] fits the other half of the images best, for the two halves of every second image.
+fn tuned(outcomes: &[Outcome]) -> Result<[Option<usize>; 2]> {
+    let best_of = |half: usize| {
+        let half = outcomes.iter().skip(half).step_by(2);
+        let cuts = half.filter_map(|outcome| match *outcome {
+            Outcome::Cuts(ious) => Some(ious),
+            _ => None,
+        });
+        defined(tuned_threshold(&cuts.collect::<Vec<Cuts>>()))
+    };
+    Ok([best_of(1)?, best_of(0)?])
+}
+
+/// The outcomes with a weight on each value, so that their mean is the mean over classes of the classes' means.
+fn by_class(
+    outcomes: Vec<std::result::Result<f64, Undefined>>,
+    classes: &[Option<usize>],
+) -> Tally {
+    let mut counts: BTreeMap<Option<usize>, usize> = BTreeMap::new();
+    let known = outcomes.iter().zip(classes).filter(|(o, _)| o.is_ok());
+    known.for_each(|(_, class)| *counts.entry(*class).or_default() += 1);
+    let share = counts.values().sum::<usize>() as f64 / counts.len() as f64;
+    let weigh = |(outcome, class): (std::result::Result<f64, Undefined>, &Option<usize>)| {
+        outcome.map(|value| value * share / counts.get(class).copied().unwrap_or(1) as f64)
+    };
+    Tally {
+        outcomes: outcomes.into_iter().zip(classes).map(weigh).collect(),
+    }
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -184,6 +249,7 @@ fn against(
     let p = sign_flip(&differences, side, seed)?;
     Ok(Some(Against {
         null: null.to_string(),
+        values: pairs.len(),
         difference,
         p,
         p_holm: p,

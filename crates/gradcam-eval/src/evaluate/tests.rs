@@ -1,24 +1,34 @@
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::Tensor;
 use gradcam::{Explainer, Method};
 
 use super::*;
-use crate::Metric;
 use crate::testing::{Patch, SIDE, on_any_threads};
+use crate::{Metric, Undefined};
 
 const IMAGES: usize = 16;
-const METRICS: [Metric; 6] = [
+const METRICS: [Metric; 9] = [
     Metric::Pointing,
+    Metric::PointingDifficult,
+    Metric::IouTuned,
     Metric::Energy,
     Metric::Deletion,
     Metric::Iauc,
     Metric::InsertionCorrelation,
+    Metric::DeletionCorrelationAlone,
     Metric::Sparsity,
 ];
-const NULLS: [Null; 4] = [Null::Random, Null::Centre, Null::Permuted, Null::MeanMask];
+const NULLS: [Null; 5] = [
+    Null::Random,
+    Null::Centre,
+    Null::Permuted,
+    Null::Shuffled,
+    Null::MeanMask,
+];
 
 fn methods() -> Vec<Explainer> {
     let options = |options: &[(&str, &str)]| -> Vec<(String, String)> {
@@ -68,6 +78,7 @@ fn record(index: usize) -> ImageRecord {
         explainers: &explainers,
         nulls: &NULLS,
         metrics: &METRICS,
+        compared: &|_, _| true,
         seed: 3,
     };
     let item = Item {
@@ -77,8 +88,16 @@ fn record(index: usize) -> ImageRecord {
         // The last one has no annotation.
         mask: (index + 1 < IMAGES).then_some(mask.as_slice()),
         annotated: (index + 1 < IMAGES).then_some(0),
+        difficult: index.is_multiple_of(2),
     };
     measure(&study, &item).unwrap()
+}
+
+/// As a file has it.
+fn written(index: usize) -> ImageRecord {
+    let mut record = record(index);
+    record.maps.iter_mut().for_each(|map| map.curves.clear());
+    record
 }
 
 fn write(path: &Path, indices: impl IntoIterator<Item = usize>) {
@@ -92,6 +111,9 @@ fn write(path: &Path, indices: impl IntoIterator<Item = usize>) {
 fn what_knows_the_network_beats_what_does_not() {
     let records: Vec<ImageRecord> = (0..IMAGES).map(record).collect();
     assert_eq!(records[3], on_any_threads(|| record(3)));
+    let map = &records[3].maps[0];
+    let area = crate::faithfulness::area(&map.curves[&Metric::Deletion]);
+    assert_eq!(map.values[&Metric::Deletion], Outcome::Value(area));
     let summary = summarise(&header(&methods()), &records).unwrap();
     assert_eq!(summary.metrics.len(), METRICS.len());
     for metric in &summary.metrics {
@@ -99,7 +121,9 @@ fn what_knows_the_network_beats_what_does_not() {
             panic!("{metric:?}");
         };
         let values = match metric.metric {
-            Metric::Pointing | Metric::Energy => IMAGES - 1,
+            Metric::Pointing | Metric::Energy | Metric::IouTuned => IMAGES - 1,
+            // Every second image, from the first on.
+            Metric::PointingDifficult => IMAGES / 2,
             _ => IMAGES,
         };
         assert_eq!(occlusion.values + occlusion.undefined, values, "{metric:?}");
@@ -107,7 +131,13 @@ fn what_knows_the_network_beats_what_does_not() {
             assert!(occlusion.against.is_empty() && occlusion.rank.is_none());
             continue;
         }
-        assert_eq!(gradient.against.len(), NULLS.len());
+        // Nothing but a correlation is held against shuffled values.
+        let correlates = metric.metric.name().contains("correlation");
+        assert_eq!(metric.sources[5].values > 0, correlates);
+        assert_eq!(
+            gradient.against.len(),
+            NULLS.len() - usize::from(!correlates)
+        );
         assert!(random.against.is_empty() && centre.rank.is_none());
         let random = &occlusion.against[0];
         assert_eq!(random.null, "random");
@@ -119,7 +149,98 @@ fn what_knows_the_network_beats_what_does_not() {
     // Both methods point at the patch, and share the first two ranks.
     assert_eq!(pointing[0].rank.unwrap().value, 1.5);
     // The other images' masks are where this one's is.
-    assert_eq!(pointing[5].mean.unwrap().value, 1.0);
+    assert_eq!(pointing[6].mean.unwrap().value, 1.0);
+    let shuffled = &summary.metrics[6].sources[5];
+    assert_eq!(summary.metrics[6].metric, Metric::InsertionCorrelation);
+    assert_eq!(
+        (shuffled.source.as_str(), shuffled.values),
+        ("shuffled", IMAGES)
+    );
+    let mean = shuffled.mean.unwrap();
+    assert!(
+        mean.low < 0.0 && mean.high > 0.0 && mean.high < 0.02,
+        "{mean:?}"
+    );
+}
+
+/// A summary of one method, from the class and the outcome of each image.
+fn summary_of(metric: Metric, images: &[(usize, Outcome)]) -> SourceSummary {
+    let method = Explainer::of(Method::with_options("grad-cam", &[]).unwrap());
+    let header = Header {
+        nulls: Vec::new(),
+        metrics: vec![metric],
+        ..header(&[method])
+    };
+    let record = |(index, (class, outcome)): (usize, &(usize, Outcome))| ImageRecord {
+        index,
+        id: index.to_string(),
+        annotated: Some(*class),
+        predicted: 0,
+        rank: Some(0),
+        maps: vec![MapRecord {
+            source: "grad-cam".to_string(),
+            verdict: "ok".to_string(),
+            tied_cells: None,
+            tied_pixels: None,
+            curves: BTreeMap::new(),
+            values: [(metric, *outcome)].into(),
+        }],
+    };
+    let records: Vec<ImageRecord> = images.iter().enumerate().map(record).collect();
+    let mut summary = summarise(&header, &records).unwrap();
+    summary.metrics.remove(0).sources.remove(0)
+}
+
+#[test]
+fn each_half_is_cut_where_the_other_one_is_best() {
+    let at = |best: usize, iou: f64| {
+        let mut ious = [0.1; 7];
+        (ious[best], ious[6 - best]) = (iou, iou / 2.0);
+        (0, Outcome::Cuts(ious))
+    };
+    let undefined = (
+        0,
+        Outcome::Undefined {
+            undefined: Undefined::Zero,
+        },
+    );
+    // The first half is best at 0.3, the second at 0.7, where the other has a half of its best.
+    let images = [
+        at(1, 0.8),
+        at(5, 0.4),
+        undefined,
+        at(5, 0.6),
+        at(1, 0.4),
+        undefined,
+    ];
+    let found = summary_of(Metric::IouTuned, &images);
+    assert_eq!(found.thresholds, Some([0.7, 0.3]));
+    assert_eq!((found.values, found.undefined), (4, 2));
+    assert!((found.mean.unwrap().value - (0.4 + 0.2 + 0.3 + 0.2) / 4.0).abs() < 1e-12);
+    // One image has no others to choose by.
+    let alone = summary_of(Metric::IouTuned, &images[..1]);
+    assert_eq!(
+        (alone.thresholds, alone.values, alone.undefined),
+        (None, 0, 1)
+    );
+}
+
+#[test]
+fn classes_count_the_same_in_a_mean_over_classes() {
+    let hits = [(7, 1.0), (7, 1.0), (7, 0.0), (3, 0.0), (5, 1.0), (7, 1.0)];
+    let mut images: Vec<_> = hits.map(|(class, hit)| (class, Outcome::Value(hit))).into();
+    let mean = |metric: Metric, images: &[(usize, Outcome)]| {
+        summary_of(metric, images).mean.unwrap().value
+    };
+    assert!((mean(Metric::Pointing, &images) - 4.0 / 6.0).abs() < 1e-12);
+    // Three quarters, none and all.
+    let expected = (0.75 + 0.0 + 1.0) / 3.0;
+    assert!((mean(Metric::PointingClassMean, &images) - expected).abs() < 1e-12);
+    // What has no value does not count for its class.
+    let undefined = Undefined::NonFinite;
+    images.push((3, Outcome::Undefined { undefined }));
+    images.push((9, Outcome::Undefined { undefined }));
+    assert!((mean(Metric::PointingClassMean, &images) - expected).abs() < 1e-12);
 }
 
 #[test]
@@ -130,7 +251,7 @@ fn a_run_taken_up_and_merged_parts_are_one_run() {
     write(&path("even"), (0..IMAGES).step_by(2));
     write(&path("odd"), (1..IMAGES).step_by(2));
     let whole = read(&path("whole")).unwrap();
-    assert_eq!(whole.1, (0..IMAGES).map(record).collect::<Vec<_>>());
+    assert_eq!(whole.1, (0..IMAGES).map(written).collect::<Vec<_>>());
     let parts = [path("odd"), path("even"), path("odd")];
     assert_eq!(merge(&parts).unwrap(), whole);
 
@@ -193,6 +314,7 @@ fn what_does_not_belong_together_is_told_apart() {
         explainers: &[],
         nulls: &[],
         metrics: &[Metric::Ssim],
+        compared: &|_, _| true,
         seed: 0,
     };
     let image = Patch::new().image();
@@ -202,6 +324,7 @@ fn what_does_not_belong_together_is_told_apart() {
         image: &image,
         mask: None,
         annotated: None,
+        difficult: false,
     };
     let error = measure(&comparing, &item).unwrap_err().to_string();
     assert!(error.contains("`ssim` needs another map"), "{error}");

@@ -1,5 +1,11 @@
 //! The score along the way, and the area under it.
 
+use gradcam::{Grid, Interpolation};
+
+use super::order::tie_fraction;
+use super::sample::{Output, Sample};
+use crate::Result;
+
 /// The target's score while an image is taken away or put back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
@@ -13,15 +19,50 @@ pub struct Curve {
     pub tie_fraction: f64,
 }
 
-impl Curve {
-    pub(super) fn new(scores: Vec<f64>, step: usize, count: usize, tie_fraction: f64) -> Self {
-        let share = |i: usize| (i * step).min(count) as f64 / count as f64;
-        Curve {
+/// How an image is taken away or given back, some places of a map at a time.
+#[derive(Clone, Copy)]
+pub(super) struct Steps<'a> {
+    /// Places a step; the last one may have fewer.
+    pub(super) size: usize,
+    /// What is seen where the image is not.
+    pub(super) substrate: &'a [f32],
+    /// Whether it is taken away.
+    pub(super) delete: bool,
+    /// Whether the places of earlier steps stay changed.
+    pub(super) cumulative: bool,
+}
+
+impl Steps<'_> {
+    /// The target's probability before the first step and after each; the places of the map, each of which covers the pixels that are nearest
+    /// to it, are taken in the given order.
+    pub(super) fn curve(self, sample: &Sample<'_>, map: &Grid, order: &[usize]) -> Result<Curve> {
+        let (_, height, width) = sample.shape()?;
+        let (count, size) = (order.len(), self.size);
+        let (changed, rest) = if self.delete { (0.0, 1.0) } else { (1.0, 0.0) };
+        let mask = |index: usize| {
+            let end = (index * size).min(count);
+            let start = match self.cumulative {
+                true => 0,
+                false => index.saturating_sub(1) * size,
+            };
+            let mut mask = map.map(|_| rest);
+            for &place in &order[start..end] {
+                mask.values[place] = changed;
+            }
+            match (mask.height, mask.width) == (height, width) {
+                true => mask,
+                false => Interpolation::Nearest.resize(&mask, height, width),
+            }
+        };
+        let steps = count.div_ceil(size) + 1;
+        let scores = sample.masked(Output::Probability, self.substrate, steps, mask)?;
+        let share = |i: usize| (i * size).min(count) as f64 / count as f64;
+        Ok(Curve {
             shares: (0..scores.len()).map(share).collect(),
             area: area(&scores),
             scores,
-            tie_fraction,
-        }
+            tie_fraction: tie_fraction(map)?,
+        })
     }
 }
 

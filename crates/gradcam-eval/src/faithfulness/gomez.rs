@@ -1,15 +1,15 @@
 //! Deletion and insertion at the map's resolution, and whether the map's values are calibrated, after Gomez et al. 2022.
 
-use gradcam::{Grid, Interpolation};
+use gradcam::Grid;
 
 use super::blur::box_blurred;
-use super::curve::Curve;
-use super::order::{Ties, order, tie_fraction};
-use super::sample::{Output, Sample};
+use super::curve::{Curve, Steps};
+use super::order::{Ties, order};
+use super::sample::Sample;
 use crate::degenerate::check;
-use crate::metrics::{deletion_correlation, insertion_correlation};
-use crate::nulls::permuted_map;
-use crate::{Error, Result, Tally};
+use crate::metrics::{pearson, score_changes};
+use crate::random::{drawn, generator};
+use crate::{Error, Result, Undefined};
 
 /// The protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,21 +19,18 @@ pub struct Gomez {
     pub steps: usize,
     /// What decides between places of equal saliency.
     pub ties: Ties,
-    /// Maps with the same values in random places that are run through the same protocol, for the correlation's null. Each costs as much
-    /// as the map itself.
-    pub permutations: usize,
-    /// The seed of the permutations.
-    pub seed: u64,
+    /// Whether a step comes on top of those before it. If not, each changes its own places alone, the score is held against that before the
+    /// first step, and the area under the scores means nothing.
+    pub cumulative: bool,
 }
 
 impl Default for Gomez {
-    /// 196 steps and no null.
+    /// 196 cumulative steps.
     fn default() -> Self {
         Gomez {
             steps: 196,
             ties: Ties::default(),
-            permutations: 0,
-            seed: 0,
+            cumulative: true,
         }
     }
 }
@@ -45,10 +42,32 @@ pub struct Calibrated {
     pub curve: Curve,
     /// The mean saliency of the places that each step changed.
     pub saliency: Vec<f64>,
-    /// The correlation of the score's changes with the saliency, DC or IC; [`Undefined`](crate::Undefined) where one does not vary.
-    pub correlation: std::result::Result<f64, crate::Undefined>,
-    /// The same of the permuted maps.
-    pub null: Tally,
+    /// How much the score falls by each deletion, or rises by each insertion.
+    pub changes: Vec<f64>,
+    /// The correlation of the changes with the saliency, DC or IC; [`Undefined`] where one does not vary.
+    pub correlation: std::result::Result<f64, Undefined>,
+}
+
+impl Calibrated {
+    /// The mean correlation over `count` random orders of the steps' saliency: what the same changes of the score are worth to a map that has the
+    /// same values in other places. The network is not asked again, so the order of the steps is still the map's own;
+    /// [`permuted_map`](crate::nulls::permuted_map), measured as any other map, has its own.
+    ///
+    /// # Errors
+    /// [`Undefined`] where the correlation is, and [`Undefined::Empty`] for a count of 0.
+    pub fn shuffled(&self, count: usize, seed: u64) -> Result<f64> {
+        let steps = self.saliency.len();
+        let one = |draw: usize| {
+            let order = drawn(&mut generator(seed, draw), steps, steps);
+            let saliency: Vec<f64> = order.into_iter().map(|i| self.saliency[i]).collect();
+            pearson(&self.changes, &saliency)
+        };
+        let sum: f64 = (0..count).map(one).sum::<Result<f64>>()?;
+        match count {
+            0 => Err(Undefined::Empty.into()),
+            count => Ok(sum / count as f64),
+        }
+    }
 }
 
 /// DAUC (lower is better) and deletion correlation (higher is better): places of the map are set to 0 in the image, from the most salient
@@ -92,73 +111,45 @@ fn run(
     if protocol.steps == 0 {
         return Err(Error::option("steps", "at least 1", protocol.steps));
     }
-    let (curve, saliency) = one(sample, map, protocol, substrate, delete)?;
-    let correlation = |curve: &Curve, saliency: &[f64]| match delete {
-        true => deletion_correlation(&curve.scores, saliency),
-        false => insertion_correlation(&curve.scores, saliency),
+    let order = order(map, protocol.ties)?;
+    let steps = Steps {
+        size: order.len() / protocol.steps.min(order.len()),
+        substrate,
+        delete,
+        cumulative: protocol.cumulative,
     };
-    let null = (0..protocol.permutations as u64).map(|i| {
-        let map = permuted_map(map, protocol.seed.wrapping_add(i));
-        let (curve, saliency) = one(sample, &map, protocol, substrate, delete)?;
-        correlation(&curve, &saliency)
-    });
-    let null = Tally::collect(null)?;
-    let correlation = match correlation(&curve, &saliency) {
+    let curve = steps.curve(sample, map, &order)?;
+    let mean = |places: &[usize]| {
+        let sum: f64 = places.iter().map(|&i| f64::from(map.values[i])).sum();
+        sum / places.len() as f64
+    };
+    let saliency: Vec<f64> = order.chunks(steps.size).map(mean).collect();
+    let sign = if delete { -1.0 } else { 1.0 };
+    let changes = score_changes(&curve.scores, protocol.cumulative);
+    let changes: Vec<f64> = changes.into_iter().map(|change| sign * change).collect();
+    let correlation = match pearson(&changes, &saliency) {
         Err(Error::Undefined(reason)) => Err(reason),
         other => Ok(other?),
     };
     Ok(Calibrated {
         curve,
         saliency,
+        changes,
         correlation,
-        null,
     })
-}
-
-fn one(
-    sample: &Sample<'_>,
-    map: &Grid,
-    protocol: Gomez,
-    substrate: &[f32],
-    delete: bool,
-) -> Result<(Curve, Vec<f64>)> {
-    let (_, height, width) = sample.shape()?;
-    let count = map.values.len();
-    let step = count / protocol.steps.min(count);
-    let order = order(map, protocol.ties)?;
-    let mask = |index: usize| {
-        let (first, rest) = if delete { (0.0, 1.0) } else { (1.0, 0.0) };
-        let mut mask = map.map(|_| rest);
-        for &place in order.iter().take(index * step) {
-            mask.values[place] = first;
-        }
-        Interpolation::Nearest.resize(&mask, height, width)
-    };
-    let scores = sample.masked(
-        Output::Probability,
-        substrate,
-        count.div_ceil(step) + 1,
-        mask,
-    )?;
-    let mean = |places: &[usize]| {
-        let sum: f64 = places.iter().map(|&i| f64::from(map.values[i])).sum();
-        sum / places.len() as f64
-    };
-    let saliency = order.chunks(step).map(mean).collect();
-    Ok((
-        Curve::new(scores, step, count, tie_fraction(map)?),
-        saliency,
-    ))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use candle_core::{Device, Tensor};
+    use gradcam::Interpolation;
     use gradcam_nn::{Network, Pass};
 
     use super::*;
-    use crate::testing::{Patch, grid, on_any_threads, wave};
+    use crate::faithfulness::Output;
+    use crate::nulls::permuted_map;
+    use crate::testing::{Patch, grid, on_any_threads, undefined, wave};
 
     /// Its first class's probability is a sum over the pixels: each place of a map adds its own part.
     struct Share(Tensor);
@@ -183,20 +174,33 @@ mod tests {
             image: &image,
             target: 0,
         };
-        let protocol = Gomez {
-            permutations: 5,
-            ..Gomez::default()
-        };
-        let found = on_any_threads(|| gomez_deletion(&sample, &parts, protocol).unwrap());
+        let found = on_any_threads(|| gomez_deletion(&sample, &parts, Gomez::default()).unwrap());
         assert_eq!(found.curve.scores.len(), 21);
-        for (pair, saliency) in found.curve.scores.windows(2).zip(&found.saliency) {
-            assert!((pair[0] - pair[1] - saliency).abs() < 1e-5);
+        for (change, saliency) in found.changes.iter().zip(&found.saliency) {
+            assert!((change - saliency).abs() < 1e-5);
         }
         assert!(found.correlation.unwrap() > 0.999);
+        // In another order the saliency says nothing: of 20 steps a correlation deviates by 1 / √19 from 0, the mean of 100 by a tenth of it.
+        let shuffled = |seed: u64| found.shuffled(100, seed).unwrap();
+        assert!((0..20).all(|seed| shuffled(seed).abs() < 4.0 * 0.023));
+        assert_ne!(shuffled(0), shuffled(1));
+        assert!(found.shuffled(1, 0).unwrap().abs() < 0.9);
+        assert_eq!(undefined(found.shuffled(0, 0)), Undefined::Empty);
         // A permuted map is calibrated for another network.
-        let null = found.null.values();
-        assert_eq!(null.len(), 5);
-        assert!(null.iter().all(|&c| c < 0.9), "{null:?}");
+        let permuted = gomez_deletion(&sample, &permuted_map(&parts, 0), Gomez::default());
+        assert!(permuted.unwrap().correlation.unwrap() < 0.9);
+        // Here no place depends on another, so that alone each takes what it takes on top of the others.
+        let alone = Gomez {
+            cumulative: false,
+            ..Gomez::default()
+        };
+        let alone = gomez_deletion(&sample, &parts, alone).unwrap();
+        for (one, other) in found.changes.iter().zip(&alone.changes) {
+            assert!((one - other).abs() < 1e-5);
+        }
+        // All but the first step leave more of the image.
+        assert!(alone.curve.scores[20] > 0.9 * alone.curve.scores[0]);
+        assert!(found.curve.scores[20] < 1e-6);
         // Several places a step: 20 / 6 rounded down are 3, which makes 7 steps, the last of 2 places.
         let few = gomez_deletion(
             &sample,
@@ -230,6 +234,18 @@ mod tests {
         // The patch is in the upper right quarter, which is put back first.
         assert!((found.curve.scores[1] - found.curve.scores[4]).abs() < 1e-7);
         assert!(found.correlation.unwrap() > 0.9);
+        // Alone, the quarters without the patch give nothing back.
+        let alone = Gomez {
+            cumulative: false,
+            ..Gomez::default()
+        };
+        let alone = gomez_insertion(&sample, &map, alone).unwrap();
+        assert_eq!(alone.curve.scores[..2], found.curve.scores[..2]);
+        assert!(alone.changes[0] > 0.1 && alone.changes[1..].iter().all(|c| c.abs() < 1e-7));
+        assert_eq!(
+            found.curve.scores[4] - found.curve.scores[3],
+            found.changes[3]
+        );
         let large = gomez_insertion(&sample, &wave(21, 20, 0.7), Gomez::default());
         assert!(large.is_err());
     }

@@ -1,6 +1,6 @@
 //! Hidden pixels filled in from their surroundings, after Rong et al. 2022 (ROAD).
 
-use crate::{Error, Result};
+use crate::{Error, Result, Undefined};
 
 /// The most rounds of the solver; a picture of 224 × 224 with one pixel left takes under 2,000.
 const ROUNDS: usize = 20_000;
@@ -16,7 +16,8 @@ const CORNER: f64 = 1.0 / 12.0;
 /// The equations are symmetric and positive definite; they are solved by conjugate gradients in f64 and a fixed order.
 ///
 /// # Errors
-/// When `hidden` does not fill a plane or `planes` not a number of them, or every pixel is hidden.
+/// When `hidden` does not fill a plane or `planes` not a number of them, or every pixel is hidden; [`Undefined::NonFinite`] where a number of
+/// the planes is not finite, which no round of the solver would get rid of.
 pub fn impute(planes: &[f32], hidden: &[bool], height: usize, width: usize) -> Result<Vec<f32>> {
     let size = height * width;
     if hidden.len() != size || !planes.len().is_multiple_of(size.max(1)) {
@@ -35,6 +36,9 @@ pub fn impute(planes: &[f32], hidden: &[bool], height: usize, width: usize) -> R
             "less than the whole image",
             "all of it",
         ));
+    }
+    if planes.iter().any(|v| !v.is_finite()) {
+        return Err(Undefined::NonFinite.into());
     }
     let system = System::new(hidden, height, width);
     let mut result = planes.to_vec();
@@ -142,7 +146,7 @@ impl System {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::testing::{golden, list, wave};
+    use crate::testing::{golden, list, undefined, wave};
 
     #[test]
     fn the_values_are_those_of_a_direct_solver() {
@@ -173,5 +177,11 @@ mod tests {
         assert!(impute(&plane, &[true; 30 * 41], 30, 41).is_err());
         assert!(impute(&plane, &hidden, 30, 40).is_err());
         assert_eq!(impute(&[], &[], 0, 0).unwrap(), [0.0_f32; 0]);
+        for value in [f32::NAN, f32::INFINITY] {
+            let mut plane = plane.clone();
+            plane[7] = value;
+            let found = impute(&plane, &hidden, 30, 41);
+            assert_eq!(undefined(found), Undefined::NonFinite);
+        }
     }
 }

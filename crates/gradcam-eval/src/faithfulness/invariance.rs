@@ -4,7 +4,7 @@ use candle_core::{Result as Candle, Tensor};
 use gradcam_nn::{Network, Pass, Tokens};
 
 use super::sample::{Explain, Sample};
-use crate::degenerate::{check, check_finite, check_pair};
+use crate::sanity::apart;
 use crate::{Error, Result};
 
 /// A network that takes its inputs with a constant added to each channel, and says of them what the inner network says without it.
@@ -64,7 +64,7 @@ impl Network for Shifted<'_> {
 /// one that multiplies with the input does not.
 ///
 /// # Errors
-/// When the shift has not one number a channel, or `explain` fails; [`check`]'s for the image's map.
+/// When the shift has not one number a channel, or `explain` fails; [`check`](crate::check)'s for the image's map.
 pub fn input_invariance(sample: &Sample<'_>, explain: &Explain<'_>, shift: &[f32]) -> Result<f64> {
     let (channels, ..) = sample.shape()?;
     if shift.len() != channels {
@@ -76,14 +76,7 @@ pub fn input_invariance(sample: &Sample<'_>, explain: &Explain<'_>, shift: &[f32
     let shifted = Shifted::new(sample.network, shift.to_vec());
     let before = explain(sample.network, sample.image)?;
     let after = explain(&shifted, &shifted.input(sample.image)?)?;
-    check(&before)?;
-    check_finite(&after)?;
-    check_pair(&before, &after)?;
-    let pairs = before.values.iter().zip(&after.values);
-    let most = pairs
-        .map(|(a, b)| f64::from((a - b).abs()))
-        .fold(0.0, f64::max);
-    Ok(most / f64::from(before.max().max(-before.min())))
+    apart(&before, &after)
 }
 
 #[cfg(test)]

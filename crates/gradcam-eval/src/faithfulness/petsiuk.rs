@@ -3,9 +3,9 @@
 use gradcam::Grid;
 
 use super::blur::rise_blurred;
-use super::curve::Curve;
-use super::order::{Ties, order, tie_fraction};
-use super::sample::{Output, Sample};
+use super::curve::{Curve, Steps};
+use super::order::{Ties, order};
+use super::sample::Sample;
 use crate::{Error, Result};
 
 /// The protocol of deletion and insertion.
@@ -48,27 +48,18 @@ fn run(
     delete: bool,
 ) -> Result<Curve> {
     sample.check(map)?;
-    let count = map.values.len();
-    let step = protocol.step.unwrap_or(8 * map.width).min(count);
-    if step == 0 {
-        return Err(Error::option("step", "at least 1", step));
+    let size = protocol.step.unwrap_or(8 * map.width);
+    let size = size.min(map.values.len());
+    if size == 0 {
+        return Err(Error::option("step", "at least 1", size));
     }
-    let order = order(map, protocol.ties)?;
-    let mask = |index: usize| {
-        let (first, rest) = if delete { (0.0, 1.0) } else { (1.0, 0.0) };
-        let mut mask = map.map(|_| rest);
-        for &pixel in order.iter().take(index * step) {
-            mask.values[pixel] = first;
-        }
-        mask
-    };
-    let scores = sample.masked(
-        Output::Probability,
+    let steps = Steps {
+        size,
         substrate,
-        count.div_ceil(step) + 1,
-        mask,
-    )?;
-    Ok(Curve::new(scores, step, count, tie_fraction(map)?))
+        delete,
+        cumulative: true,
+    };
+    steps.curve(sample, map, &order(map, protocol.ties)?)
 }
 
 #[cfg(test)]

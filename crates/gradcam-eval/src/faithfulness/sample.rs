@@ -23,6 +23,12 @@ pub enum Output {
     Probability,
 }
 
+/// The logits of one input.
+pub(crate) fn logits(network: &dyn Network, image: &Tensor) -> Result<Vec<f32>> {
+    let logits = network.forward(image, &mut ())?.flatten_all()?;
+    Ok(logits.to_dtype(DType::F32)?.to_vec1()?)
+}
+
 /// What a map is judged on.
 #[derive(Clone, Copy)]
 pub struct Sample<'a> {
@@ -113,11 +119,8 @@ impl Sample<'_> {
     ) -> Result<Vec<f64>> {
         let one = |index: usize| -> Result<f64> {
             let image = Tensor::from_vec(input(index)?, self.image.shape(), self.image.device())?;
-            let logits = self
-                .network
-                .forward(&image.to_dtype(self.image.dtype())?, &mut ())?;
-            let logits = logits.flatten_all()?.to_dtype(DType::F32)?.to_vec1()?;
-            self.score(&logits, output)
+            let image = image.to_dtype(self.image.dtype())?;
+            self.score(&logits(self.network, &image)?, output)
         };
         let mut scores = Vec::with_capacity(count);
         for first in (0..count).step_by(BATCH) {

@@ -2,24 +2,15 @@
 
 use crate::{Error, Result, Undefined};
 
-/// Deletion correlation, -1 to 1: of the score lost at each step with the mean saliency of what was deleted there. `scores` has one value
-/// more than `saliency`, the score of the whole image first.
+/// By how much the score rises at each step: `scores` has the score before the first step, and one for each step.
 ///
-/// # Errors
-/// When the lengths do not fit; [`Undefined::ConstantScores`], [`Undefined::NonFinite`].
-pub fn deletion_correlation(scores: &[f64], saliency: &[f64]) -> Result<f64> {
-    let lost: Vec<f64> = scores.windows(2).map(|pair| pair[0] - pair[1]).collect();
-    pearson(&lost, saliency)
-}
-
-/// Insertion correlation, -1 to 1: of the score gained at each step with the mean saliency of what was inserted there. `scores` has one
-/// value more than `saliency`, the score of the blurred image first.
-///
-/// # Errors
-/// As [`deletion_correlation`].
-pub fn insertion_correlation(scores: &[f64], saliency: &[f64]) -> Result<f64> {
-    let gained: Vec<f64> = scores.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    pearson(&gained, saliency)
+/// Cumulative steps come one on top of the other, so that a step's share is `p_k - p_{k-1}`; others are each taken alone, and theirs is
+/// `p_k - p_0`. The [`pearson`] correlation of the rises with the steps' mean saliency is the insertion correlation, that of the falls the
+/// deletion correlation.
+pub fn score_changes(scores: &[f64], cumulative: bool) -> Vec<f64> {
+    let before = |k: usize| if cumulative { scores[k] } else { scores[0] };
+    let steps = scores.iter().skip(1).enumerate();
+    steps.map(|(k, score)| score - before(k)).collect()
 }
 
 /// Pearson's correlation, -1 to 1.
@@ -60,13 +51,32 @@ mod tests {
     use super::*;
     use crate::testing::undefined;
 
+    const SALIENCY: [f64; 4] = [1.0, 0.6, 0.3, 0.0];
+
+    fn falls(scores: &[f64], cumulative: bool) -> Vec<f64> {
+        let changes = score_changes(scores, cumulative);
+        changes.iter().map(|change| -change).collect()
+    }
+
     #[test]
     fn the_values_of_the_golden_curves() {
-        let saliency = [1.0, 0.6, 0.3, 0.0];
-        let found = deletion_correlation(&[0.9, 0.7, 0.4, 0.1, 0.05], &saliency).unwrap();
+        let found = pearson(&falls(&[0.9, 0.7, 0.4, 0.1, 0.05], true), &SALIENCY).unwrap();
         assert!((found - 0.437_538_638_264_313_4).abs() < 1e-12);
-        let found = insertion_correlation(&[0.05, 0.1, 0.4, 0.7, 0.9], &saliency).unwrap();
-        assert!((found + 0.553_114_882_334_005_4).abs() < 1e-12);
+        let found = pearson(&score_changes(&[0.05, 0.1, 0.4, 0.7, 0.9], true), &SALIENCY);
+        assert!((found.unwrap() + 0.553_114_882_334_005_4).abs() < 1e-12);
+        assert!(score_changes(&[], true).is_empty() && score_changes(&[0.5], false).is_empty());
+    }
+
+    /// The same curve is another one where each step was taken alone: the falls are 0.2, 0.5, 0.8 and 0.85.
+    #[test]
+    fn steps_alone_are_held_against_the_start() {
+        let falls = falls(&[0.9, 0.7, 0.4, 0.1, 0.05], false);
+        for (found, expected) in falls.iter().zip([0.2, 0.5, 0.8, 0.85]) {
+            assert!((found - expected).abs() < 1e-12);
+        }
+        // The sums of the centred products: -0.37625, 0.271875 and 0.5475.
+        let expected = -0.37625 / (0.271_875_f64 * 0.5475).sqrt();
+        assert!((pearson(&falls, &SALIENCY).unwrap() - expected).abs() < 1e-12);
     }
 
     #[test]
@@ -80,6 +90,6 @@ mod tests {
             undefined(pearson(&[0.0, f64::NAN], &[0.0, 1.0])),
             Undefined::NonFinite
         );
-        assert!(deletion_correlation(&[0.0, 1.0], &[0.0, 1.0]).is_err());
+        assert!(pearson(&[0.0], &[0.0, 1.0]).is_err());
     }
 }

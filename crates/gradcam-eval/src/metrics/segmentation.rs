@@ -52,25 +52,36 @@ pub fn segmentation_iou(map: &Grid, mask: &[bool], threshold: Threshold) -> Resu
     iou(&foreground, mask)
 }
 
-/// The threshold of 0.2, 0.3, … 0.8 with the highest mean [`segmentation_iou`] over the given maps and masks, the lowest of several (the
-/// choice of Saporta et al. 2022, on images other than those that are judged). Samples without a value are passed over.
+/// The thresholds that Saporta et al. 2022 choose from, as shares of the way from the smallest to the largest value.
+pub const THRESHOLDS: [f64; 7] = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
+
+/// The [`segmentation_iou`] of one map at each of the [`THRESHOLDS`].
+pub type Cuts = [f64; THRESHOLDS.len()];
+
+/// A map cut at each of the [`THRESHOLDS`], for one of them to be chosen.
 ///
 /// # Errors
-/// When a mask does not fit; [`Undefined::Empty`] when no sample has a value.
-pub fn tuned_threshold(samples: &[(&Grid, &[bool])]) -> Result<f64> {
-    let mut best: Option<(f64, f64)> = None;
-    for tenths in 2..=8 {
-        let share = f64::from(tenths) / 10.0;
-        let each = samples
-            .iter()
-            .map(|(map, mask)| segmentation_iou(map, mask, Threshold::Fixed(share)));
-        let values = crate::Tally::collect(each)?.values();
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
-        if !values.is_empty() && best.is_none_or(|(most, _)| mean > most) {
-            best = Some((mean, share));
-        }
+/// As [`segmentation_iou`].
+pub fn cuts(map: &Grid, mask: &[bool]) -> Result<Cuts> {
+    let mut ious = Cuts::default();
+    for (iou, threshold) in ious.iter_mut().zip(THRESHOLDS) {
+        *iou = segmentation_iou(map, mask, Threshold::Fixed(threshold))?;
     }
-    best.map(|(_, share)| share)
+    Ok(ious)
+}
+
+/// Which of the [`THRESHOLDS`] has the highest mean over the given maps, the lowest of several: the choice of Saporta et al. 2022, on images
+/// other than those that are judged.
+///
+/// # Errors
+/// [`Undefined::Empty`] without maps.
+pub fn tuned_threshold(maps: &[Cuts]) -> Result<usize> {
+    let sum = |threshold: usize| maps.iter().map(|ious| ious[threshold]).sum::<f64>();
+    let best = (0..THRESHOLDS.len()).reduce(|best, next| match sum(next) > sum(best) {
+        true => next,
+        false => best,
+    });
+    best.filter(|_| !maps.is_empty())
         .ok_or_else(|| Undefined::Empty.into())
 }
 
@@ -105,13 +116,40 @@ mod tests {
         // Otsu's method parts 15 from 19.
         let otsu = segmentation_iou(&map, &mask, Threshold::Otsu);
         assert_eq!(otsu.unwrap(), 2.0 / 3.0);
-        let flat = grid(1, 6, &[0.0; 6]);
-        let found = tuned_threshold(&[(&flat, mask.as_slice()), (&map, mask.as_slice())]);
-        // 13 lies at 0.3 itself, so both 0.3 and 0.4 find the mask; the flat map has no value.
-        assert_eq!(found.unwrap(), 0.3);
-        assert_eq!(
-            undefined(tuned_threshold(&[(&flat, mask.as_slice())])),
-            Undefined::Empty
+    }
+
+    #[test]
+    fn the_threshold_is_tuned_on_the_mean() {
+        let map = grid(1, 6, &[10.0, 11.0, 13.0, 15.0, 19.0, 20.0]);
+        let (half, last) = (
+            [false, false, false, true, true, true],
+            [false, false, false, false, false, true],
         );
+        let (half, last) = (cuts(&map, &half).unwrap(), cuts(&map, &last).unwrap());
+        let third = 1.0 / 3.0;
+        // Above 0.2 lie 13 and more, above 0.3 and 0.4 what is more than 13, from 0.5 on 19 and 20.
+        let expected = [
+            0.75,
+            1.0,
+            1.0,
+            2.0 * third,
+            2.0 * third,
+            2.0 * third,
+            2.0 * third,
+        ];
+        assert_eq!(half, expected);
+        assert_eq!(last, [0.25, third, third, 0.5, 0.5, 0.5, 0.5]);
+        // Of equal ones the lowest.
+        assert_eq!(THRESHOLDS[tuned_threshold(&[half]).unwrap()], 0.3);
+        assert_eq!(THRESHOLDS[tuned_threshold(&[last]).unwrap()], 0.5);
+        // The means of both are 0.67 at 0.3 and 0.58 at 0.5; of three and one 0.50 and 0.54.
+        assert_eq!(THRESHOLDS[tuned_threshold(&[last, half]).unwrap()], 0.3);
+        assert_eq!(
+            THRESHOLDS[tuned_threshold(&[last, last, last, half]).unwrap()],
+            0.5
+        );
+        assert_eq!(undefined(tuned_threshold(&[])), Undefined::Empty);
+        let flat = cuts(&grid(1, 6, &[0.0; 6]), &[true; 6]);
+        assert_eq!(undefined(flat), Undefined::Zero);
     }
 }

@@ -172,5 +172,6 @@ fn known(name: &str, value: f64) -> Null {
             high: value,
         },
         difference: None,
+        samples: None,
     }
 }

@@ -88,6 +88,7 @@ pub fn data_randomization_test(
         name: "second_seed".to_string(),
         interval: none,
         difference: None,
+        samples: None,
     };
     let measured = Measured::of(differences, seed)?;
     let mut test = Measurement::of(&measured, Direction::Down, vec![null]);

@@ -1,10 +1,11 @@
 //! The pictures of a test, one at a time.
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use gradcam::{Grid, ranking};
 use gradcam_nn::Network;
 use rayon::prelude::*;
 
+use crate::faithfulness::logits;
 use crate::{Result, Undefined};
 
 /// Makes a map of a class of an input `(1, channels, height, width)`, at the input's resolution: a method with its layer and its options.
@@ -52,8 +53,6 @@ pub(crate) fn each<T: Send>(
 /// # Errors
 /// When the network fails; [`Undefined::Empty`] without classes.
 pub fn predicted(network: &dyn Network, image: &Tensor) -> Result<usize> {
-    let logits = network.forward(image, &mut ())?.flatten_all()?;
-    let logits: Vec<f32> = logits.to_dtype(DType::F32)?.to_vec1()?;
-    let best = ranking(&logits).first().copied();
+    let best = ranking(&logits(network, image)?).first().copied();
     best.ok_or_else(|| Undefined::Empty.into())
 }

@@ -54,6 +54,8 @@ pub(crate) fn compare(metrics: &[Metric], a: &Grid, b: &Grid) -> Row {
         sample: None,
         other: Some(b),
         explain: None,
+        rank: None,
+        threshold: None,
         seed: 0,
     };
     let measured = metrics.iter().map(|metric| metric.measure(&evidence));
@@ -145,6 +147,8 @@ mod tests {
             sample: None,
             other: Some(&maps[1]),
             explain: None,
+            rank: None,
+            threshold: None,
             seed: 0,
         });
         assert!((ssim.mean.unwrap().value - expected.unwrap()).abs() < 1e-9);

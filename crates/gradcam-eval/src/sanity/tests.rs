@@ -180,16 +180,16 @@ fn a_cascade_destroys_what_was_learned() {
     );
     // What nothing uses changes nothing.
     assert_eq!(curve[2], curve[3]);
+    assert!(found.classes.iter().all(|class| *class < 5));
     for step in &found.steps {
-        for (i, class) in found.classes.iter().enumerate() {
-            assert!(*class < 5);
-            let value = |all: &[Likeness]| all[0].measured.values.outcomes[i];
-            let (fixed, own) = (value(&step.fixed), value(&step.repicked));
-            assert!(step.same_class < 1.0 || fixed == own);
-        }
+        // Where the drawn network names the same class the two maps are one, and nowhere else.
+        let values = |all: &[Likeness]| all[0].measured.values.outcomes.clone();
+        let pairs = values(&step.fixed).into_iter().zip(values(&step.repicked));
+        let same = pairs.filter(|(fixed, own)| fixed == own).count();
+        assert_eq!(step.same_class, same as f64 / found.classes.len() as f64);
         assert!(step.same_class < 0.8);
-        assert_ne!(step.fixed, step.repicked);
     }
+    assert!(found.steps.iter().any(|step| step.same_class > 0.0));
     assert_eq!(found.random_pairs[0].measured.values.outcomes.len(), PAIRS);
     assert!(mean(&found.permuted, Metric::Spearman).abs() < 0.05);
 }

@@ -20,7 +20,7 @@ const DROP: f64 = 0.01;
 pub fn cascade_test(randomized: &Randomized, metric: Metric) -> Result<Measurement> {
     let last = last_step(randomized, metric)?;
     let pairs = named(&randomized.random_pairs, metric)?;
-    let null = pairs.mean.map(|mean| upper("random_pair_upper", mean));
+    let null = pairs.null("random_pair_upper").map(upper);
     let fails = null
         .as_ref()
         .zip(last.mean)
@@ -65,16 +65,15 @@ fn last_step(randomized: &Randomized, metric: Metric) -> Result<&Measured> {
     named(last.unwrap_or_default(), metric)
 }
 
-/// A null at the upper end of an interval.
-fn upper(name: &str, interval: Interval) -> Null {
-    let Interval { high, .. } = interval;
+/// A null at the upper end of its interval.
+fn upper(null: Null) -> Null {
+    let high = null.interval.high;
     Null {
-        name: name.to_string(),
         interval: Interval {
             value: high,
             low: high,
             high,
         },
-        difference: None,
+        ..null
     }
 }

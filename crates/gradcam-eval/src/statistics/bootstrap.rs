@@ -82,28 +82,6 @@ pub fn mean_difference(pairs: &[(f64, f64)], seed: u64) -> Result<Interval> {
     mean_interval(&differences, seed)
 }
 
-/// The 95 % interval of the mean over clusters of values that are not independent, such as those of one trained network: whole clusters are
-/// drawn, and each value counts the same.
-///
-/// # Errors
-/// As [`bootstrap`]; [`Undefined::Empty`] when a cluster is, too.
-pub fn clustered_mean(clusters: &[Vec<f64>], seed: u64) -> Result<Interval> {
-    if clusters.iter().any(Vec::is_empty) {
-        return Err(Undefined::Empty.into());
-    }
-    bootstrap(
-        clusters.len(),
-        RESAMPLES,
-        1.0 - super::ALPHA,
-        seed,
-        |items| {
-            let drawn = || items.iter().map(|&i| &clusters[i]);
-            let sum: f64 = drawn().flatten().sum();
-            sum / drawn().map(Vec::len).sum::<usize>() as f64
-        },
-    )
-}
-
 /// The value below which a `share` of the values lies, with a straight line between two of them (NumPy's default).
 ///
 /// # Errors
@@ -190,21 +168,5 @@ mod tests {
         let alone = mean_interval(&values, 1).unwrap();
         assert!(alone.high - alone.low > 1.0);
         assert_ne!(alone, mean_interval(&values, 2).unwrap());
-    }
-
-    /// A hundred copies of a value say no more than one of it.
-    #[test]
-    fn clusters_are_drawn_whole() {
-        let values = values();
-        let copies: Vec<Vec<f64>> = values.iter().map(|&v| vec![v; 100]).collect();
-        let (one, many) = (
-            mean_interval(&values, 3).unwrap(),
-            clustered_mean(&copies, 3).unwrap(),
-        );
-        assert!((one.low - many.low).abs() < 1e-9 && (one.high - many.high).abs() < 1e-9);
-        // Of a cluster of three 0 and one of a single 4 the mean is 1.
-        let found = clustered_mean(&[vec![0.0; 3], vec![4.0]], 0).unwrap();
-        assert_eq!((found.value, found.low, found.high), (1.0, 0.0, 4.0));
-        assert!(clustered_mean(&[vec![1.0], Vec::new()], 0).is_err());
     }
 }

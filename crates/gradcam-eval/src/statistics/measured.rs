@@ -34,6 +34,7 @@ impl Measured {
             name: name.to_string(),
             interval,
             difference: None,
+            samples: Some(self.values.values().len()),
         })
     }
 }
@@ -82,7 +83,6 @@ impl Measurement {
             direction: self.direction,
             interval: self.interval,
             nulls: &self.nulls,
-            reference: None,
             gates: &self.gates,
             samples: self.samples,
             least_samples: self.least_samples,
@@ -114,16 +114,15 @@ mod tests {
         };
         let measured = Measured::of(values, 0).unwrap();
         assert_eq!(measured.mean.unwrap().value, 0.5);
-        let null = Measured::of(
-            Tally {
-                outcomes: vec![Ok(0.7); 3],
-            },
-            0,
-        );
-        let null = null.unwrap().null("other").unwrap();
-        let test = Measurement::of(&measured, Direction::Down, vec![null]);
+        let against = |count: usize| {
+            let outcomes = vec![Ok(0.7); count];
+            let null = Measured::of(Tally { outcomes }, 0).unwrap().null("other");
+            Measurement::of(&measured, Direction::Down, null.into_iter().collect())
+        };
+        let test = against(MIN_SAMPLES);
         assert_eq!((test.samples, test.degenerate), (36, 0.1));
         assert_eq!(test.graded().grade, Grade::Pass);
+        assert_eq!(against(3).graded().grade, Grade::NotRun);
         let nothing = Measured::of(Tally::default(), 0).unwrap();
         assert_eq!(nothing.null("other"), None);
         let test = Measurement::of(&nothing, Direction::Down, Vec::new());
