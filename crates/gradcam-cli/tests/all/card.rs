@@ -53,6 +53,8 @@ fn what_a_card_needs_is_said() {
     let folder = tempdir().unwrap();
     gradcam(folder.path(), &["card", "--data", "nowhere"]).refused(&["-o DIR"]);
     gradcam(folder.path(), &["card", "--data", "nowhere", "-o", "x"]).refused(&["nowhere"]);
+    fs::write(folder.path().join("networks"), "").unwrap();
+    gradcam(folder.path(), &["card", "train", "-o", "networks"]).refused(&["exists"]);
 }
 
 /// Every section of a card that is measured on drawn pictures; it takes minutes.
@@ -94,6 +96,16 @@ fn a_card_is_measured() {
             !card["sections"][section].as_array().unwrap().is_empty(),
             "{section}"
         );
+    }
+    let labels = card["sections"]["label_sensitivity"].as_array().unwrap();
+    for id in [
+        "model_contrast_score",
+        "relative_model_contrast",
+        "input_dependence_rate",
+        "input_independence_rate",
+    ] {
+        let test = labels.iter().find(|test| test["id"] == id).unwrap();
+        assert!(test["metric"]["value"].is_f64(), "{test}");
     }
     assert!(folder.path().join("card/pictures/example-01.png").is_file());
     let setting = &card["methodology"]["hyperparameters"]["sweep"][0];
