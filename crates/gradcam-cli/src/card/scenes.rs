@@ -44,9 +44,9 @@ const RELATIVE: Named<'_> = Named {
     id: "relative_model_contrast",
     title: "Relative model contrast",
     paper: BAM,
-    metric: "correlation of the contrast with the accuracy that goes with the object, over nine pairs of networks",
+    metric: "rank correlation of the contrast with the object's rarity, over nine pairs of networks",
     unit: "",
-    protocol: "Ten networks of scenes, with one object on the pictures of one to all scenes: the more common it is, the less it says. The model contrast of each with the last, and the accuracy that each loses when the object is taken away, less what the last loses.",
+    protocol: "Ten networks of scenes, with one object on the pictures of one to all scenes: the more common it is, the less it says, and on the last it says nothing. The model contrast of each with the last, over the pictures of that object before the first scene that both name rightly. Beside it the accuracy that each loses when the object is taken away, less what the last loses.",
 };
 const DEPENDENCE: Named<'_> = Named {
     id: "input_dependence_rate",

@@ -1,18 +1,20 @@
 //! Networks to which the same object means more and less.
 
+use gradcam::Grid;
 use serde::Serialize;
 
 use super::{Scenes, given, known, names};
-use crate::metrics::pearson;
+use crate::metrics::spearman;
 use crate::sanity::Side;
 use crate::sanity::images::each;
 use crate::statistics::{ALPHA, Interval, MIN_SAMPLES, Measurement, RESAMPLES, bootstrap};
 use crate::{Direction, Error, Result};
 
-/// How the contrasts of networks follow what the object means to them.
+/// How the contrasts of networks follow what an object tells them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RelativeContrast {
-    /// The correlation of the two lists below over the networks, -1 to 1, with its interval over pictures.
+    /// The rank correlation of the contrasts with the networks' order, from the rarest object to the most common one, -1 to 1, with its
+    /// interval over pictures; 1 where each network gives the object less than the one before.
     pub correlation: Interval,
     /// For each network but the last, how much more its map gives to the object than the last one's, -1 to 1.
     pub contrasts: Vec<f64>,
@@ -33,12 +35,15 @@ struct Seen {
 }
 
 /// The relative model contrast (Yang and Kim 2019): networks were trained on scenes on which an object is the more common from network to
-/// network, so that it says the less of the scene; in the last it is on every scene. Their model contrast with the last one, over the
-/// pictures that both name rightly, should fall with the share of the accuracy that depends on the object.
+/// network, so that it says the less of the scene; in the last it is on every scene and says nothing. Their model contrast with the last one,
+/// over the pictures that both name rightly, should fall in that order.
+///
+/// The authors correlate with the accuracy that goes with the object. A network may lose all of it however common the object is, if no
+/// training picture had the scene without the object; then it orders nothing, and is given beside the correlation only.
 ///
 /// # Errors
-/// With fewer than three networks; [`Undefined::NonFinite`](crate::Undefined::NonFinite) where a network names no picture rightly, or nothing differs between the networks; as
-/// [`model_contrast`](super::model_contrast).
+/// With fewer than three networks; [`Undefined::NonFinite`](crate::Undefined::NonFinite) where a network names no picture rightly, or no
+/// contrast differs from the others; as [`model_contrast`](super::model_contrast).
 pub fn relative_contrast(
     networks: &[Side<'_>],
     (count, load): Scenes<'_>,
@@ -66,21 +71,23 @@ pub fn relative_contrast(
     })?;
     let last = networks.len() - 1;
     let all: Vec<usize> = (0..count).collect();
-    let lists = |items: &[usize]| -> (Vec<f64>, Vec<f64>) {
-        (0..last)
-            .map(|k| (contrast(&seen, k, items), drop(&seen, k, items)))
-            .unzip()
+    let contrasts =
+        |items: &[usize]| -> Vec<f64> { (0..last).map(|k| contrast(&seen, k, items)).collect() };
+    let line = |values: Vec<f32>| Grid {
+        height: 1,
+        width: last,
+        values,
     };
+    let rarity = line((0..last).map(|k| (last - k) as f32).collect());
     let correlation = bootstrap(count, RESAMPLES, 1.0 - ALPHA, seed, |items| {
-        let (contrasts, drops) = lists(items);
-        pearson(&contrasts, &drops).unwrap_or(f64::NAN)
+        let found = contrasts(items).into_iter().map(|v| v as f32).collect();
+        spearman(&line(found), &rarity).unwrap_or(f64::NAN)
     })?;
-    let (contrasts, drops) = lists(&all);
     let counts = |row: &&Vec<Seen>| (0..last).any(|k| difference(row, k).is_some());
     Ok(RelativeContrast {
         correlation,
-        contrasts,
-        drops,
+        contrasts: contrasts(&all),
+        drops: (0..last).map(|k| drop(&seen, k, &all)).collect(),
         pictures: count,
         left_out: count - seen.iter().filter(counts).count(),
     })
