@@ -43,6 +43,8 @@ pub(crate) struct Effort {
     pub(crate) slow: usize,
     /// Small pictures that the networks of the label test are trained on.
     pub(crate) digits: usize,
+    /// Whether the label test is run on the paper's network too.
+    pub(crate) paper: bool,
     /// Drawn scenes with an object.
     pub(crate) scenes: usize,
     /// Runs of the clock.
@@ -57,6 +59,7 @@ impl Effort {
         blocks: 4,
         slow: 0,
         digits: 500,
+        paper: false,
         scenes: 50,
         runs: 30,
     };
@@ -67,6 +70,7 @@ impl Effort {
         blocks: usize::MAX,
         slow: 80,
         digits: 1000,
+        paper: true,
         scenes: 200,
         runs: 30,
     };

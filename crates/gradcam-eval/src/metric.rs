@@ -127,6 +127,8 @@ const NONE: &str = "";
 metrics! {
     /// [`sparsity`](of::sparsity) of the map brought to 0 to 1, at the map's own resolution.
     Sparsity = "sparsity", "Sparsity", GOMEZ, None, [], None;
+    /// The same at the input's resolution.
+    SparsityUpsampled = "sparsity-upsampled", "Sparsity at the input's resolution", GOMEZ, None, [], None;
     /// [`gini`](of::gini) at the map's own resolution.
     Gini = "gini", "Gini index", "Chalasani et al. 2020, Concise Explanations of Neural Networks using Adversarial Training", None, [], None;
     /// [`entropy`](of::entropy) at the map's own resolution.
@@ -274,6 +276,7 @@ impl Metric {
         let flag = |value: bool| f64::from(u8::from(value));
         match self {
             Metric::Sparsity => of::sparsity(map, of::Scale::MinMax),
+            Metric::SparsityUpsampled => of::sparsity(upsampled, of::Scale::MinMax),
             Metric::Gini => of::gini(map),
             Metric::Entropy => of::entropy(map),
             Metric::Ssim | Metric::SsimGaussian => {

@@ -24,7 +24,7 @@ use crate::dataset::{class_of, count_masks, prepare};
 const RECORDS: &str = "records.jsonl";
 
 /// The tests, in the card's order: metric, id, section, and what it is compared with.
-const TESTS: [(Metric, &str, Section, &[Null]); 33] = {
+const TESTS: [(Metric, &str, Section, &[Null]); 34] = {
     use Metric as M;
     use Section::{InputSensitivity as I, Minimality as L, PerceptualCorrespondence as P};
     const BLIND: &[Null] = &[Null::Random, Null::Centre];
@@ -48,6 +48,7 @@ const TESTS: [(Metric, &str, Section, &[Null]); 33] = {
         (M::MaxSensitivity, "max_sensitivity", I, NONE),
         (M::InputInvariance, "input_invariance", I, NONE),
         (M::Sparsity, "sparsity", L, NONE),
+        (M::SparsityUpsampled, "sparsity.input", L, NONE),
         (M::Gini, "gini", L, NONE),
         (M::Entropy, "entropy", L, NONE),
         (M::AveragePrecision, "localization_utility.ap", P, OBJECTS),

@@ -1,22 +1,24 @@
 //! Label sensitivity and model sensitivity on small networks that are trained here, with true and with permuted labels.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use anyhow::{Result, bail};
 use candle_core::Tensor;
+use gradcam::{Grid, Method};
 use gradcam_data::{Dataset, Sample, Split};
 use gradcam_eval::Metric;
-use gradcam_eval::card::Sections;
+use gradcam_eval::card::{Sections, Test};
 use gradcam_eval::sanity::{
-    Classes, Images, Side, agreement, agreement_test, data_randomization, data_randomization_test,
+    Classes, ExplainClass, Images, Side, agreement, agreement_test, data_randomization,
+    data_randomization_test,
 };
-use gradcam_eval::statistics::Grade;
+use gradcam_eval::statistics::{Grade, Measurement};
 use gradcam_nn::{ModuleTree, Network};
 use gradcam_train::{
     Examples, Family, NetworkSpec, Settings, Trained, build, initial, permuted_labels, train,
 };
+use indicatif::ProgressBar;
 
 use super::Subject;
 use super::small::explain;
@@ -28,6 +30,8 @@ const ARUN: &str = "Arun et al. 2021, Assessing the Trustworthiness of Saliency 
 /// The network that is trained several times, and another one.
 const RESIDUAL: Family = Family::Residual { width: 8 };
 const CNN: Family = Family::Cnn { hidden: 64 };
+/// The network of Adebayo et al.
+const PAPER: Family = Family::Cnn { hidden: 1024 };
 
 const OWN_CLASS: Named<'_> = Named {
     id: "data_randomization.predicted",
@@ -41,6 +45,17 @@ const TRUE_CLASS: Named<'_> = Named {
     id: "data_randomization.fixed",
     title: "Data randomization (the true class)",
     ..OWN_CLASS
+};
+const OWN_CLASS_CNN: Named<'_> = Named {
+    id: "data_randomization.cnn_predicted",
+    title: "Data randomization of the paper's network (each network's own class)",
+    protocol: "The paper's convolutional network, with 1,024 units in its first full layer, is trained on true labels, again from another seed, and on permuted labels until it has memorised them; signed maps of test images at its second convolution are compared.",
+    ..OWN_CLASS
+};
+const TRUE_CLASS_CNN: Named<'_> = Named {
+    id: "data_randomization.cnn_fixed",
+    title: "Data randomization of the paper's network (the true class)",
+    ..OWN_CLASS_CNN
 };
 const REPEATABILITY: Named<'_> = Named {
     id: "repeatability",
@@ -82,12 +97,51 @@ pub(crate) fn measure(
             &mut sections.label_sensitivity,
             &mut sections.model_sensitivity,
         ];
-        data.extend([OWN_CLASS, TRUE_CLASS].map(none));
+        data.extend([OWN_CLASS, TRUE_CLASS, OWN_CLASS_CNN, TRUE_CLASS_CNN].map(none));
         models.extend([REPEATABILITY, REPRODUCIBILITY].map(none));
         return Ok(());
     }
-    let trainings = Trainings::run(subject, &digits, console)?;
-    trained(subject, sections, &digits, &trainings)
+    let paper = subject.effort.paper;
+    let bar = console.bar(if paper { 6 } else { 4 }, Unit::Checks);
+    let school = School {
+        subject,
+        digits: &digits,
+        bar: &bar,
+    };
+    let residual = school.labelled(RESIDUAL)?;
+    let paper = match paper {
+        true => Some(school.labelled(PAPER)?),
+        false => None,
+    };
+    let small;
+    let other = match &paper {
+        Some(paper) => &paper.truth,
+        None => {
+            small = school.network("another architecture", CNN, &digits.train, 300)?;
+            &small
+        }
+    };
+    bar.finish_and_clear();
+    let tests = &mut sections.label_sensitivity;
+    tests.extend(randomized(
+        subject,
+        &digits,
+        &residual,
+        [OWN_CLASS, TRUE_CLASS],
+    )?);
+    let cnn = [OWN_CLASS_CNN, TRUE_CLASS_CNN];
+    match &paper {
+        Some(paper) => tests.extend(randomized(subject, &digits, paper, cnn)?),
+        None => {
+            let reason = "the paper's network takes minutes to memorise permuted labels, and the quick card leaves it out";
+            tests.extend(cnn.map(|named| without(named, Grade::NotRun, reason)));
+        }
+    }
+    for (named, twin) in [(REPEATABILITY, &residual.second), (REPRODUCIBILITY, other)] {
+        let test = alike(subject, &digits, (&residual.truth, twin), named)?;
+        sections.model_sensitivity.push(test);
+    }
+    Ok(())
 }
 
 /// The network of a family for the digits.
@@ -130,6 +184,22 @@ impl Digits {
             test: examples(&test)?,
         })
     }
+
+    /// The input of a test image.
+    fn image(&self, i: usize) -> gradcam_eval::Result<Tensor> {
+        Ok(self.test.images.narrow(0, i, 1)?.contiguous()?)
+    }
+
+    /// The images that maps are made of.
+    fn images<'a>(
+        &self,
+        load: &'a (dyn Fn(usize) -> gradcam_eval::Result<Tensor> + Sync),
+    ) -> Images<'a> {
+        Images {
+            count: self.test.labels.len().min(LOOKED_AT),
+            load,
+        }
+    }
 }
 
 /// Grey pictures from 0 to 1 with their classes.
@@ -161,140 +231,114 @@ struct Net {
     layer: &'static str,
 }
 
-/// The networks that the tests compare.
-struct Trainings {
+/// Networks of one family: of true labels from two seeds, and of permuted labels.
+struct Labelled {
     truth: Net,
     second: Net,
     permuted: Net,
-    other: Net,
 }
 
-impl Trainings {
-    fn run(subject: &Subject<'_>, digits: &Digits, console: &mut Console<'_>) -> Result<Self> {
-        let bar = console.bar(4, Unit::Checks);
+/// What networks are trained on.
+struct School<'a> {
+    subject: &'a Subject<'a>,
+    digits: &'a Digits,
+    bar: &'a ProgressBar,
+}
+
+impl School<'_> {
+    fn labelled(&self, family: Family) -> Result<Labelled> {
+        let train = &self.digits.train;
         let permuted = Examples {
-            images: digits.train.images.clone(),
-            labels: permuted_labels(&digits.train.labels, subject.seed),
+            images: train.images.clone(),
+            labels: permuted_labels(&train.labels, self.subject.seed),
         };
-        let one = |what: &'static str, family, examples: &Examples, seed: u64| {
-            bar.set_message(what);
-            let net = network(subject, &spec(family, digits), examples, &digits.test, seed);
-            bar.inc(1);
-            net
+        Ok(Labelled {
+            truth: self.network("true labels", family, train, 0)?,
+            second: self.network("another seed", family, train, 100)?,
+            permuted: self.network("permuted labels", family, &permuted, 200)?,
+        })
+    }
+
+    /// Trains a network; one that stays at chance is begun again with another seed.
+    fn network(
+        &self,
+        what: &'static str,
+        family: Family,
+        train_on: &Examples,
+        number: u64,
+    ) -> Result<Net> {
+        self.bar.set_message(format!("training, {what}"));
+        let spec = spec(family, self.digits);
+        let seed = self.subject.seed.wrapping_mul(1000).wrapping_add(number);
+        let mut best: Option<Trained> = None;
+        for attempt in 0..ATTEMPTS {
+            let settings = Settings::quick(spec.family);
+            let found = train(
+                &spec,
+                train_on,
+                Some(&self.digits.test),
+                &settings,
+                seed.wrapping_add(attempt),
+                &mut |_| match self.subject.interrupted.load(Ordering::SeqCst) {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                },
+            )?;
+            let better = best
+                .as_ref()
+                .is_none_or(|best| found.train_accuracy > best.train_accuracy);
+            if better {
+                best = Some(found);
+            }
+            if best.as_ref().is_some_and(|b| b.train_accuracy >= MEMORISED) {
+                break;
+            }
+        }
+        let Some(best) = best else {
+            bail!("nothing was trained");
         };
-        let seed = subject.seed.wrapping_mul(1000);
-        let found = Trainings {
-            truth: one("training", RESIDUAL, &digits.train, seed)?,
-            second: one(
-                "training, another seed",
-                RESIDUAL,
-                &digits.train,
-                seed + 100,
-            )?,
-            permuted: one("training, permuted labels", RESIDUAL, &permuted, seed + 200)?,
-            other: one(
-                "training, another architecture",
-                CNN,
-                &digits.train,
-                seed + 300,
-            )?,
-        };
-        bar.finish_and_clear();
-        Ok(found)
+        self.bar.inc(1);
+        Ok(Net {
+            tree: build(&spec, &best.weights)?,
+            train_accuracy: best.train_accuracy,
+            test_accuracy: best.test_accuracy.unwrap_or_default(),
+            layer: spec.family.last_maps(),
+        })
     }
 }
 
-/// Trains a network; one that stays at chance is begun again with another seed.
-fn network(
-    subject: &Subject<'_>,
-    spec: &NetworkSpec,
-    train_on: &Examples,
-    test_on: &Examples,
-    seed: u64,
-) -> Result<Net> {
-    let mut best: Option<Trained> = None;
-    for attempt in 0..ATTEMPTS {
-        let settings = Settings::quick(spec.family);
-        let found = train(
-            spec,
-            train_on,
-            Some(test_on),
-            &settings,
-            seed + attempt,
-            &mut |_| match subject.interrupted.load(Ordering::SeqCst) {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            },
-        )?;
-        let better = best
-            .as_ref()
-            .is_none_or(|best| found.train_accuracy > best.train_accuracy);
-        if better {
-            best = Some(found);
-        }
-        if best.as_ref().is_some_and(|b| b.train_accuracy >= MEMORISED) {
-            break;
-        }
-    }
-    let Some(best) = best else {
-        bail!("nothing was trained");
-    };
-    let weights: &BTreeMap<String, Tensor> = &best.weights;
-    Ok(Net {
-        tree: build(spec, weights)?,
-        train_accuracy: best.train_accuracy,
-        test_accuracy: best.test_accuracy.unwrap_or_default(),
-        layer: spec.family.last_maps(),
-    })
+/// A network's maps of the test images.
+fn maps_of<'a>(
+    method: &'a Method,
+    net: &'a Net,
+) -> impl Fn(&dyn Network, &Tensor, usize) -> gradcam_eval::Result<Grid> + Sync + 'a {
+    move |network, image, class| explain(method, net.layer, network, image, class)
 }
 
-/// The tests that compare trained networks.
-fn trained(
+// Digits are too small for histograms of gradients in cells of 16 pixels.
+const METRICS: [Metric; 2] = [Metric::Spearman, Metric::Ssim];
+
+/// Maps of true labels against those of permuted ones, for each network's own class and for the true one.
+fn randomized(
     subject: &Subject<'_>,
-    sections: &mut Sections,
     digits: &Digits,
-    nets: &Trainings,
-) -> Result<()> {
-    let method = &subject.explainer.method;
-    let at = |net: &Net| {
-        let layer = net.layer;
-        move |network: &dyn Network, image: &Tensor, class: usize| {
-            explain(method, layer, network, image, class)
-        }
-    };
-    let (residual, cnn) = (at(&nets.truth), at(&nets.other));
-    let load = |i: usize| -> gradcam_eval::Result<Tensor> {
-        Ok(digits.test.images.narrow(0, i, 1)?.contiguous()?)
-    };
-    let count = digits.test.labels.len().min(LOOKED_AT);
-    let images = Images { count, load: &load };
-    let (truth, second, permuted) = (
-        Side {
-            network: &nets.truth.tree,
-            explain: &residual,
-        },
-        Side {
-            network: &nets.second.tree,
-            explain: &residual,
-        },
-        Side {
-            network: &nets.permuted.tree,
-            explain: &residual,
-        },
-    );
-    // Digits are too small for histograms of gradients in cells of 16 pixels.
-    let metrics = [Metric::Spearman, Metric::Ssim];
-    for (named, classes) in [
-        (OWN_CLASS, Classes::Predicted),
-        (TRUE_CLASS, Classes::Given(&digits.test.labels[..count])),
-    ] {
+    nets: &Labelled,
+    [own, fixed]: [Named<'static>; 2],
+) -> Result<Vec<Test>> {
+    let explain = maps_of(&subject.explainer.method, &nets.truth);
+    let side = |net| side(net, &explain);
+    let load = |i| digits.image(i);
+    let images = digits.images(&load);
+    let labels = Classes::Given(&digits.test.labels[..images.count]);
+    let mut tests = Vec::new();
+    for (named, classes) in [(own, Classes::Predicted), (fixed, labels)] {
         let found = data_randomization(
-            &truth,
-            &permuted,
-            &second,
+            &side(&nets.truth),
+            &side(&nets.permuted),
+            &side(&nets.second),
             &images,
             classes,
-            &metrics,
+            &METRICS,
             subject.seed,
         )?;
         let test = data_randomization_test(
@@ -303,8 +347,8 @@ fn trained(
             nets.permuted.train_accuracy,
             subject.seed,
         )?;
-        sections.label_sensitivity.push(with_accuracy(
-            measured(named, &test, test.graded(), counts(&test, count)),
+        tests.push(with_accuracy(
+            measured(named, &test, test.graded(), counts(&test, images.count)),
             &[
                 ("true labels", &nets.truth),
                 ("second seed", &nets.second),
@@ -312,36 +356,44 @@ fn trained(
             ],
         ));
     }
-    let other = Side {
-        network: &nets.other.tree,
-        explain: &cnn,
-    };
-    for (named, twin, net) in [
-        (REPEATABILITY, &second, &nets.second),
-        (REPRODUCIBILITY, &other, &nets.other),
-    ] {
-        let found = agreement(
-            &truth,
-            twin,
-            &images,
-            Classes::Predicted,
-            &metrics,
-            subject.seed,
-        )?;
-        let test = agreement_test(
-            &found,
-            Metric::Ssim,
-            (nets.truth.test_accuracy, net.test_accuracy),
-        )?;
-        sections.model_sensitivity.push(with_accuracy(
-            measured(named, &test, test.graded(), counts(&test, count)),
-            &[("first", &nets.truth), ("second", net)],
-        ));
-    }
-    Ok(())
+    Ok(tests)
 }
 
-fn counts(test: &gradcam_eval::statistics::Measurement, images: usize) -> Counts {
+/// Whether two networks that have learned the same have the same maps.
+fn alike(
+    subject: &Subject<'_>,
+    digits: &Digits,
+    (first, second): (&Net, &Net),
+    named: Named<'static>,
+) -> Result<Test> {
+    let method = &subject.explainer.method;
+    let (one, other) = (maps_of(method, first), maps_of(method, second));
+    let load = |i| digits.image(i);
+    let images = digits.images(&load);
+    let found = agreement(
+        &side(first, &one),
+        &side(second, &other),
+        &images,
+        Classes::Predicted,
+        &METRICS,
+        subject.seed,
+    )?;
+    let accuracies = (first.test_accuracy, second.test_accuracy);
+    let test = agreement_test(&found, Metric::Ssim, accuracies)?;
+    Ok(with_accuracy(
+        measured(named, &test, test.graded(), counts(&test, images.count)),
+        &[("first", first), ("second", second)],
+    ))
+}
+
+fn side<'a>(net: &'a Net, explain: &'a ExplainClass<'a>) -> Side<'a> {
+    Side {
+        network: &net.tree,
+        explain,
+    }
+}
+
+fn counts(test: &Measurement, images: usize) -> Counts {
     Counts {
         values: test.samples,
         degenerate: images - test.samples.min(images),
@@ -349,10 +401,7 @@ fn counts(test: &gradcam_eval::statistics::Measurement, images: usize) -> Counts
 }
 
 /// The test with the accuracies of its networks.
-fn with_accuracy(
-    mut test: gradcam_eval::card::Test,
-    nets: &[(&str, &Net)],
-) -> gradcam_eval::card::Test {
+fn with_accuracy(mut test: Test, nets: &[(&str, &Net)]) -> Test {
     for (name, net) in nets {
         test.protocol.options.insert(
             format!("accuracy, {name}"),

@@ -82,16 +82,31 @@ pub(crate) fn measure(
     let independent = randomize(&trained, &images, &protocol(Order::Independent))?;
     bar.inc(1);
     let tests = &mut sections.model_sensitivity;
-    for (metric, id) in [
-        (Metric::SsimGaussian, "cascading_randomization.ssim"),
-        (Metric::Spearman, "cascading_randomization.spearman"),
+    for (metric, id, title) in [
+        (
+            Metric::SsimGaussian,
+            "cascading_randomization.ssim",
+            "Cascading parameter randomization (SSIM)",
+        ),
+        (
+            Metric::Spearman,
+            "cascading_randomization.spearman",
+            "Cascading parameter randomization (rank correlation)",
+        ),
+        (
+            Metric::SpearmanAbsolute,
+            "cascading_randomization.spearman_absolute",
+            "Cascading parameter randomization (rank correlation of absolute values)",
+        ),
+        (
+            Metric::Hog,
+            "cascading_randomization.hog",
+            "Cascading parameter randomization (histograms of gradients)",
+        ),
     ] {
         let named = Named {
             id,
-            title: match metric {
-                Metric::Spearman => "Cascading parameter randomization (rank correlation)",
-                _ => "Cascading parameter randomization (SSIM)",
-            },
+            title,
             paper: ADEBAYO,
             metric: metric.name(),
             unit: "",
