@@ -48,7 +48,7 @@ mod flags {
             }
             /// Put the release binary, its manual page and its completions into target/dist.
             cmd dist {}
-            /// Train the small networks again that the card needs and that come with the program (a quarter of an hour on two cores).
+            /// Train the small networks again that the card needs and that come with the program (20 minutes on two cores that had other work too).
             cmd train {}
             /// Compare every architecture with timm's and torchvision's.
             cmd parity {

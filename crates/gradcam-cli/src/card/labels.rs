@@ -10,8 +10,8 @@ use gradcam_data::{Dataset, Sample, Split};
 use gradcam_eval::Metric;
 use gradcam_eval::card::{Sections, Test};
 use gradcam_eval::sanity::{
-    Classes, ExplainClass, Images, Side, agreement, agreement_test, data_randomization,
-    data_randomization_test,
+    Classes, ExplainClass, Images, Side, accuracy_gate, agreement, agreement_test,
+    data_randomization, data_randomization_test,
 };
 use gradcam_eval::statistics::{Grade, Measurement};
 use gradcam_nn::{ModuleTree, Network};
@@ -378,8 +378,8 @@ fn alike(
         &METRICS,
         subject.seed,
     )?;
-    let accuracies = (first.test_accuracy, second.test_accuracy);
-    let test = agreement_test(&found, Metric::Ssim, accuracies)?;
+    let gate = accuracy_gate((first.test_accuracy, second.test_accuracy));
+    let test = agreement_test(&found, Metric::Ssim, gate)?;
     Ok(with_accuracy(
         measured(named, &test, test.graded(), counts(&test, images.count)),
         &[("first", first), ("second", second)],

@@ -11,9 +11,9 @@ use gradcam_data::{Generator, Labels, Pasted};
 use gradcam_eval::Direction;
 use gradcam_eval::card::{Annotation, Curve, Data, Kind, Reference, Role, Sections, Source, Test};
 use gradcam_eval::sanity::{
-    Contrast, Descent, Scene, Scenes, Side, input_dependence, input_dependence_test,
-    input_independence, model_contrast, model_contrast_test, predicted, relative_contrast,
-    relative_contrast_test,
+    Contrast, Descent, Images, Scene, Scenes, Side, accuracy, input_dependence,
+    input_dependence_test, input_independence, model_contrast, model_contrast_test,
+    relative_contrast, relative_contrast_test,
 };
 use gradcam_eval::statistics::{Gate, Grade, Graded, Measured, Measurement};
 use gradcam_nn::{ModuleTree, Network};
@@ -73,9 +73,10 @@ pub(crate) fn measure(
 ) -> Result<()> {
     let tests = &mut sections.label_sensitivity;
     let networks = Networks(load()?);
-    let draw = |i: usize| scene(&pasted(None), subject.seed, i as u64);
+    let count = subject.effort.scenes as u64;
+    let drawn = drawn(&pasted(None), subject.seed, 0..count)?;
     let method = &subject.explainer.method;
-    let first = draw(0)?;
+    let first = drawn.first().context("no scene is drawn")?;
     let objects = networks.get("objects")?;
     if let Err(error) = explain(method, LAYER, objects, &first.image, first.object_class) {
         let reason = format!("the method does not suit a convolutional network: {error}");
@@ -84,9 +85,10 @@ pub(crate) fn measure(
         return Ok(());
     }
     let bar = console.bar(4, Unit::Checks);
-    let scenes: Scenes<'_> = (subject.effort.scenes, &draw);
+    let load = |i: usize| Ok(drawn[i].clone());
+    let scenes: Scenes<'_> = (drawn.len(), &load);
     bar.set_message("model contrast");
-    tests.push(contrast(subject, &networks, scenes)?);
+    tests.push(contrast(subject, &networks, &drawn)?);
     bar.inc(1);
     bar.set_message("relative model contrast");
     tests.push(relative(subject, &networks)?);
@@ -99,9 +101,7 @@ pub(crate) fn measure(
     bar.set_message("input dependence");
     let network = networks.get("scenes")?;
     let found = input_dependence(&side(network), scenes, subject.seed)?;
-    let accuracy = accurate("scenes", network, scenes, |scene| {
-        (&scene.image, scene.scene_class)
-    })?;
+    let accuracy = accurate("scenes", network, &drawn, |s| (&s.image, s.scene_class))?;
     let test = gated(input_dependence_test(&found), vec![accuracy]);
     tests.push(of_contrast(DEPENDENCE, &found, &test, test.graded()));
     bar.inc(1);
@@ -109,8 +109,8 @@ pub(crate) fn measure(
     let network = networks.get("scenes-alone")?;
     let options = Descent::default();
     let found = input_independence(&side(network), scenes, &options, subject.seed)?;
-    let accuracy = accurate("scenes alone", network, scenes, |scene| {
-        (&scene.alone, scene.scene_class)
+    let accuracy = accurate("scenes alone", network, &drawn, |s| {
+        (&s.alone, s.scene_class)
     })?;
     let test = gated(
         Measurement::of(&found.score, Direction::Up, Vec::new()),
@@ -171,6 +171,15 @@ fn pasted(common: Option<usize>) -> Pasted {
     }
 }
 
+/// Draws pictures with and without their objects. They are small enough to be kept.
+fn drawn(
+    pasted: &Pasted,
+    seed: u64,
+    numbers: impl Iterator<Item = u64>,
+) -> gradcam_eval::Result<Vec<Scene>> {
+    numbers.map(|index| scene(pasted, seed, index)).collect()
+}
+
 /// Draws a picture with and without its object.
 fn scene(pasted: &Pasted, seed: u64, index: u64) -> gradcam_eval::Result<Scene> {
     let draw = |labels| {
@@ -205,7 +214,9 @@ fn maps_of(
     move |network, image, class| explain(method, LAYER, network, image, class)
 }
 
-fn contrast(subject: &Subject<'_>, networks: &Networks, scenes: Scenes<'_>) -> Result<Test> {
+fn contrast(subject: &Subject<'_>, networks: &Networks, drawn: &[Scene]) -> Result<Test> {
+    let load = |i: usize| Ok(drawn[i].clone());
+    let scenes: Scenes<'_> = (drawn.len(), &load);
     let (objects, of_scenes) = (networks.get("objects")?, networks.get("scenes")?);
     let run = |method: &Method| -> Result<Contrast> {
         let own = maps_of(method);
@@ -221,16 +232,15 @@ fn contrast(subject: &Subject<'_>, networks: &Networks, scenes: Scenes<'_>) -> R
         )?)
     };
     let found = run(&subject.explainer.method)?;
-    let gates = vec![
-        accurate("objects", objects, scenes, |s| (&s.image, s.object_class))?,
-        accurate("scenes", of_scenes, scenes, |s| (&s.image, s.scene_class))?,
+    let mut gates = vec![
+        accurate("objects", objects, drawn, |s| (&s.image, s.object_class))?,
+        accurate("scenes", of_scenes, drawn, |s| (&s.image, s.scene_class))?,
     ];
-    let test = gated(model_contrast_test(&found), gates);
-    let mut test = of_contrast(CONTRAST, &found, &test, test.graded());
+    let mut references: Vec<Reference> = Vec::new();
     for other in subject.against {
         // One that does not suit the small networks has no value to compare with.
         let mean = run(&other.method).ok().and_then(|found| found.score.mean);
-        test.references.extend(mean.map(|mean| Reference {
+        references.extend(mean.map(|mean| Reference {
             name: other.method.name().to_string(),
             value: Some(mean.value),
             ci: Some([mean.low, mean.high]),
@@ -238,7 +248,24 @@ fn contrast(subject: &Subject<'_>, networks: &Networks, scenes: Scenes<'_>) -> R
             comparable: true,
         }));
     }
-    Ok(test)
+    let best = references
+        .iter()
+        .filter_map(|other| Some((other.value?, &other.name)))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    if let Some((value, name)) = best {
+        let own = found.score.mean.map_or(f64::NAN, |mean| mean.value);
+        gates.push(Gate {
+            name: "rank".to_string(),
+            required: "the highest of the methods that were run".to_string(),
+            observed: format!("{own:.3} beside {value:.3} of `{name}`"),
+            ok: own >= value,
+        });
+    }
+    let test = gated(model_contrast_test(&found), gates);
+    Ok(Test {
+        references,
+        ..of_contrast(CONTRAST, &found, &test, test.graded())
+    })
 }
 
 fn relative(subject: &Subject<'_>, networks: &Networks) -> Result<Test> {
@@ -291,16 +318,16 @@ fn relative(subject: &Subject<'_>, networks: &Networks) -> Result<Test> {
 fn accurate(
     name: &str,
     network: &dyn Network,
-    (count, load): Scenes<'_>,
-    asked: impl for<'b> Fn(&'b Scene) -> (&'b Tensor, usize),
+    drawn: &[Scene],
+    asked: impl Fn(&Scene) -> (&Tensor, usize) + Sync,
 ) -> Result<Gate> {
-    let mut right = 0;
-    for i in 0..count {
-        let scene = load(i)?;
-        let (image, class) = asked(&scene);
-        right += usize::from(predicted(network, image)? == class);
-    }
-    let accuracy = right as f64 / count.max(1) as f64;
+    let load = |i: usize| Ok(asked(&drawn[i]).0.clone());
+    let labels: Vec<usize> = drawn.iter().map(|scene| asked(scene).1).collect();
+    let images = Images {
+        count: drawn.len(),
+        load: &load,
+    };
+    let accuracy = accuracy(network, &images, &labels)?;
     Ok(Gate {
         name: format!("accuracy, {name}"),
         required: format!("at least {:.0} %", 100.0 * ACCURATE),

@@ -203,7 +203,7 @@ pub(super) fn view<'a>(card: &'a Card, uris: &BTreeMap<String, String>) -> View<
             "pass: the {:.0} % interval of the difference from every null, image by image, lies on its good side; fail: that of some null \
              does not reach its good side; inconclusive: neither, or a gate does not hold; not run: too few images, or too \
              few of a null; more than {:.0} % of the maps have nothing to measure; or nothing to compare with. References stand beside the \
-             grade and do not enter it. Exact tests pass or fail. A description has no grade and is marked info.",
+             grade and enter it only as a gate. Exact tests pass or fail. A description has no grade and is marked info.",
             100.0 * (1.0 - ALPHA),
             100.0 * MAX_DEGENERATE
         ),

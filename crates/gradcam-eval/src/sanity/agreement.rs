@@ -89,20 +89,16 @@ pub fn agreement(
     })
 }
 
-/// The agreement by one metric as a test: it must be higher than that of maps of different images. The accuracies are those of the two
-/// networks, 0 to 1 ([`accuracy_gate`]).
+/// The agreement by one metric as a test: it must be higher than that of maps of different images. The gate says whether the networks do the
+/// same ([`accuracy_gate`]).
 ///
 /// # Errors
 /// When the metric was not measured.
-pub fn agreement_test(
-    agreement: &Agreement,
-    metric: Metric,
-    accuracies: (f64, f64),
-) -> Result<Measurement> {
+pub fn agreement_test(agreement: &Agreement, metric: Metric, gate: Gate) -> Result<Measurement> {
     let nulls = named(&agreement.different_images, metric)?.null("different_images");
     let measured = named(&agreement.likeness, metric)?;
     let mut test = Measurement::of(measured, Direction::Up, nulls.into_iter().collect());
-    test.gates.push(accuracy_gate(accuracies));
+    test.gates.push(gate);
     Ok(test)
 }
 

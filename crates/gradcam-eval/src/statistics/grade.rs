@@ -126,7 +126,8 @@ pub struct Finding<'a> {
 /// 5. `Pass` when the bad end of the difference from every null lies on its good side;
 /// 6. `Inconclusive` else.
 ///
-/// What other methods, people or publications achieve does not enter: a card shows it beside the grade.
+/// What other methods, people or publications achieve enters only where a test makes a gate of it; a card shows it
+/// beside the grade.
 pub fn grade(finding: &Finding<'_>) -> Graded {
     let interval = finding.interval;
     // With a higher value always the better one.

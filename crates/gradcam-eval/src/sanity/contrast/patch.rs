@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
-use gradcam::{Target, input_gradient, probabilities};
+use gradcam::{Target, input_gradient, probabilities, ranking};
 use gradcam_nn::Network;
 
-use super::{Contrast, Scene, Scenes, counted, given, names};
+use super::{Contrast, Scene, Scenes, counted, given};
+use crate::faithfulness::logits;
 use crate::sanity::Side;
 use crate::{Error, Result, Undefined};
 
@@ -70,10 +71,13 @@ pub fn input_independence(
             found,
         ));
     }
-    let stays = |scene: &Scene, patched: &Tensor| {
-        let before = probability(side.network, &scene.alone, scene.scene_class)?;
-        let after = probability(side.network, patched, scene.scene_class)?;
-        if (before - after).abs() > options.tolerance {
+    let said = |image: &Tensor, class: usize| -> Result<Option<f64>> {
+        let logits = logits(side.network, image)?;
+        let named = ranking(&logits).first() == Some(&class);
+        Ok(named.then(|| f64::from(probabilities(&logits)[class])))
+    };
+    let stays = |scene: &Scene, patched: &Tensor, change: f64| {
+        if change.abs() > options.tolerance {
             return Err(Undefined::NoPatch.into());
         }
         let before = given(side, &scene.alone, scene.scene_class, &scene.object)?;
@@ -82,28 +86,14 @@ pub fn input_independence(
         Ok(f64::from(u8::from(same)))
     };
     let measure = |scene: Scene| {
-        if !names(side.network, &scene.alone, scene.scene_class)? {
+        let Some(before) = said(&scene.alone, scene.scene_class)? else {
             return Ok(None);
-        }
+        };
         let patched = patched(side.network, &scene, options)?;
-        let right = names(side.network, &patched, scene.scene_class)?;
-        Ok(right.then(|| stays(&scene, &patched)))
+        let after = said(&patched, scene.scene_class)?;
+        Ok(after.map(|after| stays(&scene, &patched, after - before)))
     };
     counted(scenes, measure, seed)
-}
-
-fn probability(network: &dyn Network, image: &Tensor, class: usize) -> Result<f64> {
-    let logits = network.forward(image, &mut ())?.flatten_all()?;
-    let logits: Vec<f32> = logits.to_dtype(DType::F32)?.to_vec1()?;
-    let found = probabilities(&logits).get(class).copied();
-    found.map(f64::from).ok_or_else(|| {
-        let classes = logits.len();
-        gradcam::Error::ClassOutOfRange {
-            index: class,
-            classes,
-        }
-        .into()
-    })
 }
 
 /// The scene with a patch inside of the object's mask that the descent has found.
