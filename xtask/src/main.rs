@@ -3,6 +3,8 @@
 
 mod bench;
 mod ci;
+mod cuda_emulator;
+mod cuda_toolkit;
 mod demo;
 mod dist;
 mod fetch;
@@ -46,6 +48,15 @@ mod flags {
                 /// The folder to make.
                 required -o, --output dir: PathBuf
             }
+            /// Fetch NVIDIA's compiler and libraries from PyPI (1.6 GB) and print the environment that a build with `--features cuda` needs.
+            cmd cuda-toolkit {
+                /// Where the toolkit is kept [default: target/cuda-toolkit].
+                optional --dir dir: PathBuf
+                /// The oldest GPU that the build shall run on [default: 80, for 8.0].
+                optional --compute-cap n: u32
+            }
+            /// Build a CUDA device that is the processor, to run a build with `--features cuda` without a GPU, and print its environment.
+            cmd cuda-emulator {}
             /// Put the release binary, its manual page and its completions into target/dist.
             cmd dist {}
             /// Train the small networks again that the card needs and that come with the program (20 minutes on two cores that had other work too).
@@ -103,6 +114,14 @@ fn run(flags: flags::Xtask) -> Result<()> {
             let (file, output) = (from_here(&import.file)?, from_here(&import.output)?);
             import::run(&sh, &file, &import.architecture, &output)
         }
+        XtaskCmd::CudaToolkit(toolkit) => {
+            let folder = match &toolkit.dir {
+                Some(dir) => from_here(dir)?,
+                None => sh.current_dir().join("target/cuda-toolkit"),
+            };
+            cuda_toolkit::run(&sh, &folder, toolkit.compute_cap.unwrap_or(80))
+        }
+        XtaskCmd::CudaEmulator(_) => cuda_emulator::run(&sh),
         XtaskCmd::Dist(_) => dist::run(&sh),
         XtaskCmd::Train(_) => train::run(&sh),
         XtaskCmd::Parity(parity) => {

@@ -87,10 +87,10 @@ pub(crate) struct Network {
     /// Processor threads [default: one for each core].
     #[arg(long, value_name = "N", env = "GRADCAM_THREADS", value_parser = clap::value_parser!(u64).range(1..=1024))]
     pub(crate) threads: Option<u64>,
-    /// How exactly the convolutions' factors are kept; bf16 is faster on processors with AVX-512 BF16.
+    /// How exactly numbers are kept. On a processor f32 and bf16, which is faster with AVX-512 BF16; on a GPU all of them.
     #[arg(long, value_enum, default_value_t = Precision::F32)]
     pub(crate) precision: Precision,
-    /// Where the network runs: cpu, cuda[:N] or metal.
+    /// Where the network runs: cpu or cuda[:N].
     #[arg(long, default_value = "cpu")]
     pub(crate) device: String,
     /// The largest picture that is read, in pixels.
@@ -103,7 +103,11 @@ pub(crate) struct Network {
 pub(crate) enum Precision {
     /// 24 significant bits.
     F32,
-    /// 8 significant bits; sums have 24.
+    /// The convolutions' factors have 11 significant bits, sums 24.
+    Tf32,
+    /// 11 significant bits, up to 65,504; sums have 24.
+    F16,
+    /// 8 significant bits; sums have 24. On a processor the convolutions' factors alone.
     Bf16,
 }
 

@@ -1,7 +1,7 @@
 //! Samples of a data set, made ready for a network.
 
 use anyhow::{Context, Result, bail};
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use gradcam_data::{Class, Dataset, Rect, Sample};
 use gradcam_eval::evaluate::Masks;
 use image::RgbImage;
@@ -29,7 +29,7 @@ pub(crate) fn prepare(sample: &Sample, reading: &Reading<'_>) -> Result<Prepared
         }
         let prepared = reading
             .preprocess
-            .prepare(&picture, reading.fit, &Device::Cpu)?;
+            .prepare(&picture, reading.fit, reading.device)?;
         let (_, height, width) = prepared.tensor.dims3()?;
         let region = Rect {
             x: prepared.region.x,
@@ -42,7 +42,7 @@ pub(crate) fn prepare(sample: &Sample, reading: &Reading<'_>) -> Result<Prepared
             None => None,
         };
         Ok(Prepared {
-            image: prepared.tensor.unsqueeze(0)?,
+            image: prepared.tensor.to_dtype(reading.dtype)?.unsqueeze(0)?,
             mask,
             view: prepared.view,
         })

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use gradcam::Inputs;
 use gradcam_models::preprocess::Preprocess;
 use gradcam_models::{Model, architectures};
@@ -133,26 +133,50 @@ fn from_hub(repository: &str, _: &Device, _: &mut Console<'_>) -> Result<Model> 
 
 /// Sets `--precision`.
 pub(crate) fn set_precision(model: &mut Model, precision: args::Precision) -> Result<()> {
-    let precision = match precision {
-        args::Precision::F32 => Precision::F32,
-        args::Precision::Bf16 => Precision::Bf16,
-    };
-    if !precision.is_supported() {
-        bail!("`--precision bf16`: this processor lacks AVX-512 BF16; leave the option out");
+    let on_processor = model.device.is_cpu();
+    match precision {
+        args::Precision::F32 => {}
+        args::Precision::Bf16 if on_processor => {
+            if !Precision::Bf16.is_supported() {
+                bail!(
+                    "`--precision bf16`: this processor lacks AVX-512 BF16; leave the option out"
+                );
+            }
+            model.network.set_precision(Precision::Bf16);
+        }
+        args::Precision::Tf32 | args::Precision::F16 if on_processor => {
+            bail!("`--precision`: tf32 and f16 are for GPUs; a processor has f32 and bf16")
+        }
+        args::Precision::Tf32 => model.network.set_precision(Precision::Tf32),
+        args::Precision::F16 => *model = model.in_type(DType::F16)?,
+        args::Precision::Bf16 => *model = model.in_type(DType::BF16)?,
     }
-    model.network.set_precision(precision);
     Ok(())
 }
 
 /// Reads `--device`.
 pub(crate) fn device(text: &str) -> Result<Device> {
     let (kind, index) = text.split_once(':').unwrap_or((text, "0"));
-    let known = index.parse::<usize>().is_ok();
     match kind {
         "cpu" if text == "cpu" => Ok(Device::Cpu),
-        "cuda" | "metal" if known => bail!(
-            "`--device {text}`: the networks' operations run on the processor only so far; leave the option out"
-        ),
-        _ => bail!("unknown device `{text}`, expected `cpu`, `cuda`, `cuda:N` or `metal`"),
+        "cuda" => match index.parse() {
+            Ok(index) => cuda(text, index),
+            Err(_) => bail!("unknown device `{text}`, expected `cpu`, `cuda` or `cuda:N`"),
+        },
+        _ => bail!("unknown device `{text}`, expected `cpu`, `cuda` or `cuda:N`"),
     }
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(text: &str, index: usize) -> Result<Device> {
+    gradcam_nn::cuda_device(index).with_context(|| {
+        format!("`--device {text}`: there is no NVIDIA GPU of this number with a driver for it")
+    })
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(text: &str, _: usize) -> Result<Device> {
+    bail!(
+        "`--device {text}`: this build computes on the processor; build it with `--features cuda` for NVIDIA GPUs"
+    )
 }

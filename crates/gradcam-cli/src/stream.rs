@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, anyhow};
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use gradcam_models::picture::PictureError;
 use gradcam_models::preprocess::{Fit, Prepared, Preprocess};
 use gradcam_models::{Model, picture};
+use gradcam_nn::out_of_memory;
 use image::RgbImage;
 use rayon::prelude::*;
 
@@ -30,6 +31,10 @@ pub(crate) struct Reading<'a> {
     pub(crate) preprocess: &'a Preprocess,
     pub(crate) fit: Fit,
     pub(crate) limits: picture::Limits,
+    /// Where the network is.
+    pub(crate) device: &'a Device,
+    /// The type of the network's inputs.
+    pub(crate) dtype: DType,
 }
 
 impl<'a> Reading<'a> {
@@ -45,6 +50,8 @@ impl<'a> Reading<'a> {
             limits: picture::Limits {
                 max_pixels: options.max_pixels,
             },
+            device: &model.device,
+            dtype: model.dtype,
         }
     }
 }
@@ -87,7 +94,8 @@ pub(crate) fn refuse(
     batch.len()
 }
 
-/// What is done with a batch; pictures of one batch have one size. Returns how many of them failed.
+/// What is done with a batch; pictures of one batch have one size. Returns how many of them failed. A step that fails because the memory
+/// of a device is full is asked again for fewer.
 pub(crate) type Step<'s> =
     dyn FnMut(&[Loaded<'_>], &Tensor, &mut Console<'_>) -> Result<usize> + 's;
 
@@ -108,6 +116,7 @@ pub(crate) fn batches(
 ) -> Result<usize> {
     let size = usize::try_from(options.batch.unwrap_or(8))?;
     let reading = Reading::of(model, options);
+    let mut most = size;
     let bar = console.bar(inputs.len() as u64, Unit::Images);
     let mut failed = 0;
     let mut done = 0;
@@ -133,14 +142,43 @@ pub(crate) fn batches(
         }
         // Pictures that keep their own size form batches of equals; runs keep the order.
         for group in batch.chunk_by(|a, b| a.tensor.dims() == b.tensor.dims()) {
-            let tensors: Vec<&Tensor> = group.iter().map(|loaded| &loaded.tensor).collect();
-            let x = Tensor::stack(&tensors, 0)?;
-            failed += bar.suspend(|| step(group, &x, console))?;
+            failed += bar.suspend(|| fitting(group, &mut most, step, console))?;
         }
         done += chunk.len();
         bar.inc(chunk.len() as u64);
     }
     bar.finish_and_clear();
+    Ok(failed)
+}
+
+/// Hands `group` to `step`, `most` pictures at once, and halves that where a device's memory does not hold so many.
+fn fitting(
+    group: &[Loaded<'_>],
+    most: &mut usize,
+    step: &mut Step<'_>,
+    console: &mut Console<'_>,
+) -> Result<usize> {
+    let (mut failed, mut rest) = (0, group);
+    while !rest.is_empty() {
+        let part = &rest[..rest.len().min(*most)];
+        let tensors: Vec<&Tensor> = part.iter().map(|loaded| &loaded.tensor).collect();
+        let done = Tensor::stack(&tensors, 0)
+            .map_err(Into::into)
+            .and_then(|x| step(part, &x, console));
+        match done {
+            Err(error) if part.len() > 1 && out_of_memory(error.as_ref()) => {
+                *most = part.len() / 2;
+                console.warn(format!(
+                    "the device's memory does not hold {} pictures at once; going on with {most} (`--batch {most}`)",
+                    part.len()
+                ));
+            }
+            done => {
+                failed += done?;
+                rest = &rest[part.len()..];
+            }
+        }
+    }
     Ok(failed)
 }
 
@@ -153,11 +191,11 @@ pub(crate) fn load<'a>(input: &'a Input, reading: &Reading<'_>) -> Result<Loaded
         })?;
     let prepared = reading
         .preprocess
-        .prepare(&original, reading.fit, &Device::Cpu)?;
+        .prepare(&original, reading.fit, reading.device)?;
     Ok(Loaded {
         input,
         photo: seen(original, &prepared),
-        tensor: prepared.tensor,
+        tensor: prepared.tensor.to_dtype(reading.dtype)?,
     })
 }
 

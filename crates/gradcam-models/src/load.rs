@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use gradcam_nn::{ModuleTree, Weights, WeightsError};
 use sha2::{Digest, Sha256};
 
@@ -23,6 +23,10 @@ pub struct Model {
     pub architecture: &'static Architecture,
     /// The network.
     pub network: ModuleTree,
+    /// Where the network's parameters are, and its inputs must be.
+    pub device: Device,
+    /// The type of the network's parameters but for vectors, and of its inputs.
+    pub dtype: DType,
     /// One name a class.
     pub labels: Vec<String>,
     /// How pictures are prepared.
@@ -224,6 +228,8 @@ impl Model {
             folder: None,
             architecture: config.architecture,
             network,
+            device: device.clone(),
+            dtype: DType::F32,
             labels: config.labels,
             preprocess: config.preprocess,
             sha256: hexadecimal(&Sha256::digest(weights)),
@@ -276,6 +282,18 @@ impl Model {
             },
             ..self.clone()
         })
+    }
+
+    /// The same model with numbers of another type, for devices that compute faster with fewer bits. Vectors (norms, biases) keep theirs.
+    ///
+    /// # Errors
+    /// When the device lacks the type.
+    pub fn in_type(&self, dtype: DType) -> Result<Model, LoadError> {
+        let model = self.rebuilt(&|_, parameter| match parameter.rank() {
+            0 | 1 => Ok(parameter.clone()),
+            _ => parameter.to_dtype(dtype),
+        })?;
+        Ok(Model { dtype, ..model })
     }
 
     /// The same model with an embedding as its output: what its linear classifier sees, or what it gives anyway, in CLIP. It has no labels.

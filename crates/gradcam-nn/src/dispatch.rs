@@ -9,8 +9,12 @@ use candle_core::{
     CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Storage, Tensor, WithDType, bail,
 };
 
+#[cfg(feature = "cuda")]
+use crate::cuda::Array;
 use crate::kernels::Element;
 use crate::kernels::output::parts;
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 
 /// A computation on one contiguous tensor, for every element type.
 pub(crate) trait Unary: Send + Sync {
@@ -18,6 +22,9 @@ pub(crate) trait Unary: Send + Sync {
     const NAME: &'static str;
     /// The result's values and shape from `x` with the dimensions `dims`.
     fn run<T: Element>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)>;
+    /// The same on a device.
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, x: Array<'_>) -> Result<(CudaStorage, Shape)>;
 }
 
 /// A computation on one feature map, for every element type.
@@ -26,6 +33,9 @@ pub(crate) trait Mapped: Send + Sync {
     const NAME: &'static str;
     /// The result's values, channels last, and its sizes `[n, c, h, w]`.
     fn run<T: Element>(&self, x: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])>;
+    /// The same on a device.
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, x: Array<'_>) -> Result<(CudaStorage, [usize; 4])>;
 }
 
 /// A computation on two feature maps, for every element type.
@@ -34,6 +44,9 @@ pub(crate) trait Mapped2: Send + Sync {
     const NAME: &'static str;
     /// The result's values, channels last, and its sizes `[n, c, h, w]`.
     fn run<T: Element>(&self, a: Map<'_, T>, b: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])>;
+    /// The same on a device.
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, a: Array<'_>, b: Array<'_>) -> Result<(CudaStorage, [usize; 4])>;
 }
 
 /// A feature map in any memory layout.
@@ -128,7 +141,7 @@ struct MappedOp<'a, U>(&'a U);
 
 /// Runs `op` on the feature map `x` and records no gradient.
 pub(crate) fn map<U: Mapped>(op: &U, x: &Tensor) -> Result<Tensor> {
-    channels_first(&x.apply_op1_no_bwd(&MappedOp(op))?)
+    channels_first(&on_device(x)?.apply_op1_no_bwd(&MappedOp(op))?)
 }
 
 /// A [`Mapped2`] computation as a candle operation without a gradient.
@@ -136,7 +149,7 @@ struct Mapped2Op<'a, U>(&'a U);
 
 /// Runs `op` on two feature maps and records no gradient.
 pub(crate) fn map2<U: Mapped2>(op: &U, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    channels_first(&a.apply_op2_no_bwd(b, &Mapped2Op(op))?)
+    channels_first(&on_device(a)?.apply_op2_no_bwd(&on_device(b)?, &Mapped2Op(op))?)
 }
 
 /// Runs `op` on the feature map `x`; its gradient takes and returns what [`map`] does.
@@ -144,7 +157,126 @@ pub(crate) fn map_recorded<U: CustomOp1 + Send + Sync + 'static>(
     op: U,
     x: &Tensor,
 ) -> Result<Tensor> {
-    channels_first(&x.apply_op1(op)?)
+    channels_first(&on_device(x)?.apply_op1(op)?)
+}
+
+/// Runs `op` on two feature maps; its gradient takes and returns what [`map`] does.
+pub(crate) fn map2_recorded<U: CustomOp2 + Send + Sync + 'static>(
+    op: U,
+    a: &Tensor,
+    b: &Tensor,
+) -> Result<Tensor> {
+    channels_first(&on_device(a)?.apply_op2(&on_device(b)?, op)?)
+}
+
+/// A feature map as kernels on a device take it, with its channels as neighbours. Those of the processor copy what they must themselves.
+fn on_device(x: &Tensor) -> Result<Tensor> {
+    match x.device().is_cpu() || x.rank() != 4 {
+        true => Ok(x.clone()),
+        false => channels_first(&channels_last(x)?.contiguous()?),
+    }
+}
+
+/// The values of a tensor that an operation kept, in the order in which those of its argument lie on a device.
+#[cfg(feature = "cuda")]
+pub(crate) fn dense(x: &Tensor) -> Result<Tensor> {
+    match x.rank() {
+        4 => channels_last(x)?.contiguous(),
+        _ => x.contiguous(),
+    }
+}
+
+/// What a custom operation computes on the processor and on a device: the two forward methods of its trait.
+macro_rules! forwards {
+    (unary) => {
+        fn cpu_fwd(
+            &self,
+            storage: &candle_core::CpuStorage,
+            layout: &candle_core::Layout,
+        ) -> candle_core::Result<(candle_core::CpuStorage, candle_core::Shape)> {
+            crate::dispatch::run_unary(self, storage, layout)
+        }
+        #[cfg(feature = "cuda")]
+        fn cuda_fwd(
+            &self,
+            storage: &candle_core::CudaStorage,
+            layout: &candle_core::Layout,
+        ) -> candle_core::Result<(candle_core::CudaStorage, candle_core::Shape)> {
+            crate::dispatch::cuda_unary(self, storage, layout)
+        }
+    };
+    (map) => {
+        fn cpu_fwd(
+            &self,
+            storage: &candle_core::CpuStorage,
+            layout: &candle_core::Layout,
+        ) -> candle_core::Result<(candle_core::CpuStorage, candle_core::Shape)> {
+            crate::dispatch::run_map(self, storage, layout)
+        }
+        #[cfg(feature = "cuda")]
+        fn cuda_fwd(
+            &self,
+            storage: &candle_core::CudaStorage,
+            layout: &candle_core::Layout,
+        ) -> candle_core::Result<(candle_core::CudaStorage, candle_core::Shape)> {
+            crate::dispatch::cuda_map(self, storage, layout)
+        }
+    };
+    (map2) => {
+        fn cpu_fwd(
+            &self,
+            a: &candle_core::CpuStorage,
+            a_layout: &candle_core::Layout,
+            b: &candle_core::CpuStorage,
+            b_layout: &candle_core::Layout,
+        ) -> candle_core::Result<(candle_core::CpuStorage, candle_core::Shape)> {
+            crate::dispatch::run_map2(self, (a, a_layout), (b, b_layout))
+        }
+        #[cfg(feature = "cuda")]
+        fn cuda_fwd(
+            &self,
+            a: &candle_core::CudaStorage,
+            a_layout: &candle_core::Layout,
+            b: &candle_core::CudaStorage,
+            b_layout: &candle_core::Layout,
+        ) -> candle_core::Result<(candle_core::CudaStorage, candle_core::Shape)> {
+            crate::dispatch::cuda_map2(self, (a, a_layout), (b, b_layout))
+        }
+    };
+}
+pub(crate) use forwards;
+
+/// Runs `op` on a storage of a device: the body of a custom operation's `cuda_fwd`.
+#[cfg(feature = "cuda")]
+pub(crate) fn cuda_unary<U: Unary>(
+    op: &U,
+    storage: &CudaStorage,
+    layout: &Layout,
+) -> Result<(CudaStorage, Shape)> {
+    op.cuda(Array::new(storage, layout, U::NAME)?)
+}
+
+/// Runs `op` on a storage of a device; the result is `(n, h, w, c)`.
+#[cfg(feature = "cuda")]
+pub(crate) fn cuda_map<U: Mapped>(
+    op: &U,
+    storage: &CudaStorage,
+    layout: &Layout,
+) -> Result<(CudaStorage, Shape)> {
+    let (y, dims) = op.cuda(Array::new(storage, layout, U::NAME)?)?;
+    Ok((y, nhwc(dims)))
+}
+
+/// Runs `op` on two storages of a device; the result is `(n, h, w, c)`.
+#[cfg(feature = "cuda")]
+pub(crate) fn cuda_map2<U: Mapped2>(
+    op: &U,
+    (a, a_layout): (&CudaStorage, &Layout),
+    (b, b_layout): (&CudaStorage, &Layout),
+) -> Result<(CudaStorage, Shape)> {
+    let a = Array::new(a, a_layout, U::NAME)?;
+    let (y, dims) = op.cuda(a, Array::new(b, b_layout, U::NAME)?)?;
+    Ok((y, nhwc(dims)))
 }
 
 /// `(n, h, w, c)` as `(n, c, h, w)`.
@@ -264,6 +396,10 @@ impl<U: Unary> CustomOp1 for UnaryOp<'_, U> {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         run_unary(self.0, storage, layout)
     }
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        cuda_unary(self.0, storage, layout)
+    }
 }
 
 impl<U: Mapped> CustomOp1 for MappedOp<'_, U> {
@@ -272,6 +408,10 @@ impl<U: Mapped> CustomOp1 for MappedOp<'_, U> {
     }
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         run_map(self.0, storage, layout)
+    }
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, storage: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        cuda_map(self.0, storage, layout)
     }
 }
 
@@ -287,6 +427,16 @@ impl<U: Mapped2> CustomOp2 for Mapped2Op<'_, U> {
         b_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         run_map2(self.0, (a, a_layout), (b, b_layout))
+    }
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        a: &CudaStorage,
+        a_layout: &Layout,
+        b: &CudaStorage,
+        b_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        cuda_map2(self.0, (a, a_layout), (b, b_layout))
     }
 }
 

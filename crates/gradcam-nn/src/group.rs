@@ -94,7 +94,7 @@ impl ConvNormAct {
         closing: Option<(&Tensor, Activation)>,
         pass: &mut dyn Pass,
     ) -> Result<Tensor> {
-        if self.splits(x, closing, pass) {
+        if self.splits(closing, pass) {
             let mut y = self.split(x, pass)?;
             if let Some((shortcut, activation)) = closing {
                 y = pass.add(&y, shortcut)?;
@@ -118,14 +118,14 @@ impl ConvNormAct {
     }
 
     /// Whether the operations run one by one.
-    fn splits(&self, x: &Tensor, closing: Option<(&Tensor, Activation)>, pass: &dyn Pass) -> bool {
+    fn splits(&self, closing: Option<(&Tensor, Activation)>, pass: &dyn Pass) -> bool {
         let wanted = |names: &[String]| names.iter().any(|name| pass.wants(name));
         let ends_linear = closing.is_none() && self.activation.is_none();
         let inner_conv = (self.norm.is_some() || !ends_linear) && wanted(&self.conv_names);
         let inner_norm = !ends_linear && self.norm.as_ref().is_some_and(|(names, _)| wanted(names));
         // A residual block closes with its own activation; one inside the group would come before the sum.
         let inner_activation = closing.is_some() && self.activation.is_some();
-        !pass.fuses() || inner_conv || inner_norm || inner_activation || !x.device().is_cpu()
+        !pass.fuses() || inner_conv || inner_norm || inner_activation
     }
 
     fn last_linear_names(&self) -> &[String] {

@@ -59,6 +59,9 @@
 //! **Determinism.** Work is split by shapes alone and summed in a fixed order: the same bits for any number of threads and any batch.
 
 mod attention;
+#[cfg(feature = "cuda")]
+mod cuda;
+mod device;
 mod dispatch;
 mod embedding;
 mod folded;
@@ -74,6 +77,7 @@ mod weights;
 
 pub use attention::{Attention, Named, WindowAttention};
 pub use candle_core as candle;
+pub use device::{Graph, cuda_device, out_of_memory};
 pub use embedding::Embedding;
 pub use group::ConvNormAct;
 pub use module::{Kind, Module, ModuleTree};

@@ -304,6 +304,9 @@ impl ModuleTree {
 
 impl Network for ModuleTree {
     fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+        if !x.device().is_cpu() {
+            return sequence(&self.modules, x, pass);
+        }
         // Enters the thread pool once, rather than for every operation.
         rayon::scope(|_| sequence(&self.modules, x, pass))
     }

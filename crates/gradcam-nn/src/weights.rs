@@ -105,12 +105,22 @@ impl Weights {
         let mut tensors = BTreeMap::new();
         for (name, view) in file.iter() {
             use candle_core::safetensors::Load;
-            let tensor = view.load(device)?;
+            let tensor = view.load(&Device::Cpu)?;
             let tensor = match tensor.dtype() {
                 DType::F16 | DType::BF16 | DType::F64 => tensor.to_dtype(DType::F32)?,
                 _ => tensor,
             };
-            tensors.insert(name.to_string(), tensor);
+            // A device is not read to look for them: see `get`.
+            let count = if device.is_cpu() {
+                0
+            } else {
+                not_finite(&tensor)?
+            };
+            if count > 0 {
+                let name = name.to_string();
+                return Err(WeightsError::NotFinite { name, count });
+            }
+            tensors.insert(name.to_string(), tensor.to_device(device)?);
         }
         Ok(Weights::from_tensors(tensors))
     }
@@ -266,7 +276,7 @@ fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a String>) -> Vec<Strin
     scored.into_iter().take(3).map(|(_, n)| n.clone()).collect()
 }
 
-/// How many values of a contiguous tensor are NaN or infinite; those on a GPU are not looked at.
+/// How many values of a contiguous tensor are NaN or infinite; those on a GPU were looked at before they went there.
 fn not_finite(tensor: &Tensor) -> candle_core::Result<usize> {
     if !tensor.device().is_cpu() || tensor.dtype().is_int() {
         return Ok(0);

@@ -9,6 +9,8 @@ use gradcam_nn::ops::{
 };
 use gradcam_nn::{ConvNormAct, Network, Pass, Tape};
 
+use crate::record::in_pool;
+
 /// The part of a network behind a layer.
 ///
 /// Operations before the layer are not computed again: their outputs are kept where something behind the layer reads them (the shortcut of
@@ -73,7 +75,7 @@ impl<'a> Head<'a> {
         score: impl FnOnce(&Tensor) -> crate::Result<Tensor>,
     ) -> crate::Result<Tensor> {
         let zeros = || activation.zeros_like();
-        if !self.network.passes_all() || !activation.device().is_cpu() {
+        if !self.network.passes_all() {
             let variable = Var::from_tensor(activation)?;
             let output = self.run(variable.as_tensor(), &mut ())?;
             let found = score(&output)?.backward()?.remove(variable.as_tensor());
@@ -86,7 +88,9 @@ impl<'a> Head<'a> {
         let Some(grad) = graph.get(variable.as_tensor()) else {
             return Ok(zeros()?);
         };
-        let mut found = rayon::scope(|_| tape.backward(&output, grad.clone(), &[activation]))?;
+        let mut found = in_pool(activation.device(), || {
+            tape.backward(&output, grad.clone(), &[activation])
+        })?;
         Ok(found.pop().flatten().map_or_else(zeros, Ok)?)
     }
 

@@ -42,6 +42,7 @@
 mod attention;
 mod audit;
 mod baseline;
+mod batch;
 mod class_activation;
 mod dense;
 mod error;
@@ -66,6 +67,7 @@ mod tokens;
 
 pub use audit::{Audit, audit_gradient};
 pub use baseline::{Baseline, Inputs};
+pub use batch::{BatchMaps, RecordedGradCam, grad_cam_batch};
 pub use dense::{Dense, predicted_region};
 pub use error::{Error, Result};
 pub use explainer::{Explainer, Fusion, explain_each};

@@ -2,14 +2,17 @@
 
 use std::borrow::Cow;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use gradcam_nn::Network;
 use rayon::prelude::*;
 
+use crate::observation::rows;
 use crate::{Error, Grid, Result};
 
 /// Masks that are in flight at the same time: memory does not grow with their number.
 const BATCH: usize = 16;
+/// The same on a device, which needs more work at a time.
+const DEVICE_BATCH: usize = 64;
 
 /// Hides parts of `image`, `(1, channels, height, width)`, and hands the logits under each mask to `visit`, in the order of the masks.
 ///
@@ -45,13 +48,7 @@ pub fn masked_logits(
             baseline.iter().flat_map(plane).collect()
         }
     };
-    let device = image.device();
-    let pixels = image
-        .to_device(&Device::Cpu)?
-        .to_dtype(candle_core::DType::F32)?
-        .flatten_all()?
-        .to_vec1::<f32>()?;
-    let one = |index: usize| -> Result<Vec<f32>> {
+    let mask = |index: usize| -> Result<Grid> {
         let mask = mask(index);
         if (mask.height, mask.width) != (height, width) {
             return Err(Error::Mask {
@@ -59,6 +56,17 @@ pub fn masked_logits(
                 found: (mask.height, mask.width),
             });
         }
+        Ok(mask)
+    };
+    if !image.device().is_cpu() {
+        return on_device(network, image, &baseline, count, mask, visit);
+    }
+    let pixels = image
+        .to_dtype(DType::F32)?
+        .flatten_all()?
+        .to_vec1::<f32>()?;
+    let one = |index: usize| -> Result<Vec<f32>> {
+        let mask = mask(index)?;
         let planes = pixels.chunks_exact(height * width);
         let mut values = Vec::with_capacity(pixels.len());
         for (plane, baseline) in planes.zip(baseline.chunks_exact(height * width)) {
@@ -69,12 +77,9 @@ pub fn masked_logits(
                 false => base + m * (x - base),
             }));
         }
-        let input = Tensor::from_vec(values, (1, channels, height, width), device)?;
+        let input = Tensor::from_vec(values, (1, channels, height, width), &Device::Cpu)?;
         let logits = network.forward(&input.to_dtype(image.dtype())?, &mut ())?;
-        Ok(logits
-            .flatten_all()?
-            .to_dtype(candle_core::DType::F32)?
-            .to_vec1()?)
+        Ok(logits.flatten_all()?.to_dtype(DType::F32)?.to_vec1()?)
     };
     for first in (0..count).step_by(BATCH) {
         let each: Vec<_> = (first..count.min(first + BATCH))
@@ -84,6 +89,39 @@ pub fn masked_logits(
             .collect();
         for (offset, logits) in each.into_iter().enumerate() {
             visit(first + offset, &logits?)?;
+        }
+    }
+    Ok(())
+}
+
+/// The same on a device: the masks of a batch go there and its logits come back, and nothing else.
+fn on_device(
+    network: &dyn Network,
+    image: &Tensor,
+    baseline: &[f32],
+    count: usize,
+    mask: impl Fn(usize) -> Result<Grid> + Sync,
+    mut visit: impl FnMut(usize, &[f32]) -> Result<()>,
+) -> Result<()> {
+    let (_, _, height, width) = image.dims4()?;
+    let put = |values: &[f32], shape: &[usize]| {
+        Tensor::from_slice(values, shape, image.device())?.to_dtype(image.dtype())
+    };
+    let baseline = put(baseline, image.dims())?;
+    for first in (0..count).step_by(DEVICE_BATCH) {
+        let last = count.min(first + DEVICE_BATCH);
+        let masks: Vec<Grid> = (first..last)
+            .into_par_iter()
+            .map(&mask)
+            .collect::<Result<_>>()?;
+        let values: Vec<f32> = masks.into_iter().flat_map(|mask| mask.values).collect();
+        let masks = put(&values, &[last - first, 1, height, width])?;
+        // What stays is the image's own number, without rounding.
+        let stays = image.broadcast_mul(&masks)?;
+        let hidden = baseline.broadcast_mul(&masks.affine(-1.0, 1.0)?)?;
+        let logits = network.forward(&(stays + hidden)?, &mut ())?;
+        for (offset, logits) in rows(&logits, last - first)?.iter().enumerate() {
+            visit(first + offset, logits)?;
         }
     }
     Ok(())

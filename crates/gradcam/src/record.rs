@@ -1,6 +1,6 @@
 //! A forward pass that is recorded from some layers or the pixels on, and the ways back to them.
 
-use candle_core::{Result, Tensor, Var};
+use candle_core::{Device, Result, Tensor, Var};
 use gradcam_nn::{Network, Pass, Tape};
 
 /// A recorded forward pass.
@@ -30,7 +30,7 @@ struct Cut {
 impl Record {
     /// Records from the modules `layers` on.
     pub(crate) fn at(network: &dyn Network, images: &Tensor, layers: &[String]) -> Result<Self> {
-        if by_tape(network, images) {
+        if network.passes_all() {
             let mut tape = Tape::at(layers);
             let output = network.forward(images, &mut tape)?;
             let sources = tape.activations().to_vec();
@@ -48,7 +48,7 @@ impl Record {
 
     /// Records everything; the only source is the batch of images.
     pub(crate) fn from_input(network: &dyn Network, images: &Tensor) -> Result<Self> {
-        if by_tape(network, images) {
+        if network.passes_all() {
             let input = images.detach();
             let mut tape = Tape::new(&input);
             let output = network.forward(&input, &mut tape)?;
@@ -88,8 +88,8 @@ impl Record {
 
     /// The gradient of `score`, a number made from the output, at each source; none where the score does not depend on it.
     pub(crate) fn gradients(&self, score: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        // Enters the thread pool once, rather than for every operation.
-        let graph = rayon::scope(|_| score.backward())?;
+        let device = score.device();
+        let graph = in_pool(device, || score.backward())?;
         match &self.way {
             Way::Tape {
                 tape,
@@ -100,7 +100,7 @@ impl Record {
                 let Some(grad) = graph.get(&self.output) else {
                     return Ok(vec![None; sources.len()]);
                 };
-                let grads = rayon::scope(|_| tape.backward(output, grad.clone(), &known))?;
+                let grads = in_pool(device, || tape.backward(output, grad.clone(), &known))?;
                 let mut grads = grads.into_iter();
                 let of = |source: &Option<Tensor>| source.as_ref().and_then(|_| grads.next()?);
                 Ok(sources.iter().map(of).collect())
@@ -113,9 +113,13 @@ impl Record {
     }
 }
 
-/// Whether a [`Tape`] can serve.
-fn by_tape(network: &dyn Network, images: &Tensor) -> bool {
-    network.passes_all() && images.device().is_cpu()
+/// Runs `f` in the thread pool, which is then entered once rather than for every operation; on a device, where it is, since the work of
+/// a device may be ordered by threads.
+pub(crate) fn in_pool<T: Send>(device: &Device, f: impl FnOnce() -> T + Send) -> T {
+    match device.is_cpu() {
+        true => rayon::scope(|_| f()),
+        false => f(),
+    }
 }
 
 /// The pass that cuts candle's graph at the named layers.

@@ -5,6 +5,7 @@ mod card;
 mod clip;
 mod committed;
 mod crates;
+mod cuda;
 mod default_model;
 mod golden;
 mod hub;

@@ -23,6 +23,8 @@ impl Restart {
         let program = std::env::current_exe().ok()?;
         let precision = match network.precision {
             Precision::F32 => "f32",
+            Precision::Tf32 => "tf32",
+            Precision::F16 => "f16",
             Precision::Bf16 => "bf16",
         };
         (program.file_stem()? == "gradcam").then(|| Restart {

@@ -1,7 +1,7 @@
 //! `gradcam check`.
 
 use anyhow::{Context, Result};
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use gradcam::{Explainer, Grid, Heatmap, Interpolation, Method, Target, audit_gradient};
 use gradcam_models::Model;
 use gradcam_models::picture::Limits;
@@ -102,6 +102,8 @@ fn image(args: &Check, model: &Model) -> Result<Tensor> {
             preprocess: &model.preprocess,
             fit: Fit::Crop,
             limits: Limits::default(),
+            device: &Device::Cpu,
+            dtype: DType::F32,
         };
         return Ok(stream::load(input, &reading)?.tensor.unsqueeze(0)?);
     }

@@ -3,7 +3,8 @@
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
-use gradcam_nn::Network;
+use candle_core::DType;
+use gradcam_nn::{Network, out_of_memory};
 use serde::Serialize;
 
 use crate::args::Classify;
@@ -41,9 +42,13 @@ pub(crate) fn run(
         &mut |batch, x, console| {
             let logits = match workers.run(|| model.network.forward(x, &mut ())) {
                 Ok(logits) => logits,
+                Err(error) if batch.len() > 1 && out_of_memory(&error) => return Err(error.into()),
                 Err(error) => return Ok(refuse(batch, gradcam::Error::from(error), console)),
             };
-            for (loaded, logits) in batch.iter().zip(logits.to_vec2::<f32>()?) {
+            for (loaded, logits) in batch
+                .iter()
+                .zip(logits.to_dtype(DType::F32)?.to_vec2::<f32>()?)
+            {
                 let image = loaded.input.name();
                 let predictions = predictions(&logits, &model.labels, count);
                 if args.json {

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use candle_core::Tensor;
 use gradcam::{Explainer, Heatmap, Method, Source, Target, Verdict};
 use gradcam_models::Model;
+use gradcam_nn::out_of_memory;
 use gradcam_viz::{ColorMap, Format, Grid, Style};
 use rayon::prelude::*;
 use safetensors::Dtype;
@@ -233,6 +234,7 @@ impl Job<'_> {
         let wanted: Vec<Vec<Target>> = batch.iter().map(|_| self.targets.clone()).collect();
         let maps = match workers.run(|| self.explainer.explain(&self.model.network, x, &wanted)) {
             Ok(maps) => maps,
+            Err(error) if batch.len() > 1 && out_of_memory(&error) => return Err(error.into()),
             Err(error) => return Ok(refuse(batch, error, console)),
         };
         let count = batch.len() * self.targets.len();

@@ -1,6 +1,8 @@
 //! The numbers that kernels work on.
 
 use candle_core::WithDType;
+#[cfg(feature = "cuda")]
+use candle_core::{Result, Tensor};
 
 use std::sync::OnceLock;
 
@@ -90,6 +92,21 @@ pub(crate) struct PackedWeights {
     f32: Packed<f32>,
     f64: Packed<f64>,
     pub(crate) bf16: OnceLock<Panels<u16>>,
+    /// `(out, kernel height, kernel width, in / groups)`, on a device.
+    #[cfg(feature = "cuda")]
+    channels_last: OnceLock<Tensor>,
+}
+
+#[cfg(feature = "cuda")]
+impl PackedWeights {
+    /// The weight as kernels on a device read it.
+    pub(crate) fn on_device(&self, weight: &Tensor) -> Result<&Tensor> {
+        if let Some(packed) = self.channels_last.get() {
+            return Ok(packed);
+        }
+        let packed = weight.permute((0, 2, 3, 1))?.contiguous()?;
+        Ok(self.channels_last.get_or_init(|| packed))
+    }
 }
 
 macro_rules! element {

@@ -1,18 +1,24 @@
 //! Activation functions.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
+use candle_core::{CustomOp1, Result, Shape, Tensor};
 
+#[cfg(feature = "cuda")]
+use crate::cuda::{Arg, Array};
+#[cfg(feature = "cuda")]
+use crate::dispatch::dense;
 use crate::dispatch::{
-    Map, Mapped, Unary, channels_first, map, map_recorded, run_map, run_unary, unary, with_map,
-    with_values,
+    Map, Mapped, Unary, channels_first, forwards, map, map_recorded, unary, with_map, with_values,
 };
 use crate::kernels::Element;
 use crate::kernels::output::{TASK, parts};
 
 /// A function that is applied to every element on its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Activation {
     /// `x`.
+    #[default]
     Identity,
     /// `max(x, 0)`; the derivative at 0 is 0.
     Relu,
@@ -241,12 +247,20 @@ impl Mapped for OnMap {
     fn run<T: Element>(&self, x: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
         Ok((values(self.0, &x.channels_last()), x.dims))
     }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, x: Array<'_>) -> Result<(CudaStorage, [usize; 4])> {
+        Ok((forward_cuda(self.0, x)?, x.map(<Self as Mapped>::NAME)?))
+    }
 }
 
 impl Unary for OnValues {
     const NAME: &'static str = "activation";
     fn run<T: Element>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
         Ok((values(self.0, x), Shape::from(dims)))
+    }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, x: Array<'_>) -> Result<(CudaStorage, Shape)> {
+        Ok((forward_cuda(self.0, x)?, Shape::from(x.dims)))
     }
 }
 
@@ -258,6 +272,10 @@ impl Mapped for Backward<'_> {
         })?;
         Ok((dx, grad.dims))
     }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, grad: Array<'_>) -> Result<(CudaStorage, [usize; 4])> {
+        Ok((self.backward_cuda(grad)?, grad.map(<Self as Mapped>::NAME)?))
+    }
 }
 
 impl Unary for Backward<'_> {
@@ -266,15 +284,31 @@ impl Unary for Backward<'_> {
         let dx = with_values(self.x, |x: &[T]| Ok(gradients(self.f, x, grad)))?;
         Ok((dx, Shape::from(dims)))
     }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, grad: Array<'_>) -> Result<(CudaStorage, Shape)> {
+        Ok((self.backward_cuda(grad)?, Shape::from(grad.dims)))
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn forward_cuda(f: Activation, x: Array<'_>) -> Result<CudaStorage> {
+    x.each("activation", x.len(), &[Arg::Array(x), f.number()])
+}
+
+#[cfg(feature = "cuda")]
+impl Backward<'_> {
+    fn backward_cuda(&self, grad: Array<'_>) -> Result<CudaStorage> {
+        let x = dense(self.x)?;
+        let args = [Arg::Array(grad), Arg::Tensor(&x), self.f.number()];
+        grad.each("activation_backward", grad.len(), &args)
+    }
 }
 
 impl CustomOp1 for OnMap {
     fn name(&self) -> &'static str {
         <Self as Mapped>::NAME
     }
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        run_map(self, storage, layout)
-    }
+    forwards!(map);
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         self.0.backward(x, &channels_first(grad)?).map(Some)
     }
@@ -284,9 +318,7 @@ impl CustomOp1 for OnValues {
     fn name(&self) -> &'static str {
         Self::NAME
     }
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        run_unary(self, storage, layout)
-    }
+    forwards!(unary);
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         self.0.backward(x, grad).map(Some)
     }

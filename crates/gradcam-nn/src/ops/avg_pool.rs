@@ -1,9 +1,13 @@
 //! Average pooling.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
+use candle_core::{CustomOp1, Result, Tensor};
 
-use super::window::{Sliding, Window, feature_map, readers};
-use crate::dispatch::{Map, Mapped, channels_first, map, map_recorded, run_map};
+use super::window::{Sliding, Window, Windows, feature_map, readers};
+#[cfg(feature = "cuda")]
+use crate::cuda::{Arg, Array};
+use crate::dispatch::{Map, Mapped, channels_first, forwards, map, map_recorded};
 use crate::kernels::Element;
 use crate::kernels::output::parts;
 
@@ -85,8 +89,8 @@ impl AvgPool2d {
 
 /// The mean over every pair of a row window and a column window.
 pub(super) struct MeanWindows {
-    pub(super) rows: Vec<Window>,
-    pub(super) columns: Vec<Window>,
+    pub(super) rows: Windows,
+    pub(super) columns: Windows,
 }
 
 impl MeanWindows {
@@ -132,7 +136,7 @@ impl Mapped for MeanWindows {
                 let rows = &self.rows[oy];
                 // Row by row, so that the rounding error grows slowly.
                 let mut sums = vec![T::ZERO; c];
-                for (y, columns) in y.chunks_exact_mut(c).zip(&self.columns) {
+                for (y, columns) in y.chunks_exact_mut(c).zip(self.columns.iter()) {
                     for row in rows.start..rows.end {
                         sums.fill(T::ZERO);
                         let first = ((image * h + row) * w + columns.start) * c;
@@ -153,6 +157,15 @@ impl Mapped for MeanWindows {
                 }
             },
         );
+        Ok((y, [n, c, oh, ow]))
+    }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, x: Array<'_>) -> Result<(CudaStorage, [usize; 4])> {
+        let [n, c, _, _] = x.map(Self::NAME)?;
+        let (oh, ow) = (self.rows.len(), self.columns.len());
+        let mut args = vec![Arg::Array(x), Arg::Int(c)];
+        args.extend(self.rows.args().chain(self.columns.args()));
+        let y = x.each("mean_pool", n * oh * ow * c, &args)?;
         Ok((y, [n, c, oh, ow]))
     }
 }
@@ -188,15 +201,22 @@ impl Mapped for Backward<'_> {
         );
         Ok((dx, [n, c, h, w]))
     }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, grad: Array<'_>) -> Result<(CudaStorage, [usize; 4])> {
+        let ([n, c, _, _], (h, w)) = (grad.map(Self::NAME)?, self.size);
+        let MeanWindows { rows, columns } = self.windows;
+        let mut args = vec![Arg::Array(grad), Arg::Int(c)];
+        args.extend(rows.args().chain(columns.args()));
+        let dx = grad.each("mean_pool_backward", n * h * w * c, &args)?;
+        Ok((dx, [n, c, h, w]))
+    }
 }
 
 impl CustomOp1 for MeanWindows {
     fn name(&self) -> &'static str {
         Self::NAME
     }
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        run_map(self, storage, layout)
-    }
+    forwards!(map);
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         MeanWindows::backward(self, x, &channels_first(grad)?).map(Some)
     }

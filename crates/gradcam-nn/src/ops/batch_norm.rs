@@ -1,9 +1,13 @@
 //! Batch normalisation in evaluation mode.
 
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor, bail};
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
+use candle_core::{CustomOp1, DType, Result, Tensor, bail};
 
+#[cfg(feature = "cuda")]
+use crate::cuda::{Array, Epilogue};
 use crate::dispatch::{
-    Map, Mapped, channels_first, map, map_recorded, run_map, with_optional, with_values,
+    Map, Mapped, channels_first, forwards, map, map_recorded, with_optional, with_values,
 };
 use crate::kernels::Element;
 use crate::kernels::output::parts;
@@ -156,15 +160,23 @@ impl Mapped for Affine {
         })?;
         Ok((y, map.dims))
     }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, x: Array<'_>) -> Result<(CudaStorage, [usize; 4])> {
+        let epilogue = Epilogue {
+            scale: Some(&self.scale),
+            shift: self.shift.as_ref(),
+            ..Epilogue::default()
+        };
+        let dims = x.map(Self::NAME)?;
+        Ok((epilogue.apply(x, dims[1])?, dims))
+    }
 }
 
 impl CustomOp1 for Affine {
     fn name(&self) -> &'static str {
         Self::NAME
     }
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        run_map(self, storage, layout)
-    }
+    forwards!(map);
     fn bwd(&self, _x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         let affine = Affine {
             scale: self.scale.clone(),

@@ -1,8 +1,12 @@
 //! Operations on several feature maps.
 
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
+use candle_core::{CustomOp2, Result, Tensor};
 
-use crate::dispatch::{Map, Mapped2, channels_first, channels_last, map2, run_map2};
+#[cfg(feature = "cuda")]
+use crate::cuda::{Arg, Array};
+use crate::dispatch::{Map, Mapped2, channels_first, channels_last, forwards, map2, map2_recorded};
 use crate::kernels::Element;
 use crate::kernels::output::parts;
 
@@ -14,7 +18,7 @@ pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     if keeps_order(a, b) || a.dims() != b.dims() {
         return a + b;
     }
-    apply(Add, a, b)
+    map2_recorded(Add, a, b)
 }
 
 /// The feature map `x`, `(n, c, h, w)`, times a gate `(n, c, 1, 1)` or a factor a channel, `(c, 1, 1)` or `(1, c, 1, 1)`.
@@ -24,7 +28,7 @@ pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 /// When the shapes do not fit.
 pub fn multiply(x: &Tensor, gate: &Tensor) -> Result<Tensor> {
     match channel_gate(x.dims(), gate)? {
-        Some(gate) => apply(Multiply, x, &gate),
+        Some(gate) => map2_recorded(Multiply, x, &gate),
         None => x.broadcast_mul(gate),
     }
 }
@@ -99,10 +103,6 @@ fn keeps_order(a: &Tensor, b: &Tensor) -> bool {
     a.rank() != 4 || (a.is_contiguous() && b.is_contiguous())
 }
 
-fn apply(op: impl CustomOp2 + Send + Sync + 'static, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    channels_first(&a.apply_op2(b, op)?)
-}
-
 struct Add;
 struct Multiply;
 /// The sum over the positions of a product, `(n, c, 1, 1)`: what a gate's gradient is made of.
@@ -127,6 +127,11 @@ impl Mapped2 for Add {
         );
         Ok((y, a.dims))
     }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, a: Array<'_>, b: Array<'_>) -> Result<(CudaStorage, [usize; 4])> {
+        let y = a.each("add", a.len(), &[Arg::Array(a), Arg::Array(b)])?;
+        Ok((y, a.map(Self::NAME)?))
+    }
 }
 
 impl Mapped2 for Multiply {
@@ -150,6 +155,18 @@ impl Mapped2 for Multiply {
             },
         );
         Ok((y, x.dims))
+    }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, x: Array<'_>, gate: Array<'_>) -> Result<(CudaStorage, [usize; 4])> {
+        let ([n, c, h, w], [gates, ..]) = (x.map(Self::NAME)?, gate.map(Self::NAME)?);
+        let args = [
+            Arg::Array(x),
+            Arg::Array(gate),
+            Arg::Int(c),
+            Arg::Int(h * w),
+            Arg::Int(gates),
+        ];
+        Ok((x.each("multiply", x.len(), &args)?, [n, c, h, w]))
     }
 }
 
@@ -183,21 +200,19 @@ impl Mapped2 for Overlap {
         );
         Ok((y, [n, c, 1, 1]))
     }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, a: Array<'_>, b: Array<'_>) -> Result<(CudaStorage, [usize; 4])> {
+        let [n, c, h, w] = a.map(Self::NAME)?;
+        let args = [Arg::Array(a), Arg::Array(b), Arg::Int(c), Arg::Int(h * w)];
+        Ok((a.each("overlap", n * c, &args)?, [n, c, 1, 1]))
+    }
 }
 
 impl CustomOp2 for Add {
     fn name(&self) -> &'static str {
         Self::NAME
     }
-    fn cpu_fwd(
-        &self,
-        a: &CpuStorage,
-        a_layout: &Layout,
-        b: &CpuStorage,
-        b_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        run_map2(self, (a, a_layout), (b, b_layout))
-    }
+    forwards!(map2);
     fn bwd(
         &self,
         _a: &Tensor,
@@ -214,15 +229,7 @@ impl CustomOp2 for Multiply {
     fn name(&self) -> &'static str {
         Self::NAME
     }
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        gate: &CpuStorage,
-        gate_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        run_map2(self, (x, x_layout), (gate, gate_layout))
-    }
+    forwards!(map2);
     fn bwd(
         &self,
         x: &Tensor,

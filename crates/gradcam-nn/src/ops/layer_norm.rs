@@ -1,11 +1,16 @@
 //! Layer normalisation.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
+use candle_core::{CustomOp1, Result, Shape, Tensor, bail};
 
 use super::sum::{sum, sum_of};
+#[cfg(feature = "cuda")]
+use crate::cuda::{Arg, Array};
+#[cfg(feature = "cuda")]
+use crate::dispatch::dense;
 use crate::dispatch::{
-    Map, Mapped, Unary, channels_first, map, map_recorded, run_map, run_unary, unary, with_map,
-    with_values,
+    Map, Mapped, Unary, channels_first, forwards, map, map_recorded, unary, with_map, with_values,
 };
 use crate::kernels::Element;
 use crate::kernels::output::parts;
@@ -149,12 +154,43 @@ impl LayerNorm {
             Ok(rows_backward(x, grad, weight, T::of(self.eps)))
         })
     }
+
+    /// The values of a position or a row are neighbours on a device too.
+    #[cfg(feature = "cuda")]
+    fn forward_cuda(&self, x: Array<'_>) -> Result<CudaStorage> {
+        let c = self.weight.dims1()?;
+        let args = [
+            Arg::Array(x),
+            Arg::Vector(Some(&self.weight)),
+            Arg::Vector(Some(&self.bias)),
+            Arg::Int(c),
+            Arg::Real(self.eps),
+        ];
+        x.rows("layer_norm", c, &args)
+    }
+
+    #[cfg(feature = "cuda")]
+    fn backward_cuda(&self, x: &Tensor, grad: Array<'_>) -> Result<CudaStorage> {
+        let (c, x) = (self.weight.dims1()?, dense(x)?);
+        let args = [
+            Arg::Array(grad),
+            Arg::Tensor(&x),
+            Arg::Vector(Some(&self.weight)),
+            Arg::Int(c),
+            Arg::Real(self.eps),
+        ];
+        grad.rows("layer_norm_backward", c, &args)
+    }
 }
 
 impl Unary for Forward {
     const NAME: &'static str = "layer_norm";
     fn run<T: Element>(&self, x: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
         Ok((self.0.rows(x)?, Shape::from(dims)))
+    }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, x: Array<'_>) -> Result<(CudaStorage, Shape)> {
+        Ok((self.0.forward_cuda(x)?, Shape::from(x.dims)))
     }
 }
 
@@ -164,6 +200,10 @@ impl Mapped for OverChannels {
     fn run<T: Element>(&self, x: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
         Ok((self.0.rows(&x.channels_last())?, x.dims))
     }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, x: Array<'_>) -> Result<(CudaStorage, [usize; 4])> {
+        Ok((self.0.forward_cuda(x)?, x.map(Self::NAME)?))
+    }
 }
 
 impl Unary for Backward<'_> {
@@ -171,6 +211,11 @@ impl Unary for Backward<'_> {
     fn run<T: Element>(&self, grad: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {
         let dx = with_values(self.x, |x| self.norm.rows_backward(x, grad))?;
         Ok((dx, Shape::from(dims)))
+    }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, grad: Array<'_>) -> Result<(CudaStorage, Shape)> {
+        let dx = self.norm.backward_cuda(self.x, grad)?;
+        Ok((dx, Shape::from(grad.dims)))
     }
 }
 
@@ -183,15 +228,18 @@ impl Mapped for Backward<'_> {
         })?;
         Ok((dx, grad.dims))
     }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, grad: Array<'_>) -> Result<(CudaStorage, [usize; 4])> {
+        let dx = self.norm.backward_cuda(self.x, grad)?;
+        Ok((dx, grad.map(<Self as Mapped>::NAME)?))
+    }
 }
 
 impl CustomOp1 for Forward {
     fn name(&self) -> &'static str {
         Self::NAME
     }
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        run_unary(self, storage, layout)
-    }
+    forwards!(unary);
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         self.0.backward(x, grad).map(Some)
     }
@@ -201,9 +249,7 @@ impl CustomOp1 for OverChannels {
     fn name(&self) -> &'static str {
         Self::NAME
     }
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        run_map(self, storage, layout)
-    }
+    forwards!(map);
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         self.0.backward(x, &channels_first(grad)?).map(Some)
     }

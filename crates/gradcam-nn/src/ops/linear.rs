@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
+use candle_core::{CustomOp1, Result, Shape, Tensor, bail};
 
+#[cfg(feature = "cuda")]
+use super::Precision;
 use super::{Conv2d, ConvOptions};
-use crate::dispatch::{Unary, run_unary, unary, with_optional, with_values};
+#[cfg(feature = "cuda")]
+use crate::cuda::{Array, Epilogue, Product};
+use crate::dispatch::{Unary, forwards, unary, with_optional, with_values};
 use crate::kernels::element::PackedWeights;
 use crate::kernels::{Element, linear};
 
@@ -133,6 +139,25 @@ impl Unary for Forward {
         })?;
         Ok((y, replace_last(dims, outputs)))
     }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, x: Array<'_>) -> Result<(CudaStorage, Shape)> {
+        let (outputs, inputs) = self.0.weight.dims2()?;
+        let product = Product {
+            rows: x.len() / inputs,
+            inner: inputs,
+            columns: outputs,
+            transposed: true,
+            precision: Precision::F32,
+        };
+        let y = product.of(x, &self.0.weight)?;
+        let shape = replace_last(x.dims, outputs);
+        let epilogue = Epilogue {
+            shift: self.0.bias.as_ref(),
+            ..Epilogue::default()
+        };
+        let y = epilogue.finish(y, shape.dims(), outputs)?;
+        Ok((y, shape))
+    }
 }
 
 impl Unary for Backward<'_> {
@@ -144,15 +169,26 @@ impl Unary for Backward<'_> {
         })?;
         Ok((dx, replace_last(dims, inputs)))
     }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, grad: Array<'_>) -> Result<(CudaStorage, Shape)> {
+        let (outputs, inputs) = self.0.weight.dims2()?;
+        let product = Product {
+            rows: grad.len() / outputs,
+            inner: outputs,
+            columns: inputs,
+            transposed: false,
+            precision: Precision::F32,
+        };
+        let dx = product.of(grad, &self.0.weight)?;
+        Ok((dx, replace_last(grad.dims, inputs)))
+    }
 }
 
 impl CustomOp1 for Forward {
     fn name(&self) -> &'static str {
         Self::NAME
     }
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        run_unary(self, storage, layout)
-    }
+    forwards!(unary);
     fn bwd(&self, _x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         self.0.backward(grad).map(Some)
     }

@@ -26,6 +26,10 @@ pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
             b.dims()
         );
     }
+    if !a.device().is_cpu() {
+        // candle's own, with a gradient that is right; it takes the factors in the usual order.
+        return a.contiguous()?.matmul(&b.contiguous()?);
+    }
     a.apply_op2(b, Matmul)
 }
 

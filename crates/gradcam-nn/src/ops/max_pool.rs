@@ -1,9 +1,15 @@
 //! Max pooling.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
+use candle_core::{CustomOp1, Result, Tensor};
 
-use super::window::{Sliding, Window, feature_map};
-use crate::dispatch::{Map, Mapped, channels_first, map, map_recorded, run_map, with_map};
+use super::window::{Sliding, Windows, feature_map};
+#[cfg(feature = "cuda")]
+use crate::cuda::{Arg, Array};
+#[cfg(feature = "cuda")]
+use crate::dispatch::dense;
+use crate::dispatch::{Map, Mapped, channels_first, forwards, map, map_recorded, with_map};
 use crate::kernels::Element;
 use crate::kernels::output::parts;
 
@@ -97,8 +103,8 @@ impl MaxPool2d {
 
 /// The maximum over every pair of a row window and a column window.
 pub(super) struct MaxWindows {
-    pub(super) rows: Vec<Window>,
-    pub(super) columns: Vec<Window>,
+    pub(super) rows: Windows,
+    pub(super) columns: Windows,
     pub(super) dilation: (usize, usize),
 }
 
@@ -151,6 +157,15 @@ impl Mapped for MaxWindows {
         );
         Ok((y, [n, c, oh, ow]))
     }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, x: Array<'_>) -> Result<(CudaStorage, [usize; 4])> {
+        let [n, c, _, _] = x.map(Self::NAME)?;
+        let (oh, ow) = (self.rows.len(), self.columns.len());
+        let mut args = vec![Arg::Array(x), Arg::Int(c)];
+        args.extend(self.rows.args().chain(self.columns.args()));
+        let y = x.each("max_pool", n * oh * ow * c, &args)?;
+        Ok((y, [n, c, oh, ow]))
+    }
 }
 
 /// Takes the gradient of the output. The first maximum of a window takes its gradient.
@@ -193,15 +208,23 @@ impl Mapped for Backward<'_> {
         })?;
         Ok((dx, [n, c, h, w]))
     }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, grad: Array<'_>) -> Result<(CudaStorage, [usize; 4])> {
+        let [n, c, h, w] = feature_map(Self::NAME, self.x.dims())?;
+        let MaxWindows { rows, columns, .. } = self.windows;
+        let x = dense(self.x)?;
+        let mut args = vec![Arg::Array(grad), Arg::Tensor(&x), Arg::Int(c)];
+        args.extend(rows.args().chain(columns.args()));
+        let dx = grad.each("max_pool_backward", n * h * w * c, &args)?;
+        Ok((dx, [n, c, h, w]))
+    }
 }
 
 impl CustomOp1 for MaxWindows {
     fn name(&self) -> &'static str {
         Self::NAME
     }
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        run_map(self, storage, layout)
-    }
+    forwards!(map);
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         map(&Backward { windows: self, x }, &channels_first(grad)?).map(Some)
     }

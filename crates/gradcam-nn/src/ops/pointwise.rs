@@ -1,6 +1,6 @@
 //! Any function of the elements of some tensors.
 
-use candle_core::{CpuStorage, DType, Result, Storage, Tensor, bail};
+use candle_core::{CpuStorage, DType, Device, Result, Storage, Tensor, bail};
 use rayon::prelude::*;
 
 use crate::dispatch::{channels_first, channels_last};
@@ -8,8 +8,10 @@ use crate::kernels::output::TASK;
 
 /// `f` of the elements of tensors of one shape, computed in `f64` and kept in the first one's type. Not recorded by candle.
 ///
+/// Any function can only run on the processor: tensors on a device are copied there, and the result back.
+///
 /// # Errors
-/// When the shapes differ, or a tensor is not of `f32` or `f64` on the CPU.
+/// When the shapes differ, or a tensor is not of `f32` or `f64`.
 pub fn pointwise<const N: usize>(
     tensors: [&Tensor; N],
     f: impl Fn([f64; N]) -> f64 + Sync,
@@ -23,6 +25,13 @@ pub fn pointwise<const N: usize>(
             first.dims(),
             other.dims()
         );
+    }
+    if !first.device().is_cpu() {
+        let copies = tensors.map(|x| x.to_device(&Device::Cpu));
+        let copies: Vec<Tensor> = copies.into_iter().collect::<Result<_>>()?;
+        let mut copies = copies.iter();
+        let here = tensors.map(|x| copies.next().unwrap_or(x));
+        return pointwise(here, f)?.to_device(first.device());
     }
     // Feature maps lie with their channels as neighbours, so that nothing is copied.
     let dense = |x: &Tensor| match x.rank() {
@@ -83,7 +92,6 @@ fn fill<T: Copy + Default + Send>(len: usize, at: impl Fn(usize) -> T + Sync) ->
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use candle_core::Device;
 
     #[test]
     fn elements_meet_whatever_their_layout() {

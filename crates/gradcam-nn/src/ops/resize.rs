@@ -1,9 +1,13 @@
 //! Resizing of feature maps by interpolation, without antialiasing: `torch.nn.functional.interpolate`.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
+use candle_core::{CustomOp1, Result, Shape, Tensor, bail};
 
 use super::window::feature_map;
-use crate::dispatch::{Unary, run_unary, unary};
+#[cfg(feature = "cuda")]
+use crate::cuda::{Arg, Array};
+use crate::dispatch::{Unary, forwards, unary};
 use crate::kernels::Element;
 use crate::kernels::output::parts;
 
@@ -138,6 +142,29 @@ impl Resize {
     }
 }
 
+#[cfg(feature = "cuda")]
+impl Resize {
+    /// Runs a kernel over planes, of `(h, w)` at the input.
+    fn planes(
+        &self,
+        kernel: &str,
+        x: Array<'_>,
+        len: usize,
+        (h, w): (usize, usize),
+    ) -> Result<CudaStorage> {
+        let mode = match self.mode {
+            ResizeMode::Nearest => 0,
+            ResizeMode::Bilinear => 1,
+            ResizeMode::Bicubic => 2,
+        };
+        let (oh, ow) = self.size;
+        let corners = usize::from(self.align_corners);
+        let mut args = vec![Arg::Array(x)];
+        args.extend([h, w, oh, ow, mode, corners].map(Arg::Int));
+        x.each(kernel, len, &args)
+    }
+}
+
 impl<T: Element> Taps<T> {
     /// One plane: across the columns, then down the rows.
     fn forward(&self, x: &[T], y: &mut [T]) {
@@ -201,6 +228,12 @@ impl Unary for Resize {
         );
         Ok((y, Shape::from((n, c, oh, ow))))
     }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, x: Array<'_>) -> Result<(CudaStorage, Shape)> {
+        let ([n, c, h, w], (oh, ow)) = (x.map(Self::NAME)?, self.size);
+        let y = self.planes("resize", x, n * c * oh * ow, (h, w))?;
+        Ok((y, Shape::from((n, c, oh, ow))))
+    }
 }
 
 impl Unary for Backward {
@@ -220,15 +253,20 @@ impl Unary for Backward {
         );
         Ok((dx, Shape::from((n, c, h, w))))
     }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, grad: Array<'_>) -> Result<(CudaStorage, Shape)> {
+        let ([n, c, _, _], (h, w)) = (grad.map(Self::NAME)?, self.size);
+        let len = n * c * h * w;
+        let dx = self.resize.planes("resize_backward", grad, len, (h, w))?;
+        Ok((dx, Shape::from((n, c, h, w))))
+    }
 }
 
 impl CustomOp1 for Resize {
     fn name(&self) -> &'static str {
         Self::NAME
     }
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        run_unary(self, storage, layout)
-    }
+    forwards!(unary);
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         let [_, _, h, w] = feature_map(Self::NAME, x.dims())?;
         unary(

@@ -1,9 +1,13 @@
 //! Softmax and its logarithm.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
+use candle_core::{CustomOp1, Result, Shape, Tensor, bail};
 
 use super::sum::{sum, sum_of};
-use crate::dispatch::{Unary, run_unary, unary, with_values};
+#[cfg(feature = "cuda")]
+use crate::cuda::{Arg, Array};
+use crate::dispatch::{Unary, forwards, unary, with_values};
 use crate::kernels::Element;
 use crate::kernels::output::parts;
 
@@ -85,6 +89,16 @@ impl Unary for Softmax {
         );
         Ok((y, Shape::from(dims)))
     }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, x: Array<'_>) -> Result<(CudaStorage, Shape)> {
+        let c = row_length(x.dims);
+        let args = [
+            Arg::Array(x),
+            Arg::Int(c),
+            Arg::Int(usize::from(self.logarithm)),
+        ];
+        Ok((x.rows("softmax", c, &args)?, Shape::from(x.dims)))
+    }
 }
 
 /// With the result y: dx = y · (g - Σ g y) for the softmax, dx = g - e^y Σ g for its logarithm.
@@ -116,15 +130,25 @@ impl Unary for Backward<'_> {
         })?;
         Ok((dx, Shape::from(dims)))
     }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, grad: Array<'_>) -> Result<(CudaStorage, Shape)> {
+        let (c, y) = (row_length(grad.dims), self.y.contiguous()?);
+        let args = [
+            Arg::Array(grad),
+            Arg::Tensor(&y),
+            Arg::Int(c),
+            Arg::Int(usize::from(self.logarithm)),
+        ];
+        let dx = grad.rows("softmax_backward", c, &args)?;
+        Ok((dx, Shape::from(grad.dims)))
+    }
 }
 
 impl CustomOp1 for Softmax {
     fn name(&self) -> &'static str {
         Self::NAME
     }
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        run_unary(self, storage, layout)
-    }
+    forwards!(unary);
     fn bwd(&self, _x: &Tensor, y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         unary(
             &Backward {

@@ -1,8 +1,11 @@
 //! Which input positions a pooled output position reads, one axis at a time.
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
 
 use candle_core::{Result, bail};
+
+#[cfg(feature = "cuda")]
+use crate::cuda::Arg;
 
 /// The positions `start..end` of one axis of the input that one output position reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +14,31 @@ pub(super) struct Window {
     pub(super) end: usize,
     /// What an average divides by: the positions read, with those of the padding where they count.
     pub(super) size: usize,
+}
+
+/// The windows of one axis.
+#[derive(Debug, Clone)]
+pub(super) struct Windows {
+    each: Vec<Window>,
+    /// The rule that they come from, as kernels on a device take it.
+    #[cfg(feature = "cuda")]
+    rule: [usize; 7],
+}
+
+impl Deref for Windows {
+    type Target = [Window];
+    fn deref(&self) -> &[Window] {
+        &self.each
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl Windows {
+    /// The rule: numbers of positions of the input and the output, kernel, stride (0 where the input is parted), padding, dilation, and
+    /// whether the padding counts.
+    pub(super) fn args<'a>(&self) -> impl Iterator<Item = Arg<'a>> + use<'a> {
+        self.rule.into_iter().map(Arg::Int)
+    }
 }
 
 /// A window that slides over one axis.
@@ -62,7 +90,7 @@ impl Sliding {
     }
 
     /// The window of every output position, clipped to the input. `count_padding` says whether an average counts the padding.
-    pub(super) fn windows(&self, input: usize, count_padding: bool) -> Result<Vec<Window>> {
+    pub(super) fn windows(&self, input: usize, count_padding: bool) -> Result<Windows> {
         let Sliding {
             kernel,
             stride,
@@ -70,7 +98,8 @@ impl Sliding {
             dilation,
             ..
         } = *self;
-        let windows = (0..self.output_size(input)?).map(|o| {
+        let output = self.output_size(input)?;
+        let windows = (0..output).map(|o| {
             // Positions of the padded input, then of the input.
             let first = o * stride;
             let last = first + dilation * (kernel - 1) + 1;
@@ -84,12 +113,24 @@ impl Sliding {
                 size: if count_padding { padded } else { end - start },
             }
         });
-        Ok(windows.collect())
+        Ok(Windows {
+            each: windows.collect(),
+            #[cfg(feature = "cuda")]
+            rule: [
+                input,
+                output,
+                kernel,
+                stride,
+                padding,
+                dilation,
+                usize::from(count_padding),
+            ],
+        })
     }
 }
 
 /// The windows that part `input` positions into `output` nearly equal ones, which may overlap.
-pub(super) fn adaptive(input: usize, output: usize) -> Result<Vec<Window>> {
+pub(super) fn adaptive(input: usize, output: usize) -> Result<Windows> {
     if input == 0 || output == 0 {
         bail!(
             "adaptive pooling needs an input and an output of at least 1, found {input} and {output}"
@@ -104,7 +145,11 @@ pub(super) fn adaptive(input: usize, output: usize) -> Result<Vec<Window>> {
             size: end - start,
         }
     });
-    Ok(windows.collect())
+    Ok(Windows {
+        each: windows.collect(),
+        #[cfg(feature = "cuda")]
+        rule: [input, output, 1, 0, 0, 1, 0],
+    })
 }
 
 /// The windows that read each of `input` positions, as a range: they follow one another.

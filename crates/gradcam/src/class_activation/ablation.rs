@@ -29,11 +29,14 @@ pub(super) fn weights(subject: &Subject<'_>) -> Result<Vec<f64>> {
             .to_dtype(image.dtype())?;
         Ok(whole - subject.score(&values(&head.output(&without)?)?)?)
     };
-    let weights: Vec<Result<f64>> = (0..channels)
-        .into_par_iter()
-        .with_max_len(1)
-        .map(one)
-        .collect();
+    let weights: Vec<Result<f64>> = match image.device().is_cpu() {
+        true => (0..channels)
+            .into_par_iter()
+            .with_max_len(1)
+            .map(one)
+            .collect(),
+        false => (0..channels).map(one).collect(),
+    };
     weights
         .into_iter()
         .collect::<std::result::Result<_, Error>>()

@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 use gradcam_nn::{Network, Rules, Tape};
 
+use crate::record::in_pool;
 use crate::{Error, Result};
 
 /// Takes `start(output)`, which has the output's shape, back through the network under `rules`: what comes to the pixels, in the images'
@@ -17,14 +18,14 @@ pub(crate) fn through(
     rules: impl Rules + 'static,
     start: impl FnOnce(&Tensor) -> Result<Tensor>,
 ) -> Result<Tensor> {
-    if !network.passes_all() || !images.device().is_cpu() {
+    if !network.passes_all() {
         return Err(Error::NeedsPass(method.to_string()));
     }
     let input = images.detach();
     let mut tape = Tape::new(&input).with(rules);
     let output = network.forward(&input, &mut tape)?;
     let begin = start(&output)?;
-    let mut found = rayon::scope(|_| tape.backward(&output, begin, &[&input]))?;
+    let mut found = in_pool(images.device(), || tape.backward(&output, begin, &[&input]))?;
     match found.pop().flatten() {
         Some(pixels) => Ok(pixels.contiguous()?),
         None => Ok(images.zeros_like()?),

@@ -1,13 +1,18 @@
 //! A convolution with what follows it as one operation, and its gradient.
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
+use candle_core::{CustomOp1, CustomOp2, Result, Tensor, bail};
 
 use super::{Conv2d, Forward};
+#[cfg(feature = "cuda")]
+use crate::cuda::{self, Arg, Array};
 use crate::dispatch::{
-    Map, Mapped, Mapped2, channels_first, map, map_recorded, map2, run_map, run_map2,
+    Map, Mapped, Mapped2, channels_first, forwards, map, map_recorded, map2, map2_recorded,
     with_optional, with_values,
 };
 use crate::kernels::epilogue::Epilogue;
+use crate::kernels::geometry::Geometry;
 use crate::kernels::output::parts;
 use crate::kernels::{Element, convolution};
 use crate::ops::Activation;
@@ -51,7 +56,7 @@ impl Conv2d {
         };
         let y = match residual {
             None => map_recorded(recorded, x)?,
-            Some(residual) => channels_first(&x.apply_op2(residual, recorded)?)?,
+            Some(residual) => map2_recorded(recorded, x, residual)?,
         };
         if inside == activation {
             Ok(y)
@@ -88,6 +93,10 @@ impl Mapped for Fused<'_> {
     fn run<T: Element>(&self, x: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
         self.compute(x, None)
     }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, x: Array<'_>) -> Result<(CudaStorage, [usize; 4])> {
+        self.compute_cuda(x, None)
+    }
 }
 
 /// The second map is the residual.
@@ -95,6 +104,10 @@ impl Mapped2 for Fused<'_> {
     const NAME: &'static str = "conv2d";
     fn run<T: Element>(&self, x: Map<'_, T>, residual: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
         self.compute(x, Some(residual))
+    }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, x: Array<'_>, residual: Array<'_>) -> Result<(CudaStorage, [usize; 4])> {
+        self.compute_cuda(x, Some(residual))
     }
 }
 
@@ -104,25 +117,10 @@ impl Fused<'_> {
         x: Map<'_, T>,
         residual: Option<Map<'_, T>>,
     ) -> Result<(Vec<T>, [usize; 4])> {
-        let g = self.conv.geometry(&x.dims)?;
-        let channels = [g.out_channels];
-        for vector in [self.scale, self.shift].into_iter().flatten() {
-            if vector.dims() != channels {
-                bail!(
-                    "conv2d expects a bias or a norm of the shape {channels:?}, found {:?}",
-                    vector.dims()
-                );
-            }
-        }
-        let dims = [g.batch, g.out_channels, g.out_size.0, g.out_size.1];
-        if let Some(residual) = &residual
-            && residual.dims != dims
-        {
-            bail!(
-                "a residual of {dims:?} is expected, found {:?}",
-                residual.dims
-            );
-        }
+        let (g, dims) = self.sizes(
+            &x.dims,
+            residual.as_ref().map(|residual| &residual.dims[..]),
+        )?;
         let residual = residual.map(|residual| residual.channels_last());
         let y = with_values(&self.conv.weight, |weight| {
             with_optional(self.scale, |scale| {
@@ -143,6 +141,45 @@ impl Fused<'_> {
             })
         })?;
         Ok((y, dims))
+    }
+
+    #[cfg(feature = "cuda")]
+    pub(super) fn compute_cuda(
+        &self,
+        x: Array<'_>,
+        residual: Option<Array<'_>>,
+    ) -> Result<(CudaStorage, [usize; 4])> {
+        let (g, dims) = self.sizes(x.dims, residual.as_ref().map(|residual| residual.dims))?;
+        let weight = self.conv.packed.on_device(&self.conv.weight)?;
+        let y = cuda::convolution::forward(x, weight, &g, self.conv.precision)?;
+        let epilogue = cuda::Epilogue {
+            scale: self.scale,
+            shift: self.shift,
+            residual,
+            activation: self.activation,
+        };
+        Ok((epilogue.finish(y, &dims, g.out_channels)?, dims))
+    }
+
+    /// The convolution's sizes and those of the output, if all that is given fits.
+    fn sizes(&self, x: &[usize], residual: Option<&[usize]>) -> Result<(Geometry, [usize; 4])> {
+        let g = self.conv.geometry(x)?;
+        let channels = [g.out_channels];
+        for vector in [self.scale, self.shift].into_iter().flatten() {
+            if vector.dims() != channels {
+                bail!(
+                    "conv2d expects a bias or a norm of the shape {channels:?}, found {:?}",
+                    vector.dims()
+                );
+            }
+        }
+        let dims = [g.batch, g.out_channels, g.out_size.0, g.out_size.1];
+        if let Some(residual) = residual
+            && residual != dims
+        {
+            bail!("a residual of {dims:?} is expected, found {residual:?}");
+        }
+        Ok((g, dims))
     }
 }
 
@@ -172,13 +209,33 @@ impl Recorded {
     }
 }
 
+impl Mapped for Recorded {
+    const NAME: &'static str = Forward::NAME;
+    fn run<T: Element>(&self, x: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
+        self.fused().compute(x, None)
+    }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, x: Array<'_>) -> Result<(CudaStorage, [usize; 4])> {
+        self.fused().compute_cuda(x, None)
+    }
+}
+
+impl Mapped2 for Recorded {
+    const NAME: &'static str = Forward::NAME;
+    fn run<T: Element>(&self, x: Map<'_, T>, residual: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
+        self.fused().compute(x, Some(residual))
+    }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, x: Array<'_>, residual: Array<'_>) -> Result<(CudaStorage, [usize; 4])> {
+        self.fused().compute_cuda(x, Some(residual))
+    }
+}
+
 impl CustomOp1 for Recorded {
     fn name(&self) -> &'static str {
         Forward::NAME
     }
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        run_map(&self.fused(), storage, layout)
-    }
+    forwards!(map);
     fn bwd(&self, x: &Tensor, y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         self.backward(x, y, grad).map(Some)
     }
@@ -189,15 +246,7 @@ impl CustomOp2 for Recorded {
     fn name(&self) -> &'static str {
         Forward::NAME
     }
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        residual: &CpuStorage,
-        residual_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        run_map2(&self.fused(), (x, x_layout), (residual, residual_layout))
-    }
+    forwards!(map2);
     fn bwd(
         &self,
         x: &Tensor,
@@ -256,5 +305,17 @@ impl Mapped2 for Through<'_> {
             ))
         })?;
         Ok((dx, y.dims))
+    }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, y: Array<'_>, grad: Array<'_>) -> Result<(CudaStorage, [usize; 4])> {
+        let dims = y.map(Self::NAME)?;
+        let args = [
+            Arg::Array(y),
+            Arg::Array(grad),
+            Arg::Vector(self.scale),
+            self.activation.number(),
+            Arg::Int(dims[1]),
+        ];
+        Ok((y.each("epilogue_backward", y.len(), &args)?, dims))
     }
 }

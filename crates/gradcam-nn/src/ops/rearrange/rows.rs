@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
+use candle_core::{CustomOp1, Result, Shape, Tensor, bail};
 
 use super::Rearrange;
-use crate::dispatch::{Unary, channels_first, channels_last, run_unary};
+#[cfg(feature = "cuda")]
+use crate::cuda::{Arg, Array};
+use crate::dispatch::{Unary, channels_first, channels_last, forwards};
 use crate::kernels::Element;
 use crate::kernels::output::parts;
 
@@ -134,15 +138,34 @@ impl Unary for Pick {
         });
         Ok((y, Shape::from((n, picks.len(), c))))
     }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, x: Array<'_>) -> Result<(CudaStorage, Shape)> {
+        let &[n, rows, c] = x.dims else {
+            bail!(
+                "`{}` expects (n, rows, channels), found {:?}",
+                Self::NAME,
+                x.dims
+            );
+        };
+        let from = |pick: &Option<usize>| pick.map_or(-1, |row| row as i32);
+        let picks: Vec<i32> = self.0.iter().map(from).collect();
+        let args = [
+            Arg::Array(x),
+            Arg::Positions(&picks),
+            Arg::Int(rows),
+            Arg::Int(picks.len()),
+            Arg::Int(c),
+        ];
+        let y = x.each("pick", n * picks.len() * c, &args)?;
+        Ok((y, Shape::from((n, picks.len(), c))))
+    }
 }
 
 impl CustomOp1 for Pick {
     fn name(&self) -> &'static str {
         Self::NAME
     }
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        run_unary(self, storage, layout)
-    }
+    forwards!(unary);
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         pick(grad, inverse(&self.0, x.dim(1)?)).map(Some)
     }

@@ -1,0 +1,69 @@
+// The 16-bit and 8-bit types of CUDA, as far as candle's kernels name them where a device has no arithmetic for them.
+#pragma once
+#include "../device.h"
+
+struct __nv_bfloat16 {
+    uint16_t bits;
+    __nv_bfloat16() = default;
+    __nv_bfloat16(float x) {
+        unsigned all = __float_as_uint(x);
+        bits = x != x ? (all >> 16) | 0x40 : (all + 0x7fff + (all >> 16 & 1)) >> 16;
+    }
+    operator float() const { return __uint_as_float((unsigned)bits << 16); }
+};
+struct __half {
+    uint16_t bits;
+    __half() = default;
+    __half(float) { abort(); }
+    operator float() const { abort(); }
+};
+struct __nv_fp8_e4m3 {
+    uint8_t __x;
+    __nv_fp8_e4m3() = default;
+    __nv_fp8_e4m3(float) { abort(); }
+    operator float() const { abort(); }
+};
+enum { __NV_E4M3 };
+inline __half __nv_cvt_fp8_to_halfraw(uint8_t, int) { abort(); }
+inline float __half2float(__half x) { return x; }
+inline __half __ushort_as_half(uint16_t bits) { return same_bits<__half>(bits); }
+inline uint16_t __half_as_ushort(__half x) { return x.bits; }
+inline __half __hmax_nan(__half a, __half) { return a; }
+inline __half __hmin_nan(__half a, __half) { return a; }
+inline long long __double_as_longlong(double x) { return same_bits<long long>(x); }
+inline double __longlong_as_double(long long x) { return same_bits<double>(x); }
+inline int __float_as_int(float x) { return same_bits<int>(x); }
+template <class V, class W, class X> V atomicCAS(V *at, W expected, X value) {
+    V old = *at;
+    if (old == (V)expected) *at = (V)value;
+    return old;
+}
+template <class V, class W> V atomicMax(V *at, W value) {
+    V old = *at;
+    *at = max(old, (V)value);
+    return old;
+}
+template <class V, class W> V atomicMin(V *at, W value) {
+    V old = *at;
+    *at = min(old, (V)value);
+    return old;
+}
+template <class V> V atomicAdd(V *at, V value) {
+    V old = *at;
+    *at = old + value;
+    return old;
+}
+inline float normcdff(float x) { return 0.5f * erfcf(-x * 0.70710678f); }
+inline double normcdf(double x) { return 0.5 * erfc(-x * 0.7071067811865476); }
+#define CUDA_VERSION 13000
+#define __CUDACC_VER_MAJOR__ 13
+#define __CUDACC_VER_MINOR__ 0
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
+struct alignas(8) float2 {
+    float x, y;
+};
+inline float2 make_float2(float x, float y) { return {x, y}; }
+inline float rsqrtf(float x) { return 1 / sqrtf(x); }
+inline double rsqrt(double x) { return 1 / sqrt(x); }
