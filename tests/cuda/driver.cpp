@@ -342,4 +342,104 @@ int curandCreateGenerator(void **generator, int) { return *generator = (void *)6
 int curandDestroyGenerator(void *) { return OK; }
 int curandSetStream(void *, void *) { return OK; }
 int curandSetPseudoRandomGeneratorSeed(void *, unsigned long long) { return OK; }
+
+// cuDNN's convolutions of (n, h, w, c) maps, by the definition.
+struct Sizes {
+    int type, n, c, h, w;
+};
+struct Moves {
+    int py, px, sy, sx, dy, dx, groups;
+};
+int cudnnCreate(void **handle) { return *handle = (void *)7, OK; }
+int cudnnDestroy(void *) { return OK; }
+int cudnnSetStream(void *, void *) { return OK; }
+size_t cudnnGetVersion() { return 91501; }
+int cudnnCreateTensorDescriptor(Sizes **sizes) { return *sizes = new Sizes(), OK; }
+int cudnnDestroyTensorDescriptor(Sizes *sizes) { return delete sizes, OK; }
+int cudnnSetTensor4dDescriptor(Sizes *sizes, int format, int type, int n, int c, int h, int w) {
+    // CUDNN_TENSOR_NHWC alone.
+    return format == 1 ? (*sizes = {type, n, c, h, w}, OK) : 3000;
+}
+int cudnnCreateFilterDescriptor(Sizes **sizes) { return *sizes = new Sizes(), OK; }
+int cudnnDestroyFilterDescriptor(Sizes *sizes) { return delete sizes, OK; }
+int cudnnSetFilter4dDescriptor(Sizes *sizes, int type, int format, int n, int c, int h, int w) {
+    return format == 1 ? (*sizes = {type, n, c, h, w}, OK) : 3000;
+}
+int cudnnCreateConvolutionDescriptor(Moves **moves) { return *moves = new Moves(), OK; }
+int cudnnDestroyConvolutionDescriptor(Moves *moves) { return delete moves, OK; }
+int cudnnSetConvolution2dDescriptor(Moves *moves, int py, int px, int sy, int sx, int dy, int dx, int, int) {
+    return *moves = {py, px, sy, sx, dy, dx, 1}, OK;
+}
+int cudnnSetConvolutionGroupCount(Moves *moves, int groups) { return moves->groups = groups, OK; }
+int cudnnSetConvolutionMathType(Moves *, int) { return OK; }
+struct Performance {
+    int algorithm, status;
+    float time;
+    size_t memory;
+    int determinism, math, reserved[3];
+};
+int cudnnGetConvolutionForwardAlgorithm_v7(void *, void *, void *, void *, void *, int, int *count, Performance *found) {
+    *count = 1;
+    found[0].algorithm = 1;
+    found[0].status = 0;
+    return OK;
+}
+int cudnnGetConvolutionForwardWorkspaceSize(void *, void *, void *, void *, void *, int, size_t *bytes) { return *bytes = 16, OK; }
+int cudnnGetConvolutionBackwardDataAlgorithm_v7(void *, void *, void *, void *, void *, int, int *count, Performance *found) {
+    *count = 1;
+    found[0].algorithm = 0;
+    found[0].status = 0;
+    return OK;
+}
+int cudnnGetConvolutionBackwardDataWorkspaceSize(void *, void *, void *, void *, void *, int, size_t *bytes) { return *bytes = 16, OK; }
+
+// cuDNN's numbers of the types, and cuBLAS's.
+static int number(int type) { return type == 0 ? 0 : type == 1 ? 1 : 14; }
+
+// Calls `each(input, weight, output)` for every product of a convolution, with the three places in memory.
+template <class F> static void products(Sizes x, Sizes w, Moves m, Sizes y, F each) {
+    int in = w.c, out = w.n / m.groups;
+    for (int n = 0; n < y.n; n++)
+        for (int oy = 0; oy < y.h; oy++)
+            for (int ox = 0; ox < y.w; ox++)
+                for (int ky = 0; ky < w.h; ky++)
+                    for (int kx = 0; kx < w.w; kx++) {
+                        int row = oy * m.sy - m.py + ky * m.dy, column = ox * m.sx - m.px + kx * m.dx;
+                        if (row < 0 || row >= x.h || column < 0 || column >= x.w) continue;
+                        for (int o = 0; o < w.n; o++)
+                            for (int k = 0; k < in; k++)
+                                each((((size_t)n * x.h + row) * x.w + column) * x.c + o / out * in + k,
+                                     (((size_t)o * w.h + ky) * w.w + kx) * in + k, (((size_t)n * y.h + oy) * y.w + ox) * y.c + o);
+                    }
+}
+static size_t count(Sizes s) { return (size_t)s.n * s.c * s.h * s.w; }
+
+int cudnnConvolutionForward(void *, const void *, Sizes *xs, const void *x, Sizes *ws, const void *w, Moves *moves, int, void *, size_t,
+                            const void *, Sizes *ys, void *y) {
+    counts.products++;
+    Sizes a = *xs, b = *ws, c = *ys;
+    Moves m = *moves;
+    int type = number(a.type);
+    return enqueue([=] {
+        std::vector<double> sums(count(c));
+        products(a, b, m, c, [&](size_t i, size_t j, size_t o) { sums[o] += read(x, type, i) * read(w, type, j); });
+        for (size_t o = 0; o < sums.size(); o++) write(y, type, o, sums[o]);
+        return (int)OK;
+    });
+}
+int cudnnConvolutionBackwardData(void *, const void *, Sizes *ws, const void *w, Sizes *ys, const void *dy, Moves *moves, int algorithm,
+                                 void *, size_t, const void *, Sizes *xs, void *dx) {
+    // The first algorithm would not give the same bits twice.
+    if (algorithm == 0) return 3000;
+    counts.products++;
+    Sizes a = *xs, b = *ws, c = *ys;
+    Moves m = *moves;
+    int type = number(a.type);
+    return enqueue([=] {
+        std::vector<double> sums(count(a));
+        products(a, b, m, c, [&](size_t i, size_t j, size_t o) { sums[i] += read(dy, type, o) * read(w, type, j); });
+        for (size_t i = 0; i < sums.size(); i++) write(dx, type, i, sums[i]);
+        return (int)OK;
+    });
+}
 }

@@ -10,7 +10,8 @@ A request and its answer are a JSON line each. The crate gradcam-cli has our sid
     {"time": "forward", "repeats": 20}        {"millis": [...]}
     anything that fails                       {"error": "..."}
 
-A peer is a function from an architecture's name and an input (n, 3, h, w) to its tasks, each a function to be timed. What it returns is
+A load may name a "device" (cpu or cuda[:N]) and a "precision" (f32, tf32, f16, bf16); on a GPU inputs are there beforehand, and a time ends
+when the GPU has done its work. A peer is a function from an architecture's name and an input (n, 3, h, w) to its tasks, each a function to be timed. What it returns is
 what a user of the package has in hand at the end: logits, maps at the input's size, gradients. Networks have random weights.
 """
 
@@ -30,6 +31,8 @@ CLASSES = 1000
 CLASS = 281
 # Masked copies of one image in a batch.
 MASKS = 8
+# Where networks run, and with which numbers, as the last load said.
+PLACE = {"device": "cpu", "precision": "f32"}
 
 
 def build(name, batch):
@@ -37,9 +40,18 @@ def build(name, batch):
     import architectures
     import torch
 
-    network = architectures.build(name, CLASSES)
+    device, precision = PLACE["device"], PLACE["precision"]
+    dtype = {"f16": torch.float16, "bf16": torch.bfloat16}.get(precision, torch.float32)
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.benchmark = device != "cpu"
+    network = architectures.build(name, CLASSES).to(device, dtype)
+    if device != "cpu":
+        network = network.to(memory_format=torch.channels_last)
     side = network.default_cfg["input_size"][-1] if architectures.in_timm(name) else 224
-    return network, architectures.last_layer(name, network), torch.from_numpy(values((batch, 3, side, side)) * 4 - 2)
+    x = torch.from_numpy(values((batch, 3, side, side)) * 4 - 2).to(device, dtype)
+    if device != "cpu":
+        x = x.to(memory_format=torch.channels_last)
+    return network, architectures.last_layer(name, network), x
 
 
 def values(shape):
@@ -55,7 +67,7 @@ def pytorch(name, batch):
     network, _, x = build(name, batch)
     # As one would who wants the gradient of the input alone.
     network.requires_grad_(False)
-    masks = torch.from_numpy(values((MASKS, 1, *x.shape[2:])))
+    masks = torch.from_numpy(values((MASKS, 1, *x.shape[2:]))).to(x.device, x.dtype)
 
     @torch.inference_mode()
     def forward():
@@ -174,6 +186,10 @@ PEERS = {
 }
 
 
+# Those that are built here for a processor.
+PROCESSOR_ONLY = ("onnxruntime", "openvino", "openvino-bf16")
+
+
 def check():
     """Which versions each peer would use, and what it lacks."""
     packages = metadata.packages_distributions()
@@ -186,11 +202,15 @@ def check():
 
 def measure(task, run, repeats):
     """Milliseconds of each of `repeats` runs; for masks those of one of them."""
+    import torch
+
     share = MASKS if task == "masks" else 1
     millis = []
     for _ in range(repeats):
         start = time.perf_counter()
         run()
+        if PLACE["device"] != "cpu":
+            torch.cuda.synchronize()
         millis.append((time.perf_counter() - start) * 1e3 / share)
     return millis
 
@@ -213,7 +233,9 @@ def work(peer, threads):
             if "load" in request:
                 tasks = {}
                 gc.collect()
-                tasks = make(request["load"], request["batch"])
+                PLACE.update({key: request.get(key) or PLACE[key] for key in PLACE})
+                if PLACE["device"] == "cpu" or peer not in PROCESSOR_ONLY:
+                    tasks = make(request["load"], request["batch"])
                 answer = {"tasks": list(tasks)}
             else:
                 task = request["time"]

@@ -52,7 +52,14 @@ const COMPARED: [&str; 7] = [
     "mobilenetv2_100",
     "convnext_tiny",
 ];
-const TASKS: [&str; 5] = ["forward", "grad-cam", "input-gradient", "masks", "cli"];
+const TASKS: [&str; 6] = [
+    "forward",
+    "grad-cam",
+    "input-gradient",
+    "masks",
+    "rise",
+    "cli",
+];
 /// What a burst lasts, about.
 const BURST_MILLIS: f64 = 500.0;
 /// Between bursts; the threads of the program before fall asleep meanwhile (those of onnxruntime spin for up to 40 ms).
@@ -64,6 +71,10 @@ pub(crate) struct Plan {
     tasks: Vec<String>,
     rounds: usize,
     threads: usize,
+    /// cpu or cuda[:N].
+    device: String,
+    /// f32, and on a device tf32, f16 or bf16.
+    precision: String,
 }
 
 impl Plan {
@@ -77,12 +88,16 @@ impl Plan {
             Some(_) => &COMPARED,
             None => &FAMILIES,
         };
+        let device = flags.device.unwrap_or_else(|| "cpu".to_string());
         let plan = Plan {
             architectures: or(flags.architecture, usual),
             batches: match flags.batch.is_empty() {
-                true => vec![1, 8],
+                true if device == "cpu" => vec![1, 8],
+                true => vec![1, 8, 64, 256],
                 false => flags.batch,
             },
+            device,
+            precision: flags.precision.unwrap_or_else(|| "f32".to_string()),
             tasks: or(flags.task, &TASKS),
             rounds: flags.rounds.unwrap_or(10),
             threads: match flags.threads {
@@ -115,9 +130,13 @@ impl Plan {
 /// When the programs cannot be built or an architecture is unknown, and after all others were measured, when a measurement failed.
 pub(crate) fn run(sh: &Shell, plan: &Plan, venv: Option<&Path>, json: Option<&Path>) -> Result<()> {
     let python = venv.map(python::interpreter).transpose()?;
+    let features: &[&str] = match plan.device.as_str() {
+        "cpu" => &[],
+        _ => &["--features", "cuda"],
+    };
     cmd!(
         sh,
-        "cargo build --release --package gradcam-cli --bin gradcam --example bench"
+        "cargo build --release --package gradcam-cli --bin gradcam --example bench {features...}"
     )
     .run()?;
     let folder = dist::release(sh);
@@ -141,7 +160,7 @@ pub(crate) fn run(sh: &Shell, plan: &Plan, venv: Option<&Path>, json: Option<&Pa
             measure(&mut workers, plan, architecture, batch, &mut record)?;
         }
     }
-    if plan.tasks.iter().any(|task| task == "cli") {
+    if plan.device == "cpu" && plan.tasks.iter().any(|task| task == "cli") {
         match one_photo(sh, plan, &binary, python.as_deref()) {
             Ok(measurement) => record.add(measurement)?,
             Err(error) => record.fail("one photo".to_string(), &error),
@@ -257,14 +276,14 @@ fn measure(
     let what = |program: &str| format!("{architecture}, batch {batch}, {program}");
     for worker in workers.iter_mut() {
         worker.tasks.clear();
-        if let Err(error) = worker.load(architecture, batch) {
+        if let Err(error) = worker.load(architecture, batch, plan) {
             record.fail(what(&worker.name), &error);
         }
     }
     let mut series = Vec::new();
     for task in &plan.tasks {
         // Masked copies of one image are a batch of their own.
-        if task == "masks" && batch != plan.batches[0] {
+        if ["masks", "rise"].contains(&task.as_str()) && batch != plan.batches[0] {
             continue;
         }
         for worker in 0..workers.len() {
@@ -320,11 +339,26 @@ fn machine(sh: &Shell, plan: &Plan, peers: &Peers) -> Value {
     json!({
         "processor": processor.unwrap_or_else(|| ARCH.to_string()),
         "threads": plan.threads,
+        "device": device(sh, plan),
+        "precision": plan.precision,
         "rounds": plan.rounds,
         "commit": says(cmd!(sh, "git describe --always --dirty")),
         "rustc": says(cmd!(sh, "rustc --version")),
         "packages": peers.versions,
     })
+}
+
+/// The device's own name, where it has one.
+fn device(sh: &Shell, plan: &Plan) -> String {
+    let name = cmd!(sh, "nvidia-smi --query-gpu=name --format=csv,noheader");
+    match plan.device.as_str() {
+        "cpu" => "cpu".to_string(),
+        device => name
+            .quiet()
+            .ignore_stderr()
+            .read()
+            .unwrap_or_else(|_| device.to_string()),
+    }
 }
 
 /// One photo through the binary with the default model, from the start of the process to its end; with Python the peak memory, too.

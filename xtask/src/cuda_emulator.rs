@@ -18,7 +18,12 @@ const CANDLE: [&str; 7] = [
     "affine", "binary", "cast", "fill", "indexing", "reduce", "unary",
 ];
 /// The libraries that the emulated driver stands for.
-const LIBRARIES: [&str; 3] = ["libcuda.so.1", "libcublas.so.13", "libcurand.so.10"];
+const LIBRARIES: [&str; 4] = [
+    "libcuda.so.1",
+    "libcublas.so.13",
+    "libcurand.so.10",
+    "libcudnn.so.9",
+];
 
 /// Builds the emulated libraries in `target/cuda-emulator`, and prints the environment in which a program takes them for a device's.
 pub(crate) fn run(sh: &Shell) -> Result<()> {
@@ -34,7 +39,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
         objects.push(compile_kernels(sh, &folder, &source, "CANDLE")?);
     }
     let (stub, library) = (folder.join("stubs.c"), folder.join(LIBRARIES[0]));
-    sh.write_file(&stub, stubs(sh, &["driver", "cublas", "curand"])?)?;
+    sh.write_file(&stub, stubs(sh, &["driver", "cublas", "curand", "cudnn"])?)?;
     let stub_object = stub.with_extension("o");
     cmd!(sh, "cc -fPIC -c -o {stub_object} {stub}").run()?;
     cmd!(

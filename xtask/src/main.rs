@@ -76,9 +76,13 @@ mod flags {
                 optional --peers venv: PathBuf
                 /// Turns of each program, about half a second each [default: 10].
                 optional --rounds n: usize
-                /// Images computed together; may be given more than once [default: 1 and 8].
+                /// Images computed together; may be given more than once [default: 1 and 8; on a GPU 64 and 256 too].
                 repeated --batch n: usize
-                /// forward, grad-cam, input-gradient, masks or cli; may be given more than once [default: all].
+                /// Where the networks run: cpu or cuda[:N] [default: cpu].
+                optional --device name: String
+                /// f32, and on a GPU tf32, f16 or bf16 [default: f32].
+                optional --precision name: String
+                /// forward, grad-cam, input-gradient, masks, rise or cli; may be given more than once [default: all].
                 repeated --task name: String
                 /// Threads of each program [default: one for each core].
                 optional --threads n: usize

@@ -8,7 +8,8 @@
 //! anything that fails                    {"error": "..."}
 //! ```
 //!
-//! With architectures as arguments it only checks that they exist. Networks have random weights.
+//! A load may name a `"device"` and a `"precision"` too; on a device, inputs are there beforehand, results stay there, and a time ends when
+//! the device has done its work. With architectures as arguments it only checks that they exist. Networks have random weights.
 #![allow(clippy::print_stderr)]
 
 use std::io::{BufRead, Write, stdin, stdout};
@@ -16,10 +17,11 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use candle_core::{Device, Tensor};
-use gradcam::{Explainer, Grid, Target, input_gradient, masked_logits};
+use candle_core::{DType, Device, Tensor};
+use gradcam::{Explainer, Grid, Method, RecordedGradCam, Target, input_gradient, masked_logits};
 use gradcam_models::architectures::{self, Architecture};
-use gradcam_nn::{ModuleTree, Weights, logits};
+use gradcam_nn::ops::Precision;
+use gradcam_nn::{ModuleTree, Weights, cuda_device, logits};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -32,13 +34,24 @@ const CLASSES: usize = 1000;
 const CLASS: usize = 281;
 /// Masked copies of one image in a batch.
 const MASKS: usize = 8;
+/// Masks of RISE, which a device makes itself.
+const RISE: usize = 4000;
 const TASKS: [&str; 4] = ["forward", "grad-cam", "input-gradient", "masks"];
+const DEVICE_TASKS: [&str; 4] = ["forward", "grad-cam", "input-gradient", "rise"];
 
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Request {
-    Load { load: String, batch: usize },
-    Time { time: String, repeats: usize },
+    Load {
+        load: String,
+        batch: usize,
+        device: Option<String>,
+        precision: Option<String>,
+    },
+    Time {
+        time: String,
+        repeats: usize,
+    },
 }
 
 fn main() -> ExitCode {
@@ -71,11 +84,23 @@ fn serve() -> Result<()> {
 
 fn answer(request: &str, loaded: &mut Option<Subject>) -> Result<Value> {
     match serde_json::from_str(request)? {
-        Request::Load { load, batch } => {
+        Request::Load {
+            load,
+            batch,
+            device,
+            precision,
+        } => {
             // Two networks at once would count twice.
             drop(loaded.take());
-            *loaded = Some(Subject::new(&load, batch)?);
-            Ok(json!({"tasks": TASKS}))
+            let device = match device.as_deref() {
+                None | Some("cpu") => Device::Cpu,
+                Some("cuda") => cuda_device(0)?,
+                Some(other) => cuda_device(other.trim_start_matches("cuda:").parse()?)?,
+            };
+            let precision = precision.as_deref().unwrap_or("f32");
+            let tasks = if device.is_cpu() { TASKS } else { DEVICE_TASKS };
+            *loaded = Some(Subject::new(&load, batch, device, precision)?);
+            Ok(json!({ "tasks": tasks }))
         }
         Request::Time { time, repeats } => {
             let subject = loaded.as_ref().context("nothing is loaded")?;
@@ -84,6 +109,7 @@ fn answer(request: &str, loaded: &mut Option<Subject>) -> Result<Value> {
                 .map(|_| {
                     let start = Instant::now();
                     subject.run(&time)?;
+                    subject.images.device().synchronize()?;
                     Ok(start.elapsed().as_secs_f64() * 1e3 / share)
                 })
                 .collect::<Result<Vec<f64>>>()?;
@@ -109,10 +135,12 @@ struct Subject {
     images: Tensor,
     /// Of the size of the images.
     masks: Vec<Grid>,
+    /// On a device.
+    recorded: Option<RecordedGradCam>,
 }
 
 impl Subject {
-    fn new(name: &str, batch: usize) -> Result<Self> {
+    fn new(name: &str, batch: usize, device: Device, precision: &str) -> Result<Self> {
         let architecture = find(name)?;
         let side = architecture.input_size as usize;
         let mask = |values: &[f32]| Grid {
@@ -121,11 +149,52 @@ impl Subject {
             values: values.to_vec(),
         };
         let masks = values((MASKS, 1, side, side))?.flatten_all()?.to_vec1()?;
+        let dtype = match precision {
+            "f16" => DType::F16,
+            "bf16" => DType::BF16,
+            "f32" | "tf32" => DType::F32,
+            other => bail!("unknown precision `{other}`"),
+        };
+        let mut network = architecture.build(&Weights::random(0), CLASSES)?;
+        if !device.is_cpu() {
+            let random = Weights::random(0);
+            architecture.build(&random, CLASSES)?;
+            let place = |(name, shape): (String, Vec<usize>)| {
+                let parameter = random.get(&name, &shape)?.to_device(&device)?;
+                let parameter = match shape.len() {
+                    0 | 1 => parameter,
+                    _ => parameter.to_dtype(dtype)?,
+                };
+                Ok((name, parameter))
+            };
+            let parameters = random.requested().into_iter().map(place);
+            let parameters = Weights::from_tensors(parameters.collect::<Result<_>>()?);
+            network = architecture.build(&parameters, CLASSES)?;
+        }
+        if precision == "tf32" {
+            network.set_precision(Precision::Tf32);
+        }
+        let images = ((values((batch, 3, side, side))? * 4.0)? - 2.0)?;
+        let images = images.to_device(&device)?.to_dtype(dtype)?;
+        let layer = architecture.default_layer;
+        let recorded = match device.is_cpu() {
+            true => None,
+            false => {
+                let classes = Tensor::full(CLASS as u32, batch, &device)?;
+                Some(RecordedGradCam::new(
+                    &network,
+                    &images,
+                    layer,
+                    Some(&classes),
+                )?)
+            }
+        };
         Ok(Subject {
-            network: architecture.build(&Weights::random(0), CLASSES)?,
-            grad_cam: Explainer::at(architecture.default_layer),
-            images: ((values((batch, 3, side, side))? * 4.0)? - 2.0)?,
+            network,
+            grad_cam: Explainer::at(layer),
+            images,
             masks: masks.chunks_exact(side * side).map(mask).collect(),
+            recorded,
         })
     }
 
@@ -135,6 +204,19 @@ impl Subject {
         match task {
             "forward" => {
                 logits(network, images)?;
+            }
+            "grad-cam" if self.recorded.is_some() => {
+                if let Some(recorded) = &self.recorded {
+                    recorded.maps(images)?;
+                }
+            }
+            "rise" => {
+                let method: Method = "rise".parse()?;
+                let rise = Explainer {
+                    budget: Some(RISE),
+                    ..Explainer::of(method)
+                };
+                rise.explain_one(network, &images.narrow(0, 0, 1)?, Target::Index(CLASS))?;
             }
             "grad-cam" => {
                 let targets = vec![vec![Target::Index(CLASS)]; images.dim(0)?];

@@ -25,6 +25,7 @@ use candle_core::{Device, Tensor};
 use image::{Rgb, RgbImage};
 use serde::{Deserialize, Serialize};
 
+mod device;
 mod resize;
 
 pub use resize::{Interpolation, resize_rgb};
@@ -180,6 +181,19 @@ impl Preprocess {
 
     /// The picture as the network sees it, with its place in the original.
     fn view(&self, picture: &RgbImage, fit: Fit) -> Result<(RgbImage, Region), PreprocessError> {
+        let plan = self.plan(picture, fit)?;
+        let (width, height) = plan.resized;
+        let resized = resize_rgb(picture, width, height, self.interpolation)?;
+        if plan.view == plan.resized {
+            return Ok((resized, plan.region));
+        }
+        let mut view = RgbImage::from_pixel(plan.view.0, plan.view.1, self.fill());
+        image::imageops::replace(&mut view, &resized, -plan.left, -plan.top);
+        Ok((view, plan.region))
+    }
+
+    /// What the picture is resized to, and which part of that the network sees.
+    fn plan(&self, picture: &RgbImage, fit: Fit) -> Result<Plan, PreprocessError> {
         let (width, height) = picture.dimensions();
         if width == 0 || height == 0 {
             return Err(PreprocessError::Empty { width, height });
@@ -196,16 +210,15 @@ impl Preprocess {
             width: resized_width,
             height: resized_height,
         };
-        let resized = resize_rgb(
-            picture,
+        let resized: (u32, u32) = (
             resized_width.try_into().map_err(too_large)?,
             resized_height.try_into().map_err(too_large)?,
-            self.interpolation,
-        )?;
-        let (view, left, top) = match fit {
-            Fit::None | Fit::Squash => (resized, 0, 0),
-            Fit::Crop => centre(&resized, input_width, input_height, self.fill()),
+        );
+        let view = match fit {
+            Fit::None | Fit::Squash => resized,
+            Fit::Crop => (input_width, input_height),
         };
+        let (left, top) = (centred(resized.0, view.0), centred(resized.1, view.1));
         let (scale_x, scale_y) = (
             f64::from(width) / resized_width as f64,
             f64::from(height) / resized_height as f64,
@@ -213,10 +226,16 @@ impl Preprocess {
         let region = Region {
             x: left as f64 * scale_x,
             y: top as f64 * scale_y,
-            width: f64::from(view.width()) * scale_x,
-            height: f64::from(view.height()) * scale_y,
+            width: f64::from(view.0) * scale_x,
+            height: f64::from(view.1) * scale_y,
         };
-        Ok((view, region))
+        Ok(Plan {
+            resized,
+            view,
+            left,
+            top,
+            region,
+        })
     }
 
     /// Width and height that [`Fit::Crop`] resizes a picture of `width` × `height` to, before the crop.
@@ -313,26 +332,32 @@ impl Preprocess {
     }
 }
 
-/// Cuts `width` × `height` out of the picture's centre, padding it with `fill` first where it is smaller.
-/// Returns the crop and its left and top edge in `picture`, negative where padded.
+/// What a picture is resized to and cut out of that; sizes are widths and heights in pixels.
+struct Plan {
+    resized: (u32, u32),
+    view: (u32, u32),
+    /// The view's edges in the resized picture, negative where it is padded.
+    left: i64,
+    top: i64,
+    region: Region,
+}
+
+impl Plan {
+    fn is_padded(&self) -> bool {
+        self.view.0 > self.resized.0 || self.view.1 > self.resized.1
+    }
+}
+
+/// Where `want` pixels at the centre of `have` begin.
 ///
 /// torchvision's `center_crop`: an odd pad is larger at the right and bottom, and half an offset goes to the even side.
-fn centre(picture: &RgbImage, width: u32, height: u32, fill: Rgb<u8>) -> (RgbImage, i64, i64) {
-    let offset = |have: u32, want: u32| {
-        let spare = i64::from(have) - i64::from(want);
-        if spare < 0 {
-            spare / 2
-        } else {
-            (spare as f64 / 2.0).round_ties_even() as i64
-        }
-    };
-    let (left, top) = (
-        offset(picture.width(), width),
-        offset(picture.height(), height),
-    );
-    let mut view = RgbImage::from_pixel(width, height, fill);
-    image::imageops::replace(&mut view, picture, -left, -top);
-    (view, left, top)
+fn centred(have: u32, want: u32) -> i64 {
+    let spare = i64::from(have) - i64::from(want);
+    if spare < 0 {
+        spare / 2
+    } else {
+        (spare as f64 / 2.0).round_ties_even() as i64
+    }
 }
 
 #[cfg(test)]

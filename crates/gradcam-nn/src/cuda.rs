@@ -5,6 +5,8 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod convolution;
+#[cfg(feature = "cudnn")]
+mod cudnn;
 
 use std::sync::OnceLock;
 

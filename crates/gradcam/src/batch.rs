@@ -7,7 +7,7 @@ use gradcam_nn::{Graph, Network};
 use crate::record::Record;
 use crate::{Error, Result, layers, tokens};
 
-/// The maps of a batch, on the device of its images.
+/// The maps of a batch, on the device of its images and, whatever the network computes with, of `f32`.
 #[derive(Debug, Clone)]
 pub struct BatchMaps {
     /// The maps after the ReLU at the layer's resolution, `(n, rows, columns)`, in units of the score.
@@ -46,7 +46,7 @@ pub fn grad_cam_batch(
             nearest: Vec::new(),
         });
     };
-    let output = &record.output;
+    let output = &record.output.to_dtype(DType::F32)?;
     let &[n, count] = output.dims() else {
         return Err(Error::Logits {
             batch,
@@ -68,7 +68,7 @@ pub fn grad_cam_batch(
     let chosen = classes
         .unsqueeze(1)?
         .broadcast_eq(&numbers.unsqueeze(0)?)?
-        .to_dtype(output.dtype())?;
+        .to_dtype(DType::F32)?;
     let gradient = record.gradients(&(output * chosen)?.sum_all()?)?;
     let map = |x: &Tensor| tokens::map(x, network.tokens(), (height, width));
     let activation = map(&activation)?;
@@ -80,7 +80,7 @@ pub fn grad_cam_batch(
     };
     let maps = match gradient.into_iter().next().flatten() {
         // The score does not depend on the layer.
-        None => Tensor::zeros((batch, 1, rows, columns), logits.dtype(), logits.device())?,
+        None => Tensor::zeros((batch, 1, rows, columns), DType::F32, logits.device())?,
         Some(gradient) => {
             let weights = AdaptiveAvgPool2d::new(1).forward(&map(&gradient)?)?;
             let positions =
@@ -88,6 +88,7 @@ pub fn grad_cam_batch(
                     .permute((0, 2, 3, 1))?
                     .reshape((batch, rows * columns, c))?;
             let sum = matmul(&positions, &weights.reshape((batch, c, 1))?)?;
+            let sum = sum.to_dtype(DType::F32)?;
             Activation::Relu.forward(&sum.reshape((batch, 1, rows, columns))?)?
         }
     };

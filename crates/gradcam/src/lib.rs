@@ -76,7 +76,7 @@ pub use heatmap::{Heatmap, LayerMap, Verdict};
 pub use input_gradient::input_gradient;
 pub use interpolation::Interpolation;
 pub use layers::{Layer, Layers, coincide, layers};
-pub use masks::masked_logits;
+pub use masks::{Mask, Taps, masked_logits};
 pub use method::*;
 pub use rank::rank_correlations;
 pub use saliency::{Features, Saliency, SignedMap, Subject};

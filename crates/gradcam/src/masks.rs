@@ -1,5 +1,8 @@
 //! What a network says of an image whose pixels are partly hidden: the work of every perturbation method.
 
+mod device;
+mod mask;
+
 use std::borrow::Cow;
 
 use candle_core::{DType, Device, Tensor};
@@ -7,7 +10,10 @@ use gradcam_nn::Network;
 use rayon::prelude::*;
 
 use crate::observation::rows;
-use crate::{Error, Grid, Result};
+use crate::{Error, Result};
+
+pub(crate) use mask::between;
+pub use mask::{Mask, Taps};
 
 /// Masks that are in flight at the same time: memory does not grow with their number.
 const BATCH: usize = 16;
@@ -16,19 +22,19 @@ const DEVICE_BATCH: usize = 64;
 
 /// Hides parts of `image`, `(1, channels, height, width)`, and hands the logits under each mask to `visit`, in the order of the masks.
 ///
-/// `mask(i)` makes the mask number `i` of `count`, a grid of the image's size: where it is 1 the pixel stays, where it is 0 it takes the
+/// `mask(i)` makes the mask number `i` of `count`, of the image's size (a [`Grid`](crate::Grid), or a [`Mask`] made of less): where it is 1 the pixel stays, where it is 0 it takes the
 /// value of `baseline` in the units of the image (one number a channel, or one a pixel and channel), and between them a mixture. Since a normalised picture is an
 /// affine function of the pixels, this is the same as masking the picture and normalising it. The masks are spread over the cores; the
 /// result does not depend on their number.
 ///
 /// # Errors
 /// When the image is not one image, the baseline or a mask does not fit it, or the network or `visit` fails.
-pub fn masked_logits(
+pub fn masked_logits<M: Into<Mask>>(
     network: &dyn Network,
     image: &Tensor,
     baseline: &[f32],
     count: usize,
-    mask: impl Fn(usize) -> Grid + Sync,
+    mask: impl Fn(usize) -> M + Sync,
     mut visit: impl FnMut(usize, &[f32]) -> Result<()>,
 ) -> Result<()> {
     let &[1, channels, height, width] = image.dims() else {
@@ -48,12 +54,12 @@ pub fn masked_logits(
             baseline.iter().flat_map(plane).collect()
         }
     };
-    let mask = |index: usize| -> Result<Grid> {
-        let mask = mask(index);
-        if (mask.height, mask.width) != (height, width) {
+    let mask = |index: usize| -> Result<Mask> {
+        let mask: Mask = mask(index).into();
+        if mask.size() != (height, width) {
             return Err(Error::Mask {
                 expected: (height, width),
-                found: (mask.height, mask.width),
+                found: mask.size(),
             });
         }
         Ok(mask)
@@ -66,7 +72,7 @@ pub fn masked_logits(
         .flatten_all()?
         .to_vec1::<f32>()?;
     let one = |index: usize| -> Result<Vec<f32>> {
-        let mask = mask(index)?;
+        let mask = mask(index)?.into_grid();
         let planes = pixels.chunks_exact(height * width);
         let mut values = Vec::with_capacity(pixels.len());
         for (plane, baseline) in planes.zip(baseline.chunks_exact(height * width)) {
@@ -94,28 +100,22 @@ pub fn masked_logits(
     Ok(())
 }
 
-/// The same on a device: the masks of a batch go there and its logits come back, and nothing else.
+/// The same on a device: what the masks of a batch are made of goes there and its logits come back, and nothing else.
 fn on_device(
     network: &dyn Network,
     image: &Tensor,
     baseline: &[f32],
     count: usize,
-    mask: impl Fn(usize) -> Result<Grid> + Sync,
+    mask: impl Fn(usize) -> Result<Mask> + Sync,
     mut visit: impl FnMut(usize, &[f32]) -> Result<()>,
 ) -> Result<()> {
-    let (_, _, height, width) = image.dims4()?;
-    let put = |values: &[f32], shape: &[usize]| {
-        Tensor::from_slice(values, shape, image.device())?.to_dtype(image.dtype())
-    };
-    let baseline = put(baseline, image.dims())?;
+    let (place, dtype) = (image.device(), image.dtype());
+    let baseline = Tensor::from_slice(baseline, image.dims(), place)?.to_dtype(dtype)?;
     for first in (0..count).step_by(DEVICE_BATCH) {
         let last = count.min(first + DEVICE_BATCH);
-        let masks: Vec<Grid> = (first..last)
-            .into_par_iter()
-            .map(&mask)
-            .collect::<Result<_>>()?;
-        let values: Vec<f32> = masks.into_iter().flat_map(|mask| mask.values).collect();
-        let masks = put(&values, &[last - first, 1, height, width])?;
+        let masks: Vec<Result<Mask>> = (first..last).into_par_iter().map(&mask).collect();
+        let masks = masks.into_iter().collect::<Result<_>>()?;
+        let masks = device::tensor(masks, place)?.to_dtype(dtype)?;
         // What stays is the image's own number, without rounding.
         let stays = image.broadcast_mul(&masks)?;
         let hidden = baseline.broadcast_mul(&masks.affine(-1.0, 1.0)?)?;
@@ -131,6 +131,7 @@ fn on_device(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::Grid;
     use crate::perturbation::testing::{Linear, picture};
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use gradcam::{Explainer, Method, RecordedGradCam, Target, grad_cam_batch, input_gradient};
 use gradcam_models::architectures;
+use gradcam_models::preprocess::{Fit, Preprocess};
 use gradcam_nn::ops::{
     Activation, AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, Axis, BatchNorm, Conv2d,
     ConvOptions, LayerNorm, Linear, MaxPool2d, Padding, Rearrange, ResizeMode, add, concat,
@@ -324,6 +325,11 @@ fn combinations_agree() {
 
 /// The same network on the processor and on a device.
 fn networks(name: &str, device: &Device) -> [ModuleTree; 2] {
+    in_type(name, device, DType::F32)
+}
+
+/// The same, with matrices of another type on the device.
+fn in_type(name: &str, device: &Device, dtype: DType) -> [ModuleTree; 2] {
     let architecture = architectures::find(name).unwrap();
     let random = Weights::random(3);
     let here = architecture.build(&random, 10).unwrap();
@@ -332,6 +338,10 @@ fn networks(name: &str, device: &Device) -> [ModuleTree; 2] {
         .into_iter()
         .map(|(name, shape)| {
             let parameter = random.get(&name, &shape).unwrap();
+            let parameter = match shape.len() {
+                0 | 1 => parameter,
+                _ => parameter.to_dtype(dtype).unwrap(),
+            };
             (name, parameter.to_device(device).unwrap())
         })
         .collect();
@@ -409,6 +419,59 @@ fn a_batch_agrees_with_the_explainer() {
     }
 }
 
+/// Half the bits give nearly the same maps.
+#[test]
+fn bf16_is_near() {
+    let Some(device) = device() else { return };
+    for (name, layer) in [("resnet18", "layer4"), ("mobilenetv3_small_100", "blocks")] {
+        let [here, there] = in_type(name, &device, DType::BF16);
+        let images = values(&[2, 3, 64, 64], 1);
+        let classes = |device: &Device| Tensor::new(&[3_u32, 7], device).unwrap();
+        let expected = grad_cam_batch(&here, &images, layer, Some(&classes(&Device::Cpu)));
+        let moved = images.to_device(&device).unwrap();
+        let moved = moved.to_dtype(DType::BF16).unwrap();
+        let found = grad_cam_batch(&there, &moved, layer, Some(&classes(&device))).unwrap();
+        let flat = |x: &Tensor| -> Vec<f64> {
+            let values = x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            values.into_iter().map(f64::from).collect()
+        };
+        let apart = apart(&flat(&expected.unwrap().maps), &flat(&found.maps));
+        assert!(apart < 0.1, "{name}: {apart:e} off");
+        assert!(apart > 1e-5, "{name} was not computed in bf16");
+    }
+}
+
+/// A picture that is prepared on a device is the processor's.
+#[test]
+fn preprocessing_agrees() {
+    let Some(device) = device() else { return };
+    let picture = image::RgbImage::from_fn(97, 71, |x, y| {
+        image::Rgb([0, 83, 166].map(|c| ((37 * x + 59 * y + c) % 256) as u8))
+    });
+    let settings = Preprocess::default();
+    let expected = settings.prepare(&picture, Fit::Crop, &Device::Cpu).unwrap();
+    let (found, _) = settings.prepare_on(&picture, Fit::Crop, &device).unwrap();
+    let flat = |x: &Tensor| x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    assert_eq!(flat(&found), flat(&expected.tensor));
+}
+
+/// No family reads the device on the way to its maps: work that does cannot be recorded. Swin writes tables to it that are too large.
+#[test]
+fn nothing_is_read_on_the_way() {
+    let Some(device) = device() else { return };
+    for (name, side) in FAMILIES {
+        if name.starts_with("swin") {
+            continue;
+        }
+        let [_, network] = networks(name, &device);
+        let images = values(&[1, 3, side, side], 1).to_device(&device).unwrap();
+        let layer = architectures::find(name).unwrap().default_layer;
+        if let Err(error) = RecordedGradCam::new(&network, &images, layer, None) {
+            panic!("{name}: {error}");
+        }
+    }
+}
+
 /// Methods of each kind, on a device.
 #[test]
 fn methods_agree() {
@@ -426,10 +489,16 @@ fn methods_agree() {
         "lrp",
         "fullgrad",
         "occlusion",
+        "score-cam",
+        "rise",
+        "feature-ablation",
     ] {
         let method: Method = name.parse().unwrap();
         let raw = |network: &ModuleTree, image: &Tensor| {
-            let explainer = Explainer::of(method.clone());
+            let explainer = Explainer {
+                budget: Some(40),
+                ..Explainer::of(method.clone())
+            };
             let map = explainer.explain_one(network, image, Target::Index(3));
             let map = map.unwrap_or_else(|error| panic!("{name}: {error}"));
             let values = map.raw().values.iter();

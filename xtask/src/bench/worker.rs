@@ -6,6 +6,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
+use super::Plan;
+
 /// A running worker. `xtask/bench/peers.py` describes the protocol.
 pub(crate) struct Worker {
     /// The program's name in the tables.
@@ -33,8 +35,13 @@ impl Worker {
     }
 
     /// Makes the network and its input.
-    pub(crate) fn load(&mut self, architecture: &str, batch: usize) -> Result<()> {
-        let answer = self.ask(&json!({"load": architecture, "batch": batch}))?;
+    pub(crate) fn load(&mut self, architecture: &str, batch: usize, plan: &Plan) -> Result<()> {
+        let answer = self.ask(&json!({
+            "load": architecture,
+            "batch": batch,
+            "device": plan.device,
+            "precision": plan.precision,
+        }))?;
         let tasks = answer["tasks"].as_array().context("no tasks")?;
         self.tasks = tasks
             .iter()

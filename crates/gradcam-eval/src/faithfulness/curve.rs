@@ -1,6 +1,8 @@
 //! The score along the way, and the area under it.
 
-use gradcam::{Grid, Interpolation};
+use std::sync::Arc;
+
+use gradcam::{Grid, Mask};
 
 use super::order::tie_fraction;
 use super::sample::{Output, Sample};
@@ -39,19 +41,18 @@ impl Steps<'_> {
         let (_, height, width) = sample.shape()?;
         let (count, size) = (order.len(), self.size);
         let (changed, rest) = if self.delete { (0.0, 1.0) } else { (1.0, 0.0) };
+        let ranks = ranks(map, order, (height, width));
         let mask = |index: usize| {
             let end = (index * size).min(count);
             let start = match self.cumulative {
                 true => 0,
                 false => index.saturating_sub(1) * size,
             };
-            let mut mask = map.map(|_| rest);
-            for &place in &order[start..end] {
-                mask.values[place] = changed;
-            }
-            match (mask.height, mask.width) == (height, width) {
-                true => mask,
-                false => Interpolation::Nearest.resize(&mask, height, width),
+            Mask::Ranked {
+                size: (height, width),
+                ranks: ranks.clone(),
+                changed: start as u32..end as u32,
+                values: (changed, rest),
             }
         };
         let steps = count.div_ceil(size) + 1;
@@ -64,6 +65,26 @@ impl Steps<'_> {
             tie_fraction: tie_fraction(map)?,
         })
     }
+}
+
+/// For each pixel of an image of this size the rank of the map's place that is nearest to it.
+fn ranks(map: &Grid, order: &[usize], (height, width): (usize, usize)) -> Arc<[u32]> {
+    let mut ranks = vec![0; order.len()];
+    for (rank, &place) in order.iter().enumerate() {
+        ranks[place] = rank as u32;
+    }
+    let nearest = |i: usize, from: usize, to: usize| {
+        let at = (i as f64 + 0.5) * (from as f64 / to as f64);
+        (at as usize).min(from.saturating_sub(1))
+    };
+    let columns: Vec<usize> = (0..width).map(|x| nearest(x, map.width, width)).collect();
+    (0..height)
+        .flat_map(|y| {
+            let row = nearest(y, map.height, height) * map.width;
+            columns.iter().map(move |column| row + column)
+        })
+        .map(|place| ranks[place])
+        .collect()
 }
 
 /// The area under scores that stand at equal distances from 0 to 1, by the trapezoid rule: `(Σ s - s_0 / 2 - s_n / 2) / n` (Petsiuk et al.

@@ -1,6 +1,8 @@
 //! Region perturbation, after Samek et al. 2017.
 
-use gradcam::Grid;
+use std::sync::Arc;
+
+use gradcam::{Grid, Mask};
 
 use super::order::{Ties, order};
 use super::sample::{Output, Sample};
@@ -60,20 +62,24 @@ pub fn region_perturbation(sample: &Sample<'_>, map: &Grid, protocol: Regions) -
         width: sums.len(),
         values: sums.into_iter().map(|sum| sum as f32).collect(),
     };
-    let mut rank = vec![0; regions.width];
+    let mut rank = vec![0_u32; regions.width];
     let order = order(&regions, protocol.ties)?;
     order
         .iter()
         .enumerate()
-        .for_each(|(place, &region)| rank[region] = place);
+        .for_each(|(place, &region)| rank[region] = place as u32);
     let noise = noise(&sample.pixels()?, height * width, protocol.seed);
     let steps = protocol.steps.min(regions.width);
-    let scores = sample.masked(Output::Probability, &noise, steps + 1, |index| Grid {
-        height,
-        width,
-        values: (0..height * width)
-            .map(|pixel| f32::from(u8::from(rank[region(pixel)] >= index)))
-            .collect(),
+    let ranks: Arc<[u32]> = (0..height * width)
+        .map(|pixel| rank[region(pixel)])
+        .collect();
+    let scores = sample.masked(Output::Probability, &noise, steps + 1, |index| {
+        Mask::Ranked {
+            size: (height, width),
+            ranks: ranks.clone(),
+            changed: 0..index as u32,
+            values: (0.0, 1.0),
+        }
     })?;
     let lost: f64 = scores.iter().map(|score| scores[0] - score).sum();
     Ok(lost / scores.len() as f64)

@@ -1,7 +1,7 @@
 //! A network, an image and the class in question, and what the network says of changed images.
 
 use candle_core::{DType, Device, Tensor};
-use gradcam::{Grid, masked_logits, probabilities};
+use gradcam::{Grid, Mask, masked_logits, probabilities};
 use gradcam_nn::Network;
 use rayon::prelude::*;
 
@@ -88,12 +88,12 @@ impl Sample<'_> {
     }
 
     /// The scores of the image under `count` masks, as [`masked_logits`] has them.
-    pub(super) fn masked(
+    pub(super) fn masked<M: Into<Mask>>(
         &self,
         output: Output,
         baseline: &[f32],
         count: usize,
-        mask: impl Fn(usize) -> Grid + Sync,
+        mask: impl Fn(usize) -> M + Sync,
     ) -> Result<Vec<f64>> {
         let mut scores = Vec::with_capacity(count);
         masked_logits(

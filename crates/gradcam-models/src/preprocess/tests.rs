@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 use image::{Rgb, RgbImage};
 
 use super::{
@@ -260,4 +260,41 @@ fn names_are_those_of_the_configuration() {
         assert_eq!(serde_json::to_string(&parsed).unwrap(), json(name));
     }
     assert_eq!(serde_json::from_str::<Fit>("\"none\"").unwrap(), Fit::None);
+}
+
+/// The bytes of the device's resize are the library's.
+#[test]
+fn a_device_prepares_the_same() {
+    for interpolation in [
+        Interpolation::Nearest,
+        Interpolation::Box,
+        Interpolation::Bilinear,
+        Interpolation::Hamming,
+        Interpolation::Bicubic,
+        Interpolation::Lanczos,
+    ] {
+        for (width, height) in [(37, 53), (301, 211), (24, 24), (19, 400)] {
+            for (fit, crop_mode) in [
+                (Fit::Crop, CropMode::Center),
+                (Fit::Crop, CropMode::Border),
+                (Fit::Squash, CropMode::Center),
+                (Fit::None, CropMode::Center),
+            ] {
+                let settings = Preprocess {
+                    input_size: (24, 32),
+                    interpolation,
+                    crop_mode,
+                    ..Preprocess::default()
+                };
+                let picture = pattern(width, height);
+                let expected = prepare(&settings, &picture, fit);
+                let (found, region) = settings.prepare_on(&picture, fit, &Device::Cpu).unwrap();
+                assert_eq!(region, expected.region);
+                let flat = |x: &Tensor| x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                let (found, expected) = (flat(&found), flat(&expected.tensor));
+                let apart = found.iter().zip(&expected).filter(|(a, b)| a != b).count();
+                assert_eq!(apart, 0, "{interpolation:?} {width} × {height} {fit:?}");
+            }
+        }
+    }
 }

@@ -16,6 +16,10 @@ pub(crate) fn forward(
     g: &Geometry,
     precision: Precision,
 ) -> Result<CudaStorage> {
+    #[cfg(feature = "cudnn")]
+    if let Some(y) = super::cudnn::forward(x, weight, g, precision)? {
+        return Ok(y);
+    }
     let product = |images| product(g, images, precision);
     let out = g.out_size.0 * g.out_size.1 * g.out_channels;
     if g.groups > 1 {
@@ -43,6 +47,10 @@ pub(crate) fn backward(
     g: &Geometry,
     precision: Precision,
 ) -> Result<CudaStorage> {
+    #[cfg(feature = "cudnn")]
+    if let Some(dx) = super::cudnn::backward(grad, weight, g, precision)? {
+        return Ok(dx);
+    }
     if g.groups > 1 {
         let args = with_sizes([Arg::Array(grad), Arg::Tensor(weight)], g);
         return grad.each("grouped_backward", g.batch * inputs(g), &args);

@@ -3,7 +3,7 @@
 use super::Subject;
 use crate::method::{IsCam, SsCam};
 use crate::noise::{generator, normal};
-use crate::{Grid, Interpolation, Result, masked_logits};
+use crate::{Grid, Mask, Result, Taps, masked_logits};
 
 /// The weight of each channel: the softmax, over the channels, of the score under the channel's own mask.
 ///
@@ -11,7 +11,7 @@ use crate::{Grid, Interpolation, Result, masked_logits};
 /// hides takes the value 0 there, the data set's mean. The score of the hidden image, which algorithm 1 subtracts, is the same for all
 /// channels, so the softmax does not see it. A constant channel hides everything.
 pub(super) fn plain(subject: &Subject<'_>) -> Result<Vec<f64>> {
-    weights(subject, 1, |channel, _| mask(subject, channel, &[]))
+    weights(subject, 1, |channel, _| mask(subject, channel, &[], 1.0))
 }
 
 /// SS-CAM: the score is the mean over masks of the channel with normal noise added, in the units of the activation (its equation 7).
@@ -24,6 +24,7 @@ pub(super) fn smoothed(options: &SsCam, subject: &Subject<'_>) -> Result<Vec<f64
             subject,
             channel,
             &normal(&mut random, positions, options.sigma),
+            1.0,
         )
     })
 }
@@ -33,35 +34,62 @@ pub(super) fn integrated(options: &IsCam, subject: &Subject<'_>) -> Result<Vec<f
     let steps = options.steps.max(1);
     weights(subject, steps, |channel, step| {
         let share = (step + 1) as f32 / steps as f32;
-        mask(subject, channel, &[]).map(|v| v * share)
+        mask(subject, channel, &[], share)
     })
 }
 
-/// The channel's map, with `noise` added if there is any, enlarged and stretched to 0…1.
-fn mask(subject: &Subject<'_>, channel: usize, noise: &[f64]) -> Grid {
+/// The channel's map, with `noise` added if there is any, enlarged, stretched to 0…1 and multiplied by `share`.
+fn mask(subject: &Subject<'_>, channel: usize, noise: &[f64], share: f32) -> Mask {
     let features = subject.features;
     let positions = features.positions();
     let mut values = features.activation[channel * positions..][..positions].to_vec();
     for (value, noise) in values.iter_mut().zip(noise) {
         *value += *noise as f32;
     }
-    let map = Grid {
+    let (height, width) = subject.input_size();
+    let cells = Grid {
         height: features.size.0,
         width: features.size.1,
         values,
     };
-    let (height, width) = subject.input_size();
-    let map = Interpolation::Bilinear.resize(&map, height, width);
-    let (low, high) = (map.min(), map.max());
-    let range = high - low;
-    map.map(|v| if range > 0.0 { (v - low) / range } else { 0.0 })
+    let (rows, columns) = (bilinear(cells.height, height), bilinear(cells.width, width));
+    let enlarged = Mask::Cells {
+        cells: cells.clone(),
+        rows: rows.clone(),
+        columns: columns.clone(),
+    };
+    let enlarged = enlarged.into_grid();
+    let (low, range) = (enlarged.min(), enlarged.max() - enlarged.min());
+    // The same stretch before the enlargement, whose shares add up to 1.
+    let stretched = |v: f32| match range > 0.0 {
+        true => (v - low) / range * share,
+        false => 0.0,
+    };
+    Mask::Cells {
+        cells: cells.map(stretched),
+        rows,
+        columns,
+    }
+}
+
+/// Between the centres of `from` samples, at the centres of `to` pixels.
+fn bilinear(from: usize, to: usize) -> Vec<Taps> {
+    let last = from.saturating_sub(1);
+    (0..to)
+        .map(|i| {
+            let at = (i as f64 + 0.5) * from as f64 / to as f64 - 0.5;
+            let at = at.clamp(0.0, last as f64);
+            let first = at as usize;
+            (first, (first + 1).min(last), (at - first as f64) as f32)
+        })
+        .collect()
 }
 
 /// The softmax over the channels of their mean scores under `samples` masks each.
 fn weights(
     subject: &Subject<'_>,
     samples: usize,
-    mask: impl Fn(usize, usize) -> Grid + Sync,
+    mask: impl Fn(usize, usize) -> Mask + Sync,
 ) -> Result<Vec<f64>> {
     let count = subject.features.activation.len() / subject.features.positions();
     let baseline = vec![0.0; subject.image.dim(1)?];

@@ -3,7 +3,7 @@
 use crate::baseline::Baseline;
 use crate::observation::values;
 use crate::saliency::Subject;
-use crate::{Grid, Result, masked_logits};
+use crate::{Mask, Result, masked_logits};
 
 /// The image of a subject, and the picture that its hidden parts show.
 pub(super) struct Hidden<'a> {
@@ -32,19 +32,19 @@ impl<'a> Hidden<'a> {
     }
 
     /// The score under each of `count` masks (1 shows, 0 hides).
-    pub(super) fn scores(
+    pub(super) fn scores<M: Into<Mask>>(
         &self,
         count: usize,
-        mask: impl Fn(usize) -> Grid + Sync,
+        mask: impl Fn(usize) -> M + Sync,
     ) -> Result<Vec<f64>> {
         self.scores_by(count, mask, |logits| self.subject.score(logits))
     }
 
     /// As [`scores`](Hidden::scores), with another score of the logits.
-    pub(super) fn scores_by(
+    pub(super) fn scores_by<M: Into<Mask>>(
         &self,
         count: usize,
-        mask: impl Fn(usize) -> Grid + Sync,
+        mask: impl Fn(usize) -> M + Sync,
         score: impl Fn(&[f32]) -> Result<f64>,
     ) -> Result<Vec<f64>> {
         let Subject { network, image, .. } = *self.subject;

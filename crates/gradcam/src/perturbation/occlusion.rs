@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::hidden::Hidden;
 use crate::method::Occlusion;
 use crate::saliency::{SignedMap, Subject};
-use crate::{Error, Grid, Result};
+use crate::{Error, Mask, Result};
 
 /// What the score loses by a window, averaged at each pixel over the windows that cover it.
 ///
@@ -34,14 +34,10 @@ pub(crate) fn map(options: &Occlusion, subject: &Subject<'_>) -> Result<SignedMa
     let count = rows.len() * columns.len();
     let scores = hidden.scores(count, |index| {
         let (rows, columns) = window(index);
-        let mut values = vec![1.0; height * width];
-        for row in rows {
-            values[row * width..][columns.clone()].fill(0.0);
-        }
-        Grid {
-            height,
-            width,
-            values,
+        Mask::Window {
+            size: (height, width),
+            rows,
+            columns,
         }
     })?;
     let whole = hidden.whole()?;

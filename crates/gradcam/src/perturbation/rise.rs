@@ -4,10 +4,11 @@ use rayon::prelude::*;
 
 use super::hidden::Hidden;
 use super::sampling::{Estimate, affordable, batches};
+use crate::masks::between;
 use crate::method::Rise;
 use crate::noise::{generator, unit};
 use crate::saliency::{SignedMap, Subject};
-use crate::{Error, Grid, Result, Target, probabilities};
+use crate::{Error, Grid, Mask, Result, Taps, Target, probabilities};
 
 /// `1 / (N keep) Σ score · mask` (equation 6), by default with the scores' mean taken off: `1 / ((N - 1) keep) Σ (score - mean) · mask`, the
 /// covariance of the score and the mask.
@@ -26,12 +27,12 @@ pub(crate) fn map(options: &Rise, subject: &Subject<'_>) -> Result<SignedMap> {
         pixels: vec![[0.0; 6]; height * width],
     };
     for draws in batches(affordable(options.masks, subject).max(1)) {
-        let masks: Vec<Mask> = draws
-            .map(|draw| Mask::new(options, (height, width), draw))
+        let masks: Vec<Drawn> = draws
+            .map(|draw| Drawn::new(options, (height, width), draw))
             .collect();
         let scores = hidden.scores_by(
             masks.len(),
-            |index| masks[index].grid(),
+            |index| masks[index].mask(),
             |logits| score(subject, logits),
         )?;
         sums.add(&masks, &scores, width);
@@ -95,7 +96,7 @@ struct Sums {
 
 impl Sums {
     /// Each pixel sums in the order of the masks, whichever core it is on.
-    fn add(&mut self, masks: &[Mask], scores: &[f64], width: usize) {
+    fn add(&mut self, masks: &[Drawn], scores: &[f64], width: usize) {
         self.count += masks.len();
         self.scores += scores.iter().sum::<f64>();
         self.squares += scores.iter().map(|s| s * s).sum::<f64>();
@@ -148,28 +149,24 @@ impl Sums {
     }
 }
 
-/// Two samples and the share of the second.
-type Taps = (usize, usize, f32);
-
 /// Cells that are open or not, enlarged to `(cells + 1)` times the size of a cell, of which a part of the image's size is cut out at a
 /// random place (section 3.2).
 ///
 /// A cell's size is rounded up, as in the authors' code: the part would not fit otherwise. The enlargement has samples at the centres of
 /// pixels and repeats those of the border, which their code mirrors.
-struct Mask {
-    cells: usize,
-    open: Vec<f32>,
+struct Drawn {
+    open: Grid,
     rows: Vec<Taps>,
     columns: Vec<Taps>,
 }
 
-impl Mask {
+impl Drawn {
     /// The mask of a draw, which depends on the seed and its number alone.
     fn new(options: &Rise, (height, width): (usize, usize), draw: usize) -> Self {
         let cells = options.cells;
         // The stream 0 is that of a uniform baseline.
         let mut random = generator(options.seed, draw + 1);
-        let open = (0..cells * cells)
+        let values = (0..cells * cells)
             .map(|_| f32::from(u8::from(unit(&mut random) < options.keep)))
             .collect();
         let mut axis = |size: usize| -> Vec<Taps> {
@@ -189,31 +186,26 @@ impl Mask {
                 })
                 .collect()
         };
-        Mask {
-            cells,
-            open,
+        Drawn {
+            open: Grid {
+                height: cells,
+                width: cells,
+                values,
+            },
             rows: axis(height),
             columns: axis(width),
         }
     }
 
     fn row(&self, y: usize) -> impl Iterator<Item = f32> {
-        let (above, below, share) = self.rows[y];
-        let line: Vec<f32> = (0..self.cells)
-            .map(|x| {
-                let at = |y: usize| self.open[y * self.cells + x];
-                at(above) + share * (at(below) - at(above))
-            })
-            .collect();
-        let taps = self.columns.iter();
-        taps.map(move |&(left, right, share)| line[left] + share * (line[right] - line[left]))
+        between(&self.open, self.rows[y], &self.columns)
     }
 
-    fn grid(&self) -> Grid {
-        Grid {
-            height: self.rows.len(),
-            width: self.columns.len(),
-            values: (0..self.rows.len()).flat_map(|y| self.row(y)).collect(),
+    fn mask(&self) -> Mask {
+        Mask::Cells {
+            cells: self.open.clone(),
+            rows: self.rows.clone(),
+            columns: self.columns.clone(),
         }
     }
 }
@@ -334,22 +326,22 @@ mod tests {
         let mut mean = 0.0;
         let mut shifts = std::collections::BTreeSet::new();
         for draw in 0..2000 {
-            let mask = Mask::new(&options, SIZE, draw).grid();
+            let mask = Drawn::new(&options, SIZE, draw).mask().into_grid();
             assert_eq!((mask.height, mask.width), SIZE);
             assert!(mask.values.iter().all(|v| (0.0..=1.0).contains(v)));
             mean += open(&mask).iter().sum::<f64>() / (2000 * SIZE.0 * SIZE.1) as f64;
-            shifts.insert(Mask::new(&options, SIZE, draw).rows[5].2.to_bits());
+            shifts.insert(Drawn::new(&options, SIZE, draw).rows[5].2.to_bits());
         }
         assert!((mean - options.keep).abs() < 0.01, "{mean}");
         // A cell is four pixels high.
         assert_eq!(shifts.len(), 4);
         assert_eq!(
-            Mask::new(&options, SIZE, 5).grid(),
-            Mask::new(&options, SIZE, 5).grid()
+            Drawn::new(&options, SIZE, 5).mask().into_grid(),
+            Drawn::new(&options, SIZE, 5).mask().into_grid()
         );
         assert_ne!(
-            Mask::new(&options, SIZE, 5).grid(),
-            Mask::new(&options, SIZE, 6).grid()
+            Drawn::new(&options, SIZE, 5).mask().into_grid(),
+            Drawn::new(&options, SIZE, 6).mask().into_grid()
         );
     }
 

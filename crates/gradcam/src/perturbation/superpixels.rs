@@ -1,16 +1,18 @@
 //! The picture cut into parts that come and go together.
 
+use std::sync::Arc;
+
 use super::lab::lab;
 use super::slic::slic;
 use crate::observation::values;
 use crate::saliency::Subject;
-use crate::{Error, Grid, Result};
+use crate::{Error, Grid, Mask, Result};
 
 /// A part for every pixel.
 pub(crate) struct Superpixels {
     size: (usize, usize),
     /// The number of each pixel's part, in reading order; each number below the count occurs.
-    labels: Vec<usize>,
+    labels: Arc<[u32]>,
     count: usize,
 }
 
@@ -42,7 +44,7 @@ impl Superpixels {
         let count = labels.iter().max().map_or(0, |last| last + 1);
         Superpixels {
             size,
-            labels,
+            labels: labels.into_iter().map(|label| label as u32).collect(),
             count,
         }
     }
@@ -53,28 +55,27 @@ impl Superpixels {
     }
 
     /// The number of each pixel's part.
-    pub(crate) fn labels(&self) -> &[usize] {
+    pub(crate) fn labels(&self) -> &[u32] {
         &self.labels
     }
 
     /// A mask that shows the parts for which `shown` is true.
-    pub(super) fn mask(&self, shown: impl Fn(usize) -> bool) -> Grid {
-        let open: Vec<f32> = (0..self.count)
-            .map(|part| f32::from(u8::from(shown(part))))
-            .collect();
-        self.grid(|part| open[part])
+    pub(super) fn mask(&self, shown: impl Fn(usize) -> bool) -> Mask {
+        let open = (0..self.count).map(|part| f32::from(u8::from(shown(part))));
+        Mask::Parts {
+            size: self.size,
+            labels: self.labels.clone(),
+            values: open.collect(),
+        }
     }
 
     /// A map with a part's value at each of its pixels.
     pub(super) fn spread(&self, values: &[f64]) -> Grid {
-        self.grid(|part| values[part] as f32)
-    }
-
-    fn grid(&self, value: impl Fn(usize) -> f32) -> Grid {
+        let at = |&part: &u32| values[part as usize] as f32;
         Grid {
             height: self.size.0,
             width: self.size.1,
-            values: self.labels.iter().map(|&part| value(part)).collect(),
+            values: self.labels.iter().map(at).collect(),
         }
     }
 
@@ -83,7 +84,7 @@ impl Superpixels {
     pub(super) fn sums(&self, values: &[f64]) -> Vec<f64> {
         let mut sums = vec![0.0; self.count];
         for (&part, value) in self.labels.iter().zip(values) {
-            sums[part] += value;
+            sums[part as usize] += value;
         }
         sums
     }

@@ -39,7 +39,7 @@ pub(crate) fn map(options: &Xrai, subject: &Subject<'_>) -> Result<SignedMap> {
         .into_par_iter()
         .map(|segments| Superpixels::of(subject, "xrai", segments))
         .collect::<Result<_>>()?;
-    let labels: Vec<&[usize]> = scales.iter().map(Superpixels::labels).collect();
+    let labels: Vec<&[u32]> = scales.iter().map(Superpixels::labels).collect();
     let gains = covered(&attribution, &labels, pixels / 1000);
     Ok(subject.features.grid(gains).into())
 }
@@ -61,13 +61,14 @@ impl Region {
 /// The gain of each pixel's region, for several segmentations of the same pixels; a region has to add at least `least` of them.
 ///
 /// A pixel is covered once, and then leaves its region at each scale: all rounds together visit it as often as there are scales.
-fn covered(attribution: &[f64], scales: &[&[usize]], least: usize) -> Vec<f64> {
+fn covered(attribution: &[f64], scales: &[&[u32]], least: usize) -> Vec<f64> {
     let mut regions: Vec<Region> = Vec::new();
     // The regions of each pixel, scale after scale.
     let mut homes = Vec::with_capacity(scales.len());
     for labels in scales {
         let first = regions.len();
         for (pixel, (&label, value)) in labels.iter().zip(attribution).enumerate() {
+            let label = label as usize;
             if regions.len() <= first + label {
                 regions.resize_with(first + label + 1, Region::default);
             }
@@ -92,7 +93,7 @@ fn covered(attribution: &[f64], scales: &[&[usize]], least: usize) -> Vec<f64> {
         for pixel in new {
             gains[pixel] = Some(gain);
             for (first, labels) in &homes {
-                let region = &mut regions[first + labels[pixel]];
+                let region = &mut regions[first + labels[pixel] as usize];
                 region.left -= 1;
                 region.sum -= attribution[pixel];
             }
@@ -137,8 +138,8 @@ mod tests {
     fn it_is_the_plain_algorithm() {
         let pixels = 300;
         let attribution: Vec<f64> = (0..pixels).map(|i| (i as f64 * 1.7).sin()).collect();
-        let scales: Vec<Vec<usize>> = [50, 20, 7]
-            .map(|size| (0..pixels).map(|i| i / size).collect())
+        let scales: Vec<Vec<u32>> = [50, 20, 7]
+            .map(|size| (0..pixels as u32).map(|i| i / size).collect())
             .to_vec();
         let mut expected = vec![None; pixels];
         loop {
@@ -158,7 +159,7 @@ mod tests {
             let Some((gain, new)) = best else { break };
             new.into_iter().for_each(|i| expected[i] = Some(gain));
         }
-        let scales: Vec<&[usize]> = scales.iter().map(Vec::as_slice).collect();
+        let scales: Vec<&[u32]> = scales.iter().map(Vec::as_slice).collect();
         let found = covered(&attribution, &scales, 0);
         let expected: Vec<f64> = expected.into_iter().flatten().collect();
         assert_eq!(found, expected);
@@ -176,7 +177,7 @@ mod tests {
                 Superpixels::of(subject, "", segments).unwrap()
             });
             for part in 0..parts.count() {
-                let of_part = || (0..24 * 20).filter(|&i| parts.labels()[i] == part);
+                let of_part = || (0..24 * 20).filter(|&i| parts.labels()[i] as usize == part);
                 let sum: f64 = of_part().map(|i| (black[i] + white[i]) / 2.0).sum();
                 best = best.max(sum / of_part().count() as f64);
             }
