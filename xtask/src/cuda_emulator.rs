@@ -44,7 +44,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     cmd!(sh, "cc -fPIC -c -o {stub_object} {stub}").run()?;
     cmd!(
         sh,
-        "c++ -std=c++17 -O2 -Wall -Wextra -Wno-clobbered -shared -fPIC -o {library} {SOURCE}/driver.cpp {objects...} {stub_object}"
+        "c++ -std=c++17 -O2 -Wall -Wextra -Wno-clobbered -shared -fPIC -o {library} {SOURCE}/driver.cpp {SOURCE}/libraries.cpp {objects...} {stub_object}"
     )
     .run()?;
     for name in &LIBRARIES[1..] {
@@ -75,7 +75,11 @@ fn compile_kernels(sh: &Shell, folder: &Path, source: &Path, define: &str) -> Re
     let flags = [
         "-std=c++17".to_string(),
         "-w".to_string(),
+        // Kernels read four numbers at once as one.
+        "-fno-strict-aliasing".to_string(),
         format!("-D{define}"),
+        // That of the device which is emulated, with arithmetic in bf16.
+        "-D__CUDA_ARCH__=800".to_string(),
         format!("-I{SOURCE}"),
         format!("-I{SOURCE}/include"),
         format!("-I{}", parent.display()),

@@ -169,9 +169,19 @@ pub(crate) fn device(text: &str) -> Result<Device> {
 
 #[cfg(feature = "cuda")]
 fn cuda(text: &str, index: usize) -> Result<Device> {
-    gradcam_nn::cuda_device(index).with_context(|| {
+    let device = gradcam_nn::cuda_device(index).with_context(|| {
         format!("`--device {text}`: there is no NVIDIA GPU of this number with a driver for it")
-    })
+    })?;
+    // A first kernel: candle's are built for one compute capability and those after it.
+    Tensor::ones(1, DType::F32, &device)
+        .and_then(|one| one.affine(2.0, 1.0))
+        .and_then(|_| device.synchronize())
+        .with_context(|| {
+            format!(
+                "`--device {text}`: this build's kernels do not run on the GPU; build it with CUDA_COMPUTE_CAP set to the GPU's compute capability (80 for 8.0)"
+            )
+        })?;
+    Ok(device)
 }
 
 #[cfg(not(feature = "cuda"))]

@@ -435,7 +435,8 @@ fn bf16_is_near() {
             let values = x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
             values.into_iter().map(f64::from).collect()
         };
-        let apart = apart(&flat(&expected.unwrap().maps), &flat(&found.maps));
+        let expected = expected.unwrap();
+        let apart = apart(&flat(&expected.maps), &flat(&found.maps));
         assert!(apart < 0.1, "{name}: {apart:e} off");
         assert!(apart > 1e-5, "{name} was not computed in bf16");
     }
