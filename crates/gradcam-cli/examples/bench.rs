@@ -229,7 +229,8 @@ impl Subject {
             }
             "masks" => {
                 let image = images.narrow(0, 0, 1)?;
-                let mask = |i: usize| self.masks[i].clone();
+                let masks = &self.masks;
+                let mask = |i: usize| masks[i].clone();
                 masked_logits(network, &image, &[0.0; 3], MASKS, mask, |_, _| Ok(()))?;
             }
             _ => bail!("no task `{task}`"),

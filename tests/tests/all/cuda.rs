@@ -516,10 +516,11 @@ fn a_recorded_batch_agrees() {
     let Some(device) = device() else { return };
     let [_, network] = networks("mobilenetv3_small_100", &device);
     let images = |seed| values(&[2, 3, 64, 64], seed).to_device(&device).unwrap();
-    let recorded = RecordedGradCam::new(&network, &images(1), "blocks", None).unwrap();
-    for seed in [2, 3] {
+    let given = Tensor::new(&[3_u32, 7], &device).unwrap();
+    for (classes, seed) in [(None, 2), (None, 3), (Some(&given), 4)] {
+        let recorded = RecordedGradCam::new(&network, &images(1), "blocks", classes).unwrap();
         let found = recorded.maps(&images(seed)).unwrap();
-        let expected = grad_cam_batch(&network, &images(seed), "blocks", None).unwrap();
+        let expected = grad_cam_batch(&network, &images(seed), "blocks", classes).unwrap();
         for (found, expected) in [
             (&found.upsampled, &expected.upsampled),
             (&found.maps, &expected.maps),
