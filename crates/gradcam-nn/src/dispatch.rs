@@ -3,6 +3,10 @@
 //! A feature map has the shape `(n, c, h, w)` everywhere, and its channels are neighbours in memory wherever an operation of this crate
 //! made it: the operation returns `(n, h, w, c)`, and [`map`] hands on the permuted view. A map that lies otherwise is copied first.
 
+#[cfg(feature = "cuda")]
+mod device;
+mod forwards;
+
 use std::borrow::Cow;
 
 use candle_core::{
@@ -13,8 +17,12 @@ use candle_core::{
 use crate::cuda::Array;
 use crate::kernels::Element;
 use crate::kernels::output::parts;
+
 #[cfg(feature = "cuda")]
 use candle_core::CudaStorage;
+#[cfg(feature = "cuda")]
+pub(crate) use device::{cuda_map, cuda_map2, cuda_unary};
+pub(crate) use forwards::forwards;
 
 /// A computation on one contiguous tensor, for every element type.
 pub(crate) trait Unary: Send + Sync {
@@ -184,99 +192,6 @@ pub(crate) fn dense(x: &Tensor) -> Result<Tensor> {
         4 => channels_last(x)?.contiguous(),
         _ => x.contiguous(),
     }
-}
-
-/// What a custom operation computes on the processor and on a device: the two forward methods of its trait.
-macro_rules! forwards {
-    (unary) => {
-        fn cpu_fwd(
-            &self,
-            storage: &candle_core::CpuStorage,
-            layout: &candle_core::Layout,
-        ) -> candle_core::Result<(candle_core::CpuStorage, candle_core::Shape)> {
-            crate::dispatch::run_unary(self, storage, layout)
-        }
-        #[cfg(feature = "cuda")]
-        fn cuda_fwd(
-            &self,
-            storage: &candle_core::CudaStorage,
-            layout: &candle_core::Layout,
-        ) -> candle_core::Result<(candle_core::CudaStorage, candle_core::Shape)> {
-            crate::dispatch::cuda_unary(self, storage, layout)
-        }
-    };
-    (map) => {
-        fn cpu_fwd(
-            &self,
-            storage: &candle_core::CpuStorage,
-            layout: &candle_core::Layout,
-        ) -> candle_core::Result<(candle_core::CpuStorage, candle_core::Shape)> {
-            crate::dispatch::run_map(self, storage, layout)
-        }
-        #[cfg(feature = "cuda")]
-        fn cuda_fwd(
-            &self,
-            storage: &candle_core::CudaStorage,
-            layout: &candle_core::Layout,
-        ) -> candle_core::Result<(candle_core::CudaStorage, candle_core::Shape)> {
-            crate::dispatch::cuda_map(self, storage, layout)
-        }
-    };
-    (map2) => {
-        fn cpu_fwd(
-            &self,
-            a: &candle_core::CpuStorage,
-            a_layout: &candle_core::Layout,
-            b: &candle_core::CpuStorage,
-            b_layout: &candle_core::Layout,
-        ) -> candle_core::Result<(candle_core::CpuStorage, candle_core::Shape)> {
-            crate::dispatch::run_map2(self, (a, a_layout), (b, b_layout))
-        }
-        #[cfg(feature = "cuda")]
-        fn cuda_fwd(
-            &self,
-            a: &candle_core::CudaStorage,
-            a_layout: &candle_core::Layout,
-            b: &candle_core::CudaStorage,
-            b_layout: &candle_core::Layout,
-        ) -> candle_core::Result<(candle_core::CudaStorage, candle_core::Shape)> {
-            crate::dispatch::cuda_map2(self, (a, a_layout), (b, b_layout))
-        }
-    };
-}
-pub(crate) use forwards;
-
-/// Runs `op` on a storage of a device: the body of a custom operation's `cuda_fwd`.
-#[cfg(feature = "cuda")]
-pub(crate) fn cuda_unary<U: Unary>(
-    op: &U,
-    storage: &CudaStorage,
-    layout: &Layout,
-) -> Result<(CudaStorage, Shape)> {
-    op.cuda(Array::new(storage, layout, U::NAME)?)
-}
-
-/// Runs `op` on a storage of a device; the result is `(n, h, w, c)`.
-#[cfg(feature = "cuda")]
-pub(crate) fn cuda_map<U: Mapped>(
-    op: &U,
-    storage: &CudaStorage,
-    layout: &Layout,
-) -> Result<(CudaStorage, Shape)> {
-    let (y, dims) = op.cuda(Array::new(storage, layout, U::NAME)?)?;
-    Ok((y, nhwc(dims)))
-}
-
-/// Runs `op` on two storages of a device; the result is `(n, h, w, c)`.
-#[cfg(feature = "cuda")]
-pub(crate) fn cuda_map2<U: Mapped2>(
-    op: &U,
-    (a, a_layout): (&CudaStorage, &Layout),
-    (b, b_layout): (&CudaStorage, &Layout),
-) -> Result<(CudaStorage, Shape)> {
-    let a = Array::new(a, a_layout, U::NAME)?;
-    let (y, dims) = op.cuda(a, Array::new(b, b_layout, U::NAME)?)?;
-    Ok((y, nhwc(dims)))
 }
 
 /// `(n, h, w, c)` as `(n, c, h, w)`.

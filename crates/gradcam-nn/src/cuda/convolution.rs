@@ -2,7 +2,8 @@
 
 use candle_core::{CudaStorage, Result, Tensor};
 
-use super::{Arg, Array, Product, allocate};
+use super::array::allocate;
+use super::{Arg, Array, Product};
 use crate::kernels::geometry::Geometry;
 use crate::ops::Precision;
 

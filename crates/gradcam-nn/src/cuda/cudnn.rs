@@ -18,7 +18,7 @@ use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, DeviceRepr}
 use candle_core::cuda_backend::{CudaDType, CudaDevice, CudaStorageSlice, DeviceId};
 use candle_core::{CudaStorage, DType, Result, Storage, Tensor, WithDType, bail};
 
-use super::{Array, allocate};
+use super::array::{Array, allocate};
 use crate::kernels::geometry::Geometry;
 use crate::ops::Precision;
 

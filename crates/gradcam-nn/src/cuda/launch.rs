@@ -1,0 +1,187 @@
+//! Kernels: their compilation, their arguments and their launch.
+
+use std::sync::OnceLock;
+
+use candle_core::backend::BackendStorage;
+use candle_core::cuda_backend::cudarc::driver::{DevicePtr, LaunchConfig, PushKernelArg};
+use candle_core::cuda_backend::cudarc::nvrtc::{CompileOptions, compile_ptx_with_opts};
+use candle_core::{CudaStorage, DType, Error, Result, Storage, Tensor, bail};
+
+use super::array::{Array, address, address_mut};
+
+/// What a kernel is given after its result and the number of its threads.
+pub(crate) enum Arg<'a> {
+    /// A whole number, or a choice.
+    Int(usize),
+    /// A real number.
+    Real(f64),
+    /// Values of the kernel's element type.
+    Array(Array<'a>),
+    /// The same, that may be missing.
+    Maybe(Option<Array<'a>>),
+    /// A contiguous tensor of the kernel's element type.
+    Tensor(&'a Tensor),
+    /// A vector of at least single precision, that may be missing.
+    Vector(Option<&'a Tensor>),
+    /// Positions, -1 for none.
+    Positions(&'a [i32]),
+}
+
+/// Threads that compute a row together.
+pub(super) const WARP: usize = 32;
+/// Threads of a block: whole warps, and enough to keep a processor busy with any number of registers.
+const BLOCK: usize = 256;
+
+/// Runs `kernel` for `units` results, or rows where `lanes` threads share one, and writes from the value number `offset` of `y` on.
+pub(super) fn launch(
+    kernel: &str,
+    (y, offset): (&mut CudaStorage, usize),
+    (units, lanes): (usize, usize),
+    args: &[Arg<'_>],
+) -> Result<()> {
+    let (device, dtype) = (y.device.clone(), y.dtype());
+    let threads = units * lanes;
+    let (Ok(units), Ok(_)) = (i32::try_from(units), i32::try_from(threads)) else {
+        bail!(
+            "`{kernel}` on a device takes at most 2^31 values, found {threads}: use smaller batches"
+        );
+    };
+    let (suffix, compiled) = kernels(dtype)?;
+    let name = format!("gradcam_{kernel}_{suffix}");
+    let function = device.get_or_load_custom_func(&name, &format!("gradcam_{suffix}"), compiled)?;
+    let stream = device.cuda_stream();
+
+    // Vectors come in the type that is computed with, tensors as they are; all are held until the kernel is launched.
+    let mut tensors = Vec::new();
+    for arg in args {
+        match arg {
+            Arg::Tensor(tensor) if tensor.dtype() != dtype => bail!(
+                "`{kernel}` takes {dtype:?} tensors together, found one of {:?}",
+                tensor.dtype()
+            ),
+            Arg::Tensor(tensor) => tensors.push((*tensor).clone()),
+            Arg::Vector(Some(vector)) => {
+                tensors.push(vector.to_dtype(wide(dtype))?.contiguous()?);
+            }
+            _ => {}
+        }
+    }
+    let held: Vec<_> = tensors.iter().map(Tensor::storage_and_layout).collect();
+    for arg in args {
+        if let Arg::Array(array) | Arg::Maybe(Some(array)) = arg
+            && array.dtype() != dtype
+        {
+            bail!(
+                "`{kernel}` takes {dtype:?} tensors together, found one of {:?}",
+                array.dtype()
+            );
+        }
+    }
+    let positions = args.iter().find_map(|arg| match arg {
+        Arg::Positions(positions) => Some(device.clone_htod(*positions)),
+        _ => None,
+    });
+    let positions = positions.transpose()?;
+
+    let mut guards = Vec::new();
+    let mut words: Vec<Word> = Vec::with_capacity(args.len());
+    let mut held = held.iter();
+    for arg in args {
+        let word = match arg {
+            Arg::Int(value) => {
+                let Ok(value) = i32::try_from(*value) else {
+                    bail!("`{kernel}` on a device takes sizes below 2^31, found {value}");
+                };
+                Word::Int(value)
+            }
+            Arg::Real(value) => Word::Real(*value),
+            Arg::Maybe(None) | Arg::Vector(None) => Word::Address(0),
+            Arg::Array(array) | Arg::Maybe(Some(array)) => {
+                let (address, guard) = address(array.storage, array.offset, &stream)?;
+                guards.push(guard);
+                Word::Address(address)
+            }
+            Arg::Tensor(_) | Arg::Vector(Some(_)) => {
+                let Some((storage, layout)) = held.next() else {
+                    bail!("`{kernel}` lacks a tensor");
+                };
+                let Storage::Cuda(storage) = &**storage else {
+                    bail!("`{kernel}` takes tensors of one device, found one elsewhere");
+                };
+                let (address, guard) = address(storage, layout.start_offset(), &stream)?;
+                guards.push(guard);
+                Word::Address(address)
+            }
+            Arg::Positions(_) => {
+                let Some(positions) = &positions else {
+                    bail!("`{kernel}` lacks its positions");
+                };
+                let (address, guard) = positions.device_ptr(&stream);
+                guards.push(guard);
+                Word::Address(address)
+            }
+        };
+        words.push(word);
+    }
+    let (result, guard) = address_mut(y, offset, &stream)?;
+    guards.push(guard);
+    let config = LaunchConfig {
+        grid_dim: (threads.div_ceil(BLOCK).max(1) as u32, 1, 1),
+        block_dim: (BLOCK as u32, 1, 1),
+        shared_mem_bytes: 0,
+    };
+    let mut builder = function.builder();
+    builder.arg(&result).arg(&units);
+    for word in &words {
+        match word {
+            Word::Int(value) => builder.arg(value),
+            Word::Real(value) => builder.arg(value),
+            Word::Address(value) => builder.arg(value),
+        };
+    }
+    // SAFETY: the arguments have the number and the types of the kernel's parameters, which the tests of every operation hold; their
+    // memory is alive in this order of the stream; a thread writes results below `units` alone.
+    unsafe { builder.launch(config) }.map_err(Error::wrap)?;
+    Ok(())
+}
+
+/// A kernel's parameter as it is passed.
+enum Word {
+    Int(i32),
+    Real(f64),
+    Address(u64),
+}
+
+/// What vectors have for results of this type: the type that is computed with.
+fn wide(dtype: DType) -> DType {
+    match dtype {
+        DType::F64 => DType::F64,
+        _ => DType::F32,
+    }
+}
+
+/// An element type's name at the end of its kernels' names, and the kernels compiled for it: once, since nothing of it changes.
+fn kernels(dtype: DType) -> Result<(&'static str, &'static str)> {
+    static COMPILED: [OnceLock<std::result::Result<String, String>>; 4] =
+        [const { OnceLock::new() }; 4];
+    let (index, suffix, macro_name) = match dtype {
+        DType::F32 => (0, "f32", "F32"),
+        DType::F64 => (1, "f64", "F64"),
+        DType::F16 => (2, "f16", "F16"),
+        DType::BF16 => (3, "bf16", "BF16"),
+        _ => bail!("operations on a device take f32, f64, f16 and bf16 tensors, found {dtype:?}"),
+    };
+    let compile = || {
+        let options = CompileOptions {
+            options: vec![format!("-D{macro_name}")],
+            ..CompileOptions::default()
+        };
+        compile_ptx_with_opts(include_str!("kernels.cu"), options)
+            .map(|compiled| compiled.to_src())
+            .map_err(|error| format!("{error:?}"))
+    };
+    match COMPILED[index].get_or_init(compile) {
+        Ok(compiled) => Ok((suffix, compiled)),
+        Err(error) => bail!("the kernels for {suffix} do not compile: {error}"),
+    }
+}

@@ -1,0 +1,132 @@
+//! Products of matrices, by cuBLAS.
+
+use candle_core::cuda_backend::cudarc::cublas::{result, sys};
+use candle_core::{CudaStorage, DType, Error, Result, Storage, Tensor, bail};
+
+use super::array::{Array, address, address_mut, allocate};
+use crate::ops::Precision;
+
+/// Rows times a matrix.
+#[derive(Clone, Copy)]
+pub(crate) struct Product {
+    /// Rows of the left factor and of the result.
+    pub(crate) rows: usize,
+    /// Columns of the left factor.
+    pub(crate) inner: usize,
+    /// Columns of the result.
+    pub(crate) columns: usize,
+    /// Whether the right factor lies as `(columns, inner)`.
+    pub(crate) transposed: bool,
+    /// How exactly the factors are taken where they are `f32`.
+    pub(crate) precision: Precision,
+}
+
+impl Product {
+    /// The result, `(rows, columns)`.
+    pub(crate) fn of(self, left: Array<'_>, right: &Tensor) -> Result<CudaStorage> {
+        let mut y = allocate(left.device(), left.dtype(), self.rows * self.columns)?;
+        self.write(left, right, &mut y, 0)?;
+        Ok(y)
+    }
+
+    /// Writes the result to `y` from its value number `offset` on.
+    pub(crate) fn write(
+        self,
+        left: Array<'_>,
+        right: &Tensor,
+        y: &mut CudaStorage,
+        offset: usize,
+    ) -> Result<()> {
+        let dtype = left.dtype();
+        if right.dtype() != dtype {
+            bail!(
+                "a product needs factors of one type, found {dtype:?} and {:?}",
+                right.dtype()
+            );
+        }
+        let size = |n: usize| {
+            i32::try_from(n)
+                .map_err(|_| Error::Msg(format!("a product on a device is too large: {n}")))
+        };
+        let (rows, inner, columns) = (size(self.rows)?, size(self.inner)?, size(self.columns)?);
+        let device = left.device();
+        let (stream, blas) = (device.cuda_stream(), device.cublas_handle());
+        let kind = match dtype {
+            DType::F64 => sys::cudaDataType::CUDA_R_64F,
+            DType::F32 => sys::cudaDataType::CUDA_R_32F,
+            DType::F16 => sys::cudaDataType::CUDA_R_16F,
+            _ => sys::cudaDataType::CUDA_R_16BF,
+        };
+        let compute = match dtype {
+            DType::F64 => sys::cublasComputeType_t::CUBLAS_COMPUTE_64F,
+            DType::F32 if self.precision == Precision::Tf32 => {
+                sys::cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32
+            }
+            _ => sys::cublasComputeType_t::CUBLAS_COMPUTE_32F,
+        };
+        // cuBLAS counts in columns: what it takes for a matrix is our transpose.
+        let (turn, lead) = match self.transposed {
+            true => (sys::cublasOperation_t::CUBLAS_OP_T, inner),
+            false => (sys::cublasOperation_t::CUBLAS_OP_N, columns),
+        };
+        let (one, zero) = (Scale::new(dtype, 1.0), Scale::new(dtype, 0.0));
+        let (storage, layout) = right.storage_and_layout();
+        let Storage::Cuda(storage) = &*storage else {
+            bail!("a product needs factors on one device");
+        };
+        let (a, _a) = address(storage, layout.start_offset(), &stream)?;
+        let (b, _b) = address(left.storage, left.offset, &stream)?;
+        let (c, _c) = address_mut(y, offset, &stream)?;
+        // SAFETY: the three addresses are those of live memory of the sizes that are named, on the stream of the handle.
+        unsafe {
+            result::gemm_strided_batched_ex(
+                *blas.handle(),
+                turn,
+                sys::cublasOperation_t::CUBLAS_OP_N,
+                columns,
+                rows,
+                inner,
+                one.pointer(),
+                a as *const _,
+                kind,
+                lead,
+                0,
+                b as *const _,
+                kind,
+                inner,
+                0,
+                zero.pointer(),
+                c as *mut _,
+                kind,
+                columns,
+                0,
+                1,
+                compute,
+                sys::cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT,
+            )
+        }
+        .map_err(Error::wrap)
+    }
+}
+
+/// A factor of a product, in the type that it is computed with.
+enum Scale {
+    Single(f32),
+    Double(f64),
+}
+
+impl Scale {
+    fn new(dtype: DType, value: f64) -> Self {
+        match dtype {
+            DType::F64 => Scale::Double(value),
+            _ => Scale::Single(value as f32),
+        }
+    }
+
+    fn pointer(&self) -> *const std::ffi::c_void {
+        match self {
+            Scale::Single(value) => std::ptr::from_ref(value).cast(),
+            Scale::Double(value) => std::ptr::from_ref(value).cast(),
+        }
+    }
+}
