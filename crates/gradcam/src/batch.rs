@@ -24,7 +24,7 @@ pub struct BatchMaps {
 /// [`Explainer`](crate::Explainer) makes, computed with the network's own type of numbers.
 ///
 /// Nothing is read back from the device of the images, so that a GPU is never waited for. `classes` is `(n,)` of `u32`; without it each
-/// image's highest logit is explained.
+/// image's highest logit is explained. That a class is out of range cannot be seen from here: its map is 0 everywhere.
 ///
 /// # Errors
 /// When the layer does not exist or has no spatial map, or the shapes do not fit.
@@ -72,11 +72,14 @@ pub fn grad_cam_batch(
     let gradient = record.gradients(&(output * chosen)?.sum_all()?)?;
     let map = |x: &Tensor| tokens::map(x, network.tokens(), (height, width));
     let activation = map(&activation)?;
-    let &[_, c, rows, columns] = activation.dims() else {
-        return Err(Error::NotSpatial {
-            name: layer.to_string(),
-            shape: activation.dims().get(1..).unwrap_or_default().to_vec(),
-        });
+    let (c, rows, columns) = match *activation.dims() {
+        [_, c, rows, columns] if rows * columns > 1 => (c, rows, columns),
+        ref dims => {
+            return Err(Error::NotSpatial {
+                name: layer.to_string(),
+                shape: dims.get(1..).unwrap_or_default().to_vec(),
+            });
+        }
     };
     let maps = match gradient.into_iter().next().flatten() {
         // The score does not depend on the layer.
@@ -158,5 +161,60 @@ impl RecordedGradCam {
 impl BatchMaps {
     fn tensors(&self) -> [&Tensor; 4] {
         [&self.maps, &self.upsampled, &self.classes, &self.logits]
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+    use gradcam_nn::Pass;
+
+    /// Two maps, the picture and its negative, averaged into two logits.
+    struct Bright;
+
+    impl Network for Bright {
+        fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> candle_core::Result<Tensor> {
+            let maps = Tensor::cat(&[x, &(1.0 - x)?], 1)?;
+            let maps = pass.tap("maps", maps)?;
+            pass.tap("logits", maps.mean((2, 3))?)
+        }
+    }
+
+    #[test]
+    fn each_image_has_its_own_class() {
+        let images: &[[[[f32; 2]; 2]; 1]; 2] =
+            &[[[[0.9, 0.8], [0.7, 0.6]]], [[[0.1, 0.2], [0.3, 0.4]]]];
+        let images = Tensor::new(images, &Device::Cpu).unwrap();
+        let found = grad_cam_batch(&Bright, &images, "maps", None).unwrap();
+        assert_eq!(found.classes.to_vec1::<u32>().unwrap(), [0, 1]);
+        assert_eq!(found.upsampled.dims(), [2, 2, 2]);
+        // A quarter of the map that is averaged: the gradient is the same at its four positions.
+        let maps = found.maps.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let expected = [0.9, 0.8, 0.7, 0.6, 0.9, 0.8, 0.7, 0.6].map(|v: f32| v / 4.0);
+        for (found, expected) in maps.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "{maps:?}");
+        }
+        let classes = Tensor::new(&[1_u32, 7], &Device::Cpu).unwrap();
+        let found = grad_cam_batch(&Bright, &images, "maps", Some(&classes)).unwrap();
+        let maps = found.maps.to_vec3::<f32>().unwrap().concat().concat();
+        assert!((maps[0] - 0.1 / 4.0).abs() < 1e-6);
+        assert_eq!(maps[4..], [0.0; 4]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let images = Tensor::zeros((2, 1, 2, 2), DType::F32, &Device::Cpu).unwrap();
+        let refused = |layer: &str, classes: Option<&Tensor>| {
+            let found = grad_cam_batch(&Bright, &images, layer, classes);
+            found.unwrap_err().to_string()
+        };
+        assert!(refused("map", None).contains("`map`"));
+        assert!(refused("logits", None).contains("no spatial map"));
+        let one = Tensor::new(&[1_u32], &Device::Cpu).unwrap();
+        assert!(refused("maps", Some(&one)).contains('1'));
+        let error = RecordedGradCam::new(&Bright, &images, "maps", None).unwrap_err();
+        assert!(error.to_string().contains("CUDA"), "{error}");
     }
 }

@@ -6,6 +6,7 @@
 use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
 
+use super::resize::check_size;
 use super::{Fit, Interpolation, Preprocess, PreprocessError, Region};
 
 impl Preprocess {
@@ -40,6 +41,7 @@ impl Preprocess {
         );
         let (view_width, view_height) = (plan.view.0 as usize, plan.view.1 as usize);
         if resizes {
+            check_size((from_width, from_height), plan.resized)?;
             let across = filter.axis(from_width, width, left..left + view_width, device)?;
             let down = filter.axis(from_height, height, top..top + view_height, device)?;
             let lines = x

@@ -61,6 +61,19 @@ impl Interpolation {
     }
 }
 
+/// Refuses a resize whose result, or the pass in between, has too many pixels; sizes are widths and heights.
+pub(super) fn check_size(from: (u32, u32), to: (u32, u32)) -> Result<(), PreprocessError> {
+    if u64::from(to.0) * u64::from(to.1.max(from.1)) > MAX_PIXELS {
+        return Err(PreprocessError::TooLarge {
+            from_width: from.0,
+            from_height: from.1,
+            width: to.0.into(),
+            height: to.1.into(),
+        });
+    }
+    Ok(())
+}
+
 /// Resizes `picture` to `width` × `height` pixels, as Pillow's `Image.resize` would (see the table above).
 ///
 /// # Errors
@@ -81,14 +94,7 @@ pub fn resize_rgb(
     if (from_width, from_height) == (width, height) {
         return Ok(picture.clone());
     }
-    if u64::from(width) * u64::from(height.max(from_height)) > MAX_PIXELS {
-        return Err(PreprocessError::TooLarge {
-            from_width,
-            from_height,
-            width: width.into(),
-            height: height.into(),
-        });
-    }
+    check_size((from_width, from_height), (width, height))?;
 
     let failed = |reason: String| PreprocessError::Resize { reason };
     let options = ResizeOptions::new().resize_alg(interpolation.algorithm());

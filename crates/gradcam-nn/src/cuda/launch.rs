@@ -54,29 +54,23 @@ pub(super) fn launch(
     // Vectors come in the type that is computed with, tensors as they are; all are held until the kernel is launched.
     let mut tensors = Vec::new();
     for arg in args {
-        match arg {
-            Arg::Tensor(tensor) if tensor.dtype() != dtype => bail!(
-                "`{kernel}` takes {dtype:?} tensors together, found one of {:?}",
+        let found = match arg {
+            Arg::Array(array) | Arg::Maybe(Some(array)) => array.dtype(),
+            Arg::Tensor(tensor) => {
+                tensors.push((*tensor).clone());
                 tensor.dtype()
-            ),
-            Arg::Tensor(tensor) => tensors.push((*tensor).clone()),
+            }
             Arg::Vector(Some(vector)) => {
                 tensors.push(vector.to_dtype(wide(dtype))?.contiguous()?);
+                dtype
             }
-            _ => {}
+            _ => dtype,
+        };
+        if found != dtype {
+            bail!("`{kernel}` takes {dtype:?} tensors together, found one of {found:?}");
         }
     }
     let held: Vec<_> = tensors.iter().map(Tensor::storage_and_layout).collect();
-    for arg in args {
-        if let Arg::Array(array) | Arg::Maybe(Some(array)) = arg
-            && array.dtype() != dtype
-        {
-            bail!(
-                "`{kernel}` takes {dtype:?} tensors together, found one of {:?}",
-                array.dtype()
-            );
-        }
-    }
     let positions = args.iter().find_map(|arg| match arg {
         Arg::Positions(positions) => Some(device.clone_htod(*positions)),
         _ => None,
