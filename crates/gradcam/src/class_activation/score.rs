@@ -11,28 +11,34 @@ use crate::{Grid, Mask, Result, Taps, masked_logits};
 /// hides takes the value 0 there, the data set's mean. The score of the hidden image, which algorithm 1 subtracts, is the same for all
 /// channels, so the softmax does not see it. A constant channel hides everything.
 pub(super) fn plain(subject: &Subject<'_>) -> Result<Vec<f64>> {
-    weights(subject, 1, |channel, _| mask(subject, channel, &[], 1.0))
+    weights(subject, (1, false), |channel, _| {
+        mask(subject, channel, &[], 1.0)
+    })
 }
 
 /// SS-CAM: the score is the mean over masks of the channel with normal noise added, in the units of the activation (its equation 7).
 /// torch-cam adds it to the stretched mask.
 pub(super) fn smoothed(options: &SsCam, subject: &Subject<'_>) -> Result<Vec<f64>> {
     let (samples, positions) = (options.samples.max(1), subject.features.positions());
-    weights(subject, samples, |channel, sample| {
-        let mut random = generator(options.seed, channel * samples + sample);
-        mask(
-            subject,
-            channel,
-            &normal(&mut random, positions, options.sigma),
-            1.0,
-        )
-    })
+    weights(
+        subject,
+        (samples, options.sigma != 0.0),
+        |channel, sample| {
+            let mut random = generator(options.seed, channel * samples + sample);
+            mask(
+                subject,
+                channel,
+                &normal(&mut random, positions, options.sigma),
+                1.0,
+            )
+        },
+    )
 }
 
 /// IS-CAM: the score is the mean over the steps in which the mask fades in (its equation 6).
 pub(super) fn integrated(options: &IsCam, subject: &Subject<'_>) -> Result<Vec<f64>> {
     let steps = options.steps.max(1);
-    weights(subject, steps, |channel, step| {
+    weights(subject, (steps, false), |channel, step| {
         let share = (step + 1) as f32 / steps as f32;
         mask(subject, channel, &[], share)
     })
@@ -86,25 +92,45 @@ fn bilinear(from: usize, to: usize) -> Vec<Taps> {
 }
 
 /// The softmax over the channels of their mean scores under `samples` masks each.
+///
+/// A constant channel hides everything, so that all of them have the score of one hidden image; `noisy` masks are never constant.
 fn weights(
     subject: &Subject<'_>,
-    samples: usize,
+    (samples, noisy): (usize, bool),
     mask: impl Fn(usize, usize) -> Mask + Sync,
 ) -> Result<Vec<f64>> {
-    let count = subject.features.activation.len() / subject.features.positions();
+    let constant = |channel: &[f32]| !noisy && channel.iter().all(|&v| v == channel[0]);
+    let constant: Vec<bool> = subject.features.channels().map(constant).collect();
+    let varied: Vec<usize> = (0..constant.len()).filter(|&c| !constant[c]).collect();
+    let first_constant = constant.iter().position(|&constant| constant);
+    // The masks of the varied channels, and one of those that hide everything.
+    let masks = varied.len() * samples;
     let baseline = vec![0.0; subject.image.dim(1)?];
-    let mut scores = vec![0.0; count];
+    let mut scores = vec![0.0; constant.len()];
+    let mut hidden = 0.0;
     masked_logits(
         subject.network,
         subject.image,
         &baseline,
-        count * samples,
-        |index| mask(index / samples, index % samples),
+        masks + usize::from(first_constant.is_some()),
+        |index| match varied.get(index / samples) {
+            Some(&channel) => mask(channel, index % samples),
+            None => mask(first_constant.unwrap_or(0), 0),
+        },
         |index, logits| {
-            scores[index / samples] += subject.score(logits)? / samples as f64;
+            let score = subject.score(logits)?;
+            match varied.get(index / samples) {
+                Some(&channel) => scores[channel] += score / samples as f64,
+                None => hidden = score,
+            }
             Ok(())
         },
     )?;
+    for (score, constant) in scores.iter_mut().zip(constant) {
+        if constant {
+            *score = hidden;
+        }
+    }
     let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let exps: Vec<f64> = scores
         .iter()
