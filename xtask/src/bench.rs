@@ -71,7 +71,7 @@ pub(crate) struct Plan {
     tasks: Vec<String>,
     rounds: usize,
     threads: usize,
-    /// cpu or cuda[:N].
+    /// `cpu`, `cuda` or `cuda:N`.
     device: String,
     /// f32, and on a device tf32, f16 or bf16.
     precision: String,

@@ -78,7 +78,7 @@ mod flags {
                 optional --rounds n: usize
                 /// Images computed together; may be given more than once [default: 1 and 8; on a GPU 64 and 256 too].
                 repeated --batch n: usize
-                /// Where the networks run: cpu or cuda[:N] [default: cpu].
+                /// Where the networks run: cpu, cuda or cuda:N [default: cpu].
                 optional --device name: String
                 /// f32, and on a GPU tf32, f16 or bf16 [default: f32].
                 optional --precision name: String
