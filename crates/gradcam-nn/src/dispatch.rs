@@ -185,8 +185,7 @@ fn on_device(x: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// The values of a tensor that an operation kept, in the order in which those of its argument lie on a device.
-#[cfg(feature = "cuda")]
+/// The values of a tensor one after the other; those of a feature map with its channels as neighbours.
 pub(crate) fn dense(x: &Tensor) -> Result<Tensor> {
     match x.rank() {
         4 => channels_last(x)?.contiguous(),

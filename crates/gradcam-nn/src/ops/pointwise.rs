@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, DType, Device, Result, Storage, Tensor, bail};
 use rayon::prelude::*;
 
-use crate::dispatch::{channels_first, channels_last};
+use crate::dispatch::{channels_first, dense};
 use crate::kernels::output::TASK;
 
 /// `f` of the elements of tensors of one shape, computed in `f64` and kept in the first one's type. Not recorded by candle.
@@ -34,10 +34,6 @@ pub fn pointwise<const N: usize>(
         return pointwise(here, f)?.to_device(first.device());
     }
     // Feature maps lie with their channels as neighbours, so that nothing is copied.
-    let dense = |x: &Tensor| match x.rank() {
-        4 => channels_last(x)?.contiguous(),
-        _ => x.contiguous(),
-    };
     let all = tensors.iter().map(|x| dense(&x.detach()));
     let all = all.collect::<Result<Vec<Tensor>>>()?;
     let held: Vec<_> = all.iter().map(Tensor::storage_and_layout).collect();
@@ -92,6 +88,7 @@ fn fill<T: Copy + Default + Send>(len: usize, at: impl Fn(usize) -> T + Sync) ->
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::dispatch::channels_last;
 
     #[test]
     fn elements_meet_whatever_their_layout() {

@@ -1,5 +1,7 @@
 //! Score-CAM (Wang et al. 2020, algorithm 1) and its two averages.
 
+use gradcam_nn::ops::{ResizeMode, resize_taps};
+
 use super::Subject;
 use crate::method::{IsCam, SsCam};
 use crate::noise::{generator, normal};
@@ -80,15 +82,9 @@ fn mask(subject: &Subject<'_>, channel: usize, noise: &[f64], share: f32) -> Mas
 
 /// Between the centres of `from` samples, at the centres of `to` pixels.
 fn bilinear(from: usize, to: usize) -> Vec<Taps> {
-    let last = from.saturating_sub(1);
-    (0..to)
-        .map(|i| {
-            let at = (i as f64 + 0.5) * from as f64 / to as f64 - 0.5;
-            let at = at.clamp(0.0, last as f64);
-            let first = at as usize;
-            (first, (first + 1).min(last), (at - first as f64) as f32)
-        })
-        .collect()
+    let taps = resize_taps(from, to, ResizeMode::Bilinear, false);
+    let pair = |taps: Vec<(usize, f64)>| (taps[0].0, taps[1].0, taps[1].1 as f32);
+    taps.into_iter().map(pair).collect()
 }
 
 /// The softmax over the channels of their mean scores under `samples` masks each.

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use gradcam::{Explainer, Method, RecordedGradCam, Target, grad_cam_batch, input_gradient};
 use gradcam_models::architectures;
 use gradcam_models::preprocess::{Fit, Preprocess};
-use gradcam_nn::{ModuleTree, Weights};
+use gradcam_nn::{Graph, ModuleTree, Weights};
 
 use super::{apart, device, values};
 
@@ -147,6 +147,9 @@ fn preprocessing_agrees() {
 #[test]
 fn nothing_is_read_on_the_way() {
     let Some(device) = device() else { return };
+    let one = Tensor::ones(1, DType::F32, &device).unwrap();
+    let reading = || one.to_vec1::<f32>().map(drop);
+    assert!(Graph::record(&device, reading).is_err());
     for (name, side) in FAMILIES {
         if name.starts_with("swin") {
             continue;
