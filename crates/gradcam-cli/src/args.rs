@@ -11,7 +11,7 @@ use gradcam_viz::{ColorMap, View};
 #[derive(Debug, Parser)]
 #[command(name = "gradcam", version, max_term_width = 100)]
 #[command(
-    after_help = "Data goes to stdout, everything else to stderr. Exit status: 0 done, 2 an error or a bad image."
+    after_help = "Data goes to stdout, everything else to stderr. Exit status: 0 done, 1 a check failed, 2 an error or a bad image."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -22,6 +22,14 @@ pub(crate) struct Cli {
     /// Say more.
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
+}
+
+/// A number above 0.
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if share > 0.0 && share.is_finite() => Ok(share),
+        _ => Err("expected a number above 0".to_string()),
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -245,7 +253,7 @@ pub(crate) struct Sampling {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) budget: Option<u64>,
     /// Stop sampling when the map's standard error is below this share of its range.
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
     pub(crate) tolerance: Option<f64>,
     /// Pictures to compare with, for `baseline=custom` and expected gradients: files, folders or quoted patterns.
     #[arg(long, value_name = "IMAGE")]

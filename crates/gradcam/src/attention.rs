@@ -1,56 +1,58 @@
 //! Maps from the attention of a transformer's blocks.
 
-use candle_core::DType;
+use candle_core::{D, DType, Tensor};
 
+use crate::layers::layers_for;
 use crate::method::{AttentionRollout, Heads};
 use crate::observation::Score;
 use crate::record::Record;
 use crate::saliency::{SignedMap, Subject};
-use crate::{Error, Grid, Result, layers, tokens};
+use crate::{Error, Grid, Result, tokens};
 
 /// Attention rollout (Abnar and Zuidema 2020, equation 1): with the attention of a block fused over its heads and half of it replaced by the
 /// identity, for the residual, what the class token has of each patch in the product of all blocks. It does not know the target.
 pub(crate) fn rollout(options: &AttentionRollout, subject: &Subject<'_>) -> Result<SignedMap> {
     let blocks = Blocks::of("attention-rollout", subject, false)?;
-    let count = blocks.tokens;
-    let mut product = identity(count);
-    for attention in &blocks.attention {
-        let mut fused = fuse(attention, count, options.heads);
-        for (row, values) in fused.chunks_exact_mut(count).enumerate() {
+    let mut share = blocks.start();
+    // Only one row of the product is wanted, and from the last block on that is a row times a matrix for each.
+    for attention in blocks.attention.iter().rev() {
+        let mut fused = fuse(&numbers(attention)?, blocks.tokens, options.heads);
+        for (row, values) in fused.chunks_exact_mut(blocks.tokens).enumerate() {
             values[row] += 1.0;
             let total: f64 = values.iter().sum();
             values.iter_mut().for_each(|v| *v /= total);
         }
-        product = multiply(&fused, &product, count);
+        share = multiply(&share, &fused);
     }
-    Ok(blocks.map(&product).into())
+    Ok(blocks.map(&share).into())
 }
 
 /// Gradient attention rollout (Chefer et al. 2021, Generic Attention-model Explainability, equations 5 and 6): from block to block
 /// `R ← R + mean over the heads of (∇A ⊙ A)⁺ R`, beginning with the identity; what the class token has of each patch.
 pub(crate) fn gradient_rollout(subject: &Subject<'_>) -> Result<SignedMap> {
     let blocks = Blocks::of("gradient-attention-rollout", subject, true)?;
-    let count = blocks.tokens;
-    let mut relevance = identity(count);
-    for (attention, gradient) in blocks.attention.iter().zip(&blocks.gradients) {
-        let positive: Vec<f64> = attention
-            .iter()
-            .zip(gradient)
-            .map(|(a, g)| (a * g).max(0.0))
-            .collect();
-        let fused = fuse(&positive, count, Heads::Mean);
-        let more = multiply(&fused, &relevance, count);
-        relevance.iter_mut().zip(more).for_each(|(r, m)| *r += m);
+    let mut share = blocks.start();
+    for (attention, gradient) in blocks.attention.iter().zip(&blocks.gradients).rev() {
+        // Where the score does not depend on the block, nothing is added.
+        let Some(gradient) = gradient else { continue };
+        let products = numbers(attention)?.into_iter().zip(numbers(gradient)?);
+        let positive = products.map(|(a, g)| match a * g {
+            v if v < 0.0 => 0.0,
+            v => v,
+        });
+        let fused = fuse(&positive.collect::<Vec<_>>(), blocks.tokens, Heads::Mean);
+        let more = multiply(&share, &fused);
+        share.iter_mut().zip(more).for_each(|(s, m)| *s += m);
     }
-    Ok(blocks.map(&relevance).into())
+    Ok(blocks.map(&share).into())
 }
 
 /// The attention of every block, first to last.
 struct Blocks {
-    /// Of each block `heads * tokens * tokens` values.
-    attention: Vec<Vec<f64>>,
-    /// As many; none where they were not asked for.
-    gradients: Vec<Vec<f64>>,
+    /// Of each block, `(1, heads, tokens, tokens)`.
+    attention: Vec<Tensor>,
+    /// Of each block; none where the score does not depend on it, and nothing at all where they were not asked for.
+    gradients: Vec<Option<Tensor>>,
     tokens: usize,
     prefix: usize,
     size: (usize, usize),
@@ -58,34 +60,32 @@ struct Blocks {
 
 impl Blocks {
     fn of(method: &'static str, subject: &Subject<'_>, gradients: bool) -> Result<Self> {
-        let (_, channels, height, width) = subject.image.dims4()?;
+        let (_, _, height, width) = subject.image.dims4()?;
         let Some(tokens) = subject.network.tokens() else {
             return Err(Error::NoAttention(method));
         };
-        let found = layers(subject.network, (channels, height, width))?;
-        let size = |count: usize| tokens::grid(count, tokens, (height, width));
+        let found = layers_for(subject.network, subject.image)?;
+        let grid = |count: usize| {
+            let (h, w) = tokens::grid(count, tokens, (height, width))?;
+            (count == tokens.prefix + h * w).then_some((h, w))
+        };
+        let mut size = None;
         let mut names: Vec<String> = Vec::new();
-        let mut count = 0;
         for layer in &found.layers {
             if let &[_, rows, columns] = layer.shape.as_slice()
                 && rows == columns
-                && let Some((h, w)) = size(rows)
-                && rows == tokens.prefix + h * w
+                && let Some(found) = grid(rows)
             {
                 names.push(layer.name.clone());
-                count = rows;
+                size = Some(found);
             }
         }
-        let Some(size) = size(count) else {
-            return Err(Error::NoAttention(method));
-        };
+        let size = size.ok_or(Error::NoAttention(method))?;
         let record = Record::at(subject.network, subject.image, &names)?;
-        let numbers = |tensor: &candle_core::Tensor| -> Result<Vec<f64>> {
-            Ok(tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
-        };
         let mut attention = Vec::with_capacity(names.len());
         for found in record.activations() {
-            attention.push(numbers(found.ok_or(Error::NoAttention(method))?)?);
+            let found = found.ok_or(Error::NoAttention(method))?;
+            attention.push(is_attention(found)?.then(|| found.clone()));
         }
         let mut slopes = Vec::new();
         if gradients {
@@ -95,50 +95,51 @@ impl Blocks {
                 true => score.negated()?,
                 false => score,
             };
-            let found = record.gradients(&score.total(&record.output, 1)?)?;
-            for (gradient, attention) in found.iter().zip(&attention) {
-                slopes.push(match gradient {
-                    Some(gradient) => numbers(gradient)?,
-                    // The score does not depend on the block.
-                    None => vec![0.0; attention.len()],
-                });
-            }
+            slopes = record.gradients(&score.total(&record.output, 1)?)?;
+            let mut kept = attention.iter().map(Option::is_some);
+            slopes.retain(|_| kept.next().unwrap_or(false));
+        }
+        let attention: Vec<Tensor> = attention.into_iter().flatten().collect();
+        if attention.is_empty() {
+            return Err(Error::NoAttention(method));
         }
         Ok(Blocks {
             attention,
             gradients: slopes,
-            tokens: count,
+            tokens: tokens.prefix + size.0 * size.1,
             prefix: tokens.prefix,
             size,
         })
     }
 
-    /// What the class token has of each patch; without a class token the mean over all tokens, which such networks pool.
-    fn map(&self, matrix: &[f64]) -> Grid {
-        let rows = match self.prefix {
-            0 => 0..self.tokens,
-            _ => 0..1,
-        };
-        let share = 1.0 / rows.len() as f64;
-        let values = (self.prefix..self.tokens).map(|patch| {
-            let sum: f64 = rows
-                .clone()
-                .map(|row| matrix[row * self.tokens + patch])
-                .sum();
-            (sum * share) as f32
-        });
+    /// The row of the identity that is the class token's; without a class token the mean of all rows, which such networks pool.
+    fn start(&self) -> Vec<f64> {
+        match self.prefix {
+            0 => vec![1.0 / self.tokens as f64; self.tokens],
+            _ => (0..self.tokens).map(|i| f64::from(i == 0)).collect(),
+        }
+    }
+
+    /// What it has of each patch.
+    fn map(&self, share: &[f64]) -> Grid {
         Grid {
             height: self.size.0,
             width: self.size.1,
-            values: values.collect(),
+            values: share[self.prefix..].iter().map(|&v| v as f32).collect(),
         }
     }
 }
 
-fn identity(count: usize) -> Vec<f64> {
-    let mut matrix = vec![0.0; count * count];
-    matrix.iter_mut().step_by(count + 1).for_each(|v| *v = 1.0);
-    matrix
+/// Whether rows add up to 1: queries and keys have the shape of an attention too, where a head has as many channels as there are tokens.
+fn is_attention(x: &Tensor) -> Result<bool> {
+    let apart = (x.to_dtype(DType::F32)?.sum(D::Minus1)? - 1.0)?.abs()?;
+    let apart = apart.max_all()?.to_scalar::<f32>()?;
+    // bf16 rounds each number by up to 0.4 %. What is not a number is for the verdict to tell.
+    Ok(apart < 0.02 || apart.is_nan())
+}
+
+fn numbers(x: &Tensor) -> Result<Vec<f64>> {
+    Ok(x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
 }
 
 /// One matrix from those of the heads.
@@ -164,13 +165,14 @@ fn fuse(heads: &[f64], count: usize, by: Heads) -> Vec<f64> {
     fused
 }
 
-/// The product of two square matrices.
-fn multiply(a: &[f64], b: &[f64], count: usize) -> Vec<f64> {
-    let mut product = vec![0.0; count * count];
-    for (row, sums) in a.chunks_exact(count).zip(product.chunks_exact_mut(count)) {
-        for (&v, line) in row.iter().zip(b.chunks_exact(count)) {
-            sums.iter_mut().zip(line).for_each(|(sum, b)| *sum += v * b);
-        }
+/// A row times a square matrix.
+fn multiply(row: &[f64], matrix: &[f64]) -> Vec<f64> {
+    let mut product = vec![0.0; row.len()];
+    for (&v, line) in row.iter().zip(matrix.chunks_exact(row.len())) {
+        product
+            .iter_mut()
+            .zip(line)
+            .for_each(|(sum, m)| *sum += v * m);
     }
     product
 }
@@ -179,7 +181,8 @@ fn multiply(a: &[f64], b: &[f64], count: usize) -> Vec<f64> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use candle_core::{Device, Tensor};
-    use gradcam_nn::{Network, Pass, Tokens};
+    use gradcam_nn::ops::Linear;
+    use gradcam_nn::{Attention, Network, Pass, Tokens};
 
     use super::*;
     use crate::{Explainer, Method, Target};
@@ -262,6 +265,211 @@ mod tests {
                 0.5 + 0.1 * 0.5 + 0.3 * 0.4 + 0.1 * 2.6,
             ],
         );
+    }
+
+    const TOKENS: usize = 3;
+    const CHANNELS: usize = 6;
+    const HEADS: usize = 2;
+    /// As many as there are tokens: queries and keys look like attention.
+    const WIDTH: usize = CHANNELS / HEADS;
+
+    /// Numbers by formula.
+    fn wave(count: usize, phase: f64) -> Vec<f64> {
+        let number = |i: usize| (1.3 * i as f64 + phase).sin() * 0.9;
+        (0..count).map(number).collect()
+    }
+
+    fn joint(block: usize) -> Vec<f64> {
+        wave(3 * CHANNELS * CHANNELS, 0.4 + block as f64)
+    }
+
+    fn output(block: usize) -> Vec<f64> {
+        wave(CHANNELS * CHANNELS, 2.1 + block as f64)
+    }
+
+    /// A class token and two patches of 2 × 3 pixels, two blocks of attention with two heads and a residual each, and a linear head on the
+    /// class token.
+    struct TwoLayers;
+
+    impl Network for TwoLayers {
+        fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> candle_core::Result<Tensor> {
+            let matrix = |values: Vec<f64>| {
+                let rows = values.len() / CHANNELS;
+                Tensor::from_vec(values, (rows, CHANNELS), &Device::Cpu)
+            };
+            let patches = x.reshape((2, 2, 3))?.transpose(0, 1)?;
+            let patches = patches.reshape((1, 2, CHANNELS))?;
+            let class = matrix(wave(CHANNELS, 5.0))?.unsqueeze(0)?;
+            let mut x = Tensor::cat(&[&class, &patches], 1)?;
+            for block in 0..2 {
+                let names = |module: &str| vec![format!("blocks.{block}.attn.{module}")];
+                let attention = Attention {
+                    qkv: (names("qkv"), Linear::new(matrix(joint(block))?, None)),
+                    heads: HEADS,
+                    query_names: names("q_norm"),
+                    key_names: names("k_norm"),
+                    attention_names: names("attn_drop"),
+                    mixed_names: Vec::new(),
+                    proj: (Vec::new(), Linear::new(matrix(output(block))?, None)),
+                };
+                x = (&x + attention.run(&x, None, pass)?)?;
+            }
+            let head = matrix(wave(2 * CHANNELS, 0.2))?;
+            x.narrow(1, 0, 1)?.squeeze(1)?.matmul(&head.t()?)
+        }
+        fn tokens(&self) -> Option<Tokens> {
+            Some(Tokens {
+                prefix: 1,
+                patch: (2, 3),
+            })
+        }
+    }
+
+    fn pixels() -> Vec<f64> {
+        wave(12, 3.3)
+    }
+
+    /// The attention of each block and head, and a logit: the same network, written out in loops. One number of an attention may be moved.
+    fn by_loops(
+        class: usize,
+        moved: Option<([usize; 4], f64)>,
+    ) -> (Vec<[[f64; TOKENS]; TOKENS]>, f64) {
+        let pixels = pixels();
+        let mut x = [[0.0; CHANNELS]; TOKENS];
+        x[0].copy_from_slice(&wave(CHANNELS, 5.0));
+        for patch in 0..2 {
+            for row in 0..2 {
+                for column in 0..3 {
+                    x[1 + patch][row * 3 + column] = pixels[row * 6 + patch * 3 + column];
+                }
+            }
+        }
+        let mut attentions = Vec::new();
+        for block in 0..2 {
+            let (joint, output) = (joint(block), output(block));
+            let projected = |token: &[f64; CHANNELS], row: usize| -> f64 {
+                (0..CHANNELS)
+                    .map(|c| joint[row * CHANNELS + c] * token[c])
+                    .sum()
+            };
+            let mut mixed = [[0.0; CHANNELS]; TOKENS];
+            for head in 0..HEADS {
+                let mut attention = [[0.0; TOKENS]; TOKENS];
+                for (i, row) in attention.iter_mut().enumerate() {
+                    for (j, a) in row.iter_mut().enumerate() {
+                        let product = |d: usize| {
+                            let at = head * WIDTH + d;
+                            projected(&x[i], at) * projected(&x[j], CHANNELS + at)
+                        };
+                        let score: f64 = (0..WIDTH).map(product).sum();
+                        *a = (score / (WIDTH as f64).sqrt()).exp();
+                    }
+                    let total: f64 = row.iter().sum();
+                    row.iter_mut().for_each(|a| *a /= total);
+                }
+                if let Some(([at_block, at_head, i, j], by)) = moved
+                    && (at_block, at_head) == (block, head)
+                {
+                    attention[i][j] += by;
+                }
+                for (i, row) in attention.iter().enumerate() {
+                    for d in 0..WIDTH {
+                        let at = head * WIDTH + d;
+                        mixed[i][at] = (0..TOKENS)
+                            .map(|j| row[j] * projected(&x[j], 2 * CHANNELS + at))
+                            .sum();
+                    }
+                }
+                attentions.push(attention);
+            }
+            for (token, mixed) in x.iter_mut().zip(mixed) {
+                for (c, v) in token.iter_mut().enumerate() {
+                    *v += (0..CHANNELS)
+                        .map(|m| output[c * CHANNELS + m] * mixed[m])
+                        .sum::<f64>();
+                }
+            }
+        }
+        let head = wave(2 * CHANNELS, 0.2);
+        let logit = (0..CHANNELS).map(|c| head[class * CHANNELS + c] * x[0][c]);
+        (attentions, logit.sum())
+    }
+
+    type Matrix = [[f64; TOKENS]; TOKENS];
+
+    fn times(a: &Matrix, b: &Matrix) -> Matrix {
+        let mut product = [[0.0; TOKENS]; TOKENS];
+        for (i, row) in product.iter_mut().enumerate() {
+            for (j, v) in row.iter_mut().enumerate() {
+                *v = (0..TOKENS).map(|k| a[i][k] * b[k][j]).sum();
+            }
+        }
+        product
+    }
+
+    fn eye() -> Matrix {
+        let mut matrix = [[0.0; TOKENS]; TOKENS];
+        (0..TOKENS).for_each(|i| matrix[i][i] = 1.0);
+        matrix
+    }
+
+    fn explain_two_layers(method: Method, class: usize) -> Vec<f32> {
+        let picture = Tensor::from_vec(pixels(), (1, 1, 2, 6), &Device::Cpu).unwrap();
+        let found = Explainer::of(method)
+            .explain_one(&TwoLayers, &picture, Target::Index(class))
+            .unwrap();
+        let (_, logit) = by_loops(class, None);
+        assert!((f64::from(found.target.score) - logit).abs() < 1e-5 * logit.abs());
+        found.raw().values.clone()
+    }
+
+    /// Equation 1 of Abnar and Zuidema over attention from loops.
+    #[test]
+    fn rollout_of_two_layers() {
+        let (attention, _) = by_loops(0, None);
+        let mut product = eye();
+        for block in attention.chunks_exact(HEADS) {
+            let mut fused = eye();
+            for (i, row) in fused.iter_mut().enumerate() {
+                for (j, v) in row.iter_mut().enumerate() {
+                    *v = (*v + (block[0][i][j] + block[1][i][j]) / 2.0) / 2.0;
+                }
+            }
+            product = times(&fused, &product);
+        }
+        let options = AttentionRollout::default();
+        let found = explain_two_layers(Method::AttentionRollout(options), 0);
+        close(&found, [product[0][1] as f32, product[0][2] as f32]);
+    }
+
+    /// Equations 5 and 6 of Chefer et al. with gradients from differences of loops.
+    #[test]
+    fn gradient_rollout_of_two_layers() {
+        for class in 0..2 {
+            let (attention, _) = by_loops(class, None);
+            let mut relevance = eye();
+            for block in 0..2 {
+                let mut mean = [[0.0; TOKENS]; TOKENS];
+                for head in 0..HEADS {
+                    for (i, row) in mean.iter_mut().enumerate() {
+                        for (j, v) in row.iter_mut().enumerate() {
+                            let at = |by| by_loops(class, Some(([block, head, i, j], by))).1;
+                            let slope = (at(1e-6) - at(-1e-6)) / 2e-6;
+                            let a = attention[block * HEADS + head][i][j];
+                            *v += (slope * a).max(0.0) / HEADS as f64;
+                        }
+                    }
+                }
+                let more = times(&mean, &relevance);
+                for (row, more) in relevance.iter_mut().zip(more) {
+                    row.iter_mut().zip(more).for_each(|(r, m)| *r += m);
+                }
+            }
+            let found = explain_two_layers(Method::GradientAttentionRollout, class);
+            let expected = [relevance[0][1] as f32, relevance[0][2] as f32];
+            assert!(expected.iter().any(|&v| v > 1e-3), "{expected:?}");
+            close(&found, expected);
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Whether a network's gradient is what finite differences say.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use gradcam_nn::Network;
 use rand_chacha::rand_core::RngCore;
 
@@ -47,13 +47,6 @@ pub fn audit_gradient(
     let score = Score::of(&seen.output, &seen.logits, &[Some(target.clone())])?;
     let gradients = seen.gradients(&score)?;
     let features = seen.features(0, 0, &gradients);
-    let positions = features.positions();
-    let shape = (
-        1,
-        features.activation.len() / positions,
-        features.size.0,
-        features.size.1,
-    );
     let largest = |values: &[f32]| {
         values
             .iter()
@@ -65,13 +58,8 @@ pub fn audit_gradient(
     let moved = |unit: usize, by: f64| -> Result<f64> {
         let mut changed = features.activation.to_vec();
         changed[unit] = (f64::from(changed[unit]) + by) as f32;
-        let changed = Tensor::from_vec(changed, shape, &Device::Cpu)?
-            .to_device(image.device())?
-            .to_dtype(image.dtype())?;
-        Ok(f64::from(value(
-            &target,
-            &values(&head.output(&changed)?)?,
-        )?))
+        let output = values(&head.output(changed)?)?;
+        Ok(f64::from(value(&target, &output)?))
     };
     let mut random = generator(seed, 0);
     let mut audit = Audit {

@@ -1,10 +1,9 @@
 //! What an image is compared with, and what its hidden parts show.
 
 use candle_core::{DType, Device, Tensor};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 
+use crate::noise::{generator, unit};
 use crate::{Error, Result};
 
 /// What the network's inputs look like, in their own units (after the preprocessing).
@@ -69,11 +68,12 @@ impl Baseline {
             Baseline::Uniform => {
                 check(channels, &inputs.black)?;
                 check(channels, &inputs.white)?;
-                let mut random = ChaCha8Rng::seed_from_u64(seed);
+                // A stream that no draw of noise has.
+                let mut random = generator(seed, usize::MAX);
                 let mut values = Vec::with_capacity(channels * height * width);
                 for (&black, &white) in inputs.black.iter().zip(&inputs.white) {
                     values.extend((0..height * width).map(|_| {
-                        let share = random.next_u32() as f32 / u32::MAX as f32;
+                        let share = unit(&mut random) as f32;
                         black + share * (white - black)
                     }));
                 }
@@ -88,7 +88,8 @@ impl Baseline {
                         found: background.dims().to_vec(),
                     });
                 }
-                Ok(background.narrow(0, 0, 1)?.to_dtype(image.dtype())?)
+                let picture = background.narrow(0, 0, 1)?;
+                Ok(picture.to_device(image.device())?.to_dtype(image.dtype())?)
             }
         }
     }
@@ -127,34 +128,32 @@ pub(crate) fn blurred(image: &Tensor, sigma: f64) -> Result<Tensor> {
         .to_vec1()?;
     let mut result = Vec::with_capacity(values.len());
     for plane in values.chunks_exact(height * width) {
-        let rows = along(plane, width, 1, height, width, &kernel);
-        result.extend(along(&rows, height, width, width, 1, &kernel));
+        let across = down(&transposed(plane, width), height, &kernel);
+        result.extend(down(&transposed(&across, height), width, &kernel));
     }
     let blurred = Tensor::from_vec(result, image.shape(), &Device::Cpu)?;
     Ok(blurred.to_device(image.device())?.to_dtype(image.dtype())?)
 }
 
-/// A plane filtered along one axis of `len` values that lie `step` apart, on each of `lines` lines that begin `apart` from one another.
-fn along(
-    plane: &[f64],
-    len: usize,
-    step: usize,
-    lines: usize,
-    apart: usize,
-    kernel: &[f64],
-) -> Vec<f64> {
-    let radius = kernel.len() / 2;
+/// A plane whose rows have `width` values, filtered from row to row: all columns together, which lie side by side.
+fn down(plane: &[f64], width: usize, kernel: &[f64]) -> Vec<f64> {
+    let (height, radius) = (plane.len() / width, kernel.len() / 2);
     let mut result = vec![0.0; plane.len()];
-    for line in 0..lines {
-        for at in 0..len {
-            let taps = kernel.iter().enumerate().map(|(tap, weight)| {
-                let from = (at + tap).saturating_sub(radius).min(len - 1);
-                weight * plane[line * apart + from * step]
-            });
-            result[line * apart + at * step] = taps.sum();
+    for (y, sums) in result.chunks_exact_mut(width).enumerate() {
+        for (tap, weight) in kernel.iter().enumerate() {
+            let from = (y + tap).saturating_sub(radius).min(height - 1);
+            for (sum, value) in sums.iter_mut().zip(&plane[from * width..]) {
+                *sum += weight * value;
+            }
         }
     }
     result
+}
+
+/// The columns of a plane whose rows have `width` values, as rows.
+fn transposed(plane: &[f64], width: usize) -> Vec<f64> {
+    let column = |x| plane[x..].iter().step_by(width).copied();
+    (0..width).flat_map(column).collect()
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use candle_core::{DType, Tensor};
 use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, ResizeMode, matmul, resize};
 use gradcam_nn::{Graph, Network};
 
+use crate::layers::layers_for;
 use crate::record::Record;
-use crate::{Error, Result, layers, tokens};
+use crate::{Error, Result, tokens};
 
 /// The maps of a batch, on the device of its images and, whatever the network computes with, of `f32`.
 #[derive(Debug, Clone)]
@@ -34,13 +35,13 @@ pub fn grad_cam_batch(
     layer: &str,
     classes: Option<&Tensor>,
 ) -> Result<BatchMaps> {
-    let &[batch, channels, height, width] = images.dims() else {
+    let &[batch, _, height, width] = images.dims() else {
         return Err(Error::Input(images.dims().to_vec()));
     };
     let record = Record::at(network, images, &[layer.to_string()])?;
     let activation = record.activations().first().copied().flatten().cloned();
     let Some(activation) = activation else {
-        layers(network, (channels, height, width))?.find(layer)?;
+        layers_for(network, images)?.find(layer)?;
         return Err(Error::UnknownLayer {
             name: layer.to_string(),
             nearest: Vec::new(),

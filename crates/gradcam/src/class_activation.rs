@@ -22,9 +22,7 @@ use crate::{Error, Grid, Method, Result};
 impl Subject<'_> {
     /// CAM's weights: those of the target's classes in the linear layer behind the global average.
     fn linear_weights(&self) -> Result<Vec<f64>> {
-        let (_, channels, height, width) = self.image.dims4()?;
-        let Some(linear) = pooled_linear(self.network, (channels, height, width), self.layer)?
-        else {
+        let Some(linear) = pooled_linear(self.network, self.image, self.layer)? else {
             return Err(Error::NotPooledLinear {
                 layer: self.layer.to_string(),
             });
@@ -53,7 +51,7 @@ pub(crate) fn objective(
 ) -> Result<Option<Target>> {
     match method {
         Method::FinerCam(options) => finer::objective(options, target, logits).map(Some),
-        Method::ShapleyCam(options) => shapley::objective(options, target, logits),
+        Method::ShapleyCam(options) => Ok(shapley::objective(options, target)),
         _ => Ok(None),
     }
 }

@@ -61,7 +61,9 @@ pub enum Error {
     #[error("expected an input of the shape (n, channels, height, width), found {0:?}")]
     Input(Vec<usize>),
     /// The baseline that hidden pixels take has another number of channels than the image.
-    #[error("expected a baseline of {channels} numbers, one a channel, found {found}")]
+    #[error(
+        "expected a baseline of {channels} numbers, one a channel, found {found}; `Explainer::inputs` has those of black and white"
+    )]
     Baseline {
         /// Channels of the image.
         channels: usize,
@@ -75,6 +77,21 @@ pub enum Error {
         expected: (usize, usize),
         /// The mask's.
         found: (usize, usize),
+    },
+    /// A mask refers to something that it does not have.
+    #[error("a mask of {0:?} rows and columns refers to places or parts that it does not have")]
+    BadMask((usize, usize)),
+    /// A user's method returned a map that is not of its own size.
+    #[error(
+        "the map of `{method}` has {found} values, expected those of {size:?} rows and columns"
+    )]
+    Map {
+        /// The method.
+        method: String,
+        /// The map's rows and columns.
+        size: (usize, usize),
+        /// Values found.
+        found: usize,
     },
     /// A list of targets is needed for each image.
     #[error("expected a list of targets for each of the {images} images, found {found}")]
@@ -96,16 +113,21 @@ pub enum Error {
     #[error("cam explains a class or a difference of two, not a function of the logits")]
     NoClass,
     /// The method compares classes.
-    #[error("{0} explains a class, not a function of the logits")]
+    #[error("{0} explains one class, not a difference or another function of the output")]
     NeedsClass(&'static str),
     /// The method does not look at the score.
     #[error("the method `{0}` does not depend on the target, so nothing speaks against it")]
     NoCounterfactual(String),
+    /// The method's map is one of absolute values or squares.
+    #[error(
+        "the map of `{0}` has no sign, so it does not show what speaks against a score (where the method has the option `channels`, `sum` keeps the sign)"
+    )]
+    Unsigned(String),
     /// The method does not look at a layer.
     #[error("the method `{0}` looks at the pixels, not at a layer")]
     NoLayer(String),
     /// The method changes how gradients pass operations.
-    #[error("the method `{0}` needs a network whose operations all go through the pass, on a CPU")]
+    #[error("the method `{0}` needs a network whose operations all go through the pass")]
     NeedsPass(String),
     /// The network has no attention between tokens.
     #[error(
@@ -160,7 +182,8 @@ impl Error {
     }
 }
 
-fn nearest_hint(names: &[String]) -> String {
+/// What follows a message where similar names are known.
+pub(crate) fn nearest_hint(names: &[String]) -> String {
     if names.is_empty() {
         return String::new();
     }

@@ -22,7 +22,8 @@ pub enum Fusion {
     Mean,
     /// The largest value at each pixel.
     Max,
-    /// The largest `tanh(2 v)` at each pixel: what LayerCAM does with its shallow layers (Jiang et al. 2021, eq. 9).
+    /// The largest value at each pixel, of `tanh(2 v)` at the layers whose map is finer than the coarsest: LayerCAM lifts its shallow layers
+    /// that way (Jiang et al. 2021, eq. 9). torch-cam lifts all.
     Tanh,
 }
 
@@ -122,7 +123,7 @@ impl<M: Saliency> Explainer<M> {
         images: &Tensor,
         targets: &[Vec<Target>],
     ) -> Result<Vec<Vec<Heatmap>>> {
-        let &[batch, channels, height, width] = images.dims() else {
+        let &[batch, _, _, _] = images.dims() else {
             return Err(Error::Input(images.dims().to_vec()));
         };
         if targets.len() != batch {
@@ -131,7 +132,7 @@ impl<M: Saliency> Explainer<M> {
                 found: targets.len(),
             });
         }
-        let place = self.place(network, (channels, height, width))?;
+        let place = self.place(network, images)?;
         if batch < 2 || !images.device().is_cpu() {
             return self.explain_observed(&Observation::new(network, images, place)?, targets);
         }
@@ -153,16 +154,19 @@ impl<M: Saliency> Explainer<M> {
     }
 
     /// Where the method looks, if it can be applied as it is asked.
-    fn place(&self, network: &dyn Network, input: (usize, usize, usize)) -> Result<Place> {
+    fn place(&self, network: &dyn Network, images: &Tensor) -> Result<Place> {
         let method = &self.method;
         if self.counterfactual && !method.knows_target() {
             return Err(Error::NoCounterfactual(method.name().to_string()));
+        }
+        if self.counterfactual && !method.is_signed() {
+            return Err(Error::Unsigned(method.name().to_string()));
         }
         if method.source() == Source::Pixels && !self.layers.is_empty() {
             return Err(Error::NoLayer(method.name().to_string()));
         }
         let looks = (method.source(), method.needs_gradient());
-        Place::of(network, input, looks, &self.layers)
+        Place::of(network, images, looks, &self.layers)
     }
 
     /// The maps of a batch that has been through the network; for each round of targets one backward.
@@ -237,7 +241,15 @@ impl<M: Saliency> Explainer<M> {
                 budget: self.budget,
                 tolerance: self.tolerance,
             })?;
-            verdicts.push(Verdict::of(&raw, features.gradient, logits, &explained));
+            if raw.values.is_empty() || raw.values.len() != raw.height * raw.width {
+                return Err(Error::Map {
+                    method: self.method.name().to_string(),
+                    size: (raw.height, raw.width),
+                    found: raw.values.len(),
+                });
+            }
+            let gradient = self.method.takes_backward().then_some(features.gradient);
+            verdicts.push(Verdict::of(&raw, gradient, logits, &explained));
             layers.push(LayerMap {
                 layer: name.to_string(),
                 map: if self.relu { raw.relu() } else { raw.clone() },
@@ -276,13 +288,22 @@ impl<M: Saliency> Explainer<M> {
             .iter()
             .map(|layer| one(&layer.map).scaled())
             .collect();
+        let positions = |layer: &LayerMap| layer.map.values.len();
+        let coarsest = layers.iter().map(positions).min();
+        let lifted = |layer: usize, v: f32| match Some(positions(&layers[layer])) == coarsest {
+            true => v,
+            false => (2.0 * v).tanh(),
+        };
         let values = (0..height * width)
             .map(|i| {
                 let values = maps.iter().map(|map| map.values[i]);
                 match self.fusion {
                     Fusion::Mean => values.sum::<f32>() / maps.len() as f32,
                     Fusion::Max => values.fold(f32::NEG_INFINITY, f32::max),
-                    Fusion::Tanh => values.fold(f32::NEG_INFINITY, |m, v| m.max((2.0 * v).tanh())),
+                    Fusion::Tanh => {
+                        let lifted = values.enumerate().map(|(layer, v)| lifted(layer, v));
+                        lifted.fold(f32::NEG_INFINITY, f32::max)
+                    }
                 }
             })
             .collect();
@@ -325,10 +346,10 @@ fn explain_shared<'a, M: Saliency>(
     target: &Target,
     seen: &mut Vec<Observation<'a>>,
 ) -> Result<Heatmap> {
-    let &[1, channels, height, width] = image.dims() else {
+    let &[1, _, _, _] = image.dims() else {
         return Err(Error::Input(image.dims().to_vec()));
     };
-    let place = explainer.place(network, (channels, height, width))?;
+    let place = explainer.place(network, image)?;
     let index = match seen.iter().position(|o| o.place == place) {
         Some(index) => index,
         None => {

@@ -2,23 +2,30 @@
 
 use std::collections::HashSet;
 
-use candle_core::{Result, Tensor, TensorId, Var};
+use candle_core::{Device, Result, Shape, Tensor, TensorId, Var, WithDType};
 use gradcam_nn::ops::{
     Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, LayerNorm, Linear, MaxPool2d,
     Rearrange,
 };
 use gradcam_nn::{ConvNormAct, Network, Pass, Tape};
 
+use crate::observation::values;
 use crate::record::in_pool;
+use crate::tokens;
 
 /// The part of a network behind a layer.
 ///
-/// Operations before the layer are not computed again: their outputs are kept where something behind the layer reads them (the shortcut of
+/// The layer's values are a feature map, `(channels, height, width)`, as methods see it: in a transformer that is its patches, and the tokens
+/// before them keep their own values. Operations before the layer are not computed again: their outputs are kept where something behind the layer reads them (the shortcut of
 /// a residual block), and only their shapes elsewhere. A network whose operations do not all go through the pass runs as a whole.
 pub(crate) struct Head<'a> {
     network: &'a dyn Network,
     image: &'a Tensor,
     layer: &'a str,
+    /// The layer's own activation.
+    activation: Tensor,
+    /// The shape of its feature map.
+    shape: Shape,
     /// What the operations before the layer return, in their order.
     before: Vec<Tensor>,
     /// Whether all operations behind the layer are linear between kinks.
@@ -26,20 +33,19 @@ pub(crate) struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// Runs the network once for `image`.
+    /// Runs the network once for `image`, of which the layer is a part.
     pub(crate) fn new(network: &'a dyn Network, image: &'a Tensor, layer: &'a str) -> Result<Self> {
+        let mut pass = Recording {
+            layer,
+            activation: image.clone(),
+            outputs: Vec::new(),
+            cut: 0,
+            used: HashSet::new(),
+            bent: false,
+        };
+        network.forward(image, &mut Through(&mut pass))?;
         let mut before = Vec::new();
-        let mut piecewise_linear = false;
         if network.passes_all() {
-            let mut pass = Recording {
-                layer,
-                outputs: Vec::new(),
-                cut: 0,
-                used: HashSet::new(),
-                bent: false,
-            };
-            network.forward(image, &mut Through(&mut pass))?;
-            piecewise_linear = !pass.bent;
             pass.outputs.truncate(pass.cut);
             for output in pass.outputs {
                 before.push(match pass.used.contains(&output.id()) {
@@ -49,12 +55,16 @@ impl<'a> Head<'a> {
                 });
             }
         }
+        let (_, _, height, width) = image.dims4()?;
+        let map = tokens::map(&pass.activation, network.tokens(), (height, width))?;
         Ok(Head {
             network,
             image,
             layer,
+            activation: pass.activation,
+            shape: map.shape().clone(),
             before,
-            piecewise_linear,
+            piecewise_linear: network.passes_all() && !pass.bent,
         })
     }
 
@@ -63,35 +73,56 @@ impl<'a> Head<'a> {
         self.piecewise_linear
     }
 
-    /// The network's output with this activation at the layer.
-    pub(crate) fn output(&self, activation: &Tensor) -> Result<Tensor> {
-        self.run(activation, &mut ())
+    /// The network's output with these values at the layer.
+    pub(crate) fn output<T: WithDType>(&self, values: Vec<T>) -> Result<Tensor> {
+        self.run(&self.at_layer(values)?, &mut ())
     }
 
-    /// The gradient at this activation of a number that is made from the network's output.
-    pub(crate) fn gradient(
+    /// The gradient, at these values of the layer, of a number that is made from the network's output.
+    pub(crate) fn gradient<T: WithDType>(
+        &self,
+        values: Vec<T>,
+        score: impl FnOnce(&Tensor) -> crate::Result<Tensor>,
+    ) -> crate::Result<Vec<f32>> {
+        let activation = self.at_layer(values)?;
+        let gradient = match self.network.passes_all() {
+            true => self.by_tape(&activation, score)?,
+            false => {
+                let variable = Var::from_tensor(&activation)?;
+                let output = self.run(variable.as_tensor(), &mut ())?;
+                score(&output)?.backward()?.remove(variable.as_tensor())
+            }
+        };
+        let gradient = gradient.map_or_else(|| activation.zeros_like(), Ok)?;
+        let (_, _, height, width) = self.image.dims4()?;
+        let tokens = self.network.tokens();
+        self::values(&tokens::map(&gradient, tokens, (height, width))?)
+    }
+
+    fn by_tape(
         &self,
         activation: &Tensor,
         score: impl FnOnce(&Tensor) -> crate::Result<Tensor>,
-    ) -> crate::Result<Tensor> {
-        let zeros = || activation.zeros_like();
-        if !self.network.passes_all() {
-            let variable = Var::from_tensor(activation)?;
-            let output = self.run(variable.as_tensor(), &mut ())?;
-            let found = score(&output)?.backward()?.remove(variable.as_tensor());
-            return Ok(found.map_or_else(zeros, Ok)?);
-        }
+    ) -> crate::Result<Option<Tensor>> {
         let mut tape = Tape::new(activation);
         let output = self.run(activation, &mut tape)?;
         let variable = Var::from_tensor(&output)?;
         let graph = score(variable.as_tensor())?.backward()?;
         let Some(grad) = graph.get(variable.as_tensor()) else {
-            return Ok(zeros()?);
+            return Ok(None);
         };
         let mut found = in_pool(activation.device(), || {
             tape.backward(&output, grad.clone(), &[activation])
         })?;
-        Ok(found.pop().flatten().map_or_else(zeros, Ok)?)
+        Ok(found.pop().flatten())
+    }
+
+    /// The layer's activation with these values in its map.
+    fn at_layer<T: WithDType>(&self, values: Vec<T>) -> Result<Tensor> {
+        let map = Tensor::from_vec(values, &self.shape, &Device::Cpu)?
+            .to_device(self.image.device())?
+            .to_dtype(self.activation.dtype())?;
+        tokens::unmap(&map, &self.activation)
     }
 
     fn run(&self, activation: &Tensor, inner: &mut dyn Pass) -> Result<Tensor> {
@@ -120,6 +151,8 @@ trait Operations: Send {
 
 struct Recording<'a> {
     layer: &'a str,
+    /// What the layer's last call returned.
+    activation: Tensor,
     outputs: Vec<Tensor>,
     /// How many operations came before the layer's last call.
     cut: usize,
@@ -135,6 +168,7 @@ impl Operations for Recording<'_> {
     }
     fn tap(&mut self, name: &str, x: Tensor) -> Result<Tensor> {
         if self.layer == name {
+            self.activation = x.clone();
             self.cut = self.outputs.len();
             self.used.clear();
             self.bent = false;

@@ -77,14 +77,22 @@ impl fmt::Display for Verdict {
 }
 
 impl Verdict {
-    /// The verdict on a signed map `raw` that was made from `gradient`, if from any, for an image with these `logits` and this target.
-    pub(crate) fn of(raw: &Grid, gradient: &[f32], logits: &[f32], target: &Explained) -> Self {
+    /// The verdict on a signed map `raw` for an image with these `logits` and this target; `gradient` is the one that it was made from, empty
+    /// where a gradient was taken elsewhere, and none where none was taken.
+    pub(crate) fn of(
+        raw: &Grid,
+        gradient: Option<&[f32]>,
+        logits: &[f32],
+        target: &Explained,
+    ) -> Self {
+        let from_gradient = gradient.is_some();
+        let gradient = gradient.unwrap_or_default();
         let finite = |values: &[f32]| values.iter().all(|v| v.is_finite());
         let (min, max) = (raw.min(), raw.max());
         let largest = min.abs().max(max.abs());
         if !finite(&raw.values) || !finite(gradient) || !finite(logits) {
             Verdict::NonFinite
-        } else if saturated(logits, target) {
+        } else if from_gradient && saturated(logits, target) {
             Verdict::Saturated
         } else if !gradient.is_empty() && gradient.iter().all(|&g| g == 0.0) {
             Verdict::ZeroGradient
@@ -98,13 +106,15 @@ impl Verdict {
     }
 }
 
+/// Whether an output is already what a softmax makes: shares of 1.
+pub(crate) fn is_softmax(output: &[f32]) -> bool {
+    let sum: f64 = output.iter().map(|&v| f64::from(v)).sum();
+    output.len() > 1 && output.iter().all(|v| (0.0..=1.0).contains(v)) && (sum - 1.0).abs() < 1e-4
+}
+
 /// Whether the network's output is already a softmax whose derivative `p (1 - p)` at the target has all but vanished.
 fn saturated(logits: &[f32], target: &Explained) -> bool {
-    let sum: f64 = logits.iter().map(|&v| f64::from(v)).sum();
-    let is_softmax = logits.len() > 1
-        && logits.iter().all(|v| (0.0..=1.0).contains(v))
-        && (sum - 1.0).abs() < 1e-4;
-    is_softmax
+    is_softmax(logits)
         && target
             .logit
             .is_some_and(|p| !(1e-3..=1.0 - 1e-3).contains(&p))

@@ -85,12 +85,23 @@ impl Layers {
 
 /// Lists the layers for inputs of `(channels, height, width)`.
 ///
-/// Operations that go through the pass are not computed, only their shapes; a network that computes outside of the pass runs as it is.
+/// Operations that go through the pass are not computed, only their shapes; a network that computes outside of the pass runs as it is, on
+/// an input of `f32` on the CPU.
 ///
 /// # Errors
 /// When the network refuses an input of this size.
 pub fn layers(network: &dyn Network, input: (usize, usize, usize)) -> Result<Layers> {
-    let trace = Trace::of(network, input, None)?;
+    layers_for(network, &blank(input)?)
+}
+
+fn blank((channels, height, width): (usize, usize, usize)) -> Result<Tensor> {
+    let shape = (1, channels, height, width);
+    Ok(Tensor::zeros(shape, DType::F32, &Device::Cpu)?)
+}
+
+/// The same for images `(n, channels, height, width)`, of whose type and on whose device a network that computes outside of the pass runs.
+pub(crate) fn layers_for(network: &dyn Network, images: &Tensor) -> Result<Layers> {
+    let trace = Trace::of(network, images, None)?;
     let parameters = network.parameters();
     let mut layers = trace.layers;
     for layer in &mut layers {
@@ -129,7 +140,7 @@ pub fn coincide(
     layer: &str,
 ) -> Result<Vec<&'static str>> {
     layers(network, input)?.find(layer)?;
-    Ok(match pooled_linear(network, input, layer)? {
+    Ok(match pooled_linear(network, &blank(input)?, layer)? {
         Some(_) => vec!["cam", "grad-cam", "xgrad-cam", "hires-cam"],
         None => Vec::new(),
     })
@@ -139,10 +150,10 @@ pub fn coincide(
 /// was made. None for another head, and where operations do not go through the pass.
 pub(crate) fn pooled_linear(
     network: &dyn Network,
-    input: (usize, usize, usize),
+    images: &Tensor,
     layer: &str,
 ) -> Result<Option<Linear>> {
-    let trace = Trace::of(network, input, Some(layer))?;
+    let trace = Trace::of(network, images, Some(layer))?;
     Ok(match trace.head.as_slice() {
         [Step::GlobalAverage, Step::Linear(linear)] if network.passes_all() => Some(linear.clone()),
         _ => None,
@@ -193,12 +204,16 @@ struct Trace<'a> {
 }
 
 impl<'a> Trace<'a> {
-    fn of(
-        network: &dyn Network,
-        (channels, height, width): (usize, usize, usize),
-        layer: Option<&'a str>,
-    ) -> Result<Self> {
-        let x = Tensor::zeros((1, channels, height, width), DType::F32, &Device::Cpu)?;
+    fn of(network: &dyn Network, images: &Tensor, layer: Option<&'a str>) -> Result<Self> {
+        let (_, channels, height, width) = images.dims4()?;
+        let x = match network.passes_all() {
+            true => blank((channels, height, width))?,
+            false => Tensor::zeros(
+                (1, channels, height, width),
+                images.dtype(),
+                images.device(),
+            )?,
+        };
         let mut trace = Trace {
             input: (height, width),
             tokens: network.tokens(),

@@ -62,6 +62,9 @@ pub fn masked_logits<M: Into<Mask>>(
                 found: mask.size(),
             });
         }
+        if !mask.is_whole() {
+            return Err(Error::BadMask(mask.size()));
+        }
         Ok(mask)
     };
     if !image.device().is_cpu() {

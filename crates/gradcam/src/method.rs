@@ -1,5 +1,6 @@
 //! The methods, by name and with their options.
 
+mod check;
 mod options;
 
 use std::fmt;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use self::options::*;
-use crate::error::nearest_names;
+use crate::error::{nearest_hint, nearest_names};
 
 /// Where a map comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -34,6 +35,8 @@ pub struct About {
     pub source: Source,
     /// Whether it is made from the score's gradient at the source.
     pub gradient: bool,
+    /// Whether it takes a gradient anywhere.
+    pub backward: bool,
     /// Whether it depends on the target.
     pub target: bool,
 }
@@ -42,14 +45,16 @@ pub struct About {
 const LAYER: About = About {
     paper: "",
     cost: "1 forward, 1 backward of the head",
-    needs: "a layer with a spatial map",
+    needs: "a layer with a spatial map, and the gradient there",
     source: Source::Layer,
     gradient: true,
+    backward: true,
     target: true,
 };
 const SCORES: About = About {
     needs: "a layer with a spatial map; only scores, no gradient",
     gradient: false,
+    backward: false,
     ..LAYER
 };
 const PIXELS: About = About {
@@ -69,7 +74,8 @@ const ATTENTION: About = About {
     ..PIXELS
 };
 const BLACK_BOX: About = About {
-    needs: "only scores",
+    needs: "only scores, no gradient",
+    backward: false,
     ..PIXELS
 };
 
@@ -124,6 +130,7 @@ methods! {
         cost: "1 forward",
         needs: "a head of global average pooling and one linear layer",
         gradient: false,
+        backward: false,
     }
     /// The gradient's average over the positions weighs a channel (Selvaraju et al. 2017, eq. 1 and 2).
     GradCam = "grad-cam", LAYER, {
@@ -159,7 +166,9 @@ methods! {
     EigenCam(EigenCam) = "eigen-cam", LAYER, {
         paper: "Muhammad and Yeasin 2020, Eigen-CAM: Class Activation Map using Principal Components",
         cost: "1 forward",
+        needs: "a layer with a spatial map; no gradient",
         gradient: false,
+        backward: false,
         target: false,
     }
     /// The first principal component of gradient times activation.
@@ -170,7 +179,9 @@ methods! {
     Fem(Fem) = "fem", LAYER, {
         paper: "Fuad et al. 2020, Features Understanding in 3D CNNs for Actions Recognition in Video",
         cost: "1 forward",
+        needs: "a layer with a spatial map; no gradient",
         gradient: false,
+        backward: false,
         target: false,
     }
     /// What is left of the score when a channel's own map hides the rest of the picture (Wang et al. 2020).
@@ -234,6 +245,7 @@ methods! {
     /// The positive part of what comes back to any activation, whether it fired or not (Zeiler and Fergus 2013).
     Deconvolution(Gradient) = "deconvolution", RULES, {
         paper: "Zeiler and Fergus 2013, Visualizing and Understanding Convolutional Networks",
+        needs: "a network whose operations all go through the pass, with max pooling or gates: without them the map is the same for every image",
     }
     /// The gradient averaged over noisy copies of the image (Smilkov et al. 2017).
     SmoothGrad(SmoothGrad) = "smoothgrad", PIXELS, {
@@ -283,6 +295,7 @@ methods! {
     AttentionRollout(AttentionRollout) = "attention-rollout", ATTENTION, {
         paper: "Abnar and Zuidema 2020, Quantifying Attention Flow in Transformers",
         cost: "2 forwards",
+        backward: false,
         target: false,
     }
     /// The attention of all blocks, weighed by its gradient (Chefer et al. 2021).
@@ -358,13 +371,6 @@ pub enum MethodError {
         /// What is wrong with it.
         message: String,
     },
-}
-
-fn nearest_hint(nearest: &[String]) -> String {
-    match nearest {
-        [] => String::new(),
-        names => format!("; the nearest are `{}`", names.join("`, `")),
-    }
 }
 
 fn known_hint(known: &[String]) -> String {

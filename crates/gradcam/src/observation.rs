@@ -5,11 +5,12 @@ use std::sync::{Mutex, PoisonError};
 use candle_core::{DType, Device, Tensor};
 use gradcam_nn::Network;
 
+use crate::layers::layers_for;
 use crate::method::Source;
 use crate::record::Record;
 use crate::saliency::Features;
 use crate::target::{Target, function};
-use crate::{Error, Result, layers, tokens};
+use crate::{Error, Result, tokens};
 
 /// Where features are looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +25,7 @@ impl Place {
     /// Where a method with this `source` looks, at `named` layers or the automatic one.
     pub(crate) fn of(
         network: &dyn Network,
-        input: (usize, usize, usize),
+        images: &Tensor,
         (source, gradient): (Source, bool),
         named: &[String],
     ) -> Result<Self> {
@@ -32,7 +33,7 @@ impl Place {
             return Ok(Place::Pixels { gradient });
         }
         if named.is_empty() {
-            let found = layers(network, input)?;
+            let found = layers_for(network, images)?;
             return Ok(Place::Layers(vec![found.automatic()?.name.clone()]));
         }
         let repeated = (1..named.len()).find(|&i| named[..i].contains(&named[i]));
@@ -51,6 +52,9 @@ impl Place {
     }
 }
 
+/// Gradients that are remembered: methods that are asked for together want that of the class and of few sums beside it.
+const KNOWN: usize = 3;
+
 /// One forward pass of a batch.
 pub(crate) struct Observation<'a> {
     pub(crate) network: &'a dyn Network,
@@ -61,8 +65,8 @@ pub(crate) struct Observation<'a> {
     pub(crate) logits: Vec<Vec<f32>>,
     activations: Vec<Activation>,
     record: Option<Record>,
-    /// The last gradients of a weighted sum of logits, and the weights.
-    gradients: Mutex<Option<(Vec<f32>, Gradients)>>,
+    /// The last gradients of weighted sums of logits, and the weights.
+    gradients: Mutex<Vec<(Vec<f32>, Gradients)>>,
 }
 
 /// Of each place, for the whole batch.
@@ -78,7 +82,7 @@ struct Activation {
 
 impl<'a> Observation<'a> {
     pub(crate) fn new(network: &'a dyn Network, images: &'a Tensor, place: Place) -> Result<Self> {
-        let (batch, channels, height, width) = images.dims4()?;
+        let (batch, _, height, width) = images.dims4()?;
         let record = match &place {
             Place::Layers(names) => Some(Record::at(network, images, names)?),
             Place::Pixels { gradient: true } => Some(Record::from_input(network, images)?),
@@ -92,7 +96,7 @@ impl<'a> Observation<'a> {
         let mut activations = Vec::with_capacity(found.len());
         for (name, found) in place.names().into_iter().zip(found) {
             let Some(found) = found else {
-                layers(network, (channels, height, width))?.find(name)?;
+                layers_for(network, images)?.find(name)?;
                 return Err(Error::UnknownLayer {
                     name: name.to_string(),
                     nearest: Vec::new(),
@@ -109,7 +113,7 @@ impl<'a> Observation<'a> {
             output,
             activations,
             record,
-            gradients: Mutex::new(None),
+            gradients: Mutex::default(),
         })
     }
 
@@ -119,9 +123,9 @@ impl<'a> Observation<'a> {
             .gradients
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some((weights, gradients)) = &*known
-            && score.own.is_empty()
-            && *weights == score.weights
+        let same = |(weights, _): &&(Vec<f32>, Gradients)| *weights == score.weights;
+        if score.own.is_empty()
+            && let Some((_, gradients)) = known.iter().find(same)
         {
             return Ok(gradients.clone());
         }
@@ -139,7 +143,10 @@ impl<'a> Observation<'a> {
         });
         let gradients = Gradients::new(gradients.collect::<Result<_>>()?);
         if score.own.is_empty() {
-            *known = Some((score.weights.clone(), gradients.clone()));
+            if known.len() == KNOWN {
+                known.remove(0);
+            }
+            known.push((score.weights.clone(), gradients.clone()));
         }
         Ok(gradients)
     }

@@ -5,7 +5,7 @@ use gradcam_nn::Network;
 
 use crate::baseline::Inputs;
 use crate::input_gradient::input_gradient;
-use crate::method::Source;
+use crate::method::{Channels, Source};
 use crate::observation::{Score, rows};
 use crate::target::{Target, value};
 use crate::{Grid, Method, Result};
@@ -58,8 +58,16 @@ pub trait Saliency: Send + Sync {
     fn needs_gradient(&self) -> bool {
         true
     }
+    /// Whether it takes a gradient anywhere: that of a saturated probability says nothing.
+    fn takes_backward(&self) -> bool {
+        self.needs_gradient()
+    }
     /// Whether the map depends on the target.
     fn knows_target(&self) -> bool {
+        true
+    }
+    /// Whether the map changes its sign, or more, with the score's: a map of absolute values cannot show what speaks against a score.
+    fn is_signed(&self) -> bool {
         true
     }
     /// Another score whose gradient the method takes, if not the target's own; `logits` are those of the image.
@@ -110,12 +118,24 @@ impl Subject<'_> {
         Ok(self.sign * f64::from(value(self.target, logits)?))
     }
 
+    /// The activation of one channel.
+    pub(crate) fn channel(&self, channel: usize) -> &[f32] {
+        let positions = self.features.positions();
+        &self.features.activation[channel * positions..][..positions]
+    }
+
     /// Height and width of the network's input.
     pub fn input_size(&self) -> (usize, usize) {
         match *self.image.dims() {
             [.., height, width] => (height, width),
             _ => (0, 0),
         }
+    }
+
+    /// Of `samples`, each of which costs `forwards`, those that the budget pays for; at least one.
+    pub(crate) fn affordable(&self, samples: usize, forwards: usize) -> usize {
+        let budget = self.budget.unwrap_or(usize::MAX);
+        samples.min(budget / forwards.max(1)).max(1)
     }
 
     /// The score's gradient at an `output` of the network, `(1, classes)`.
@@ -228,14 +248,26 @@ impl Saliency for Method {
     fn needs_gradient(&self) -> bool {
         self.about().gradient
     }
+    fn takes_backward(&self) -> bool {
+        self.about().backward
+    }
     fn knows_target(&self) -> bool {
         self.about().target
+    }
+    fn is_signed(&self) -> bool {
+        match self {
+            Method::Gradient(options) => options.channels == Channels::Sum,
+            Method::SmoothGrad(options) => options.channels == Channels::Sum,
+            Method::VarGrad(_) | Method::FullGrad => false,
+            _ => true,
+        }
     }
     fn objective(&self, target: &Target, logits: &[f32]) -> Result<Option<Target>> {
         crate::class_activation::objective(self, target, logits)
     }
     fn signed_map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         use crate::{attention, class_activation, perturbation, pixels};
+        self.check()?;
         match self {
             Method::Occlusion(o) => perturbation::occlusion::map(o, subject),
             Method::Rise(o) => perturbation::rise::map(o, subject),

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor, Var};
 
-use crate::error::nearest_names;
+use crate::error::{nearest_hint, nearest_names};
 use crate::{Error, Result};
 
 /// A user's score: from the logits of one image `(classes,)` to a tensor with one element, by candle operations.
@@ -24,7 +24,8 @@ pub enum Target {
     Weighted(Vec<(usize, f32)>),
     /// The cosine of the angle between the output, as an embedding, and another embedding: that of a second picture, or of a text.
     Similarity(Vec<f32>),
-    /// Any differentiable function of the logits.
+    /// Any differentiable function of the logits. It is called with the network's own output for the gradient, and with `f32` on the CPU for
+    /// the value.
     Score(Score),
 }
 
@@ -46,7 +47,7 @@ impl fmt::Debug for Target {
 #[non_exhaustive]
 pub enum TargetError {
     /// Neither a class nor a label.
-    #[error("unknown label `{text}`{}", hint(.nearest))]
+    #[error("unknown label `{text}`{}", nearest_hint(.nearest))]
     Unknown {
         /// The text.
         text: String,
@@ -69,13 +70,6 @@ pub enum TargetError {
         /// The number of classes.
         classes: usize,
     },
-}
-
-fn hint(nearest: &[String]) -> String {
-    if nearest.is_empty() {
-        return String::new();
-    }
-    format!("; the nearest are `{}`", nearest.join("`, `"))
 }
 
 fn list(indices: &[usize]) -> String {
@@ -193,6 +187,37 @@ impl Target {
         })
     }
 
+    /// Whether the score is a weighted sum of logits.
+    pub(crate) fn is_linear(&self) -> bool {
+        !matches!(self, Target::Similarity(_) | Target::Score(_))
+    }
+
+    /// What each number of one image's `output`, `(1, classes)`, has of the score: they add up to it, but for a user's function, of which
+    /// they are the gradient times the output.
+    pub(crate) fn parts(&self, output: &Tensor, logits: &[f32]) -> Result<Tensor> {
+        let row = output.get(0)?;
+        let parts = match self {
+            Target::Similarity(other) => products(&row, other)?,
+            Target::Score(score) => {
+                let variable = Var::from_tensor(&row)?;
+                let graph = score(variable.as_tensor())?.backward()?;
+                match graph.get(variable.as_tensor()) {
+                    Some(grad) => (grad * &row)?,
+                    None => row.zeros_like()?,
+                }
+            }
+            _ => {
+                let mut weights = vec![0.0_f32; row.elem_count()];
+                for (class, weight) in self.weights(logits)?.unwrap_or_default() {
+                    weights[class] += weight;
+                }
+                let weights = Tensor::from_vec(weights, row.shape(), &Device::Cpu)?;
+                (&row * weights.to_device(row.device())?.to_dtype(row.dtype())?)?
+            }
+        };
+        Ok(parts.unsqueeze(0)?)
+    }
+
     /// What the logits of an image count in its score: `None` where it is another function of them.
     pub(crate) fn weights(&self, logits: &[f32]) -> Result<Option<Vec<(usize, f32)>>> {
         let parts = match self {
@@ -262,6 +287,11 @@ pub(crate) fn function(target: &Target, output: &Tensor) -> Result<Tensor> {
 
 /// The cosine of the angle between an embedding and another one; 0 where one of them is zero.
 fn cosine(output: &Tensor, other: &[f32]) -> Result<Tensor> {
+    Ok(products(output, other)?.sum_all()?)
+}
+
+/// The products whose sum the cosine is.
+fn products(output: &Tensor, other: &[f32]) -> Result<Tensor> {
     if output.elem_count() != other.len() {
         return Err(Error::Embedding {
             expected: output.elem_count(),
@@ -282,9 +312,9 @@ fn cosine(output: &Tensor, other: &[f32]) -> Result<Tensor> {
     let (x, y) = (near_one(output)?, near_one(&other)?);
     let squares = (x.sqr()?.sum_all()? * y.sqr()?.sum_all()?)?;
     if squares.to_dtype(DType::F64)?.to_scalar::<f64>()? == 0.0 {
-        return Ok((x * y)?.sum_all()?);
+        return Ok((x * y)?);
     }
-    Ok(((x * y)?.sum_all()? / squares.sqrt()?)?)
+    Ok((x * y)?.broadcast_div(&squares.sqrt()?)?)
 }
 
 #[cfg(test)]

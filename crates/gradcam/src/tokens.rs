@@ -26,6 +26,17 @@ pub(crate) fn map(x: &Tensor, tokens: Option<Tokens>, input: (usize, usize)) -> 
         .reshape((n, channels, rows, columns))
 }
 
+/// The activation `whole` of one image with this feature map in the place of its own: what [`map`] made, the other way round. The tokens
+/// before the patches stay.
+pub(crate) fn unmap(map: &Tensor, whole: &Tensor) -> Result<Tensor> {
+    if whole.rank() != 3 {
+        return Ok(map.clone());
+    }
+    let patches = map.flatten_from(2)?.transpose(1, 2)?;
+    let prefix = whole.dim(1)? - patches.dim(1)?;
+    Tensor::cat(&[&whole.narrow(1, 0, prefix)?, &patches], 1)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -53,6 +64,12 @@ mod tests {
                 .unwrap(),
             expected
         );
+        // The way back: the two tokens before the patches are those of the whole.
+        let back = unmap(&(&y * 10.0).unwrap(), &x).unwrap();
+        let expected = [0.0, 1.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0];
+        let back = back.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        assert_eq!(back, expected);
+        assert_eq!(unmap(&y, &y).unwrap().dims(), y.dims());
         let without = map(&x.narrow(1, 2, 6).unwrap(), Some(TOKENS), (8, 6)).unwrap();
         assert_eq!(without.dims(), [1, 1, 2, 3]);
     }

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::Device;
-use gradcam::{Explainer, Target};
+use candle_core::{Device, Tensor};
+use gradcam::{Explainer, Method, Source, Target, audit_gradient};
 use gradcam_models::Model;
-use gradcam_nn::Network;
+use gradcam_nn::{Network, Pass};
 use serde::Deserialize;
 
 use crate::committed::committed;
@@ -89,5 +89,106 @@ fn the_image_lies_as_near_to_each_text_as_in_transformers() {
         let [_, _, height, width] = golden.input.shape;
         let blocks = block_sums(&gradient, (height, width));
         compare(&what, &blocks, &expected.gradient.blocks, GRADIENTS);
+    }
+}
+
+/// Every method that is defined for a transformer explains a likeness, and what should add up to it does.
+#[test]
+fn every_method_explains_tokens() {
+    let golden: Golden = committed("clip.json.gz");
+    let model = Model::from_folder(&folder(), &Device::Cpu).unwrap();
+    let x = by_formula(&golden.input).unwrap();
+    let target = Target::Similarity(golden.texts[0].embedding.clone());
+    for method in Method::all() {
+        let name = method.name();
+        // One is for another head, one for a class.
+        if ["cam", "finer-cam"].contains(&name) {
+            continue;
+        }
+        let mut explainer = Explainer {
+            budget: Some(20),
+            ..Explainer::of(method)
+        };
+        if explainer.method.about().source == Source::Layer {
+            explainer.layers = vec![golden.layer.name.clone()];
+        }
+        let map = explainer.explain_one(&model.network, &x, target.clone());
+        let map = map.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let raw = map.raw();
+        assert!(raw.values.iter().all(|v| v.is_finite()), "{name}");
+        assert!(raw.max() > raw.min(), "{name}");
+        for (measure, error) in &map.layers[0].measures {
+            let sums = ["fullgrad", "deeplift", "lrp"].contains(&name);
+            if sums && measure.ends_with("-error") {
+                assert!(*error < 1e-3, "{name}, {measure}: {error}");
+            }
+        }
+    }
+    let audit = audit_gradient(&model.network, &x, &golden.layer.name, &target, 30, 0).unwrap();
+    assert!(audit.units > 20 && audit.deviation < 0.02, "{audit:?}");
+}
+
+/// The weight of a channel is what the likeness loses when the patches lose the channel; the class token keeps its own.
+#[test]
+fn a_channel_is_ablated_in_the_patches() {
+    let golden: Golden = committed("clip.json.gz");
+    let model = Model::from_folder(&folder(), &Device::Cpu).unwrap();
+    let x = by_formula(&golden.input).unwrap();
+    let target = Target::Similarity(golden.texts[0].embedding.clone());
+    let explainer = Explainer {
+        method: Method::AblationCam,
+        ..Explainer::at(&golden.layer.name)
+    };
+    let found = explainer
+        .explain_one(&model.network, &x, target.clone())
+        .unwrap();
+    let ablated = |channel: Option<usize>| {
+        let mut pass = Ablated {
+            layer: &golden.layer.name,
+            channel,
+            patches: Vec::new(),
+        };
+        let output = model.network.forward(&x, &mut pass).unwrap();
+        let output: Vec<f32> = output.flatten_all().unwrap().to_vec1().unwrap();
+        let other = &golden.texts[0].embedding;
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        let cosine = dot(&output, other) / (dot(&output, &output) * dot(other, other)).sqrt();
+        (cosine, pass.patches)
+    };
+    let (whole, patches) = ablated(None);
+    let mut expected = vec![0.0_f32; found.raw().values.len()];
+    for channel in 0..patches[0].len() {
+        let weight = whole - ablated(Some(channel)).0;
+        for (sum, patch) in expected.iter_mut().zip(&patches) {
+            *sum += weight * patch[channel];
+        }
+    }
+    compare("ablation-cam", &found.raw().values, &expected, 1e-3);
+}
+
+/// Takes a channel out of the tokens behind the first, the class token.
+struct Ablated<'a> {
+    layer: &'a str,
+    channel: Option<usize>,
+    patches: Vec<Vec<f32>>,
+}
+
+impl Pass for Ablated<'_> {
+    fn wants(&self, name: &str) -> bool {
+        name == self.layer
+    }
+    fn tap(&mut self, name: &str, x: Tensor) -> candle_core::Result<Tensor> {
+        if name != self.layer {
+            return Ok(x);
+        }
+        let shape = x.shape().clone();
+        let mut tokens = x.squeeze(0)?.to_vec2::<f32>()?;
+        self.patches = tokens[1..].to_vec();
+        if let Some(channel) = self.channel {
+            tokens[1..]
+                .iter_mut()
+                .for_each(|token| token[channel] = 0.0);
+        }
+        Tensor::new(tokens, x.device())?.reshape(shape)
     }
 }

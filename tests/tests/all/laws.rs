@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor};
-use gradcam::{Error, Explainer, Fusion, Heatmap, Target, Verdict};
+use gradcam::{
+    Error, Explainer, Fusion, Heatmap, LayerMap, Saliency, SignedMap, Subject, Target, Verdict,
+};
 use gradcam_models::Model;
 use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, Conv2d, ConvOptions, Linear, Padding};
 use gradcam_nn::{Network, Pass};
@@ -348,6 +350,81 @@ fn every_verdict_has_its_case() {
     assert_eq!(verdict(&sure, [0.5, 0.5, 30.0, 32.0]), Verdict::Saturated);
     // A softmax that is not sure has a gradient to look at.
     assert_eq!(verdict(&sure, x), Verdict::Ok);
+    // Nothing is wrong with a method that takes none.
+    let image = Tensor::new(&[30.0_f32, 32.0, 0.5, 0.5], &Device::Cpu).unwrap();
+    let image = image.reshape((1, 2, 1, 2)).unwrap();
+    let explainer = Explainer {
+        method: "eigen-cam".parse().unwrap(),
+        ..Explainer::at("maps")
+    };
+    let map = explainer
+        .explain_one(&sure, &image, Target::Index(0))
+        .unwrap();
+    assert_eq!(map.verdict, Verdict::Ok);
+}
+
+/// The coarsest map stays, finer ones are lifted.
+#[test]
+fn layer_cam_lifts_its_shallow_layers() {
+    let layer = |height, width, values: &[f32]| {
+        let map = gradcam::Grid {
+            height,
+            width,
+            values: values.to_vec(),
+        };
+        LayerMap {
+            layer: String::new(),
+            raw: map.clone(),
+            map,
+            error: None,
+            measures: Vec::new(),
+        }
+    };
+    let shallow = layer(2, 2, &[1.0, 4.0, 0.0, 2.0]);
+    let deep = layer(1, 2, &[3.0, 0.3]);
+    let explainer = Explainer {
+        fusion: Fusion::Tanh,
+        ..Explainer::default()
+    };
+    let found = explainer.upsample(&[shallow, deep], (2, 2));
+    // The shallow map is divided by 4, the deep one by 3.
+    let expected = [1.0, 2.0_f32.tanh(), 1.0, 1.0_f32.tanh()];
+    for (found, expected) in found.values.iter().zip(expected) {
+        assert!((found - expected).abs() < 1e-6, "{found}, {expected}");
+    }
+}
+
+/// A method of one's own whose map does not fit itself.
+#[test]
+fn a_map_that_is_not_of_its_own_size_is_refused() {
+    struct Broken;
+    impl Saliency for Broken {
+        fn name(&self) -> &str {
+            "broken"
+        }
+        fn signed_map(&self, _: &Subject<'_>) -> std::result::Result<SignedMap, Error> {
+            let map = gradcam::Grid {
+                height: 2,
+                width: 2,
+                values: vec![1.0; 3],
+            };
+            Ok(map.into())
+        }
+    }
+    let image = Tensor::zeros((1, 2, 1, 2), candle_core::DType::F32, &Device::Cpu).unwrap();
+    let network = Two {
+        factors: [1.0, 1.0],
+        softmax: false,
+    };
+    let explainer = Explainer {
+        layers: vec!["maps".to_string()],
+        ..Explainer::of(Broken)
+    };
+    let error = explainer.explain_one(&network, &image, Target::Index(0));
+    assert!(
+        matches!(error, Err(Error::Map { found: 3, .. })),
+        "{error:?}"
+    );
 }
 
 #[test]

@@ -69,6 +69,20 @@ fn masked_logits_are_those_of_masked_pictures() {
     ));
     let two = Tensor::cat(&[&image, &image], 0).unwrap();
     assert!(matches!(refused(&two, &baseline, mask), Error::Input(_)));
+    let parts = |_| gradcam::Mask::Parts {
+        size: SIZE,
+        labels: vec![2; SIZE.0 * SIZE.1].into(),
+        values: vec![1.0, 0.0],
+    };
+    let error = masked_logits(&network, &image, &baseline, 1, parts, |_, _| Ok(()));
+    assert!(matches!(error, Err(Error::BadMask(SIZE))), "{error:?}");
+    let window = |_| gradcam::Mask::Window {
+        size: SIZE,
+        rows: 0..2,
+        columns: 30..SIZE.1 + 1,
+    };
+    let error = masked_logits(&network, &image, &baseline, 1, window, |_, _| Ok(()));
+    assert!(matches!(error, Err(Error::BadMask(SIZE))), "{error:?}");
     let small = |_| Grid {
         height: 2,
         width: 2,

@@ -328,6 +328,87 @@ fn noise_has_its_closed_expectations() {
     assert_ne!(mean.raw(), explain(set("smoothgrad", &other)).raw());
 }
 
+/// With noise of the variance `σ²` the integral from black is `x² + σ²` on average.
+#[test]
+fn noisy_integrals_have_their_closed_expectation() {
+    let pixels: Vec<f32> = picture(8).flatten_all().unwrap().to_vec1().unwrap();
+    let range = pixels.iter().fold(f32::MIN, |a, &b| a.max(b))
+        - pixels.iter().fold(f32::MAX, |a, &b| a.min(b));
+    let sigma = 0.1 * range;
+    let options = [("noise", "0.1"), ("samples", "800"), ("steps", "2")];
+    let found = explain(set("smooth-integrated-gradients", &options));
+    for (i, &found) in found.raw().values.iter().enumerate() {
+        let colours: Vec<f32> = pixels.iter().skip(i).step_by(64).copied().collect();
+        let expected: f32 = colours.iter().map(|x| x * x + sigma * sigma).sum();
+        // The variance of a square is `4 x² σ² + 2 σ⁴`.
+        let variance: f32 = colours
+            .iter()
+            .map(|x| 4.0 * x * x * sigma.powi(2) + 2.0 * sigma.powi(4))
+            .sum();
+        let error = (variance / 800.0).sqrt();
+        assert!(
+            (found - expected).abs() < 5.0 * error,
+            "{found}, {expected}"
+        );
+    }
+}
+
+/// Smooth Grad-CAM++ of `y = Σ x²` at the pixels, of one colour: the mean of the gradient is `2x`, of its square `4 (x² + σ²)`, of its cube
+/// `8 (x³ + 3 x σ²)`.
+#[test]
+fn smooth_grad_cam_plus_plus_has_its_closed_expectation() {
+    let x = [0.4_f32, 1.0, -0.2, 0.7];
+    let image = Tensor::from_slice(&x, (1, 1, 2, 2), &Device::Cpu).unwrap();
+    let sigma = 0.1 * 1.2_f32;
+    let options = [("noise", "0.1"), ("samples", "20000")];
+    let explainer = Explainer {
+        layers: vec!["maps".to_string()],
+        ..Explainer::of(set("smooth-grad-cam++", &options))
+    };
+    let found = explainer
+        .explain_one(&Square, &image, Target::Index(0))
+        .unwrap();
+    let sum: f32 = x.iter().sum();
+    let weight: f32 = x
+        .iter()
+        .map(|x| {
+            let second = 4.0 * (x * x + sigma * sigma);
+            let third = 8.0 * (x.powi(3) + 3.0 * x * sigma * sigma);
+            second / (2.0 * second + third * sum) * (2.0 * x).max(0.0)
+        })
+        .sum();
+    let expected: Vec<f32> = x.iter().map(|x| weight * x).collect();
+    compare("smooth-grad-cam++", &found.raw().values, &expected, 0.01);
+    // Noise that is left out, or squares of means, would be further off than that.
+    let plain: f32 = x
+        .iter()
+        .map(|x| 4.0 * x * x / (8.0 * x * x + 8.0 * x.powi(3) * sum) * (2.0 * x).max(0.0))
+        .sum();
+    assert!((plain / weight - 1.0).abs() > 0.03, "{plain}, {weight}");
+}
+
+/// What a method with absolute values cannot show is refused.
+#[test]
+fn an_unsigned_map_has_no_counterfactual() {
+    let against = |method: Method| {
+        let explainer = Explainer {
+            counterfactual: true,
+            ..Explainer::of(method)
+        };
+        explainer.explain_one(&Square, &picture(8), Target::Index(0))
+    };
+    for name in ["gradient", "smoothgrad", "vargrad"] {
+        let error = against(set(name, &[]));
+        assert!(
+            matches!(&error, Err(Error::Unsigned(found)) if found == name),
+            "{error:?}"
+        );
+    }
+    let signed = set("gradient", &[("channels", "sum")]);
+    let found = against(signed.clone()).unwrap();
+    assert_eq!(found.raw().map(|v| -v), *explain(signed).raw());
+}
+
 #[test]
 fn a_map_of_the_pixels_takes_no_layer_and_rules_need_the_pass() {
     let explainer = Explainer {

@@ -17,6 +17,11 @@ struct Record {
     paper: &'static str,
     cost: &'static str,
     needs: &'static str,
+    source: gradcam::Source,
+    /// Whether it takes a gradient anywhere.
+    backward: bool,
+    /// Whether it depends on the target.
+    target: bool,
     /// With their defaults.
     options: Map<String, Value>,
 }
@@ -43,6 +48,9 @@ pub(crate) fn run(args: &Methods, console: &mut Console<'_>) -> Result<Exit> {
                 paper: about.paper,
                 cost: about.cost,
                 needs: about.needs,
+                source: about.source,
+                backward: about.backward,
+                target: about.target,
                 options,
             })?)?;
             continue;

@@ -1,6 +1,5 @@
 //! Ablation-CAM (Desai and Ramaswamy 2020).
 
-use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
 use crate::head::Head;
@@ -11,25 +10,20 @@ use crate::{Error, Result};
 /// The weight of each channel: what the score loses when the channel is zero everywhere.
 ///
 /// Equation 3 divides by the score `y`, one number for all channels. That is left out: it would turn the map over where `y` is negative,
-/// and blow it up near 0. Only the part of the network behind the layer runs for each channel.
+/// and blow it up near 0. Only the part of the network behind the layer runs for each channel. In a
+/// transformer the channel stays in the tokens before the patches; pytorch-grad-cam takes it out there too.
 pub(super) fn weights(subject: &Subject<'_>) -> Result<Vec<f64>> {
-    let Features {
-        activation, size, ..
-    } = subject.features;
-    let (positions, image) = (size.0 * size.1, subject.image);
+    let Features { activation, .. } = subject.features;
+    let positions = subject.features.positions();
     let channels = activation.len() / positions;
-    let head = Head::new(subject.network, image, subject.layer)?;
+    let head = Head::new(subject.network, subject.image, subject.layer)?;
     let whole = subject.score(subject.logits)?;
     let one = |channel: usize| -> Result<f64> {
-        let mut values_without = activation.to_vec();
-        values_without[channel * positions..][..positions].fill(0.0);
-        let shape = (1, channels, size.0, size.1);
-        let without = Tensor::from_vec(values_without, shape, &Device::Cpu)?
-            .to_device(image.device())?
-            .to_dtype(image.dtype())?;
-        Ok(whole - subject.score(&values(&head.output(&without)?)?)?)
+        let mut without = activation.to_vec();
+        without[channel * positions..][..positions].fill(0.0);
+        Ok(whole - subject.score(&values(&head.output(without)?)?)?)
     };
-    let weights: Vec<Result<f64>> = match image.device().is_cpu() {
+    let weights: Vec<Result<f64>> = match subject.image.device().is_cpu() {
         true => (0..channels)
             .into_par_iter()
             .with_max_len(1)

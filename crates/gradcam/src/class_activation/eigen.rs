@@ -1,5 +1,7 @@
 //! The first principal component of a layer.
 
+use crate::noise::{generator, normal};
+
 /// Steps of the power iteration at most; it ends when the direction rests.
 const STEPS: usize = 2000;
 /// How little the direction has to move, squared.
@@ -64,10 +66,9 @@ pub(super) fn first_component(mut columns: Vec<Vec<f64>>, centered: bool) -> Vec
 
 /// The first eigenvector, of the length 1, of a symmetric matrix without negative eigenvalues, and its eigenvalue. By power iteration.
 fn first_eigenvector(matrix: &[Vec<f64>]) -> (Vec<f64>, f64) {
-    // Any start that is not orthogonal to it will do; the row with the largest diagonal cannot be, unless all is zero.
-    let start =
-        (0..matrix.len()).max_by(|&i, &j| matrix[i][i].total_cmp(&matrix[j][j]).then(j.cmp(&i)));
-    let mut v = start.map_or(Vec::new(), |start| matrix[start].clone());
+    // Any start that is not orthogonal to it will do, which a drawn one is not, and a row of the matrix may be.
+    let drawn = normal(&mut generator(0, 0), matrix.len(), 1.0);
+    let mut v: Vec<f64> = matrix.iter().map(|row| dot(row, &drawn)).collect();
     let mut eigenvalue = 0.0;
     if !normalize(&mut v) {
         return (v, eigenvalue);
@@ -138,7 +139,25 @@ mod tests {
     fn the_component_is_the_direction_of_the_largest_spread() {
         // Orthogonal columns of the lengths 3 and 1.
         let columns = vec![vec![3.0, 0.0, 0.0], vec![0.0, 1.0, 0.0]];
-        assert_eq!(first_component(columns, false), [3.0, 0.0, 0.0]);
+        let found = first_component(columns, false);
+        for (found, expected) in found.iter().zip([3.0, 0.0, 0.0]) {
+            assert!((found - expected).abs() < 1e-12, "{found}, {expected}");
+        }
+    }
+
+    /// Two channels that fire together outweigh the strongest, which fires elsewhere.
+    #[test]
+    fn the_strongest_channel_need_not_be_a_part_of_it() {
+        let columns = vec![
+            vec![1.05, 0.0, 0.0, 0.0],
+            vec![1.05, 0.0, 0.0, 0.0],
+            vec![0.0, 1.42, 0.0, 0.0],
+        ];
+        let found = first_component(columns, false);
+        let expected = [1.05 * 2.0_f64.sqrt(), 0.0, 0.0, 0.0];
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-9, "{found}, {expected}");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use gradcam_nn::ops::{ResizeMode, resize_taps};
 
+use rayon::prelude::*;
+
 use super::Subject;
 use crate::method::{IsCam, SsCam};
 use crate::noise::{generator, normal};
@@ -13,70 +15,90 @@ use crate::{Grid, Mask, Result, Taps, masked_logits};
 /// hides takes the value 0 there, the data set's mean. The score of the hidden image, which algorithm 1 subtracts, is the same for all
 /// channels, so the softmax does not see it. A constant channel hides everything.
 pub(super) fn plain(subject: &Subject<'_>) -> Result<Vec<f64>> {
+    let enlarged = Enlarged::new(subject);
     weights(subject, (1, false), |channel, _| {
-        mask(subject, channel, &[], 1.0)
+        enlarged.mask(enlarged.stretched(subject.channel(channel)))
     })
 }
 
 /// SS-CAM: the score is the mean over masks of the channel with normal noise added, in the units of the activation (its equation 7).
 /// torch-cam adds it to the stretched mask.
 pub(super) fn smoothed(options: &SsCam, subject: &Subject<'_>) -> Result<Vec<f64>> {
-    let (samples, positions) = (options.samples.max(1), subject.features.positions());
+    let (enlarged, positions) = (Enlarged::new(subject), subject.features.positions());
+    let channels = subject.features.channels().count();
+    // One forward is the image's own.
+    let budget = Subject {
+        budget: subject.budget.map(|budget| budget.saturating_sub(1)),
+        ..*subject
+    };
+    let samples = budget.affordable(options.samples, channels);
     weights(
         subject,
         (samples, options.sigma != 0.0),
         |channel, sample| {
             let mut random = generator(options.seed, channel * samples + sample);
-            mask(
-                subject,
-                channel,
-                &normal(&mut random, positions, options.sigma),
-                1.0,
-            )
+            let noise = normal(&mut random, positions, options.sigma);
+            let values = subject.channel(channel).iter().zip(noise);
+            let noisy: Vec<f32> = values.map(|(v, noise)| v + noise as f32).collect();
+            enlarged.mask(enlarged.stretched(&noisy))
         },
     )
 }
 
 /// IS-CAM: the score is the mean over the steps in which the mask fades in (its equation 6).
 pub(super) fn integrated(options: &IsCam, subject: &Subject<'_>) -> Result<Vec<f64>> {
-    let steps = options.steps.max(1);
+    let enlarged = Enlarged::new(subject);
+    let channels: Vec<&[f32]> = subject.features.channels().collect();
+    let stretched: Vec<Grid> = channels
+        .into_par_iter()
+        .map(|c| enlarged.stretched(c))
+        .collect();
+    let steps = options.steps;
     weights(subject, (steps, false), |channel, step| {
         let share = (step + 1) as f32 / steps as f32;
-        mask(subject, channel, &[], share)
+        enlarged.mask(stretched[channel].map(|v| v * share))
     })
 }
 
-/// The channel's map, with `noise` added if there is any, enlarged, stretched to 0…1 and multiplied by `share`.
-fn mask(subject: &Subject<'_>, channel: usize, noise: &[f64], share: f32) -> Mask {
-    let features = subject.features;
-    let positions = features.positions();
-    let mut values = features.activation[channel * positions..][..positions].to_vec();
-    for (value, noise) in values.iter_mut().zip(noise) {
-        *value += *noise as f32;
+/// The way from a layer's map to the image.
+struct Enlarged {
+    size: (usize, usize),
+    rows: Vec<Taps>,
+    columns: Vec<Taps>,
+}
+
+impl Enlarged {
+    fn new(subject: &Subject<'_>) -> Self {
+        let (size, (height, width)) = (subject.features.size, subject.input_size());
+        Enlarged {
+            size,
+            rows: bilinear(size.0, height),
+            columns: bilinear(size.1, width),
+        }
     }
-    let (height, width) = subject.input_size();
-    let cells = Grid {
-        height: features.size.0,
-        width: features.size.1,
-        values,
-    };
-    let (rows, columns) = (bilinear(cells.height, height), bilinear(cells.width, width));
-    let enlarged = Mask::Cells {
-        cells: cells.clone(),
-        rows: rows.clone(),
-        columns: columns.clone(),
-    };
-    let enlarged = enlarged.into_grid();
-    let (low, range) = (enlarged.min(), enlarged.max() - enlarged.min());
-    // The same stretch before the enlargement, whose shares add up to 1.
-    let stretched = |v: f32| match range > 0.0 {
-        true => (v - low) / range * share,
-        false => 0.0,
-    };
-    Mask::Cells {
-        cells: cells.map(stretched),
-        rows,
-        columns,
+
+    /// The map that is one from 0 to 1 when it is enlarged; 0 where it is constant.
+    fn stretched(&self, values: &[f32]) -> Grid {
+        let cells = Grid {
+            height: self.size.0,
+            width: self.size.1,
+            values: values.to_vec(),
+        };
+        let enlarged = self.mask(cells.clone()).into_grid();
+        let (low, range) = (enlarged.min(), enlarged.max() - enlarged.min());
+        // The same stretch as after the enlargement, whose shares add up to 1.
+        cells.map(|v| match range > 0.0 {
+            true => (v - low) / range,
+            false => 0.0,
+        })
+    }
+
+    fn mask(&self, cells: Grid) -> Mask {
+        Mask::Cells {
+            cells,
+            rows: self.rows.clone(),
+            columns: self.columns.clone(),
+        }
     }
 }
 
@@ -134,4 +156,142 @@ fn weights(
         .collect();
     let total: f64 = exps.iter().sum();
     Ok(exps.into_iter().map(|e| e / total).collect())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use candle_core::{Device, Tensor};
+    use gradcam_nn::{Network, Pass};
+
+    use super::*;
+    use crate::{Explainer, Interpolation, Method, Target};
+
+    /// Three colours of 6 × 8 pixels; its layer has their means over 2 × 2 pixels and a constant, its logit squares of the pixels.
+    struct Squares;
+
+    impl Network for Squares {
+        fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> candle_core::Result<Tensor> {
+            let means = x.reshape((1, 3, 3, 2, 4, 2))?.mean((3, 5))?;
+            let one = means.narrow(1, 0, 1)?.ones_like()?;
+            pass.tap("maps", Tensor::cat(&[&means, &one], 1)?)?;
+            x.sqr()?.sum((2, 3))?.sum(1)?.reshape((1, 1))
+        }
+    }
+
+    fn pixels() -> Vec<f32> {
+        (0..144).map(|i| (i as f32 * 0.7).sin()).collect()
+    }
+
+    fn found(method: Method) -> Vec<f32> {
+        let image = Tensor::from_vec(pixels(), (1, 3, 6, 8), &Device::Cpu).unwrap();
+        let explainer = Explainer {
+            method,
+            ..Explainer::at("maps")
+        };
+        let map = explainer.explain_one(&Squares, &image, Target::Index(0));
+        map.unwrap().raw().values.clone()
+    }
+
+    /// The methods word for word: each mask is enlarged, then stretched, then multiplied by its share.
+    fn by_hand(
+        samples: usize,
+        noise: impl Fn(usize, usize) -> Vec<f64>,
+        share: impl Fn(usize) -> f32,
+    ) -> Vec<f32> {
+        let pixels = pixels();
+        let mut maps = vec![vec![0.0_f32; 12]; 3];
+        for (i, pixel) in pixels.iter().enumerate() {
+            let (colour, row, column) = (i / 48, i % 48 / 8, i % 8);
+            maps[colour][row / 2 * 4 + column / 2] += pixel / 4.0;
+        }
+        maps.push(vec![1.0; 12]);
+        let mut scores = Vec::new();
+        for (channel, map) in maps.iter().enumerate() {
+            let mut mean = 0.0;
+            for sample in 0..samples {
+                let noise = noise(channel, sample);
+                let values = map.iter().zip(noise).map(|(v, n)| v + n as f32).collect();
+                let grid = Grid {
+                    height: 3,
+                    width: 4,
+                    values,
+                };
+                let mask = Interpolation::Bilinear.resize(&grid, 6, 8);
+                let (low, high) = (mask.min(), mask.max());
+                let score: f64 = (0..144)
+                    .map(|i| {
+                        let mask = match high > low {
+                            true => (mask.values[i % 48] - low) / (high - low) * share(sample),
+                            false => 0.0,
+                        };
+                        f64::from(mask * pixels[i]).powi(2)
+                    })
+                    .sum();
+                mean += score / samples as f64;
+            }
+            scores.push(mean);
+        }
+        let total: f64 = scores.iter().map(|s| s.exp()).sum();
+        let sum = |i: usize| {
+            let products = maps
+                .iter()
+                .zip(&scores)
+                .map(|(map, s)| f64::from(map[i]) * s.exp() / total);
+            products.sum::<f64>() as f32
+        };
+        (0..12).map(sum).collect()
+    }
+
+    fn close(found: &[f32], expected: &[f32]) {
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-4, "{found}, {expected}");
+        }
+    }
+
+    #[test]
+    fn scores_are_those_of_masked_images() {
+        let silent = |_, _| vec![0.0; 12];
+        close(&found(Method::ScoreCam), &by_hand(1, silent, |_| 1.0));
+        let steps = IsCam { steps: 4 };
+        let share = |step| (step + 1) as f32 / 4.0;
+        close(&found(Method::IsCam(steps)), &by_hand(4, silent, share));
+        let noisy = |seed, sigma| SsCam {
+            samples: 5,
+            seed,
+            sigma,
+        };
+        let noise = |channel: usize, sample: usize| {
+            normal(&mut generator(3, channel * 5 + sample), 12, 0.8)
+        };
+        let ss_cam = found(Method::SsCam(noisy(3, 0.8)));
+        close(&ss_cam, &by_hand(5, noise, |_| 1.0));
+        assert_ne!(ss_cam, found(Method::SsCam(noisy(4, 0.8))));
+        // Without noise all samples are one.
+        close(
+            &found(Method::SsCam(noisy(3, 0.0))),
+            &found(Method::ScoreCam),
+        );
+    }
+
+    #[test]
+    fn a_budget_buys_fewer_noisy_masks() {
+        let image = Tensor::from_vec(pixels(), (1, 3, 6, 8), &Device::Cpu).unwrap();
+        let with = |samples, budget| {
+            let options = SsCam {
+                samples,
+                ..SsCam::default()
+            };
+            let explainer = Explainer {
+                budget,
+                method: Method::SsCam(options),
+                ..Explainer::at("maps")
+            };
+            explainer
+                .explain_one(&Squares, &image, Target::Index(0))
+                .unwrap()
+        };
+        // Two samples of four channels, and the image's own forward.
+        assert_eq!(with(10, Some(12)).raw(), with(2, None).raw());
+    }
 }

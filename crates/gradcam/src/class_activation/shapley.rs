@@ -2,31 +2,27 @@
 
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Tensor, Var};
 
 use super::channels;
 use crate::head::Head;
 use crate::method::ShapleyCam;
-use crate::observation::{Score, rows, values};
+use crate::observation::{Score, rows};
 use crate::saliency::Subject;
 use crate::target::Target;
 use crate::{Grid, Result};
 
 /// The residual softmax score of a class, `y + log p` (ReST); the target's own score for anything but a class.
-pub(super) fn objective(
-    options: &ShapleyCam,
-    target: &Target,
-    _logits: &[f32],
-) -> Result<Option<Target>> {
+pub(super) fn objective(options: &ShapleyCam, target: &Target) -> Option<Target> {
     let &Target::Index(class) = target else {
-        return Ok(None);
+        return None;
     };
-    Ok(options.residual_softmax.then(|| {
+    options.residual_softmax.then(|| {
         Target::Score(Arc::new(move |logits: &Tensor| {
             let log_p = gradcam_nn::ops::log_softmax(logits, 0)?;
             log_p.get(class)? + logits.get(class)?
         }))
-    }))
+    })
 }
 
 /// The weight of a channel is the mean of `g - H A / 2`, with the gradient `g` and the Hessian `H` of the score at the activation `A`:
@@ -37,28 +33,26 @@ pub(super) fn objective(
 /// (pytorch-grad-cam's). Where smooth functions follow, `H A` is the central difference of the gradient along `A`.
 pub(super) fn map(options: &ShapleyCam, subject: &Subject<'_>) -> Result<Grid> {
     let features = subject.features;
-    let (height, width) = features.size;
-    let count = features.activation.len() / features.positions();
+    let positions = features.positions();
     let head = Head::new(subject.network, subject.image, subject.layer)?;
-    let own = objective(options, subject.target, subject.logits)?;
+    let own = objective(options, subject.target);
     let target = [Some(own.unwrap_or_else(|| subject.target.clone()))];
-    let scaled = |factor: f64| -> Result<Tensor> {
-        let values = features.activation.iter().map(|&a| f64::from(a) * factor);
-        let scaled = Tensor::from_iter(values, &Device::Cpu)?;
-        let scaled = scaled.reshape((1, count, height, width))?;
-        Ok(scaled
-            .to_device(subject.image.device())?
-            .to_dtype(subject.image.dtype())?)
+    let scaled = |factor: f64| -> Vec<f64> {
+        let scaled = |&a: &f32| f64::from(a) * factor;
+        features.activation.iter().map(scaled).collect()
     };
     let score = |output: &Tensor| Score::of(output, &rows(output, 1)?, &target)?.total(output, 1);
     let step = options.step;
     let along: Vec<f64> = if head.is_piecewise_linear() {
-        let (above, below) = (scaled(1.0 + step)?, scaled(1.0 - step)?);
-        let change = ((head.output(&above)? - head.output(&below)?)? / (2.0 * step))?;
+        let (above, below) = (
+            head.output(scaled(1.0 + step))?,
+            head.output(scaled(1.0 - step))?,
+        );
+        let change = ((above - below)? / (2.0 * step))?;
+        let logits = head.output(scaled(1.0))?;
         // The score's gradient at the logits, a little to both sides.
         let at = |side: f64| -> Result<Tensor> {
-            let logits = (head.output(&scaled(1.0)?)? + (&change * (side * step))?)?;
-            let variable = Var::from_tensor(&logits)?;
+            let variable = Var::from_tensor(&(&logits + (&change * (side * step))?)?)?;
             let graph = score(variable.as_tensor())?.backward()?;
             Ok(match graph.get(variable.as_tensor()) {
                 Some(grad) => grad.clone(),
@@ -67,14 +61,10 @@ pub(super) fn map(options: &ShapleyCam, subject: &Subject<'_>) -> Result<Grid> {
         };
         let curved = ((at(1.0)? - at(-1.0)?)? / (2.0 * step))?;
         let product = |output: &Tensor| Ok((output * &curved)?.sum_all()?);
-        means(
-            &values(&head.gradient(&scaled(1.0)?, product)?)?,
-            features.positions(),
-        )
+        means(&head.gradient(scaled(1.0), product)?, positions)
     } else {
-        let gradient = |factor: f64| values(&head.gradient(&scaled(factor)?, score)?);
+        let gradient = |factor: f64| head.gradient(scaled(factor), score);
         let (above, below) = (gradient(1.0 + step)?, gradient(1.0 - step)?);
-        let positions = features.positions();
         let pairs = means(&above, positions)
             .into_iter()
             .zip(means(&below, positions));

@@ -13,7 +13,7 @@ use crate::{Grid, Result};
 /// torch-cam takes the gradient of the last copy for `D₁`.
 pub(super) fn map(options: &SmoothGradCamPlusPlus, subject: &Subject<'_>) -> Result<Grid> {
     let features = subject.features;
-    let samples = options.samples.max(1);
+    let samples = subject.affordable(options.samples, 1);
     let mut powers = vec![[0.0_f64; 3]; features.activation.len()];
     let mut sums = vec![0.0_f64; features.activation.len() / features.positions()];
     for draw in 0..samples {

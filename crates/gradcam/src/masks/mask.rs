@@ -73,7 +73,34 @@ impl Mask {
         }
     }
 
+    /// Whether all that it refers to is there.
+    pub(crate) fn is_whole(&self) -> bool {
+        let (height, width) = self.size();
+        let within = |taps: &[Taps], len: usize| taps.iter().all(|&(a, b, _)| a < len && b < len);
+        match self {
+            Mask::Grid(grid) => grid.values.len() == height * width,
+            Mask::Cells {
+                cells,
+                rows,
+                columns,
+            } => {
+                cells.values.len() == cells.height * cells.width
+                    && within(rows, cells.height)
+                    && within(columns, cells.width)
+            }
+            Mask::Window { rows, columns, .. } => rows.end <= height && columns.end <= width,
+            Mask::Parts { labels, values, .. } => {
+                let known = |&label: &u32| (label as usize) < values.len();
+                labels.len() == height * width && labels.iter().all(known)
+            }
+            Mask::Ranked { ranks, .. } => ranks.len() == height * width,
+        }
+    }
+
     /// The number of each pixel.
+    ///
+    /// # Panics
+    /// When it refers to a cell, a place or a part that it does not have.
     pub fn into_grid(self) -> Grid {
         let (height, width) = self.size();
         let values = match self {

@@ -40,7 +40,7 @@ pub enum LrpRule {
 
 /// Options of [`Method::GradCamPlusPlus`].
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct GradCamPlusPlus {
     /// Added to the denominator `2g² + g³ ΣA` of the weights. Equation 19 has none; pytorch-grad-cam adds 1e-6, which decides the map where
     /// gradients are of the order of 1e-3 or less.
@@ -49,7 +49,7 @@ pub struct GradCamPlusPlus {
 
 /// Options of [`Method::SmoothGradCamPlusPlus`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct SmoothGradCamPlusPlus {
     /// Noisy copies.
     pub samples: usize,
@@ -72,7 +72,7 @@ impl Default for SmoothGradCamPlusPlus {
 
 /// Options of [`Method::XGradCam`].
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct XGradCam {
     /// Added to the sum of a channel's activations. The paper has none, and a channel without activation weighs nothing here;
     /// pytorch-grad-cam adds 1e-7.
@@ -81,7 +81,7 @@ pub struct XGradCam {
 
 /// Options of [`Method::EigenCam`] and [`Method::EigenGradCam`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct EigenCam {
     /// Whether each channel's mean is taken off first: pytorch-grad-cam does so, the paper does not.
     pub centered: bool,
@@ -89,7 +89,7 @@ pub struct EigenCam {
 
 /// Options of [`Method::Fem`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Fem {
     /// Standard deviations above its mean from which on a channel counts as firing.
     pub sigmas: f64,
@@ -104,11 +104,11 @@ impl Default for Fem {
 
 /// Options of [`Method::SsCam`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct SsCam {
     /// Noisy masks for each channel.
     pub samples: usize,
-    /// The noise's standard deviation, in units of the mask's range.
+    /// The noise's standard deviation, in the units of the activation; torch-cam adds it to the stretched mask.
     pub sigma: f64,
     /// Of the noise (ChaCha8).
     pub seed: u64,
@@ -127,7 +127,7 @@ impl Default for SsCam {
 
 /// Options of [`Method::IsCam`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct IsCam {
     /// Steps in which a mask fades in.
     pub steps: usize,
@@ -142,7 +142,7 @@ impl Default for IsCam {
 
 /// Options of [`Method::FinerCam`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct FinerCam {
     /// Classes that the target is compared with: those with the nearest logits.
     pub references: usize,
@@ -162,7 +162,7 @@ impl Default for FinerCam {
 
 /// Options of [`Method::ShapleyCam`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct ShapleyCam {
     /// Explains `y + log p` instead of the logit `y` (ReST). At a piecewise linear head the logit has no second derivative, and the method
     /// is Grad-CAM without it.
@@ -183,7 +183,7 @@ impl Default for ShapleyCam {
 
 /// Options of [`Method::Gradient`], [`Method::GuidedBackpropagation`] and [`Method::Deconvolution`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Gradient {
     /// How the colours of a pixel become one number.
     pub channels: Channels,
@@ -191,7 +191,7 @@ pub struct Gradient {
 
 /// Options of [`Method::SmoothGrad`], [`Method::VarGrad`] and [`Method::SmoothGradGradCam`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct SmoothGrad {
     /// Noisy copies.
     pub samples: usize,
@@ -217,7 +217,7 @@ impl Default for SmoothGrad {
 
 /// Options of [`Method::IntegratedGradients`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct IntegratedGradients {
     /// Points of the Gauss-Legendre quadrature.
     pub steps: usize,
@@ -240,7 +240,7 @@ impl Default for IntegratedGradients {
 
 /// Options of [`Method::SmoothIntegratedGradients`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct SmoothIntegratedGradients {
     /// Points of the Gauss-Legendre quadrature.
     pub steps: usize,
@@ -269,7 +269,7 @@ impl Default for SmoothIntegratedGradients {
 
 /// Options of [`Method::ExpectedGradients`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct ExpectedGradients {
     /// Draws of a baseline and of a point on the way. Baselines are the background's pictures; without a background, pictures of one colour.
     pub samples: usize,
@@ -289,7 +289,7 @@ impl Default for ExpectedGradients {
 
 /// Options of [`Method::BlurIntegratedGradients`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct BlurIntegratedGradients {
     /// Steps from the strongest blur to none.
     pub steps: usize,
@@ -309,7 +309,7 @@ impl Default for BlurIntegratedGradients {
 
 /// Options of [`Method::Xrai`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Xrai {
     /// Points of the Gauss-Legendre quadrature, for each of the two baselines.
     pub steps: usize,
@@ -324,7 +324,7 @@ impl Default for Xrai {
 
 /// Options of [`Method::DeepLift`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct DeepLift {
     /// What the image is compared with.
     pub baseline: Baseline,
@@ -334,7 +334,7 @@ pub struct DeepLift {
 
 /// Options of [`Method::Lrp`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Lrp {
     /// What is done at convolutions and fully connected layers.
     pub rule: LrpRule,
@@ -366,7 +366,7 @@ impl Default for Lrp {
 
 /// Options of [`Method::Occlusion`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Occlusion {
     /// Side of the square window in pixels of the network's input, no larger than its shorter side.
     pub window: usize,
@@ -392,7 +392,7 @@ impl Default for Occlusion {
 
 /// Options of [`Method::Rise`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Rise {
     /// Masks, each with a forward.
     pub masks: usize,
@@ -404,6 +404,9 @@ pub struct Rise {
     /// score, everywhere, with the unevenness of the masks. Without it 0 means no influence, and the order of the pixels is the same up to
     /// that unevenness.
     pub centered: bool,
+    /// Whether the score of a class is its probability, as in the paper. `false` takes the number itself, for outputs that are no logits of a
+    /// softmax: those of [`Dense`](crate::Dense), sums over many pixels, would saturate it.
+    pub probability: bool,
     /// What a mask hides takes its values from here.
     pub baseline: Baseline,
     /// Of the masks and a uniform baseline (ChaCha8).
@@ -418,6 +421,7 @@ impl Default for Rise {
             cells: 7,
             keep: 0.5,
             centered: true,
+            probability: true,
             baseline: Baseline::Mean,
             seed: 0,
         }
@@ -426,7 +430,7 @@ impl Default for Rise {
 
 /// Options of [`Method::Lime`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Lime {
     /// Forwards.
     pub samples: usize,
@@ -458,7 +462,7 @@ impl Default for Lime {
 
 /// Options of [`Method::KernelShap`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct KernelShap {
     /// Forwards, that of the baseline among them; where they suffice for all coalitions, each is taken once and the values are exact.
     pub samples: usize,
@@ -484,7 +488,7 @@ impl Default for KernelShap {
 
 /// Options of [`Method::FeatureAblation`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct FeatureAblation {
     /// Superpixels asked for (SLIC).
     pub segments: usize,
@@ -520,7 +524,7 @@ pub enum Heads {
 
 /// Options of [`Method::AttentionRollout`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct AttentionRollout {
     /// How the heads of a block are fused.
     pub heads: Heads,

@@ -4,7 +4,7 @@ use rand_chacha::rand_core::RngCore;
 
 use super::hidden::Hidden;
 use super::regression::Ridge;
-use super::sampling::{Estimate, affordable, batches};
+use super::sampling::{Estimate, batches};
 use super::superpixels::Superpixels;
 use crate::method::Lime;
 use crate::noise::generator;
@@ -24,7 +24,7 @@ pub(crate) fn map(options: &Lime, subject: &Subject<'_>) -> Result<SignedMap> {
     let parts = Superpixels::of(subject, "lime", options.segments)?;
     let hidden = Hidden::new(subject, options.baseline, options.seed)?;
     let mut data = Data::default();
-    for draws in batches(affordable(options.samples, subject).max(1)) {
+    for draws in batches(subject.affordable(options.samples, 1)) {
         let first = data.rows.len();
         for draw in draws {
             data.draw(options, parts.count(), draw);

@@ -3,7 +3,8 @@
 use rayon::prelude::*;
 
 use super::hidden::Hidden;
-use super::sampling::{Estimate, affordable, batches};
+use super::sampling::{Estimate, batches};
+use crate::heatmap::is_softmax;
 use crate::masks::between;
 use crate::method::Rise;
 use crate::noise::{generator, unit};
@@ -13,7 +14,8 @@ use crate::{Error, Grid, Mask, Result, Taps, Target, probabilities};
 /// `1 / (N keep) Σ score · mask` (equation 6), by default with the scores' mean taken off: `1 / ((N - 1) keep) Σ (score - mean) · mask`, the
 /// covariance of the score and the mask.
 ///
-/// The score is the class's probability, as in the paper, where the target is a class; of any other target it is the score itself. What a
+/// The score is the class's probability, as in the paper, where the target is one of several classes and `probability` is asked for; else it
+/// is the score itself. What a
 /// mask hides shows the baseline, where the paper has black. `error` is the standard error of this mean at each pixel. With a tolerance,
 /// masks are drawn until the mean of the errors is below its share of the map's range; `standard-error` is the share that was reached.
 pub(crate) fn map(options: &Rise, subject: &Subject<'_>) -> Result<SignedMap> {
@@ -26,14 +28,14 @@ pub(crate) fn map(options: &Rise, subject: &Subject<'_>) -> Result<SignedMap> {
         squares: 0.0,
         pixels: vec![[0.0; 6]; height * width],
     };
-    for draws in batches(affordable(options.masks, subject).max(1)) {
+    for draws in batches(subject.affordable(options.masks, 1)) {
         let masks: Vec<Drawn> = draws
             .map(|draw| Drawn::new(options, (height, width), draw))
             .collect();
         let scores = hidden.scores_by(
             masks.len(),
             |index| masks[index].mask(),
-            |logits| score(subject, logits),
+            |logits| score(options, subject, logits),
         )?;
         sums.add(&masks, &scores, width);
         if subject
@@ -73,11 +75,18 @@ fn check(options: &Rise, (height, width): (usize, usize)) -> Result<()> {
     Ok(())
 }
 
-/// The probability of a class, with the subject's sign; the score of any other target.
-fn score(subject: &Subject<'_>, logits: &[f32]) -> Result<f64> {
+/// The probability of a class, with the subject's sign; the score where there is none, and where it is a probability already.
+fn score(options: &Rise, subject: &Subject<'_>, logits: &[f32]) -> Result<f64> {
     match *subject.target {
-        Target::Index(class) if class < logits.len() => {
-            Ok(subject.sign * f64::from(probabilities(logits)[class]))
+        Target::Index(class)
+            if options.probability && logits.len() > 1 && !is_softmax(subject.logits) =>
+        {
+            let probabilities = probabilities(logits);
+            let found = probabilities.get(class).ok_or(Error::ClassOutOfRange {
+                index: class,
+                classes: logits.len(),
+            })?;
+            Ok(subject.sign * f64::from(*found))
         }
         _ => subject.score(logits),
     }
@@ -368,8 +377,40 @@ mod tests {
                 target: &Target::Index(9),
                 ..*subject
             };
-            let error = score(&beyond, subject.logits);
+            let error = score(&rise(1, 0), &beyond, subject.logits);
             assert!(matches!(error, Err(Error::ClassOutOfRange { .. })));
+        });
+    }
+
+    /// Outputs that are no logits of a softmax, or one alone, or probabilities already.
+    #[test]
+    fn a_score_that_is_no_logit_counts_as_it_is() {
+        let (image, network) = (picture(SIZE.0, SIZE.1), Linear::new(SIZE.0, SIZE.1));
+        with_subject(&network, &image, |subject| {
+            let subject = Subject {
+                target: &Target::Index(1),
+                ..*subject
+            };
+            let of = |options: Rise, own: &[f32], logits: &[f32]| {
+                let own = Subject {
+                    logits: own,
+                    ..subject
+                };
+                score(&options, &own, logits).unwrap()
+            };
+            let plain = Rise {
+                probability: false,
+                ..rise(1, 0)
+            };
+            let logits = [200.0, 300.0];
+            assert_eq!(of(plain, &logits, &logits), 300.0);
+            assert_eq!(of(rise(1, 0), &logits, &logits), 1.0);
+            assert_eq!(of(rise(1, 0), &[0.25, 0.75], &[0.5, 0.5]), 0.5);
+            let alone = Subject {
+                target: &Target::Index(0),
+                ..subject
+            };
+            assert_eq!(score(&rise(1, 0), &alone, &[-3.0]).unwrap(), -3.0);
         });
     }
 

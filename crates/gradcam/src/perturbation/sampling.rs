@@ -2,15 +2,8 @@
 
 use std::ops::Range;
 
-use crate::saliency::Subject;
-
 /// The least number of samples between two looks at the error.
 const BATCH: usize = 64;
-
-/// Of `samples` those that the subject's budget pays for.
-pub(super) fn affordable(samples: usize, subject: &Subject<'_>) -> usize {
-    samples.min(subject.budget.unwrap_or(usize::MAX))
-}
 
 /// The samples `0..limit` in batches.
 ///

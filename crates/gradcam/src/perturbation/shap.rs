@@ -2,7 +2,7 @@
 
 use super::hidden::Hidden;
 use super::regression::{Factor, dot, gram, moments, standard_errors};
-use super::sampling::{Estimate, affordable, batches};
+use super::sampling::{Estimate, batches};
 use super::superpixels::Superpixels;
 use crate::method::KernelShap;
 use crate::noise::{generator, unit};
@@ -56,7 +56,7 @@ pub(super) fn values(
     let empty = hidden.scores(1, |_| parts.mask(|_| false))?[0];
     let gain = hidden.whole()? - empty;
     // The baseline's forward is one of them.
-    let forwards = affordable(options.samples, hidden.subject).saturating_sub(1);
+    let forwards = hidden.subject.affordable(options.samples, 1) - 1;
     let mut samples = Samples {
         empty,
         ..Samples::default()

@@ -1,6 +1,7 @@
 //! Blur integrated gradients (Xu et al. 2020).
 
 use candle_core::Tensor;
+use rayon::prelude::*;
 
 use super::integrated::{completeness, signed};
 use crate::Result;
@@ -17,7 +18,7 @@ const BATCH: usize = 16;
 /// The way is cut at standard deviations that fall evenly, and each piece counts with the gradient at its sharper end, as in the authors'
 /// code. Summed over the colours; `completeness-error` is as for integrated gradients.
 pub(crate) fn map(options: &BlurIntegratedGradients, subject: &Subject<'_>) -> Result<SignedMap> {
-    let steps = options.steps.max(1);
+    let steps = options.steps;
     let image = |step: usize| {
         let sigma = options.sigma * (steps - step) as f64 / steps as f64;
         blurred(subject.image, sigma)
@@ -26,7 +27,8 @@ pub(crate) fn map(options: &BlurIntegratedGradients, subject: &Subject<'_>) -> R
     let mut before = values(&start)?;
     let mut sums = vec![0.0; before.len()];
     for first in (1..=steps).step_by(BATCH) {
-        let images = (first..=steps.min(first + BATCH - 1))
+        let images = (first..steps.min(first + BATCH - 1) + 1)
+            .into_par_iter()
             .map(image)
             .collect::<Result<Vec<_>>>()?;
         let gradients = values(&subject.gradients(&Tensor::cat(&images, 0)?)?)?;

@@ -8,6 +8,7 @@ use gradcam_nn::ops::{Activation, LayerNorm, MaxPool2d, pointwise};
 use gradcam_nn::{Backward, Gradient, Rules};
 
 use super::integrated::{completeness, signed};
+use super::quadrature::gauss_legendre;
 use super::through::through;
 use crate::Result;
 use crate::method::DeepLift;
@@ -16,6 +17,8 @@ use crate::saliency::{SignedMap, Subject};
 
 /// Differences below this count as none, and the gradient takes the place of the ratio (as in Captum).
 const NONE: f64 = 1e-10;
+/// Points between two outputs.
+const POINTS: usize = 32;
 
 /// The difference from the baseline at each pixel times the multiplier that comes back to it, summed over the colours.
 ///
@@ -30,7 +33,7 @@ pub(crate) fn map(options: &DeepLift, subject: &Subject<'_>) -> Result<SignedMap
     // The image and the baseline go through the network side by side.
     let pair = Tensor::cat(&[subject.image, &baseline], 0)?;
     let start = |output: &Tensor| -> Result<Tensor> {
-        let grad = subject.output_gradient(&output.narrow(0, 0, 1)?)?;
+        let grad = chord(subject, &output.narrow(0, 0, 1)?, &output.narrow(0, 1, 1)?)?;
         Ok(Tensor::cat(&[&grad, &grad], 0)?)
     };
     let found = through("deeplift", subject.network, &pair, Rescale, start)?;
@@ -47,6 +50,20 @@ pub(crate) fn map(options: &DeepLift, subject: &Subject<'_>) -> Result<SignedMap
         &attribution,
         vec![("completeness-error", error)],
     ))
+}
+
+/// The multipliers of the score between two outputs: what the gradient is on the way from the one to the other, on average, so that they add
+/// up to the difference of the scores whatever the function.
+fn chord(subject: &Subject<'_>, image: &Tensor, baseline: &Tensor) -> Result<Tensor> {
+    if subject.target.is_linear() {
+        return subject.output_gradient(image);
+    }
+    let mut sum = image.zeros_like()?;
+    for (share, weight) in gauss_legendre(POINTS) {
+        let point = (baseline + ((image - baseline)? * share)?)?;
+        sum = (sum + (subject.output_gradient(&point)? * weight)?)?;
+    }
+    Ok(sum)
 }
 
 /// Multipliers for a batch of an image and its baseline. Both halves carry the same multipliers, so that operations that are linear need no

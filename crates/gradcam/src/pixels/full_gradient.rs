@@ -17,11 +17,21 @@ use crate::{Grid, Interpolation, Result, tokens};
 ///
 /// The bias of a convolution is the one with its batch norm folded in. A function that is not piecewise linear has one too, the implicit
 /// bias `f(x) - f'(x) x` (section 3.2), so that the terms add up to the score for any network; `completeness-error` says how well. Terms
-/// without positions (those of the fully connected head) count there but have no place in the map. pytorch-grad-cam adds the biases of
+/// without positions (those of the fully connected head, and of a score that is no weighted sum of logits) count there but have no place in
+/// the map. pytorch-grad-cam adds the biases of
 /// the convolution and of the norm apart, and rescales each channel on its own.
 pub(crate) fn map(subject: &Subject<'_>) -> Result<SignedMap> {
     let terms = Terms::default();
-    let start = |output: &Tensor| subject.output_gradient(output);
+    let start = |output: &Tensor| {
+        let grad = subject.output_gradient(output)?;
+        // A score that is no weighted sum of logits has an implicit bias of its own.
+        if !subject.target.is_linear() {
+            let own =
+                subject.score(subject.logits)? - sum(&pointwise([&grad, output], |[g, y]| g * y)?)?;
+            terms.add_without_positions(Tensor::new(own, output.device())?);
+        }
+        Ok(grad)
+    };
     let rules = Biases(terms.clone());
     let found = through("fullgrad", subject.network, subject.image, rules, start)?;
     let input = pointwise([&found, subject.image], |[g, x]| g * x)?;
@@ -35,11 +45,7 @@ pub(crate) fn map(subject: &Subject<'_>) -> Result<SignedMap> {
             product,
             has_positions,
         } = term;
-        let sum = product
-            .to_dtype(DType::F64)?
-            .sum_all()?
-            .to_scalar::<f64>()?;
-        total += sum;
+        total += sum(&product)?;
         // Tokens lie over the picture as well.
         let tokens = subject.network.tokens();
         let product = tokens::map(&product, tokens, (height, width))?;
@@ -54,7 +60,8 @@ pub(crate) fn map(subject: &Subject<'_>) -> Result<SignedMap> {
         let (low, high) = numbers.iter().fold((f32::INFINITY, 0.0_f32), |(l, m), v| {
             (l.min(v.abs()), m.max(v.abs()))
         });
-        if high <= low {
+        // What is not a number is for the verdict to tell.
+        if high <= low && numbers.iter().all(|v| v.is_finite()) {
             continue;
         }
         let mut plane = vec![0.0_f32; h * w];
@@ -83,6 +90,10 @@ pub(crate) fn map(subject: &Subject<'_>) -> Result<SignedMap> {
         error: None,
         measures: vec![("completeness-error", relative(total, score))],
     })
+}
+
+fn sum(x: &Tensor) -> Result<f64> {
+    Ok(x.to_dtype(DType::F64)?.sum_all()?.to_scalar()?)
 }
 
 /// The gradient times the bias of every operation, in the order of the backward pass.

@@ -35,7 +35,7 @@ pub(crate) fn smooth(
     let baseline = options
         .baseline
         .of(subject.image, subject.inputs, options.seed)?;
-    let samples = options.samples.max(1);
+    let samples = subject.affordable(options.samples, options.steps);
     let mut sums = vec![0.0; subject.image.elem_count()];
     for draw in 0..samples {
         let copy = noisy(subject.image, options.noise, options.seed, draw)?;
@@ -49,10 +49,8 @@ pub(crate) fn smooth(
 /// Expected gradients (Erion et al. 2021, eq. 3): the mean of `(x - x') g(x' + α (x - x'))` over baselines `x'` from the background and
 /// uniform `α`.
 pub(crate) fn expected(options: &ExpectedGradients, subject: &Subject<'_>) -> Result<SignedMap> {
-    let samples = options
-        .samples
-        .min(subject.budget.unwrap_or(usize::MAX))
-        .max(1);
+    // The point on the way, and the baseline.
+    let samples = subject.affordable(options.samples, 2);
     let image: Vec<f64> = subject
         .image
         .to_dtype(DType::F64)?
@@ -95,7 +93,7 @@ pub(crate) fn expected(options: &ExpectedGradients, subject: &Subject<'_>) -> Re
 fn drawn(subject: &Subject<'_>, number: u32, draw: usize) -> Result<Tensor> {
     let image = subject.image;
     let Some(background) = &subject.inputs.background else {
-        // One number for all channels, in each channel's own range: a shade of grey and a tint.
+        // A colour: a number for each channel, in its own range.
         let black = Baseline::Black.of(image, subject.inputs, 0)?;
         let white = Baseline::White.of(image, subject.inputs, 0)?;
         let mut random = generator(u64::from(number), draw);
@@ -114,7 +112,8 @@ fn drawn(subject: &Subject<'_>, number: u32, draw: usize) -> Result<Tensor> {
         });
     }
     let index = number as usize % count;
-    Ok(background.narrow(0, index, 1)?.to_dtype(image.dtype())?)
+    let picture = background.narrow(0, index, 1)?;
+    Ok(picture.to_device(image.device())?.to_dtype(image.dtype())?)
 }
 
 /// `a + share (b - a)`.
@@ -173,5 +172,33 @@ pub(super) fn signed(
         map: reduced(&values, subject.input_size(), Channels::Sum),
         error: None,
         measures,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::perturbation::testing::{Linear, asked, explain_by, picture};
+    use crate::{Explainer, Method};
+
+    #[test]
+    fn a_budget_is_kept() {
+        let (image, network) = (picture(6, 5), Linear::new(6, 5));
+        for (name, set, own) in [
+            ("expected-gradients", ("samples", "100"), 1),
+            // The image's own forward and the baseline's.
+            ("smooth-integrated-gradients", ("samples", "20"), 2),
+            ("smoothgrad", ("samples", "50"), 1),
+        ] {
+            let set = [(set.0.to_string(), set.1.to_string())];
+            let explainer = Explainer {
+                budget: Some(40),
+                ..Explainer::of(Method::with_options(name, &set).unwrap())
+            };
+            network.forwards();
+            explain_by(&explainer, &network, &image, asked()).unwrap();
+            let forwards = network.forwards();
+            assert!((20..=40 + own).contains(&forwards), "{name}: {forwards}");
+        }
     }
 }

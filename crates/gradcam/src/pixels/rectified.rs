@@ -25,6 +25,10 @@ pub(crate) fn guided_gradient(subject: &Subject<'_>) -> Result<Tensor> {
 }
 
 /// Deconvolution (Zeiler and Fergus 2013, section 2.1): at a rectifier what is positive goes on, wherever the function was.
+///
+/// What comes back knows the image only by the places that max pooling took, by gates, norms of a layer's own values and attention. A network
+/// without these, EfficientNet-Lite for one, has the same map for every image: it shows the weights of the class and the strides of the
+/// convolutions (Nie et al. 2018, theorem 1).
 pub(crate) fn deconvolution(options: &Gradient, subject: &Subject<'_>) -> Result<SignedMap> {
     let found = rectified("deconvolution", subject, Rule::Deconvolution)?;
     Ok(reduce(&found, options.channels)?.into())
@@ -33,6 +37,11 @@ pub(crate) fn deconvolution(options: &Gradient, subject: &Subject<'_>) -> Result
 fn rectified(method: &str, subject: &Subject<'_>, rule: Rule) -> Result<Tensor> {
     let start = |output: &Tensor| subject.output_gradient(output);
     through(method, subject.network, subject.image, rule, start)
+}
+
+/// The positive part; NaN stays, where `max` would drop it.
+fn positive(v: f64) -> f64 {
+    if v < 0.0 { 0.0 } else { v }
 }
 
 #[derive(Clone, Copy)]
@@ -48,10 +57,10 @@ impl Rules for Rule {
             return Box::new(move |grad| f.backward(&x, grad));
         }
         match self {
-            Rule::Deconvolution => Box::new(|grad| pointwise([grad], |[g]| g.max(0.0))),
+            Rule::Deconvolution => Box::new(|grad| pointwise([grad], |[g]| positive(g))),
             Rule::Guided => Box::new(move |grad| {
                 let slope = f.backward(&x, &grad.ones_like()?)?;
-                pointwise([grad, &slope], |[g, slope]| g.max(0.0) * slope.max(0.0))
+                pointwise([grad, &slope], |[g, slope]| positive(g) * positive(slope))
             }),
         }
     }

@@ -25,31 +25,39 @@ use crate::saliency::{SignedMap, Subject};
 /// Batch norms behind convolutions are folded into them. Activations, other norms and scales hand relevance on as it is, a max pooling to
 /// the maximum, averages and sums in proportion, a gate all of it to the map that it gates (Arras et al. 2017), and attention all of it to
 /// the values that it adds up (Ali et al. 2022). The definitions for
-/// inputs of any sign are those of zennit. A bias keeps its own share, which has no pixel: `bias-share` says how much of the score that is,
+/// inputs of any sign are those of zennit. A likeness begins with the products whose sum the cosine is. Of any other function of the
+/// output its gradient times the output is handed back, and the rest counts as a bias. A bias keeps its own share, which has no pixel: `bias-share` says how much of the score that is,
 /// and `conservation-error` what pixels and biases together lack of the score, as a share of it (ε takes a little).
 pub(crate) fn map(options: &Lrp, subject: &Subject<'_>) -> Result<SignedMap> {
     let image = subject.image.detach();
-    let start = |output: &Tensor| -> Result<Tensor> {
-        let grad = subject.output_gradient(output)?;
-        Ok((grad * output)?)
-    };
+    let score = subject.score(subject.logits)?;
     let kept = Kept::default();
+    let start = |output: &Tensor| -> Result<Tensor> {
+        let parts = (subject.target.parts(output, subject.logits)? * subject.sign)?;
+        if !subject.target.is_linear() {
+            kept.count(score - total(&parts)?);
+        }
+        Ok(parts)
+    };
     let rules = Relevance {
         options: *options,
         input: image.id(),
         kept: kept.clone(),
     };
     let found = through("lrp", subject.network, &image, rules, start)?;
-    let total: f64 = values(&found)?.iter().map(|&v| f64::from(v)).sum();
-    let score = subject.score(subject.logits)?;
+    let pixels = total(&found)?;
     Ok(SignedMap {
         map: reduce(&found, Channels::Sum)?,
         error: None,
         measures: vec![
-            ("conservation-error", relative(total + kept.total(), score)),
+            ("conservation-error", relative(pixels + kept.total(), score)),
             ("bias-share", kept.total() / score),
         ],
     })
+}
+
+fn total(x: &Tensor) -> Result<f64> {
+    Ok(values(x)?.iter().map(|&v| f64::from(v)).sum())
 }
 
 /// The relevance that biases keep.

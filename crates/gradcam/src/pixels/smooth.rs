@@ -35,10 +35,7 @@ struct Moments {
 
 impl Moments {
     fn of(options: &SmoothGrad, subject: &Subject<'_>) -> Result<Self> {
-        let samples = options
-            .samples
-            .min(subject.budget.unwrap_or(usize::MAX))
-            .max(1);
+        let samples = subject.affordable(options.samples, 1);
         let len = subject.image.elem_count();
         let (mut sums, mut squares) = (vec![0.0; len], vec![0.0; len]);
         for first in (0..samples).step_by(BATCH) {

@@ -3,11 +3,11 @@
 use rayon::prelude::*;
 
 use super::integrated::integral;
+use crate::Result;
 use crate::baseline::Baseline;
 use crate::method::Xrai;
 use crate::perturbation::superpixels::Superpixels;
 use crate::saliency::{SignedMap, Subject};
-use crate::{Error, Result};
 
 /// Superpixels asked for at each scale, from coarse to fine.
 const SCALES: [usize; 6] = [8, 16, 32, 64, 128, 256];
@@ -21,9 +21,6 @@ const SCALES: [usize; 6] = [8, 16, 32, 64, 128, 256];
 /// thousandth of the picture (there 50 pixels of 224 × 224) is passed over: such slivers between the scales have the most extreme means.
 /// What no region covers in the end has its own mean.
 pub(crate) fn map(options: &Xrai, subject: &Subject<'_>) -> Result<SignedMap> {
-    if options.steps == 0 {
-        return Err(Error::option("xrai", "steps", "at least 1", 0));
-    }
     let pixels = subject.features.positions();
     let mut attribution = vec![0.0; pixels];
     for baseline in [Baseline::Black, Baseline::White] {
@@ -113,6 +110,7 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::Error;
     use crate::Method;
     use crate::perturbation::testing::{Linear, explain, picture, with_subject};
 
