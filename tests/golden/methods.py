@@ -1,14 +1,17 @@
-"""Makes `methods.json.gz`: raw maps of the CAM family from pytorch-grad-cam, for `tests/tests/all/methods.rs`.
+"""Makes `methods.json.gz`: raw maps of the CAM family from pytorch-grad-cam and torch-cam, for `tests/tests/all/methods.rs`.
 
-    python -m pip install torch torchvision timm grad-cam transformers
+    python -m pip install torch torchvision timm grad-cam torchcam transformers
     python tests/golden/methods.py
 
 Networks and inputs are by formula, as in `make.py`. Where the library departs from a method's paper, its map is stored under the option
 that follows it (`epsilon`, `centered`), and one by the paper's own formula beside it. Its Score-CAM enlarges a mask with aligned corners;
 here it is given half-pixel centres, as every other enlargement has. Its Eigen-CAM leaves the sign to the linear algebra; here it is
 that which correlates with the sum over the channels. Its Ablation-CAM divides by the score, here it does not. Its Shapley-CAM is given the
-residual softmax as the target; torch-cam's Finer-CAM is the one with the paper's mean over the references. IS-CAM is written out: torch-cam
-lets the mask grow with the sum of the steps. Smooth Grad-CAM++ without noise is Grad-CAM++, and torch-cam's departs from the paper.
+residual softmax as the target; torch-cam's Finer-CAM is the one with the paper's mean over the references.
+
+Of torch-cam: CAM, Grad-CAM, XGrad-CAM, LayerCAM and Finer-CAM. Left out are its Grad-CAM++ (other weights than the paper's), Score-CAM and
+SS-CAM (masks are stretched before they are enlarged, and the noise of the latter is the library's own draw), IS-CAM (the mask grows with the
+sum of the steps; it is written out here) and Smooth Grad-CAM++ (the gradient is that of the last copy; without noise it is Grad-CAM++).
 """
 
 from pathlib import Path
@@ -18,7 +21,7 @@ import pytorch_grad_cam as pgc
 import torch
 import torch.nn.functional as F
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
-from torchcam.methods import FinerCAM
+from torchcam.methods import CAM, FinerCAM, GradCAM, LayerCAM, XGradCAM
 
 import architectures
 import cam
@@ -43,6 +46,11 @@ LIBRARY = [
     ({"method": "eigen-cam", "centered": True}, pgc.EigenCAM),
     ({"method": "eigen-grad-cam", "centered": True}, pgc.EigenGradCAM),
     ({"method": "fem", "sigmas": 2.0}, pgc.fem.FEM),
+]
+TORCH_CAM = [
+    ({"method": "grad-cam"}, GradCAM),
+    ({"method": "xgrad-cam", "epsilon": 1e-8}, XGradCAM),
+    ({"method": "layer-cam"}, LayerCAM),
 ]
 # It needs a forward pass for each channel.
 SLOW = [({"method": "score-cam"}, pgc.ScoreCAM), ({"method": "ablation-cam"}, pgc.AblationCAM)]
@@ -119,6 +127,18 @@ def finer(network, x, layer, classes):
     return torch.stack(maps)
 
 
+def torch_cam(network, x, layer, classes, cls):
+    """The sum of the channels by the library's weights: it returns the positive part alone."""
+    maps = []
+    for image, c in zip(x, classes):
+        with cls(network, layer, input_shape=tuple(image.shape)) as extractor:
+            scores = network(image[None].clone().requires_grad_(True))
+            (weights,) = extractor._get_weights(c, scores)
+            weights = weights.reshape(*weights.shape, *[1] * (4 - weights.ndim))
+            maps.append((weights * extractor.hook_a[0].detach()).sum(1)[0].detach())
+    return torch.stack(maps)
+
+
 def is_cam(network, x, layer, classes, steps):
     with torch.no_grad():
         _, seen = cam.record(network, x, [layer])
@@ -167,6 +187,9 @@ def maps_of(network, x, layer, classes, pooled):
     found = [(method, library(network, x, layer, classes, method, cls)) for method, cls in LIBRARY]
     found.append(({"method": "shapley-cam"}, shapley(network, x, layer, classes, ResidualSoftmax)))
     found.append(({"method": "finer-cam"}, finer(network, x, layer, classes)))
+    found += [(method, torch_cam(network, x, layer, classes, cls)) for method, cls in TORCH_CAM]
+    if pooled:
+        found.append(({"method": "cam"}, torch_cam(network, x, layer, classes, CAM)))
     return found + papers(network, x, layer, classes, pooled)
 
 

@@ -9,6 +9,7 @@ is zero. Where Captum and a paper part, the paper is followed and Captum left ou
 - DeepLIFT only on a small network without max pooling. On VGG-11 the sum of Captum's attributions misses the difference of the scores by a
   tenth of it (its `return_convergence_delta` says so), and with overlapping windows by more; our rule adds up there.
 - Blur IG and FullGrad are in none of them; they are written out below.
+- Its NoiseTunnel and GradientShap draw their own noise: SmoothGrad, VarGrad and expected gradients are held to closed expectations.
 - The products of Grad-CAM with a map of the pixels take Captum's map and our enlargement (Captum's is by nearest neighbours).
 """
 

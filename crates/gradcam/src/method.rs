@@ -162,7 +162,8 @@ methods! {
     ElementWiseCam = "element-wise-cam", LAYER, {
         paper: "Pillai and Pirsiavash 2021, Explainable Models with Consistent Interpretations",
     }
-    /// The activations' first principal component (Muhammad and Yeasin 2020). It does not know the target.
+    /// The activations' first principal component (Muhammad and Yeasin 2020), with the sign that correlates with their sum over the channels.
+    /// It does not know the target.
     EigenCam(EigenCam) = "eigen-cam", LAYER, {
         paper: "Muhammad and Yeasin 2020, Eigen-CAM: Class Activation Map using Principal Components",
         cost: "1 forward",
@@ -171,7 +172,7 @@ methods! {
         backward: false,
         target: false,
     }
-    /// The first principal component of gradient times activation.
+    /// The first principal component of gradient times activation, with the sign that correlates with their sum over the channels.
     EigenGradCam(EigenCam) = "eigen-grad-cam", LAYER, {
         paper: "Gildenblat 2021, the library pytorch-grad-cam",
     }

@@ -1,10 +1,12 @@
 //! Laws of Grad-CAM, on small random networks.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
 use gradcam::{
     Error, Explainer, Fusion, Heatmap, LayerMap, Saliency, SignedMap, Subject, Target, Verdict,
+    explain_each,
 };
 use gradcam_models::Model;
 use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, Conv2d, ConvOptions, Linear, Padding};
@@ -361,6 +363,79 @@ fn every_verdict_has_its_case() {
         .explain_one(&sure, &image, Target::Index(0))
         .unwrap();
     assert_eq!(map.verdict, Verdict::Ok);
+}
+
+/// Hands a tensor on, and counts how often a gradient comes back.
+struct Counted(Arc<AtomicUsize>);
+
+impl CustomOp1 for Counted {
+    fn name(&self) -> &'static str {
+        "counted"
+    }
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (start, end) = layout.contiguous_offsets().unwrap();
+        let values = x.as_slice::<f32>()?[start..end].to_vec();
+        Ok((CpuStorage::F32(values), layout.shape().clone()))
+    }
+    fn bwd(&self, _: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(Some(grad.clone()))
+    }
+}
+
+/// Two averaged maps as logits; counts forwards and backwards.
+#[derive(Default)]
+struct Counting {
+    forwards: AtomicUsize,
+    backwards: Arc<AtomicUsize>,
+}
+
+impl Network for Counting {
+    fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+        self.forwards.fetch_add(1, Ordering::Relaxed);
+        let maps = pass.tap("maps", x.clone())?;
+        let mean = maps.mean((2, 3))?.contiguous()?;
+        mean.apply_op1(Counted(self.backwards.clone()))
+    }
+}
+
+/// One forward serves all methods that look at a layer, and one backward all that want the gradient of the class; Finer-CAM's own score does
+/// not push it out.
+#[test]
+fn methods_that_are_asked_for_together_share_their_passes() {
+    let network = Counting::default();
+    let names = [
+        "grad-cam",
+        "finer-cam",
+        "layer-cam",
+        "finer-cam",
+        "hires-cam",
+        "grad-cam++",
+    ];
+    let explainers: Vec<Explainer> = names
+        .iter()
+        .map(|name| Explainer {
+            method: name.parse().unwrap(),
+            ..Explainer::at("maps")
+        })
+        .collect();
+    let image = Tensor::new(&[1.0_f32, 3.0, 0.5, 0.5], &Device::Cpu).unwrap();
+    let image = image.reshape((1, 2, 1, 2)).unwrap();
+    let mut seen = 0;
+    explain_each(
+        &explainers,
+        &network,
+        &image,
+        &Target::Index(0),
+        |_, map, _| {
+            seen += map.map(|_| 1)?;
+            Ok::<(), Error>(())
+        },
+    )
+    .unwrap();
+    assert_eq!(seen, names.len());
+    assert_eq!(network.forwards.load(Ordering::Relaxed), 1);
+    assert_eq!(network.backwards.load(Ordering::Relaxed), 2);
 }
 
 /// The coarsest map stays, finer ones are lifted.

@@ -209,9 +209,19 @@ fn sum(model: &Model, image: &Tensor, name: &str, measure: &str, limit: f64) -> 
     match found {
         Err(error) => Row::new(check, f64::NAN, limit, error.to_string()),
         Ok(map) => {
-            let measures = &map.layers[0].measures;
-            let found = measures.iter().find(|(name, _)| *name == measure);
-            Row::new(check, found.map_or(f64::NAN, |(_, v)| *v), limit, "")
+            let measured = |name: &str| {
+                let measures = map.layers[0].measures.iter();
+                measures
+                    .into_iter()
+                    .find(|(n, _)| *n == name)
+                    .map(|(_, v)| *v)
+            };
+            // What biases keep counts as conserved, and does not reach the pixels.
+            let note = match measured("bias-share") {
+                Some(share) => format!("biases keep {:.1} % of it", 100.0 * share),
+                None => String::new(),
+            };
+            Row::new(check, measured(measure).unwrap_or(f64::NAN), limit, note)
         }
     }
 }
