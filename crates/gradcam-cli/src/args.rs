@@ -24,14 +24,6 @@ pub(crate) struct Cli {
     pub(crate) verbose: bool,
 }
 
-/// A number above 0.
-fn share(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(share) if share > 0.0 && share.is_finite() => Ok(share),
-        _ => Err("expected a number above 0".to_string()),
-    }
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Explain why the network gives its classes, as pictures, maps and records.
@@ -162,12 +154,12 @@ pub(crate) struct Explain {
     /// Keep negative evidence.
     #[arg(long, help_heading = "Method")]
     pub(crate) no_relu: bool,
-    /// Show what speaks against the target.
+    /// Show what speaks against the target; not for maps without a sign or a target.
     #[arg(long, help_heading = "Method")]
     pub(crate) counterfactual: bool,
     #[command(flatten)]
     pub(crate) sampling: Sampling,
-    /// Fuse several layers by the mean, the maximum, or LayerCAM's maximum of tanh.
+    /// Fuse several layers by the mean, the maximum, or LayerCAM's maximum, which lifts the finer ones by tanh.
     #[arg(long, help_heading = "Method", value_enum, default_value_t = Fusion::Mean)]
     pub(crate) fusion: Fusion,
     /// The picture: overlay, heatmap, side-by-side, contour or boxes.
@@ -249,11 +241,11 @@ pub(crate) struct Compare {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Method")]
 pub(crate) struct Sampling {
-    /// The most forwards that a method which samples may spend on a map.
+    /// The most forwards that a method which samples may spend on a map; it takes one sample at least.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) budget: Option<u64>,
     /// Stop sampling when the map's standard error is below this share of its range.
-    #[arg(long, value_name = "SHARE", value_parser = share)]
+    #[arg(long, value_name = "SHARE", value_parser = positive)]
     pub(crate) tolerance: Option<f64>,
     /// Pictures to compare with, for `baseline=custom` and expected gradients: files, folders or quoted patterns.
     #[arg(long, value_name = "IMAGE")]
@@ -376,7 +368,7 @@ pub(crate) struct Evaluate {
     /// The layer, for the methods that look at one [default: the last one with a spatial map].
     #[arg(long, value_name = "NAME", help_heading = "Study")]
     pub(crate) layer: Option<String>,
-    /// The most forwards that a method which samples may spend on a map.
+    /// The most forwards that a method which samples may spend on a map; it takes one sample at least.
     #[arg(long, value_name = "N", help_heading = "Study", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) budget: Option<u64>,
     /// Seed of whatever is drawn.
@@ -590,6 +582,14 @@ pub(crate) struct DataPaste {
     pub(crate) output: PathBuf,
 }
 
+/// A number above 0.
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number > 0.0 && number.is_finite() => Ok(number),
+        _ => Err("expected a number above 0".to_string()),
+    }
+}
+
 /// `OPTION=VALUE`.
 fn option(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -616,6 +616,6 @@ pub(crate) enum Fusion {
     Mean,
     /// The maximum.
     Max,
-    /// The maximum of tanh(2 v), as LayerCAM fuses its shallow layers.
+    /// The maximum, of tanh(2 v) at layers finer than the coarsest: LayerCAM's.
     Tanh,
 }

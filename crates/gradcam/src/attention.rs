@@ -11,6 +11,9 @@ use crate::{Error, Grid, Result, tokens};
 
 /// Attention rollout (Abnar and Zuidema 2020, equation 1): with the attention of a block fused over its heads and half of it replaced by the
 /// identity, for the residual, what the class token has of each patch in the product of all blocks. It does not know the target.
+///
+/// A block's attention is what the network offers of the shape `(heads, tokens, tokens)` with rows that add up to 1; a block without such
+/// rows does not count.
 pub(crate) fn rollout(options: &AttentionRollout, subject: &Subject<'_>) -> Result<SignedMap> {
     let blocks = Blocks::of("attention-rollout", subject, false)?;
     let mut share = blocks.start();
@@ -267,10 +270,9 @@ mod tests {
         );
     }
 
-    const TOKENS: usize = 3;
     const CHANNELS: usize = 6;
     const HEADS: usize = 2;
-    /// As many as there are tokens: queries and keys look like attention.
+    /// As many as there are tokens with one before the two patches: queries and keys look like attention there.
     const WIDTH: usize = CHANNELS / HEADS;
 
     /// Numbers by formula.
@@ -287,9 +289,15 @@ mod tests {
         wave(CHANNELS * CHANNELS, 2.1 + block as f64)
     }
 
-    /// A class token and two patches of 2 × 3 pixels, two blocks of attention with two heads and a residual each, and a linear head on the
-    /// class token.
-    struct TwoLayers;
+    fn pixels() -> Vec<f64> {
+        wave(12, 3.3)
+    }
+
+    /// Some tokens before two patches of 2 × 3 pixels, two blocks of attention with two heads and a residual each, and a linear head on the
+    /// first token, or without one on the mean of the patches.
+    struct TwoLayers {
+        prefix: usize,
+    }
 
     impl Network for TwoLayers {
         fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> candle_core::Result<Tensor> {
@@ -298,9 +306,11 @@ mod tests {
                 Tensor::from_vec(values, (rows, CHANNELS), &Device::Cpu)
             };
             let patches = x.reshape((2, 2, 3))?.transpose(0, 1)?;
-            let patches = patches.reshape((1, 2, CHANNELS))?;
-            let class = matrix(wave(CHANNELS, 5.0))?.unsqueeze(0)?;
-            let mut x = Tensor::cat(&[&class, &patches], 1)?;
+            let mut x = patches.reshape((1, 2, CHANNELS))?;
+            if self.prefix > 0 {
+                let before = matrix(wave(self.prefix * CHANNELS, 5.0))?;
+                x = Tensor::cat(&[&before.unsqueeze(0)?, &x], 1)?;
+            }
             for block in 0..2 {
                 let names = |module: &str| vec![format!("blocks.{block}.attn.{module}")];
                 let attention = Attention {
@@ -315,46 +325,44 @@ mod tests {
                 x = (&x + attention.run(&x, None, pass)?)?;
             }
             let head = matrix(wave(2 * CHANNELS, 0.2))?;
-            x.narrow(1, 0, 1)?.squeeze(1)?.matmul(&head.t()?)
+            let pooled = match self.prefix {
+                0 => x.mean(1)?,
+                _ => x.narrow(1, 0, 1)?.squeeze(1)?,
+            };
+            pooled.matmul(&head.t()?)
         }
         fn tokens(&self) -> Option<Tokens> {
             Some(Tokens {
-                prefix: 1,
+                prefix: self.prefix,
                 patch: (2, 3),
             })
         }
     }
 
-    fn pixels() -> Vec<f64> {
-        wave(12, 3.3)
-    }
+    type Matrix = Vec<Vec<f64>>;
 
-    /// The attention of each block and head, and a logit: the same network, written out in loops. One number of an attention may be moved.
-    fn by_loops(
-        class: usize,
-        moved: Option<([usize; 4], f64)>,
-    ) -> (Vec<[[f64; TOKENS]; TOKENS]>, f64) {
-        let pixels = pixels();
-        let mut x = [[0.0; CHANNELS]; TOKENS];
-        x[0].copy_from_slice(&wave(CHANNELS, 5.0));
+    /// One number of an attention that is moved: block, head, row and column, and by how much.
+    type Moved = Option<([usize; 4], f64)>;
+
+    /// The attention of each block and head, and a logit: the same network, written out in loops.
+    fn by_loops(prefix: usize, class: usize, moved: Moved) -> (Vec<Matrix>, f64) {
+        let (pixels, tokens) = (pixels(), prefix + 2);
+        let before = wave(prefix * CHANNELS, 5.0);
+        let mut x: Matrix = before.chunks_exact(CHANNELS).map(<[f64]>::to_vec).collect();
         for patch in 0..2 {
-            for row in 0..2 {
-                for column in 0..3 {
-                    x[1 + patch][row * 3 + column] = pixels[row * 6 + patch * 3 + column];
-                }
-            }
+            let pixel = |i: usize| pixels[i / 3 * 6 + patch * 3 + i % 3];
+            x.push((0..CHANNELS).map(pixel).collect());
         }
         let mut attentions = Vec::new();
         for block in 0..2 {
             let (joint, output) = (joint(block), output(block));
-            let projected = |token: &[f64; CHANNELS], row: usize| -> f64 {
-                (0..CHANNELS)
-                    .map(|c| joint[row * CHANNELS + c] * token[c])
-                    .sum()
+            let projected = |token: &[f64], row: usize| -> f64 {
+                let weights = &joint[row * CHANNELS..][..CHANNELS];
+                weights.iter().zip(token).map(|(w, v)| w * v).sum()
             };
-            let mut mixed = [[0.0; CHANNELS]; TOKENS];
+            let mut mixed = vec![vec![0.0; CHANNELS]; tokens];
             for head in 0..HEADS {
-                let mut attention = [[0.0; TOKENS]; TOKENS];
+                let mut attention = vec![vec![0.0; tokens]; tokens];
                 for (i, row) in attention.iter_mut().enumerate() {
                     for (j, a) in row.iter_mut().enumerate() {
                         let product = |d: usize| {
@@ -375,50 +383,59 @@ mod tests {
                 for (i, row) in attention.iter().enumerate() {
                     for d in 0..WIDTH {
                         let at = head * WIDTH + d;
-                        mixed[i][at] = (0..TOKENS)
-                            .map(|j| row[j] * projected(&x[j], 2 * CHANNELS + at))
-                            .sum();
+                        let value = |j: usize| row[j] * projected(&x[j], 2 * CHANNELS + at);
+                        mixed[i][at] = (0..tokens).map(value).sum();
                     }
                 }
                 attentions.push(attention);
             }
             for (token, mixed) in x.iter_mut().zip(mixed) {
                 for (c, v) in token.iter_mut().enumerate() {
-                    *v += (0..CHANNELS)
-                        .map(|m| output[c * CHANNELS + m] * mixed[m])
-                        .sum::<f64>();
+                    let products = (0..CHANNELS).map(|m| output[c * CHANNELS + m] * mixed[m]);
+                    *v += products.sum::<f64>();
                 }
             }
         }
         let head = wave(2 * CHANNELS, 0.2);
-        let logit = (0..CHANNELS).map(|c| head[class * CHANNELS + c] * x[0][c]);
-        (attentions, logit.sum())
+        let logit = |token: &Vec<f64>| -> f64 {
+            let products = token.iter().enumerate();
+            products.map(|(c, v)| head[class * CHANNELS + c] * v).sum()
+        };
+        let found = match prefix {
+            0 => x.iter().map(logit).sum::<f64>() / tokens as f64,
+            _ => logit(&x[0]),
+        };
+        (attentions, found)
     }
-
-    type Matrix = [[f64; TOKENS]; TOKENS];
 
     fn times(a: &Matrix, b: &Matrix) -> Matrix {
-        let mut product = [[0.0; TOKENS]; TOKENS];
-        for (i, row) in product.iter_mut().enumerate() {
-            for (j, v) in row.iter_mut().enumerate() {
-                *v = (0..TOKENS).map(|k| a[i][k] * b[k][j]).sum();
-            }
-        }
-        product
+        let number = |i: usize, j: usize| (0..b.len()).map(|k| a[i][k] * b[k][j]).sum();
+        let row = |i: usize| (0..b.len()).map(|j| number(i, j)).collect();
+        (0..a.len()).map(row).collect()
     }
 
-    fn eye() -> Matrix {
-        let mut matrix = [[0.0; TOKENS]; TOKENS];
-        (0..TOKENS).for_each(|i| matrix[i][i] = 1.0);
-        matrix
+    fn eye(count: usize) -> Matrix {
+        let row = |i: usize| (0..count).map(|j| f64::from(i == j)).collect();
+        (0..count).map(row).collect()
     }
 
-    fn explain_two_layers(method: Method, class: usize) -> Vec<f32> {
+    /// What the first token, or the mean of all, has of the two patches.
+    fn patches(matrix: &Matrix, prefix: usize) -> [f32; 2] {
+        [0, 1].map(|patch| {
+            let share = match prefix {
+                0 => (matrix[0][patch] + matrix[1][patch]) / 2.0,
+                _ => matrix[0][prefix + patch],
+            };
+            share as f32
+        })
+    }
+
+    fn explain_two_layers(method: Method, prefix: usize, class: usize) -> Vec<f32> {
         let picture = Tensor::from_vec(pixels(), (1, 1, 2, 6), &Device::Cpu).unwrap();
         let found = Explainer::of(method)
-            .explain_one(&TwoLayers, &picture, Target::Index(class))
+            .explain_one(&TwoLayers { prefix }, &picture, Target::Index(class))
             .unwrap();
-        let (_, logit) = by_loops(class, None);
+        let (_, logit) = by_loops(prefix, class, None);
         assert!((f64::from(found.target.score) - logit).abs() < 1e-5 * logit.abs());
         found.raw().values.clone()
     }
@@ -426,34 +443,38 @@ mod tests {
     /// Equation 1 of Abnar and Zuidema over attention from loops.
     #[test]
     fn rollout_of_two_layers() {
-        let (attention, _) = by_loops(0, None);
-        let mut product = eye();
-        for block in attention.chunks_exact(HEADS) {
-            let mut fused = eye();
-            for (i, row) in fused.iter_mut().enumerate() {
-                for (j, v) in row.iter_mut().enumerate() {
-                    *v = (*v + (block[0][i][j] + block[1][i][j]) / 2.0) / 2.0;
+        for prefix in 0..3 {
+            let (attention, _) = by_loops(prefix, 0, None);
+            let mut product = eye(prefix + 2);
+            for block in attention.chunks_exact(HEADS) {
+                let mut fused = eye(prefix + 2);
+                for (i, row) in fused.iter_mut().enumerate() {
+                    for (j, v) in row.iter_mut().enumerate() {
+                        *v = (*v + (block[0][i][j] + block[1][i][j]) / 2.0) / 2.0;
+                    }
                 }
+                product = times(&fused, &product);
             }
-            product = times(&fused, &product);
+            let options = AttentionRollout::default();
+            let found = explain_two_layers(Method::AttentionRollout(options), prefix, 0);
+            close(&found, patches(&product, prefix));
         }
-        let options = AttentionRollout::default();
-        let found = explain_two_layers(Method::AttentionRollout(options), 0);
-        close(&found, [product[0][1] as f32, product[0][2] as f32]);
     }
 
     /// Equations 5 and 6 of Chefer et al. with gradients from differences of loops.
     #[test]
     fn gradient_rollout_of_two_layers() {
-        for class in 0..2 {
-            let (attention, _) = by_loops(class, None);
-            let mut relevance = eye();
+        for (prefix, class) in [(0, 0), (1, 0), (1, 1), (2, 1)] {
+            let (attention, _) = by_loops(prefix, class, None);
+            let count = prefix + 2;
+            let mut relevance = eye(count);
             for block in 0..2 {
-                let mut mean = [[0.0; TOKENS]; TOKENS];
+                let mut mean = vec![vec![0.0; count]; count];
                 for head in 0..HEADS {
                     for (i, row) in mean.iter_mut().enumerate() {
                         for (j, v) in row.iter_mut().enumerate() {
-                            let at = |by| by_loops(class, Some(([block, head, i, j], by))).1;
+                            let at =
+                                |by| by_loops(prefix, class, Some(([block, head, i, j], by))).1;
                             let slope = (at(1e-6) - at(-1e-6)) / 2e-6;
                             let a = attention[block * HEADS + head][i][j];
                             *v += (slope * a).max(0.0) / HEADS as f64;
@@ -465,8 +486,8 @@ mod tests {
                     row.iter_mut().zip(more).for_each(|(r, m)| *r += m);
                 }
             }
-            let found = explain_two_layers(Method::GradientAttentionRollout, class);
-            let expected = [relevance[0][1] as f32, relevance[0][2] as f32];
+            let found = explain_two_layers(Method::GradientAttentionRollout, prefix, class);
+            let expected = patches(&relevance, prefix);
             assert!(expected.iter().any(|&v| v > 1e-3), "{expected:?}");
             close(&found, expected);
         }

@@ -23,7 +23,7 @@ pub enum Fusion {
     /// The largest value at each pixel.
     Max,
     /// The largest value at each pixel, of `tanh(2 v)` at the layers whose map is finer than the coarsest: LayerCAM lifts its shallow layers
-    /// that way (Jiang et al. 2021, eq. 9). torch-cam lifts all.
+    /// that way (Jiang et al. 2021, eq. 9), and torch-cam all. Where all maps have one size it is the largest value.
     Tanh,
 }
 
@@ -47,13 +47,14 @@ pub struct Explainer<M = Method> {
     pub interpolation: Interpolation,
     /// Whether negative evidence is removed, as the papers do.
     pub relu: bool,
-    /// Negates the score, so that the map shows what speaks against it (Selvaraju et al. 2017, section 3.3).
+    /// Negates the score, so that the map shows what speaks against it (Selvaraju et al. 2017, section 3.3). A method that does not know the
+    /// target, or whose map has no sign, is refused.
     pub counterfactual: bool,
     /// How several layers become one map.
     pub fusion: Fusion,
     /// What the network's inputs look like, for methods that compare with other images.
     pub inputs: Inputs,
-    /// The most forwards that a method which samples may spend.
+    /// The most forwards that a method which samples may spend; it takes one sample at least.
     pub budget: Option<usize>,
     /// The standard error at which a method which samples may stop, as a share of the map's range.
     pub tolerance: Option<f64>,
@@ -156,6 +157,7 @@ impl<M: Saliency> Explainer<M> {
     /// Where the method looks, if it can be applied as it is asked.
     fn place(&self, network: &dyn Network, images: &Tensor) -> Result<Place> {
         let method = &self.method;
+        method.check()?;
         if self.counterfactual && !method.knows_target() {
             return Err(Error::NoCounterfactual(method.name().to_string()));
         }

@@ -16,7 +16,9 @@ use crate::tokens;
 /// The part of a network behind a layer.
 ///
 /// The layer's values are a feature map, `(channels, height, width)`, as methods see it: in a transformer that is its patches, and the tokens
-/// before them keep their own values. Operations before the layer are not computed again: their outputs are kept where something behind the layer reads them (the shortcut of
+/// before them keep their own values.
+///
+/// Operations before the layer are not computed again: their outputs are kept where something behind the layer reads them (the shortcut of
 /// a residual block), and only their shapes elsewhere. A network whose operations do not all go through the pass runs as a whole.
 pub(crate) struct Head<'a> {
     network: &'a dyn Network,
@@ -38,6 +40,7 @@ impl<'a> Head<'a> {
         let mut pass = Recording {
             layer,
             activation: image.clone(),
+            keeps: network.passes_all(),
             outputs: Vec::new(),
             cut: 0,
             used: HashSet::new(),
@@ -45,15 +48,13 @@ impl<'a> Head<'a> {
         };
         network.forward(image, &mut Through(&mut pass))?;
         let mut before = Vec::new();
-        if network.passes_all() {
-            pass.outputs.truncate(pass.cut);
-            for output in pass.outputs {
-                before.push(match pass.used.contains(&output.id()) {
-                    true => output,
-                    false => Tensor::zeros((), output.dtype(), output.device())?
-                        .broadcast_as(output.shape())?,
-                });
-            }
+        pass.outputs.truncate(pass.cut);
+        for output in pass.outputs {
+            before.push(match pass.used.contains(&output.id()) {
+                true => output,
+                false => Tensor::zeros((), output.dtype(), output.device())?
+                    .broadcast_as(output.shape())?,
+            });
         }
         let (_, _, height, width) = image.dims4()?;
         let map = tokens::map(&pass.activation, network.tokens(), (height, width))?;
@@ -153,6 +154,8 @@ struct Recording<'a> {
     layer: &'a str,
     /// What the layer's last call returned.
     activation: Tensor,
+    /// Whether outputs are of use: all operations go through the pass.
+    keeps: bool,
     outputs: Vec<Tensor>,
     /// How many operations came before the layer's last call.
     cut: usize,
@@ -183,9 +186,11 @@ impl Operations for Recording<'_> {
         reads: &[&Tensor],
         run: &mut dyn FnMut(&mut dyn Pass) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        self.used.extend(reads.iter().map(|x| x.id()));
         let y = run(&mut ())?;
-        self.outputs.push(y.clone());
+        if self.keeps {
+            self.used.extend(reads.iter().map(|x| x.id()));
+            self.outputs.push(y.clone());
+        }
         Ok(y)
     }
 }

@@ -246,7 +246,7 @@ methods! {
     /// The positive part of what comes back to any activation, whether it fired or not (Zeiler and Fergus 2013).
     Deconvolution(Gradient) = "deconvolution", RULES, {
         paper: "Zeiler and Fergus 2013, Visualizing and Understanding Convolutional Networks",
-        needs: "a network whose operations all go through the pass, with max pooling or gates: without them the map is the same for every image",
+        needs: "a network whose operations all go through the pass, with max pooling, gates, layer norms or attention: without them the map is the same for every image",
     }
     /// The gradient averaged over noisy copies of the image (Smilkov et al. 2017).
     SmoothGrad(SmoothGrad) = "smoothgrad", PIXELS, {
@@ -469,6 +469,18 @@ mod tests {
         assert_eq!(fem, Method::Fem(Fem { sigmas: 1.5 }));
         let eigen = set("eigen-cam", "centered", "true").unwrap();
         assert_eq!(eigen, Method::EigenCam(EigenCam { centered: true }));
+    }
+
+    #[test]
+    fn json_may_leave_options_out_and_has_no_others() {
+        let read = serde_json::from_str::<Method>;
+        let fem: Method = "fem".parse().unwrap();
+        assert_eq!(read(r#"{"method":"fem"}"#).unwrap(), fem);
+        let error = read(r#"{"method":"fem","sigma":1}"#).unwrap_err();
+        assert!(
+            error.to_string().contains("unknown field `sigma`"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -66,9 +66,17 @@ pub trait Saliency: Send + Sync {
     fn knows_target(&self) -> bool {
         true
     }
-    /// Whether the map changes its sign, or more, with the score's: a map of absolute values cannot show what speaks against a score.
+    /// Whether the map changes its sign, or more, with the score's. A map of absolute values does not, and is refused where what speaks against
+    /// a score is asked for.
     fn is_signed(&self) -> bool {
         true
+    }
+    /// Refuses options whose values mean nothing, before any work is done.
+    ///
+    /// # Errors
+    /// For the first such option.
+    fn check(&self) -> Result<()> {
+        Ok(())
     }
     /// Another score whose gradient the method takes, if not the target's own; `logits` are those of the image.
     ///
@@ -103,7 +111,7 @@ pub struct Subject<'a> {
     pub features: Features<'a>,
     /// What inputs look like.
     pub inputs: &'a Inputs,
-    /// The most forwards that a method which samples may spend.
+    /// The most forwards that a method which samples may spend; it takes one sample at least.
     pub budget: Option<usize>,
     /// The standard error at which a method which samples may stop, as a share of the map's range.
     pub tolerance: Option<f64>,
@@ -262,12 +270,14 @@ impl Saliency for Method {
             _ => true,
         }
     }
+    fn check(&self) -> Result<()> {
+        self.check_options()
+    }
     fn objective(&self, target: &Target, logits: &[f32]) -> Result<Option<Target>> {
         crate::class_activation::objective(self, target, logits)
     }
     fn signed_map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         use crate::{attention, class_activation, perturbation, pixels};
-        self.check()?;
         match self {
             Method::Occlusion(o) => perturbation::occlusion::map(o, subject),
             Method::Rise(o) => perturbation::rise::map(o, subject),

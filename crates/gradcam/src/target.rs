@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Device, Tensor};
 
 use crate::error::{nearest_hint, nearest_names};
 use crate::{Error, Result};
@@ -192,32 +192,6 @@ impl Target {
         !matches!(self, Target::Similarity(_) | Target::Score(_))
     }
 
-    /// What each number of one image's `output`, `(1, classes)`, has of the score: they add up to it, but for a user's function, of which
-    /// they are the gradient times the output.
-    pub(crate) fn parts(&self, output: &Tensor, logits: &[f32]) -> Result<Tensor> {
-        let row = output.get(0)?;
-        let parts = match self {
-            Target::Similarity(other) => products(&row, other)?,
-            Target::Score(score) => {
-                let variable = Var::from_tensor(&row)?;
-                let graph = score(variable.as_tensor())?.backward()?;
-                match graph.get(variable.as_tensor()) {
-                    Some(grad) => (grad * &row)?,
-                    None => row.zeros_like()?,
-                }
-            }
-            _ => {
-                let mut weights = vec![0.0_f32; row.elem_count()];
-                for (class, weight) in self.weights(logits)?.unwrap_or_default() {
-                    weights[class] += weight;
-                }
-                let weights = Tensor::from_vec(weights, row.shape(), &Device::Cpu)?;
-                (&row * weights.to_device(row.device())?.to_dtype(row.dtype())?)?
-            }
-        };
-        Ok(parts.unsqueeze(0)?)
-    }
-
     /// What the logits of an image count in its score: `None` where it is another function of them.
     pub(crate) fn weights(&self, logits: &[f32]) -> Result<Option<Vec<(usize, f32)>>> {
         let parts = match self {
@@ -291,7 +265,7 @@ fn cosine(output: &Tensor, other: &[f32]) -> Result<Tensor> {
 }
 
 /// The products whose sum the cosine is.
-fn products(output: &Tensor, other: &[f32]) -> Result<Tensor> {
+pub(crate) fn products(output: &Tensor, other: &[f32]) -> Result<Tensor> {
     if output.elem_count() != other.len() {
         return Err(Error::Embedding {
             expected: output.elem_count(),

@@ -72,6 +72,12 @@ mod tests {
         assert_eq!(unmap(&y, &y).unwrap().dims(), y.dims());
         let without = map(&x.narrow(1, 2, 6).unwrap(), Some(TOKENS), (8, 6)).unwrap();
         assert_eq!(without.dims(), [1, 1, 2, 3]);
+        let patches = x.narrow(1, 2, 6).unwrap();
+        let back = unmap(&without, &patches).unwrap();
+        assert_eq!(
+            back.flatten_all().unwrap().to_vec1::<f64>().unwrap(),
+            patches.flatten_all().unwrap().to_vec1::<f64>().unwrap()
+        );
     }
 
     #[test]

@@ -76,13 +76,16 @@ fn masked_logits_are_those_of_masked_pictures() {
     };
     let error = masked_logits(&network, &image, &baseline, 1, parts, |_, _| Ok(()));
     assert!(matches!(error, Err(Error::BadMask(SIZE))), "{error:?}");
-    let window = |_| gradcam::Mask::Window {
-        size: SIZE,
-        rows: 0..2,
-        columns: 30..SIZE.1 + 1,
-    };
-    let error = masked_logits(&network, &image, &baseline, 1, window, |_, _| Ok(()));
-    assert!(matches!(error, Err(Error::BadMask(SIZE))), "{error:?}");
+    #[allow(clippy::reversed_empty_ranges)]
+    for columns in [30..SIZE.1 + 1, 5..2] {
+        let window = |_| gradcam::Mask::Window {
+            size: SIZE,
+            rows: 0..2,
+            columns: columns.clone(),
+        };
+        let error = masked_logits(&network, &image, &baseline, 1, window, |_, _| Ok(()));
+        assert!(matches!(error, Err(Error::BadMask(SIZE))), "{error:?}");
+    }
     let small = |_| Grid {
         height: 2,
         width: 2,

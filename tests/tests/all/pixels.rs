@@ -397,7 +397,7 @@ fn an_unsigned_map_has_no_counterfactual() {
         };
         explainer.explain_one(&Square, &picture(8), Target::Index(0))
     };
-    for name in ["gradient", "smoothgrad", "vargrad"] {
+    for name in ["gradient", "smoothgrad", "vargrad", "fullgrad"] {
         let error = against(set(name, &[]));
         assert!(
             matches!(&error, Err(Error::Unsigned(found)) if found == name),

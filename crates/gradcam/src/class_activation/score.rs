@@ -1,7 +1,6 @@
 //! Score-CAM (Wang et al. 2020, algorithm 1) and its two averages.
 
 use gradcam_nn::ops::{ResizeMode, resize_taps};
-
 use rayon::prelude::*;
 
 use super::Subject;
@@ -26,12 +25,7 @@ pub(super) fn plain(subject: &Subject<'_>) -> Result<Vec<f64>> {
 pub(super) fn smoothed(options: &SsCam, subject: &Subject<'_>) -> Result<Vec<f64>> {
     let (enlarged, positions) = (Enlarged::new(subject), subject.features.positions());
     let channels = subject.features.channels().count();
-    // One forward is the image's own.
-    let budget = Subject {
-        budget: subject.budget.map(|budget| budget.saturating_sub(1)),
-        ..*subject
-    };
-    let samples = budget.affordable(options.samples, channels);
+    let samples = subject.affordable(options.samples, channels);
     weights(
         subject,
         (samples, options.sigma != 0.0),
@@ -291,7 +285,8 @@ mod tests {
                 .explain_one(&Squares, &image, Target::Index(0))
                 .unwrap()
         };
-        // Two samples of four channels, and the image's own forward.
-        assert_eq!(with(10, Some(12)).raw(), with(2, None).raw());
+        // Each sample has a forward for each of the four channels.
+        assert_eq!(with(10, Some(11)).raw(), with(2, None).raw());
+        assert_eq!(with(10, Some(3)).raw(), with(1, None).raw());
     }
 }

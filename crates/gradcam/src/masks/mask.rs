@@ -88,7 +88,11 @@ impl Mask {
                     && within(rows, cells.height)
                     && within(columns, cells.width)
             }
-            Mask::Window { rows, columns, .. } => rows.end <= height && columns.end <= width,
+            Mask::Window { rows, columns, .. } => {
+                let within =
+                    |range: &Range<usize>, len: usize| range.start <= range.end && range.end <= len;
+                within(rows, height) && within(columns, width)
+            }
             Mask::Parts { labels, values, .. } => {
                 let known = |&label: &u32| (label as usize) < values.len();
                 labels.len() == height * width && labels.iter().all(known)

@@ -5,31 +5,35 @@ use crate::{Error, Result};
 
 /// Gauss-Legendre points that are found in a moment.
 const STEPS: usize = 10_000;
+/// Forwards that no one waits for, and whose number times that of a layer's channels is still one.
+const COUNT: usize = 1_000_000_000;
 /// Pixels: a blur this wide leaves one colour of any picture that a network takes.
 const SIGMA: f64 = 1000.0;
+/// Superpixels: a regression takes the square of their number.
+const SEGMENTS: usize = 5000;
 
 impl Method {
-    /// Refuses a value that means nothing. What depends on the image or the network is for the methods themselves to tell.
+    /// Refuses a value that means nothing for any image and network.
     ///
     /// # Errors
     /// For the first such option.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(crate) fn check_options(&self) -> Result<()> {
         let check = Check(self.name());
         match self {
             Method::GradCamPlusPlus(o) => check.at_least_zero("epsilon", o.epsilon),
             Method::XGradCam(o) => check.at_least_zero("epsilon", o.epsilon),
             Method::SmoothGradCamPlusPlus(o) => {
-                check.at_least_one("samples", o.samples)?;
+                check.count("samples", o.samples)?;
                 check.at_least_zero("noise", o.noise)
             }
             Method::Fem(o) => check.finite("sigmas", o.sigmas),
             Method::SsCam(o) => {
-                check.at_least_one("samples", o.samples)?;
+                check.count("samples", o.samples)?;
                 check.at_least_zero("sigma", o.sigma)
             }
-            Method::IsCam(o) => check.at_least_one("steps", o.steps),
+            Method::IsCam(o) => check.steps(o.steps),
             Method::FinerCam(o) => {
-                check.at_least_one("references", o.references)?;
+                check.count("references", o.references)?;
                 check.finite("gamma", o.gamma)
             }
             Method::ShapleyCam(o) => {
@@ -37,16 +41,16 @@ impl Method {
                 check.that(fits, "step", "above 0 and below 1", o.step)
             }
             Method::SmoothGrad(o) | Method::VarGrad(o) | Method::SmoothGradGradCam(o) => {
-                check.at_least_one("samples", o.samples)?;
+                check.count("samples", o.samples)?;
                 check.at_least_zero("noise", o.noise)
             }
             Method::IntegratedGradients(o) => check.steps(o.steps),
             Method::SmoothIntegratedGradients(o) => {
                 check.steps(o.steps)?;
-                check.at_least_one("samples", o.samples)?;
+                check.count("samples", o.samples)?;
                 check.at_least_zero("noise", o.noise)
             }
-            Method::ExpectedGradients(o) => check.at_least_one("samples", o.samples),
+            Method::ExpectedGradients(o) => check.count("samples", o.samples),
             Method::BlurIntegratedGradients(o) => {
                 check.steps(o.steps)?;
                 let fits = (0.0..=SIGMA).contains(&o.sigma);
@@ -60,7 +64,53 @@ impl Method {
                 check.finite("alpha", o.alpha)?;
                 check.finite("beta", o.beta)
             }
-            _ => Ok(()),
+            Method::Occlusion(o) => {
+                check.that(o.window > 0, "window", "at least 1", o.window)?;
+                // With a larger one some pixels would be under no window.
+                let fits = (1..=o.window).contains(&o.stride);
+                let expected = "at least 1 and no larger than the window";
+                check.that(fits, "stride", expected, o.stride)
+            }
+            Method::Rise(o) => {
+                check.count("masks", o.masks)?;
+                check.that(o.cells > 0, "cells", "at least 1", o.cells)?;
+                let fits = o.keep > 0.0 && o.keep <= 1.0;
+                check.that(fits, "keep", "above 0 and at most 1", o.keep)
+            }
+            Method::Lime(o) => {
+                check.count("samples", o.samples)?;
+                check.segments(o.segments)?;
+                check.that(
+                    o.kernel_width > 0.0,
+                    "kernel_width",
+                    "above 0",
+                    o.kernel_width,
+                )?;
+                check.at_least_zero("ridge", o.ridge)
+            }
+            Method::KernelShap(o) => {
+                check.count("samples", o.samples)?;
+                check.segments(o.segments)
+            }
+            Method::FeatureAblation(o) => check.segments(o.segments),
+            Method::Cam
+            | Method::GradCam
+            | Method::HiResCam
+            | Method::LayerCam
+            | Method::ElementWiseCam
+            | Method::EigenCam(_)
+            | Method::EigenGradCam(_)
+            | Method::ScoreCam
+            | Method::AblationCam
+            | Method::GuidedGradCam
+            | Method::FullGrad
+            | Method::Gradient(_)
+            | Method::InputTimesGradient
+            | Method::GuidedBackpropagation(_)
+            | Method::Deconvolution(_)
+            | Method::DeepLift(_)
+            | Method::AttentionRollout(_)
+            | Method::GradientAttentionRollout => Ok(()),
         }
     }
 }
@@ -82,8 +132,14 @@ impl Check {
         }
     }
 
-    fn at_least_one(&self, option: &'static str, found: usize) -> Result<()> {
-        self.that(found > 0, option, "at least 1", found)
+    fn count(&self, option: &'static str, found: usize) -> Result<()> {
+        let fits = (1..=COUNT).contains(&found);
+        self.that(fits, option, "at least 1 and at most 1000000000", found)
+    }
+
+    fn segments(&self, found: usize) -> Result<()> {
+        let fits = (1..=SEGMENTS).contains(&found);
+        self.that(fits, "segments", "1 to 5000", found)
     }
 
     fn steps(&self, found: usize) -> Result<()> {
@@ -109,12 +165,15 @@ mod tests {
     #[test]
     fn defaults_mean_something_and_their_bounds_are_kept() {
         for method in Method::all() {
-            method.check().unwrap();
+            method.check_options().unwrap();
         }
         for (name, option, value) in [
             ("smoothgrad", "samples", "0"),
             ("vargrad", "noise", "-1"),
-            ("is-cam", "steps", "0"),
+            ("is-cam", "steps", "9223372036854775808"),
+            ("ss-cam", "samples", "9223372036854775808"),
+            ("occlusion", "stride", "33"),
+            ("lime", "segments", "50176"),
             ("ss-cam", "sigma", "-0.5"),
             ("integrated-gradients", "steps", "18446744073709551615"),
             ("blur-ig", "sigma", "1e300"),
@@ -125,10 +184,8 @@ mod tests {
             ("xrai", "steps", "0"),
         ] {
             let set = [(option.to_string(), value.to_string())];
-            let error = Method::with_options(name, &set)
-                .unwrap()
-                .check()
-                .unwrap_err();
+            let method = Method::with_options(name, &set).unwrap();
+            let error = method.check_options().unwrap_err();
             let expected = format!("the option `{option}` of `{name}` must be ");
             assert!(error.to_string().starts_with(&expected), "{error}");
         }

@@ -405,7 +405,8 @@ pub struct Rise {
     /// that unevenness.
     pub centered: bool,
     /// Whether the score of a class is its probability, as in the paper. `false` takes the number itself, for outputs that are no logits of a
-    /// softmax: those of [`Dense`](crate::Dense), sums over many pixels, would saturate it.
+    /// softmax: those of [`Dense`](crate::Dense), sums over many pixels, would saturate it. Outputs that are a softmax already are taken as
+    /// they are.
     pub probability: bool,
     /// What a mask hides takes its values from here.
     pub baseline: Baseline,

@@ -8,7 +8,7 @@ use crate::saliency::{SignedMap, Subject};
 
 /// What the score loses without a superpixel, at each of its pixels: Captum's `FeatureAblation`, with superpixels as the features.
 pub(crate) fn map(options: &FeatureAblation, subject: &Subject<'_>) -> Result<SignedMap> {
-    let parts = Superpixels::of(subject, "feature-ablation", options.segments)?;
+    let parts = Superpixels::of(subject, options.segments)?;
     let hidden = Hidden::new(subject, options.baseline, options.seed)?;
     Ok(parts.spread(&losses(&hidden, &parts)?).into())
 }
@@ -38,7 +38,7 @@ mod tests {
         });
         let found = explain(&network, &image, method).unwrap();
         let parts = with_subject(&network, &image, |subject| {
-            Superpixels::of(subject, "", 9).unwrap()
+            Superpixels::of(subject, 9).unwrap()
         });
         let expected = parts.sums(&network.parts(&image, 1.0));
         close(&found.map.values, &parts.spread(&expected).values, 1e-4);

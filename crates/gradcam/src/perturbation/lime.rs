@@ -6,10 +6,10 @@ use super::hidden::Hidden;
 use super::regression::Ridge;
 use super::sampling::{Estimate, batches};
 use super::superpixels::Superpixels;
+use crate::Result;
 use crate::method::Lime;
 use crate::noise::generator;
 use crate::saliency::{SignedMap, Subject};
-use crate::{Error, Result};
 
 /// The coefficient of each superpixel in a linear model of the score (equation 2), fitted by weighted ridge regression with an intercept.
 ///
@@ -20,8 +20,7 @@ use crate::{Error, Result};
 /// the score's weighted variance the model explains. With a tolerance, samples are drawn until the mean of the errors is below its share
 /// of the map's range; `standard-error` is the share that was reached.
 pub(crate) fn map(options: &Lime, subject: &Subject<'_>) -> Result<SignedMap> {
-    check(options)?;
-    let parts = Superpixels::of(subject, "lime", options.segments)?;
+    let parts = Superpixels::of(subject, options.segments)?;
     let hidden = Hidden::new(subject, options.baseline, options.seed)?;
     let mut data = Data::default();
     for draws in batches(subject.affordable(options.samples, 1)) {
@@ -56,25 +55,6 @@ pub(crate) fn map(options: &Lime, subject: &Subject<'_>) -> Result<SignedMap> {
     })
 }
 
-fn check(options: &Lime) -> Result<()> {
-    let fail =
-        |option, expected, found: String| Err(Error::option("lime", option, expected, found));
-    if options.samples == 0 {
-        return fail("samples", "at least 1", options.samples.to_string());
-    }
-    if options.kernel_width <= 0.0 || options.kernel_width.is_nan() {
-        return fail("kernel_width", "above 0", options.kernel_width.to_string());
-    }
-    if !(options.ridge >= 0.0 && options.ridge.is_finite()) {
-        return fail(
-            "ridge",
-            "finite and not negative",
-            options.ridge.to_string(),
-        );
-    }
-    Ok(())
-}
-
 fn estimate(fit: &Ridge) -> Estimate {
     Estimate {
         values: fit.coefficients.clone(),
@@ -94,7 +74,6 @@ struct Data {
 impl Data {
     /// The sample of a draw: each superpixel is there with a probability of one half, and in the first sample all of them are.
     fn draw(&mut self, options: &Lime, parts: usize, draw: usize) {
-        // The stream 0 is that of a uniform baseline.
         let mut random = generator(options.seed, draw + 1);
         let row: Vec<f64> = (0..parts)
             .map(|_| f64::from(u8::from(draw == 0 || random.next_u32() & 1 == 1)))
@@ -139,7 +118,7 @@ mod tests {
         let (image, network) = (picture(SIZE.0, SIZE.1), Linear::new(SIZE.0, SIZE.1));
         let found = explain(&network, &image, Method::Lime(lime(200, 1e-6))).unwrap();
         let parts = with_subject(&network, &image, |subject| {
-            Superpixels::of(subject, "", 12).unwrap()
+            Superpixels::of(subject, 12).unwrap()
         });
         let expected = parts.spread(&parts.sums(&network.parts(&image, 1.0)));
         close(&found.map.values, &expected.values, 1e-3);

@@ -13,16 +13,14 @@ use crate::{Error, Mask, Result};
 /// there, an axis has `ceil((size - window) / stride) + 1` positions, and the last window is cut off at the border.
 pub(crate) fn map(options: &Occlusion, subject: &Subject<'_>) -> Result<SignedMap> {
     let (height, width) = subject.features.size;
-    let wrong =
-        |option, expected, found: usize| Err(Error::option("occlusion", option, expected, found));
-    if options.window == 0 || options.window > height.min(width) {
+    if options.window > height.min(width) {
         let expected = "at least 1 and no larger than the input's shorter side";
-        return wrong("window", expected, options.window);
-    }
-    // With a larger one some pixels would be under no window.
-    if options.stride == 0 || options.stride > options.window {
-        let expected = "at least 1 and no larger than the window";
-        return wrong("stride", expected, options.stride);
+        return Err(Error::option(
+            "occlusion",
+            "window",
+            expected,
+            options.window,
+        ));
     }
     let hidden = Hidden::new(subject, options.baseline, options.seed)?;
     let columns = positions(width, options);

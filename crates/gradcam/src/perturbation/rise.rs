@@ -14,12 +14,16 @@ use crate::{Error, Grid, Mask, Result, Taps, Target, probabilities};
 /// `1 / (N keep) Σ score · mask` (equation 6), by default with the scores' mean taken off: `1 / ((N - 1) keep) Σ (score - mean) · mask`, the
 /// covariance of the score and the mask.
 ///
-/// The score is the class's probability, as in the paper, where the target is one of several classes and `probability` is asked for; else it
-/// is the score itself. What a
+/// The score is the class's probability, as in the paper, where the target is one of several classes and the option `probability` is on;
+/// else, and where the output is a softmax already, it is the score itself. What a
 /// mask hides shows the baseline, where the paper has black. `error` is the standard error of this mean at each pixel. With a tolerance,
 /// masks are drawn until the mean of the errors is below its share of the map's range; `standard-error` is the share that was reached.
 pub(crate) fn map(options: &Rise, subject: &Subject<'_>) -> Result<SignedMap> {
-    check(options, subject.features.size)?;
+    let (height, width) = subject.features.size;
+    if options.cells > height.min(width) {
+        let expected = "at least 1 and no more than the pixels of the input's shorter side";
+        return Err(Error::option("rise", "cells", expected, options.cells));
+    }
     let hidden = Hidden::new(subject, options.baseline, options.seed)?;
     let (height, width) = hidden.size();
     let mut sums = Sums {
@@ -57,22 +61,6 @@ pub(crate) fn map(options: &Rise, subject: &Subject<'_>) -> Result<SignedMap> {
         error: found.errors.map(|errors| subject.features.grid(errors)),
         measures,
     })
-}
-
-fn check(options: &Rise, (height, width): (usize, usize)) -> Result<()> {
-    let fail =
-        |option, expected, found: String| Err(Error::option("rise", option, expected, found));
-    if options.masks == 0 {
-        return fail("masks", "at least 1", options.masks.to_string());
-    }
-    if options.cells == 0 || options.cells > height.min(width) {
-        let expected = "at least 1 and no more than the pixels of the input's shorter side";
-        return fail("cells", expected, options.cells.to_string());
-    }
-    if !(options.keep > 0.0 && options.keep <= 1.0) {
-        return fail("keep", "above 0 and at most 1", options.keep.to_string());
-    }
-    Ok(())
 }
 
 /// The probability of a class, with the subject's sign; the score where there is none, and where it is a probability already.
@@ -173,7 +161,6 @@ impl Drawn {
     /// The mask of a draw, which depends on the seed and its number alone.
     fn new(options: &Rise, (height, width): (usize, usize), draw: usize) -> Self {
         let cells = options.cells;
-        // The stream 0 is that of a uniform baseline.
         let mut random = generator(options.seed, draw + 1);
         let values = (0..cells * cells)
             .map(|_| f32::from(u8::from(unit(&mut random) < options.keep)))

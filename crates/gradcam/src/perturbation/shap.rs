@@ -4,11 +4,11 @@ use super::hidden::Hidden;
 use super::regression::{Factor, dot, gram, moments, standard_errors};
 use super::sampling::{Estimate, batches};
 use super::superpixels::Superpixels;
+use crate::Result;
 use crate::method::KernelShap;
 use crate::noise::{generator, unit};
 use crate::pixels::integrated::relative;
 use crate::saliency::{SignedMap, Subject};
-use crate::{Error, Result};
 
 /// The Shapley value of each superpixel, where a coalition's worth is the score of the picture that shows its superpixels alone.
 ///
@@ -21,10 +21,7 @@ use crate::{Error, Result};
 /// a tolerance, pairs are drawn until the mean of the errors is below its share of the map's range; `standard-error` is the share that was
 /// reached. Too few pairs for the superpixels leave values open, which are then the smallest that fit, and have no error.
 pub(crate) fn map(options: &KernelShap, subject: &Subject<'_>) -> Result<SignedMap> {
-    if options.samples == 0 {
-        return Err(Error::option("kernel-shap", "samples", "at least 1", 0));
-    }
-    let parts = Superpixels::of(subject, "kernel-shap", options.segments)?;
+    let parts = Superpixels::of(subject, options.segments)?;
     let hidden = Hidden::new(subject, options.baseline, options.seed)?;
     let Found { estimate, samples } = values(options, &hidden, &parts)?;
     let gain = hidden.whole()? - samples.empty;
@@ -112,7 +109,6 @@ fn kernel(row: &[f64]) -> f64 {
 /// The coalition of a draw: its size `s` has the probability of the kernel summed over its coalitions, in proportion to `1 / (s (n - s))`,
 /// and all coalitions of a size are equally likely.
 fn coalition(seed: u64, count: usize, draw: usize) -> Vec<f64> {
-    // The stream 0 is that of a uniform baseline.
     let mut random = generator(seed, draw + 1);
     let mut share = || unit(&mut random);
     let weight = |size: usize| 1.0 / (size * (count - size)) as f64;
@@ -235,7 +231,7 @@ mod tests {
             let options = shap(samples, segments);
             let found = explain(&network, &image, Method::KernelShap(options)).unwrap();
             let parts = with_subject(&network, &image, |subject| {
-                Superpixels::of(subject, "", segments).unwrap()
+                Superpixels::of(subject, segments).unwrap()
             });
             let expected = parts.sums(&network.parts(&image, 1.0));
             close(&found.map.values, &parts.spread(&expected).values, 1e-3);
@@ -255,7 +251,7 @@ mod tests {
     fn values_are_shapley_s() {
         let (image, network) = (picture(SIZE.0, SIZE.1), Curved::new(SIZE.0, SIZE.1));
         with_subject(&network, &image, |subject| {
-            let parts = Superpixels::of(subject, "", 9).unwrap();
+            let parts = Superpixels::of(subject, 9).unwrap();
             let n = parts.count();
             let hidden = Hidden::new(subject, Baseline::White, 0).unwrap();
             let worth = hidden

@@ -8,9 +8,6 @@ use crate::observation::values;
 use crate::saliency::Subject;
 use crate::{Error, Grid, Mask, Result};
 
-/// The most that are asked for: a regression takes the square of their number.
-const SEGMENTS: usize = 5000;
-
 /// A part for every pixel.
 pub(crate) struct Superpixels {
     size: (usize, usize),
@@ -21,10 +18,7 @@ pub(crate) struct Superpixels {
 
 impl Superpixels {
     /// About `segments` superpixels of the subject's image.
-    pub(crate) fn of(subject: &Subject<'_>, method: &'static str, segments: usize) -> Result<Self> {
-        if !(1..=SEGMENTS).contains(&segments) {
-            return Err(Error::option(method, "segments", "1 to 5000", segments));
-        }
+    pub(crate) fn of(subject: &Subject<'_>, segments: usize) -> Result<Self> {
         let (_, channels, height, width) = subject.image.dims4()?;
         let inputs = subject.inputs;
         for colour in [&inputs.black, &inputs.white] {

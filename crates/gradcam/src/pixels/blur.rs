@@ -27,7 +27,7 @@ pub(crate) fn map(options: &BlurIntegratedGradients, subject: &Subject<'_>) -> R
     let mut before = values(&start)?;
     let mut sums = vec![0.0; before.len()];
     for first in (1..=steps).step_by(BATCH) {
-        let images = (first..steps.min(first + BATCH - 1) + 1)
+        let images = (first..(first + BATCH).min(steps + 1))
             .into_par_iter()
             .map(image)
             .collect::<Result<Vec<_>>>()?;

@@ -18,6 +18,7 @@ use crate::Result;
 use crate::method::{Channels, Lrp, LrpRule};
 use crate::observation::values;
 use crate::saliency::{SignedMap, Subject};
+use crate::target::{Target, products};
 
 /// The relevance of each pixel: the score, handed back from every output to its inputs in the shares that they had in it. Summed over the
 /// colours.
@@ -33,7 +34,12 @@ pub(crate) fn map(options: &Lrp, subject: &Subject<'_>) -> Result<SignedMap> {
     let score = subject.score(subject.logits)?;
     let kept = Kept::default();
     let start = |output: &Tensor| -> Result<Tensor> {
-        let parts = (subject.target.parts(output, subject.logits)? * subject.sign)?;
+        let parts = match subject.target {
+            Target::Similarity(other) => {
+                (products(&output.get(0)?, other)?.unsqueeze(0)? * subject.sign)?
+            }
+            _ => (subject.output_gradient(output)? * output)?,
+        };
         if !subject.target.is_linear() {
             kept.count(score - total(&parts)?);
         }

@@ -34,7 +34,7 @@ pub(crate) fn map(options: &Xrai, subject: &Subject<'_>) -> Result<SignedMap> {
     }
     let scales: Vec<Superpixels> = SCALES
         .into_par_iter()
-        .map(|segments| Superpixels::of(subject, "xrai", segments))
+        .map(|segments| Superpixels::of(subject, segments))
         .collect::<Result<_>>()?;
     let labels: Vec<&[u32]> = scales.iter().map(Superpixels::labels).collect();
     let gains = covered(&attribution, &labels, pixels / 1000);
@@ -172,7 +172,7 @@ mod tests {
         let mut best = f64::NEG_INFINITY;
         for segments in SCALES {
             let parts = with_subject(&network, &image, |subject| {
-                Superpixels::of(subject, "", segments).unwrap()
+                Superpixels::of(subject, segments).unwrap()
             });
             for part in 0..parts.count() {
                 let of_part = || (0..24 * 20).filter(|&i| parts.labels()[i] as usize == part);
