@@ -94,10 +94,7 @@ impl Blocks {
         if gradients {
             let logits = [subject.logits.to_vec()];
             let score = Score::of(&record.output, &logits, &[Some(subject.target.clone())])?;
-            let score = match subject.sign < 0.0 {
-                true => score.negated()?,
-                false => score,
-            };
+            let score = score.signed(subject.sign)?;
             slopes = record.gradients(&score.total(&record.output, 1)?)?;
             let mut kept = attention.iter().map(Option::is_some);
             slopes.retain(|_| kept.next().unwrap_or(false));

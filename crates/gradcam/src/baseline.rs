@@ -98,7 +98,7 @@ impl Baseline {
 fn check(channels: usize, colour: &[f32]) -> Result<()> {
     match colour.len() == channels {
         true => Ok(()),
-        false => Err(Error::Baseline {
+        false => Err(Error::Inputs {
             channels,
             found: colour.len(),
         }),

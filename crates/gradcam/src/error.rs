@@ -61,10 +61,18 @@ pub enum Error {
     #[error("expected an input of the shape (n, channels, height, width), found {0:?}")]
     Input(Vec<usize>),
     /// The baseline that hidden pixels take has another number of channels than the image.
-    #[error(
-        "expected a baseline of {channels} numbers, one a channel, found {found}; `Explainer::inputs` has those of black and white"
-    )]
+    #[error("expected a baseline of {channels} numbers, one a channel, found {found}")]
     Baseline {
+        /// Channels of the image.
+        channels: usize,
+        /// Numbers given.
+        found: usize,
+    },
+    /// Black and white have another number of channels than the image.
+    #[error(
+        "black and white have {found} numbers, the image {channels} channels; `Explainer::inputs` says what they are"
+    )]
+    Inputs {
         /// Channels of the image.
         channels: usize,
         /// Numbers given.

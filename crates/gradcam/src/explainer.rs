@@ -154,6 +154,11 @@ impl<M: Saliency> Explainer<M> {
         Ok(maps)
     }
 
+    /// -1 for what speaks against the target.
+    fn sign(&self) -> f64 {
+        if self.counterfactual { -1.0 } else { 1.0 }
+    }
+
     /// Where the method looks, if it can be applied as it is asked.
     fn place(&self, network: &dyn Network, images: &Tensor) -> Result<Place> {
         let method = &self.method;
@@ -194,11 +199,7 @@ impl<M: Saliency> Explainer<M> {
             let gradients = match self.method.needs_gradient() {
                 true => {
                     let score = Score::of(output, logits, &objectives)?;
-                    let score = match self.counterfactual {
-                        true => score.negated()?,
-                        false => score,
-                    };
-                    observation.gradients(&score)?
+                    observation.gradients(&score.signed(self.sign())?)?
                 }
                 false => Default::default(),
             };
@@ -235,7 +236,7 @@ impl<M: Saliency> Explainer<M> {
                 network: observation.network,
                 image: &images.narrow(0, image, 1)?,
                 target,
-                sign: if self.counterfactual { -1.0 } else { 1.0 },
+                sign: self.sign(),
                 logits,
                 layer: name,
                 features,

@@ -203,8 +203,11 @@ impl Score {
         Ok(Score { weights, own })
     }
 
-    /// The score of what speaks against the target.
-    pub(crate) fn negated(mut self) -> Result<Self> {
+    /// The score, or with a negative `sign` that of what speaks against the target.
+    pub(crate) fn signed(mut self, sign: f64) -> Result<Self> {
+        if sign >= 0.0 {
+            return Ok(self);
+        }
         self.weights
             .iter_mut()
             .for_each(|weight| *weight = -*weight);

@@ -210,11 +210,8 @@ fn sum(model: &Model, image: &Tensor, name: &str, measure: &str, limit: f64) -> 
         Err(error) => Row::new(check, f64::NAN, limit, error.to_string()),
         Ok(map) => {
             let measured = |name: &str| {
-                let measures = map.layers[0].measures.iter();
-                measures
-                    .into_iter()
-                    .find(|(n, _)| *n == name)
-                    .map(|(_, v)| *v)
+                let mut measures = map.layers[0].measures.iter();
+                measures.find(|(n, _)| *n == name).map(|(_, v)| *v)
             };
             // What biases keep counts as conserved, and does not reach the pixels.
             let note = match measured("bias-share") {

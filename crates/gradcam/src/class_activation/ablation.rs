@@ -10,8 +10,8 @@ use crate::{Error, Result};
 /// The weight of each channel: what the score loses when the channel is zero everywhere.
 ///
 /// Equation 3 divides by the score `y`, one number for all channels. That is left out: it would turn the map over where `y` is negative,
-/// and blow it up near 0. Only the part of the network behind the layer runs for each channel. In a
-/// transformer the channel stays in the tokens before the patches; pytorch-grad-cam takes it out there too.
+/// and blow it up near 0. Only the part of the network behind the layer runs for each channel. In a transformer the channel stays in the
+/// tokens before the patches; pytorch-grad-cam takes it out there too.
 pub(super) fn weights(subject: &Subject<'_>) -> Result<Vec<f64>> {
     let Features { activation, .. } = subject.features;
     let positions = subject.features.positions();

@@ -22,10 +22,7 @@ pub(super) fn map(options: &SmoothGradCamPlusPlus, subject: &Subject<'_>) -> Res
         let seen = Observation::new(subject.network, &image, place)?;
         let target = [Some(subject.target.clone())];
         let score = Score::of(&seen.output, &seen.logits, &target)?;
-        let gradients = seen.gradients(&match subject.sign < 0.0 {
-            true => score.negated()?,
-            false => score,
-        })?;
+        let gradients = seen.gradients(&score.signed(subject.sign)?)?;
         let noisy = seen.features(0, 0, &gradients);
         for (power, &g) in powers.iter_mut().zip(noisy.gradient) {
             let g = f64::from(g);

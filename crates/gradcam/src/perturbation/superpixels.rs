@@ -23,7 +23,7 @@ impl Superpixels {
         let inputs = subject.inputs;
         for colour in [&inputs.black, &inputs.white] {
             if colour.len() != channels {
-                return Err(Error::Baseline {
+                return Err(Error::Inputs {
                     channels,
                     found: colour.len(),
                 });

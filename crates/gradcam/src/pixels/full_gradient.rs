@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use gradcam_nn::ops::{Activation, BatchNorm, Conv2d, LayerNorm, Linear, multiply, pointwise};
 use gradcam_nn::{Backward, ConvNormAct, Gradient, Rules};
 
 use super::integrated::relative;
+use super::reduce::total;
 use super::through::through;
 use crate::observation::values;
 use crate::saliency::{SignedMap, Subject};
@@ -18,16 +19,15 @@ use crate::{Grid, Interpolation, Result, tokens};
 /// The bias of a convolution is the one with its batch norm folded in. A function that is not piecewise linear has one too, the implicit
 /// bias `f(x) - f'(x) x` (section 3.2), so that the terms add up to the score for any network; `completeness-error` says how well. Terms
 /// without positions (those of the fully connected head, and of a score that is no weighted sum of logits) count there but have no place in
-/// the map. pytorch-grad-cam adds the biases of
-/// the convolution and of the norm apart, and rescales each channel on its own.
+/// the map. pytorch-grad-cam adds the biases of the convolution and of the norm apart, and rescales each channel on its own.
 pub(crate) fn map(subject: &Subject<'_>) -> Result<SignedMap> {
     let terms = Terms::default();
     let start = |output: &Tensor| {
         let grad = subject.output_gradient(output)?;
         // A score that is no weighted sum of logits has an implicit bias of its own.
         if !subject.target.is_linear() {
-            let own =
-                subject.score(subject.logits)? - sum(&pointwise([&grad, output], |[g, y]| g * y)?)?;
+            let own = subject.score(subject.logits)?
+                - total(&pointwise([&grad, output], |[g, y]| g * y)?)?;
             terms.add_without_positions(Tensor::new(own, output.device())?);
         }
         Ok(grad)
@@ -39,13 +39,13 @@ pub(crate) fn map(subject: &Subject<'_>) -> Result<SignedMap> {
     let terms = std::mem::take(&mut *terms.0.lock().unwrap_or_else(PoisonError::into_inner));
     let (height, width) = subject.input_size();
     let mut sums = vec![0.0_f64; height * width];
-    let mut total = 0.0;
+    let mut sum = 0.0;
     for term in terms {
         let Term {
             product,
             has_positions,
         } = term;
-        total += sum(&product)?;
+        sum += total(&product)?;
         // Tokens lie over the picture as well.
         let tokens = subject.network.tokens();
         let product = tokens::map(&product, tokens, (height, width))?;
@@ -88,12 +88,8 @@ pub(crate) fn map(subject: &Subject<'_>) -> Result<SignedMap> {
             values: sums.into_iter().map(|v| v as f32).collect(),
         },
         error: None,
-        measures: vec![("completeness-error", relative(total, score))],
+        measures: vec![("completeness-error", relative(sum, score))],
     })
-}
-
-fn sum(x: &Tensor) -> Result<f64> {
-    Ok(x.to_dtype(DType::F64)?.sum_all()?.to_scalar()?)
 }
 
 /// The gradient times the bias of every operation, in the order of the backward pass.

@@ -1,10 +1,15 @@
 //! From the colours of a pixel to one number.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use crate::method::Channels;
 use crate::observation::values;
 use crate::{Grid, Result};
+
+/// The sum of all numbers.
+pub(super) fn total(x: &Tensor) -> Result<f64> {
+    Ok(x.to_dtype(DType::F64)?.sum_all()?.to_scalar()?)
+}
 
 /// One number for each pixel of an attribution `(1, channels, height, width)`.
 pub(crate) fn reduce(attribution: &Tensor, channels: Channels) -> Result<Grid> {

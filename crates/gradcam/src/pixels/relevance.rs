@@ -12,11 +12,10 @@ use gradcam_nn::{Backward, ConvNormAct, Gradient, Rules};
 
 use self::affine::Affine;
 use super::integrated::relative;
-use super::reduce::reduce;
+use super::reduce::{reduce, total};
 use super::through::through;
 use crate::Result;
 use crate::method::{Channels, Lrp, LrpRule};
-use crate::observation::values;
 use crate::saliency::{SignedMap, Subject};
 use crate::target::{Target, products};
 
@@ -25,10 +24,11 @@ use crate::target::{Target, products};
 ///
 /// Batch norms behind convolutions are folded into them. Activations, other norms and scales hand relevance on as it is, a max pooling to
 /// the maximum, averages and sums in proportion, a gate all of it to the map that it gates (Arras et al. 2017), and attention all of it to
-/// the values that it adds up (Ali et al. 2022). The definitions for
-/// inputs of any sign are those of zennit. A likeness begins with the products whose sum the cosine is. Of any other function of the
-/// output its gradient times the output is handed back, and the rest counts as a bias. A bias keeps its own share, which has no pixel: `bias-share` says how much of the score that is,
-/// and `conservation-error` what pixels and biases together lack of the score, as a share of it (ε takes a little).
+/// the values that it adds up (Ali et al. 2022). The definitions for inputs of any sign are those of zennit.
+///
+/// A likeness begins with the products whose sum the cosine is. Of any other function of the output its gradient times the output is handed
+/// back, and the rest counts as a bias. A bias keeps its own share, which has no pixel: `bias-share` says how much of the score that is, and
+/// `conservation-error` what pixels and biases together lack of the score, as a share of it (ε takes a little).
 pub(crate) fn map(options: &Lrp, subject: &Subject<'_>) -> Result<SignedMap> {
     let image = subject.image.detach();
     let score = subject.score(subject.logits)?;
@@ -60,10 +60,6 @@ pub(crate) fn map(options: &Lrp, subject: &Subject<'_>) -> Result<SignedMap> {
             ("bias-share", kept.total() / score),
         ],
     })
-}
-
-fn total(x: &Tensor) -> Result<f64> {
-    Ok(values(x)?.iter().map(|&v| f64::from(v)).sum())
 }
 
 /// The relevance that biases keep.
