@@ -12,6 +12,9 @@ residual softmax as the target; torch-cam's Finer-CAM is the one with the paper'
 Of torch-cam: CAM, Grad-CAM, XGrad-CAM, LayerCAM and Finer-CAM. Left out are its Grad-CAM++ (other weights than the paper's), Score-CAM and
 SS-CAM (masks are stretched before they are enlarged, and the noise of the latter is the library's own draw), IS-CAM (the mask grows with the
 sum of the steps; it is written out here) and Smooth Grad-CAM++ (the gradient is that of the last copy; without noise it is Grad-CAM++).
+
+On a transformer a layer's map is that of its patches, by pytorch-grad-cam's `reshape_transform`. Left out there are its Ablation-CAM and
+Shapley-CAM, which change the class token as well (here it keeps its value), and torch-cam, which knows no tokens.
 """
 
 from pathlib import Path
@@ -35,6 +38,7 @@ NETWORKS = {
     "vgg11": ("features.15", (67, 75), 1.0),
     # Not a stage: a layer norm follows it, which the scale of a position passes by, so that HiResCAM is 0 there (Euler's theorem).
     "convnext_tiny": ("stages.2.blocks.3", (97, 85), 1.0),
+    "vit_tiny_patch16_224": ("blocks.3", (96, 64), 0.6),
 }
 LIBRARY = [
     ({"method": "grad-cam"}, pgc.GradCAM),
@@ -72,10 +76,10 @@ def signed(projection, summed):
     return projection * np.where(sign == 0, 1, sign)
 
 
-def library(network, x, layer, classes, method, cls):
+def library(network, x, layer, classes, as_map, method, cls):
     """The map of pytorch-grad-cam at the layer's own resolution, before its ReLU."""
     targets = [ClassifierOutputTarget(c) for c in classes]
-    with cls(model=network, target_layers=[network.get_submodule(layer)]) as explainer:
+    with cls(model=network, target_layers=[network.get_submodule(layer)], reshape_transform=as_map) as explainer:
         explainer(x.clone().requires_grad_(True), targets=targets)
         store = explainer.activations_and_grads
         activation = store.activations[0].detach().numpy()
@@ -153,12 +157,12 @@ def is_cam(network, x, layer, classes, steps):
         return (torch.stack(weights)[:, :, None, None] * activation).sum(1)
 
 
-def papers(network, x, layer, classes, pooled):
+def papers(network, x, layer, classes, as_map, pooled):
     """The maps by the papers' own formulas, where the library departs from them or has none."""
     logits, seen = cam.record(network, x.clone().requires_grad_(True), [layer])
     activation = seen[layer]
     (gradient,) = torch.autograd.grad(cam.score(logits, classes), activation)
-    a, g = activation.detach().double(), gradient.double()
+    a, g = as_map(activation.detach().double()), as_map(gradient.double())
     sums = a.sum((2, 3), keepdim=True)
     weighted = lambda w: (w * a).sum(1)
     alpha = torch.where(g != 0, 1 / (2 + g * sums), torch.zeros_like(g))
@@ -183,19 +187,21 @@ def papers(network, x, layer, classes, pooled):
     return maps
 
 
-def maps_of(network, x, layer, classes, pooled):
-    found = [(method, library(network, x, layer, classes, method, cls)) for method, cls in LIBRARY]
-    found.append(({"method": "shapley-cam"}, shapley(network, x, layer, classes, ResidualSoftmax)))
-    found.append(({"method": "finer-cam"}, finer(network, x, layer, classes)))
-    found += [(method, torch_cam(network, x, layer, classes, cls)) for method, cls in TORCH_CAM]
+def maps_of(network, x, layer, classes, as_map, tokens, pooled):
+    found = [(method, library(network, x, layer, classes, as_map, method, cls)) for method, cls in LIBRARY]
+    if not tokens:
+        found.append(({"method": "shapley-cam"}, shapley(network, x, layer, classes, ResidualSoftmax)))
+        found.append(({"method": "finer-cam"}, finer(network, x, layer, classes)))
+        found += [(method, torch_cam(network, x, layer, classes, cls)) for method, cls in TORCH_CAM]
     if pooled:
         found.append(({"method": "cam"}, torch_cam(network, x, layer, classes, CAM)))
-    return found + papers(network, x, layer, classes, pooled)
+    return found + papers(network, x, layer, classes, as_map, pooled)
 
 
 def record(name):
     inner, size, gain = NETWORKS[name]
-    network = formula.fill(architectures.build(name, CLASSES), gain).requires_grad_(False)
+    network = formula.fill(architectures.build(name, CLASSES, size), gain).requires_grad_(False)
+    as_map, tokens = architectures.as_map(name, size), architectures.is_transformer(name)
     last = architectures.last_layer(name, network)
     for attempt in range(100):
         source = f"input.{attempt}"
@@ -204,8 +210,8 @@ def record(name):
         layers, apart = [], 0.0
         for layer in (last, inner):
             pooled = name == "resnet18" and layer == last
-            single = maps_of(network.float(), x, layer, classes, pooled)
-            double = maps_of(network.double(), x.double(), layer, classes, pooled)
+            single = maps_of(network.float(), x, layer, classes, as_map, tokens, pooled)
+            double = maps_of(network.double(), x.double(), layer, classes, as_map, tokens, pooled)
             network.float()
             apart = max([apart, *(deviation(a, b) for (_, a), (_, b) in zip(single, double))])
             layers.append((layer, double))
@@ -217,7 +223,7 @@ def record(name):
     for method, cls in SLOW:
         # GELU and layer norms leave no activation at 0, so that pytorch-grad-cam would ablate with another value.
         if method["method"] != "ablation-cam" or name == "resnet18":
-            layers[0][1].append((method, library(network, x, last, classes, method, cls)))
+            layers[0][1].append((method, library(network, x, last, classes, as_map, method, cls)))
     if name == "resnet18":
         layers[0][1].append(({"method": "is-cam", "steps": 4}, is_cam(network, x, last, classes, 4)))
     return {

@@ -244,7 +244,7 @@ pub(crate) struct Sampling {
     /// The most forwards that a method which samples may spend on a map; it takes one sample at least.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) budget: Option<u64>,
-    /// Stop sampling when the map's standard error is below this share of its range.
+    /// Stop sampling when the map's standard error is below this share of its range; for rise, lime and kernel-shap.
     #[arg(long, value_name = "SHARE", value_parser = positive)]
     pub(crate) tolerance: Option<f64>,
     /// Pictures to compare with, for `baseline=custom` and expected gradients: files, folders or quoted patterns.

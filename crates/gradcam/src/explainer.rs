@@ -56,7 +56,7 @@ pub struct Explainer<M = Method> {
     pub inputs: Inputs,
     /// The most forwards that a method which samples may spend; it takes one sample at least.
     pub budget: Option<usize>,
-    /// The standard error at which a method which samples may stop, as a share of the map's range.
+    /// The standard error at which RISE, LIME and Kernel SHAP may stop sampling, as a share of the map's range.
     pub tolerance: Option<f64>,
 }
 

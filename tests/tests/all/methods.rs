@@ -80,6 +80,10 @@ fn vgg11() {
 fn convnext_tiny() {
     check("convnext_tiny");
 }
+#[test]
+fn vit_tiny() {
+    check("vit_tiny_patch16_224");
+}
 
 /// Methods of superpixels, noise and attention: their laws, closed expectations and golden values are tested beside them.
 const WITHOUT: [&str; 11] = [
