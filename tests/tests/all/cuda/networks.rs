@@ -43,7 +43,7 @@ const FAMILIES: [(&str, usize); 14] = [
     ("vgg11_bn", 64),
     ("densenet121", 64),
     ("googlenet", 64),
-    ("inception_v3", 96),
+    ("inception_v3", 107),
     ("mobilenetv2_100", 64),
     ("mobilenetv3_small_100", 64),
     ("efficientnet_b0", 64),
