@@ -8,6 +8,7 @@ mod cuda_toolkit;
 mod demo;
 mod dist;
 mod fetch;
+mod fuzz;
 mod import;
 mod parity;
 mod python;
@@ -57,6 +58,13 @@ mod flags {
             }
             /// Build a CUDA device that is the processor, to run a build with `--features cuda` without a GPU, and print its environment.
             cmd cuda-emulator {}
+            /// Run the fuzz targets of tests/fuzz; needs cargo-fuzz and a nightly toolchain.
+            cmd fuzz {
+                /// Targets; none for all.
+                repeated target: String
+                /// Executions of each target [default: 1000000].
+                optional --runs n: u64
+            }
             /// Put the release binary, its manual page and its completions into target/dist.
             cmd dist {}
             /// Train the small networks again that the card needs and that come with the program (20 minutes on two cores that had other work too).
@@ -126,6 +134,7 @@ fn run(flags: flags::Xtask) -> Result<()> {
             cuda_toolkit::run(&sh, &folder, toolkit.compute_cap.unwrap_or(80))
         }
         XtaskCmd::CudaEmulator(_) => cuda_emulator::run(&sh),
+        XtaskCmd::Fuzz(fuzz) => fuzz::run(&sh, &fuzz.target, fuzz.runs.unwrap_or(1_000_000)),
         XtaskCmd::Dist(_) => dist::run(&sh),
         XtaskCmd::Train(_) => train::run(&sh),
         XtaskCmd::Parity(parity) => {

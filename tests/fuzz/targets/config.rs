@@ -1,0 +1,13 @@
+//! The text of a `config.json`; what follows a NUL is that of a `preprocessor_config.json`.
+#![no_main]
+
+use gradcam_models::Config;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let (config, processor) = match text.split_once('\0') {
+        Some((config, processor)) => (config, Some(processor)),
+        None => (text, None),
+    };
+    let _ = Config::parse(config, processor);
+});
