@@ -39,9 +39,12 @@ pub(crate) enum Command {
     Layers(Layers),
     /// List the methods with their papers, costs and options.
     Methods(Methods),
+    /// List the metrics with their papers, ranges and needs.
+    Metrics(Metrics),
     /// Check a network's gradient against finite differences, and what methods promise: sums, and the same bytes.
     Check(Check),
     /// Measure methods on a data set: faithfulness, localisation and more, with intervals and what knows nothing beside them.
+    #[command(after_help = EVALUATE_NUMBERS)]
     Evaluate(Box<Evaluate>),
     /// Measure a saliency card: what a method does and how it fares in every test, as JSON, Markdown and a page.
     Card(Box<CardArgs>),
@@ -66,6 +69,10 @@ const EXPLAIN_EXAMPLES: &str = "Examples:
   gradcam explain cat.jpg --method grad-cam++        another method of the family
   gradcam explain cat.jpg --model hf:timm/resnet50.a1_in1k --layer layer3
   gradcam explain - -o - < cat.jpg > map.png         as a filter";
+
+const EVALUATE_NUMBERS: &str = "Intervals are 95 % bootstrap intervals of the mean; * marks those of fewer than 30 images, which are too narrow. \
+p-values are of one-sided sign-flip tests that a method is better than a map that knows nothing, on the same images; Holm's \
+correction is over the methods and nulls of one metric, not over the metrics.";
 
 /// Which network runs, and how.
 #[derive(Debug, Args)]
@@ -304,6 +311,13 @@ pub(crate) struct Methods {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Metrics {
+    /// Print one JSON object a line for each metric.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Check {
     /// The name of an architecture, a folder, or a repository of the hub.
     #[arg(
@@ -338,7 +352,7 @@ pub(crate) struct Evaluate {
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) network: Network,
-    /// The methods, separated by commas, or all.
+    /// The methods, separated by commas, or all that suit the network; `gradcam methods` lists them.
     #[arg(
         long,
         value_name = "NAME,…|all",
@@ -347,7 +361,7 @@ pub(crate) struct Evaluate {
         default_value = "grad-cam"
     )]
     pub(crate) methods: Vec<String>,
-    /// The metrics, separated by commas, or all.
+    /// The metrics, separated by commas, or all that the data set allows; `gradcam metrics` lists them.
     #[arg(
         long,
         value_name = "NAME,…|all",
@@ -368,9 +382,8 @@ pub(crate) struct Evaluate {
     /// The layer, for the methods that look at one [default: the last one with a spatial map].
     #[arg(long, value_name = "NAME", help_heading = "Study")]
     pub(crate) layer: Option<String>,
-    /// The most forwards that a method which samples may spend on a map; it takes one sample at least.
-    #[arg(long, value_name = "N", help_heading = "Study", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) budget: Option<u64>,
+    #[command(flatten)]
+    pub(crate) sampling: Sampling,
     /// Seed of whatever is drawn.
     #[arg(long, value_name = "N", help_heading = "Study", default_value_t = 0)]
     pub(crate) seed: u64,
@@ -396,6 +409,7 @@ pub(crate) struct Evaluate {
 #[derive(Debug, Subcommand)]
 pub(crate) enum EvaluateCommand {
     /// Summarise the records of one run or of its parts.
+    #[command(after_help = EVALUATE_NUMBERS)]
     Merge(Merge),
 }
 

@@ -25,6 +25,7 @@ use crate::console::Console;
 use crate::dataset::prepare;
 use crate::stream::Reading;
 
+pub(crate) use self::images::nulls;
 use self::method::{environment, model, of_data, of_method};
 pub(crate) use self::pictures::draw;
 pub(crate) use self::restart::Restart;

@@ -9,4 +9,5 @@ pub(crate) mod evaluate;
 pub(crate) mod explain;
 pub(crate) mod layers;
 pub(crate) mod methods;
+pub(crate) mod metrics;
 pub(crate) mod models;

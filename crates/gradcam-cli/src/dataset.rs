@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use candle_core::Tensor;
-use gradcam_data::{Class, Dataset, Rect, Sample};
+use gradcam_data::{Class, Dataset, Object, Rect, Sample, Shape};
 use gradcam_eval::evaluate::Masks;
 use image::RgbImage;
 use sha2::{Digest, Sha256};
@@ -17,12 +17,14 @@ pub(crate) struct Prepared {
     pub(crate) mask: Option<Vec<bool>>,
     /// What the network sees, before normalisation.
     pub(crate) view: RgbImage,
+    /// Whether the picture lies on its side: its EXIF data would turn it, and its annotations forbid that.
+    pub(crate) lies: bool,
 }
 
 /// Decodes a sample and brings picture and mask to the network's input.
 pub(crate) fn prepare(sample: &Sample, reading: &Reading<'_>) -> Result<Prepared> {
     let read = || -> Result<Prepared> {
-        let picture = sample.picture.rgb()?;
+        let picture = sample.rgb()?;
         let pixels = u64::from(picture.width()) * u64::from(picture.height());
         if pixels > reading.limits.max_pixels {
             bail!("{pixels} pixels are more than `--max-pixels` allows");
@@ -45,9 +47,17 @@ pub(crate) fn prepare(sample: &Sample, reading: &Reading<'_>) -> Result<Prepared
             image: prepared.tensor.to_dtype(reading.dtype)?.unsqueeze(0)?,
             mask,
             view: prepared.view,
+            lies: sample.picture.orientation()? != sample.orientation()?,
         })
     };
     read().with_context(|| format!("`{}`", sample.id))
+}
+
+/// What is said of pictures that lie on their sides.
+pub(crate) fn lying(count: usize) -> String {
+    format!(
+        "{count} of the pictures are measured as they are stored and not turned by their EXIF orientation, since their masks or boxes count the stored pixels"
+    )
 }
 
 /// How often each pixel of the input is marked over some samples, `done` being told of each. What cannot be read is passed over: it is said
@@ -94,18 +104,34 @@ pub(crate) fn class_of(class: &Class, labels: &[String]) -> Option<usize> {
 }
 
 /// The SHA-256 of what a data set's annotations say: names, classes and objects, in their order.
-pub(crate) fn fingerprint(data: &Dataset) -> Result<String> {
-    let mut hash = Sha256::new();
+pub(crate) fn fingerprint(data: &Dataset) -> String {
+    let mut said = String::new();
     for sample in &data.samples {
         let class = sample.class.as_ref().map(|class| &*class.name);
+        let annotated = |object: &Object| match object.shape {
+            Shape::Box(rect) => Some(object.rect.unwrap_or(rect)),
+            _ => object.rect,
+        };
+        let rects: Vec<Option<Rect>> = match sample.objects.is_empty() {
+            true => Vec::new(),
+            // Of a picture that cannot be read; it is said when it is measured.
+            false => sample
+                .rects()
+                .unwrap_or_else(|_| sample.objects.iter().map(annotated).collect()),
+        };
         let objects: Vec<(&str, Option<Rect>)> = sample
             .objects
             .iter()
-            .zip(sample.rects()?)
-            .map(|(object, rect)| (&*object.class.name, rect))
+            .map(|object| &*object.class.name)
+            .zip(rects)
             .collect();
-        hash.update(format!("{:?}\n", (&sample.id, class, objects)));
+        said += &format!("{:?}\n", (&sample.id, class, objects));
     }
-    let digest = hash.finalize();
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    sha256(said.as_bytes())
+}
+
+/// A SHA-256 in hexadecimal digits.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

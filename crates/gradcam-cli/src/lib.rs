@@ -25,7 +25,9 @@ mod model;
 mod outputs;
 mod record;
 mod stream;
+mod table;
 mod targets;
+mod unsuited;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -90,6 +92,7 @@ pub fn run<A: Into<OsString> + Clone>(
         Command::Models(args) => commands::models::run(&args, &mut console),
         Command::Layers(args) => commands::layers::run(&args, &mut console),
         Command::Methods(args) => commands::methods::run(&args, &mut console),
+        Command::Metrics(args) => commands::metrics::run(&args, &mut console),
         Command::Check(args) => commands::check::run(&args, &mut console),
         Command::Evaluate(args) => commands::evaluate::run(&args, &mut console, interrupted),
         Command::Card(args) => commands::card::run(&args, &mut console, interrupted),

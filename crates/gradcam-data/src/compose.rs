@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::numbered;
 use crate::generators::{choice, stream, uniform};
 use crate::layouts::{none, write_coco};
-use crate::picture::decode;
+use crate::picture::decode_upright;
 use crate::write::{whole, write_kind};
 use crate::{Class, Error, Kind, Mask, Object, Picture, Result, Sample, Shape, files};
 
@@ -162,7 +162,7 @@ fn sample(
 ) -> Result<Sample> {
     let mut rng = stream(seed, i as u64);
     let scene = &scenes[choice(&mut rng, scenes.len())];
-    let mut image = square(&decode(scene)?, how.size);
+    let mut image = square(&decode_upright(scene)?, how.size);
     let target = i % classes.len();
     let mut chosen = vec![&classes[target]];
     if how.distractor {
@@ -203,7 +203,7 @@ fn square(scene: &DynamicImage, size: usize) -> RgbImage {
 
 /// What is visible of a cut-out, with its larger side of this length, colours multiplied with alpha.
 fn cut_out(path: &Path, larger: f64) -> Result<Rgba32FImage> {
-    let mut image = decode(path)?.to_rgba32f();
+    let mut image = decode_upright(path)?.to_rgba32f();
     for Rgba([r, g, b, a]) in image.pixels_mut() {
         [*r, *g, *b] = [*r * *a, *g * *a, *b * *a];
     }

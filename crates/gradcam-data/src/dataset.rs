@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
+use image::metadata::Orientation;
+use image::{DynamicImage, RgbImage};
 use serde::{Deserialize, Serialize};
 
 use crate::error::nearest;
@@ -205,13 +207,60 @@ impl FromStr for Layout {
 }
 
 impl Sample {
-    /// The union of the wanted objects, at the picture's own size. Without any it is empty.
+    /// How the stored picture is turned before it is looked at, and before objects are marked in it: as its EXIF orientation says.
+    ///
+    /// A picture with objects is left as it is stored, since data sets count the stored pixels, unless an object was drawn on a picture of
+    /// the turned one's size.
+    ///
+    /// # Errors
+    /// [`Error::Sample`] with the reason.
+    pub fn orientation(&self) -> Result<Orientation> {
+        self.named(|| Ok(self.header()?.1))
+    }
+
+    /// Height and width of the picture as it is looked at. A file's header alone is read.
+    ///
+    /// # Errors
+    /// [`Error::Sample`] with the reason.
+    pub fn size(&self) -> Result<(usize, usize)> {
+        self.named(|| Ok(self.header()?.0))
+    }
+
+    /// Height and width as it is looked at, and how it is turned before.
+    fn header(&self) -> Result<((usize, usize), Orientation)> {
+        let (stored, own) = self.picture.header()?;
+        let upright = turned(stored, own);
+        if own == Orientation::NoTransforms || self.objects.is_empty() {
+            return Ok((upright, own));
+        }
+        let mut drawn_on = None;
+        for object in &self.objects {
+            drawn_on = drawn_on.or(object.shape.drawn_on()?);
+        }
+        Ok(match upright != stored && drawn_on == Some(upright) {
+            true => (upright, own),
+            false => (stored, Orientation::NoTransforms),
+        })
+    }
+
+    /// The picture in 8-bit RGB as it is looked at, turned by [`orientation`](Sample::orientation). Alpha is dropped, grey copied to all
+    /// channels.
+    ///
+    /// # Errors
+    /// As [`Picture::rgb`].
+    pub fn rgb(&self) -> Result<RgbImage> {
+        let mut image = DynamicImage::ImageRgb8(self.picture.rgb()?);
+        image.apply_orientation(self.header()?.1);
+        Ok(image.into_rgb8())
+    }
+
+    /// The union of the wanted objects, at the size of the picture as it is looked at. Without any it is empty.
     ///
     /// # Errors
     /// [`Error::Sample`] with the reason.
     pub fn mask(&self, wanted: impl Fn(&Object) -> bool) -> Result<Mask> {
+        let (height, width) = self.size()?;
         self.named(|| {
-            let (height, width) = self.picture.size()?;
             let mut union = Mask::empty(height, width)?;
             for object in self.objects.iter().filter(|object| wanted(object)) {
                 union.add(&object.shape.mask(height, width)?)?;
@@ -237,8 +286,8 @@ impl Sample {
     /// # Errors
     /// [`Error::Sample`] with the reason.
     pub fn rects(&self) -> Result<Vec<Option<Rect>>> {
+        let (height, width) = self.size()?;
         self.named(|| {
-            let (height, width) = self.picture.size()?;
             let all = self.objects.iter();
             all.map(|object| rectangle(&object.shape, object.rect, height, width))
                 .collect()
@@ -250,6 +299,20 @@ impl Sample {
             id: self.id.clone(),
             source: Box::new(source),
         })
+    }
+}
+
+/// Height and width of a picture of this size after it was turned.
+fn turned((height, width): (usize, usize), how: Orientation) -> (usize, usize) {
+    match how {
+        Orientation::NoTransforms
+        | Orientation::Rotate180
+        | Orientation::FlipHorizontal
+        | Orientation::FlipVertical => (height, width),
+        Orientation::Rotate90
+        | Orientation::Rotate270
+        | Orientation::Rotate90FlipH
+        | Orientation::Rotate270FlipH => (width, height),
     }
 }
 
@@ -276,4 +339,75 @@ pub(crate) fn numbered<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Vec
         name: name.as_ref().into(),
     };
     names.into_iter().enumerate().map(class).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use image::{Rgb, RgbImage};
+
+    use super::*;
+    use crate::fixtures::{files_in, oriented};
+    use crate::{describe, open};
+
+    /// 3 columns and 2 rows, of which the upper left pixel is white.
+    fn marked() -> RgbImage {
+        let mut image = RgbImage::new(3, 2);
+        image.put_pixel(0, 0, Rgb([255; 3]));
+        image
+    }
+
+    #[test]
+    fn a_picture_without_objects_is_upright() {
+        let dir = files_in(&[]);
+        // A quarter turn clockwise, and half a turn.
+        oriented(dir.path(), "cat/1.png", &marked(), 6);
+        oriented(dir.path(), "cat/2.png", &marked(), 3);
+        oriented(dir.path(), "cat/3.png", &marked(), 1);
+        let set = open(dir.path()).unwrap();
+        let white: Vec<_> = set
+            .samples
+            .iter()
+            .map(|sample| {
+                let image = sample.rgb().unwrap();
+                let size = (image.height() as usize, image.width() as usize);
+                assert_eq!(sample.size().unwrap(), size);
+                let found = image.enumerate_pixels().find(|(.., p)| p.0 == [255; 3]);
+                found.map(|(x, y, _)| (size, (x, y))).unwrap()
+            })
+            .collect();
+        assert_eq!(
+            white,
+            [((3, 2), (1, 0)), ((2, 3), (2, 1)), ((2, 3), (0, 0))]
+        );
+        assert_eq!(set.samples[0].picture.size().unwrap(), (2, 3));
+        let sizes = describe(&set).sizes.unwrap();
+        assert_eq!((sizes.least, sizes.most), ((2, 2), (3, 3)));
+    }
+
+    #[test]
+    fn objects_keep_the_picture_that_they_were_drawn_on() {
+        let dir = files_in(&[]);
+        oriented(dir.path(), "1.png", &marked(), 6);
+        let mut sample = open(dir.path()).unwrap().samples.remove(0);
+        let class = numbered(["cat"]).remove(0);
+        let mut with = |shape: Shape| {
+            sample.class = Some(class.clone());
+            sample.objects = vec![Object::new(class.clone(), shape)];
+            let mask = sample.target_mask().unwrap().unwrap();
+            let image = sample.rgb().unwrap();
+            assert_eq!((mask.height, mask.width), sample.size().unwrap());
+            assert_eq!(
+                (image.height() as usize, image.width() as usize),
+                sample.size().unwrap()
+            );
+            (sample.size().unwrap(), sample.orientation().unwrap())
+        };
+        let rect = Shape::Box(Rect::whole(1, 1));
+        assert_eq!(with(rect), ((2, 3), Orientation::NoTransforms));
+        let mask = |height, width| Shape::Mask(Arc::new(Mask::empty(height, width).unwrap()));
+        assert_eq!(with(mask(2, 3)), ((2, 3), Orientation::NoTransforms));
+        // Drawn in a program that turned it.
+        assert_eq!(with(mask(3, 2)), ((3, 2), Orientation::Rotate90));
+    }
 }

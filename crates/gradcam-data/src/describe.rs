@@ -114,7 +114,7 @@ fn look(samples: &[Sample]) -> (Option<Sizes>, Vec<String>) {
     let mut unreadable = Vec::new();
     let step = samples.len().div_ceil(LOOKED_AT).max(1);
     for sample in samples.iter().step_by(step) {
-        let Ok((height, width)) = sample.picture.size() else {
+        let Ok((height, width)) = sample.size() else {
             unreadable.push(sample.id.clone());
             continue;
         };

@@ -5,7 +5,8 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use image::{DynamicImage, ImageReader, RgbImage};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
 
 use crate::generators::Generator;
 use crate::idx::Images;
@@ -37,8 +38,8 @@ pub enum Picture {
 }
 
 impl Picture {
-    /// The picture in 8-bit RGB, as stored: alpha is dropped, grey copied to all channels, the EXIF orientation not applied, because
-    /// annotations count the stored pixels.
+    /// The picture in 8-bit RGB, as stored: alpha is dropped, grey copied to all channels, the EXIF orientation not applied
+    /// ([`Sample::rgb`](crate::Sample::rgb) is for what is looked at).
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::Picture`], [`Error::Annotation`] for an IDX file that is cut off.
@@ -57,23 +58,36 @@ impl Picture {
         }
     }
 
-    /// Height and width in pixels. A file's header alone is read.
+    /// Height and width in pixels, as stored. A file's header alone is read.
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::Picture`].
     pub fn size(&self) -> Result<(usize, usize)> {
+        Ok(self.header()?.0)
+    }
+
+    /// How the stored picture is to be turned before it is looked at, by its EXIF data. A file's header alone is read.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Picture`].
+    pub fn orientation(&self) -> Result<Orientation> {
+        Ok(self.header()?.1)
+    }
+
+    /// Height and width as stored, and how to turn the picture.
+    pub(crate) fn header(&self) -> Result<((usize, usize), Orientation)> {
         let (width, height) = match self {
-            Picture::File(path) => open(path)?
-                .into_dimensions()
-                .map_err(Error::picture(path))?,
-            Picture::Record { images, .. } => return Ok((images.height, images.width)),
-            Picture::Generated { generator, .. } => {
-                let side = generator.size();
-                return Ok((side, side));
+            Picture::File(path) => {
+                let mut decoder = open(path)?.into_decoder().map_err(Error::picture(path))?;
+                let orientation = decoder.orientation().map_err(Error::picture(path))?;
+                let (width, height) = decoder.dimensions();
+                return Ok(((height as usize, width as usize), orientation));
             }
-            Picture::Memory(image) => image.dimensions(),
+            Picture::Record { images, .. } => (images.width, images.height),
+            Picture::Generated { generator, .. } => (generator.size(), generator.size()),
+            Picture::Memory(image) => (image.width() as usize, image.height() as usize),
         };
-        Ok((height as usize, width as usize))
+        Ok(((height, width), Orientation::NoTransforms))
     }
 
     /// The file, where the picture has one of its own.
@@ -90,6 +104,14 @@ fn open(path: &Path) -> Result<ImageReader<BufReader<File>>> {
     reader.with_guessed_format().map_err(Error::read(path))
 }
 
+/// A picture file as it is stored.
 pub(crate) fn decode(path: &Path) -> Result<DynamicImage> {
     open(path)?.decode().map_err(Error::picture(path))
+}
+
+/// A picture file as it is to be looked at.
+pub(crate) fn decode_upright(path: &Path) -> Result<DynamicImage> {
+    let mut image = decode(path)?;
+    image.apply_orientation(Picture::File(path.to_path_buf()).orientation()?);
+    Ok(image)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::mask::same_size;
 use crate::raster::{fill_polygons, fill_rect};
 use crate::runs::from_runs;
-use crate::{Mask, Rect, Result};
+use crate::{Mask, Picture, Rect, Result};
 
 /// Where an object is. Only [`Shape::mask`] makes pixels of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,6 +83,21 @@ impl Shape {
                 check(mask.height, mask.width).map(|()| mask)
             }
             Shape::Mask(mask) => check(mask.height, mask.width).map(|()| (**mask).clone()),
+        }
+    }
+
+    /// Rows and columns of the picture that the shape was drawn on; `None` for a box, which does not say.
+    ///
+    /// # Errors
+    /// [`Error::Picture`](crate::Error::Picture), [`Error::Read`](crate::Error::Read).
+    pub(crate) fn drawn_on(&self) -> Result<Option<(usize, usize)>> {
+        match self {
+            Shape::Box(_) => Ok(None),
+            Shape::Polygons { height, width, .. } | Shape::Runs { height, width, .. } => {
+                Ok(Some((*height, *width)))
+            }
+            Shape::File { path, .. } => Picture::File(path.clone()).size().map(Some),
+            Shape::Mask(mask) => Ok(Some((mask.height, mask.width))),
         }
     }
 

@@ -83,4 +83,4 @@ mod testing;
 
 pub use degenerate::{Tally, Undefined, check, check_finite};
 pub use error::{Error, Result};
-pub use metric::{About, Direction, Evidence, Metric, Need, measure_all};
+pub use metric::{About, Direction, Evidence, Metric, Need, Range, measure_all};

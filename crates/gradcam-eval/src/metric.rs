@@ -1,5 +1,7 @@
 //! The metrics, by name.
 
+mod range;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -7,6 +9,7 @@ use std::str::FromStr;
 use gradcam::Grid;
 use serde::{Deserialize, Serialize};
 
+pub use self::range::Range;
 use crate::degenerate::check;
 use crate::faithfulness::{self as asked, Explain, Sample};
 use crate::metrics as of;
@@ -517,9 +520,10 @@ fn of_curve(area: bool, found: &asked::Calibrated) -> Result<f64> {
 
 /// Up to three names of metrics that are close to `name`, the closest first.
 fn nearest(name: &str) -> Vec<String> {
+    let name = name.to_lowercase();
     let scored = Metric::ALL
         .iter()
-        .map(|m| (strsim::jaro_winkler(name, m.name()), m.name()));
+        .map(|m| (strsim::jaro_winkler(&name, m.name()), m.name()));
     let mut scored: Vec<(f64, &str)> = scored.filter(|(score, _)| *score > 0.75).collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     scored

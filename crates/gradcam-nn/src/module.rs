@@ -251,6 +251,7 @@ pub struct ModuleTree {
     pub modules: Vec<Module>,
     parameters: Vec<(String, usize)>,
     tokens: Option<Tokens>,
+    precision: Precision,
 }
 
 impl ModuleTree {
@@ -266,6 +267,7 @@ impl ModuleTree {
             modules,
             parameters,
             tokens: None,
+            precision: Precision::default(),
         }
     }
 
@@ -299,6 +301,12 @@ impl ModuleTree {
     /// Sets the precision of all convolutions.
     pub fn set_precision(&mut self, precision: Precision) {
         set_precision(&mut self.modules, precision);
+        self.precision = precision;
+    }
+
+    /// What [`set_precision`](ModuleTree::set_precision) was told last.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 }
 

@@ -1,6 +1,7 @@
 //! Maps from the attention of a transformer's blocks.
 
 use candle_core::{D, DType, Tensor};
+use gradcam_nn::{Network, Tokens};
 
 use crate::layers::layers_for;
 use crate::method::{AttentionRollout, Heads};
@@ -50,6 +51,47 @@ pub(crate) fn gradient_rollout(subject: &Subject<'_>) -> Result<SignedMap> {
     Ok(blocks.map(&share).into())
 }
 
+/// What has the shape of attention in a network.
+struct Offered {
+    /// The layers, first to last.
+    names: Vec<String>,
+    /// Rows and columns of the patches.
+    size: (usize, usize),
+    tokens: Tokens,
+}
+
+/// What may be attention, by its shape, for inputs of the image's size.
+fn offered(method: &'static str, network: &dyn Network, image: &Tensor) -> Result<Offered> {
+    let (_, _, height, width) = image.dims4()?;
+    let tokens = network.tokens().ok_or(Error::NoAttention(method))?;
+    let grid = |count: usize| {
+        let (h, w) = tokens::grid(count, tokens, (height, width))?;
+        (count == tokens.prefix + h * w).then_some((h, w))
+    };
+    let mut size = None;
+    let mut names: Vec<String> = Vec::new();
+    for layer in layers_for(network, image)?.layers {
+        if let &[_, rows, columns] = layer.shape.as_slice()
+            && rows == columns
+            && let Some(found) = grid(rows)
+        {
+            names.push(layer.name);
+            size = Some(found);
+        }
+    }
+    let size = size.ok_or(Error::NoAttention(method))?;
+    Ok(Offered {
+        names,
+        size,
+        tokens,
+    })
+}
+
+/// Refuses a network that offers nothing of the shape of attention, for `method`.
+pub(crate) fn attends(method: &'static str, network: &dyn Network, image: &Tensor) -> Result<()> {
+    offered(method, network, image).map(drop)
+}
+
 /// The attention of every block, first to last.
 struct Blocks {
     /// Of each block, `(1, heads, tokens, tokens)`.
@@ -63,27 +105,11 @@ struct Blocks {
 
 impl Blocks {
     fn of(method: &'static str, subject: &Subject<'_>, gradients: bool) -> Result<Self> {
-        let (_, _, height, width) = subject.image.dims4()?;
-        let Some(tokens) = subject.network.tokens() else {
-            return Err(Error::NoAttention(method));
-        };
-        let found = layers_for(subject.network, subject.image)?;
-        let grid = |count: usize| {
-            let (h, w) = tokens::grid(count, tokens, (height, width))?;
-            (count == tokens.prefix + h * w).then_some((h, w))
-        };
-        let mut size = None;
-        let mut names: Vec<String> = Vec::new();
-        for layer in &found.layers {
-            if let &[_, rows, columns] = layer.shape.as_slice()
-                && rows == columns
-                && let Some(found) = grid(rows)
-            {
-                names.push(layer.name.clone());
-                size = Some(found);
-            }
-        }
-        let size = size.ok_or(Error::NoAttention(method))?;
+        let Offered {
+            names,
+            size,
+            tokens,
+        } = offered(method, subject.network, subject.image)?;
         let record = Record::at(subject.network, subject.image, &names)?;
         let mut attention = Vec::with_capacity(names.len());
         for found in record.activations() {

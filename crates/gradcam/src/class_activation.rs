@@ -12,7 +12,9 @@ mod score;
 mod shapley;
 mod smooth;
 
-use candle_core::DType;
+use candle_core::{DType, Tensor};
+use gradcam_nn::Network;
+use gradcam_nn::ops::Linear;
 
 use crate::layers::pooled_linear;
 use crate::saliency::{Features, SignedMap, Subject};
@@ -22,11 +24,7 @@ use crate::{Error, Grid, Method, Result};
 impl Subject<'_> {
     /// CAM's weights: those of the target's classes in the linear layer behind the global average.
     fn linear_weights(&self) -> Result<Vec<f64>> {
-        let Some(linear) = pooled_linear(self.network, self.image, self.layer)? else {
-            return Err(Error::NotPooledLinear {
-                layer: self.layer.to_string(),
-            });
-        };
+        let linear = head_of_cam(self.network, self.image, self.layer)?;
         let parts = self.target.weights(self.logits)?.ok_or(Error::NoClass)?;
         let mut weights = vec![0.0; linear.weight.dim(1)?];
         for (class, sign) in parts {
@@ -41,6 +39,16 @@ impl Subject<'_> {
         }
         Ok(weights)
     }
+}
+
+/// The linear layer whose weights CAM reads.
+///
+/// # Errors
+/// [`Error::NotPooledLinear`] where another head follows the layer.
+pub(crate) fn head_of_cam(network: &dyn Network, image: &Tensor, layer: &str) -> Result<Linear> {
+    pooled_linear(network, image, layer)?.ok_or_else(|| Error::NotPooledLinear {
+        layer: layer.to_string(),
+    })
 }
 
 /// The score whose gradient `method` takes, if not the target's own.

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use crate::baseline::Inputs;
 use crate::heatmap::{Heatmap, LayerMap, Verdict};
+use crate::layers::{blank, layers_for};
 use crate::method::Source;
 use crate::observation::{Observation, Place, Score};
 use crate::saliency::{Saliency, SignedMap, Subject};
@@ -152,6 +153,31 @@ impl<M: Saliency> Explainer<M> {
             maps.extend(image?);
         }
         Ok(maps)
+    }
+
+    /// Refuses what cannot be explained whatever the image, by shapes alone: options that mean nothing, layers that the network does not have
+    /// or that are no maps, a method that does not suit the network. `input` is channels, height and width of the network's inputs.
+    /// A network that computes outside of the pass runs, on an input of `f32` on the CPU.
+    ///
+    /// # Errors
+    /// For the first reason.
+    pub fn check(&self, network: &dyn Network, input: (usize, usize, usize)) -> Result<()> {
+        let image = blank(input)?;
+        let place = self.place(network, &image)?;
+        let Place::Layers(names) = &place else {
+            return self.method.suits(network, &image, &[]);
+        };
+        let known = layers_for(network, &image)?;
+        for name in names {
+            let layer = known.find(name)?;
+            if !layer.is_spatial() {
+                return Err(Error::NotSpatial {
+                    name: layer.name.clone(),
+                    shape: layer.shape.clone(),
+                });
+            }
+        }
+        self.method.suits(network, &image, &place.names())
     }
 
     /// -1 for what speaks against the target.

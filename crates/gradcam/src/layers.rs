@@ -94,7 +94,8 @@ pub fn layers(network: &dyn Network, input: (usize, usize, usize)) -> Result<Lay
     layers_for(network, &blank(input)?)
 }
 
-fn blank((channels, height, width): (usize, usize, usize)) -> Result<Tensor> {
+/// An input of this size whose values say nothing.
+pub(crate) fn blank((channels, height, width): (usize, usize, usize)) -> Result<Tensor> {
     let shape = (1, channels, height, width);
     Ok(Tensor::zeros(shape, DType::F32, &Device::Cpu)?)
 }

@@ -10,5 +10,5 @@ pub(crate) mod rectified;
 pub(crate) mod reduce;
 pub(crate) mod relevance;
 pub(crate) mod smooth;
-mod through;
+pub(crate) mod through;
 pub(crate) mod xrai;

@@ -78,6 +78,14 @@ pub trait Saliency: Send + Sync {
     fn check(&self) -> Result<()> {
         Ok(())
     }
+    /// Refuses a network that the method cannot explain, whatever the image. `image` has the size of the network's inputs, and its values say
+    /// nothing; `layers` are those that are looked at, none for a method that looks at the pixels.
+    ///
+    /// # Errors
+    /// When the method does not suit the network or a layer.
+    fn suits(&self, _network: &dyn Network, _image: &Tensor, _layers: &[&str]) -> Result<()> {
+        Ok(())
+    }
     /// Another score whose gradient the method takes, if not the target's own; `logits` are those of the image.
     ///
     /// # Errors
@@ -272,6 +280,54 @@ impl Saliency for Method {
     }
     fn check(&self) -> Result<()> {
         self.check_options()
+    }
+    fn suits(&self, network: &dyn Network, image: &Tensor, layers: &[&str]) -> Result<()> {
+        use crate::{attention, class_activation, pixels::through};
+        match self {
+            Method::Cam => layers.iter().try_for_each(|layer| {
+                class_activation::head_of_cam(network, image, layer).map(drop)
+            }),
+            Method::AttentionRollout(_) | Method::GradientAttentionRollout => {
+                attention::attends(Method::name(self), network, image)
+            }
+            Method::GuidedGradCam
+            | Method::FullGrad
+            | Method::GuidedBackpropagation(_)
+            | Method::Deconvolution(_)
+            | Method::DeepLift(_)
+            | Method::Lrp(_) => through::all_pass(Method::name(self), network),
+            Method::GradCam
+            | Method::GradCamPlusPlus(_)
+            | Method::SmoothGradCamPlusPlus(_)
+            | Method::XGradCam(_)
+            | Method::HiResCam
+            | Method::LayerCam
+            | Method::ElementWiseCam
+            | Method::EigenCam(_)
+            | Method::EigenGradCam(_)
+            | Method::Fem(_)
+            | Method::ScoreCam
+            | Method::SsCam(_)
+            | Method::IsCam(_)
+            | Method::AblationCam
+            | Method::FinerCam(_)
+            | Method::ShapleyCam(_)
+            | Method::SmoothGradGradCam(_)
+            | Method::Gradient(_)
+            | Method::InputTimesGradient
+            | Method::SmoothGrad(_)
+            | Method::VarGrad(_)
+            | Method::IntegratedGradients(_)
+            | Method::SmoothIntegratedGradients(_)
+            | Method::ExpectedGradients(_)
+            | Method::BlurIntegratedGradients(_)
+            | Method::Xrai(_)
+            | Method::Occlusion(_)
+            | Method::Rise(_)
+            | Method::Lime(_)
+            | Method::KernelShap(_)
+            | Method::FeatureAblation(_) => Ok(()),
+        }
     }
     fn objective(&self, target: &Target, logits: &[f32]) -> Result<Option<Target>> {
         crate::class_activation::objective(self, target, logits)

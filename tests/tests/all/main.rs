@@ -17,4 +17,5 @@ mod parameters;
 mod pictures;
 mod pixels;
 mod precision;
+mod suits;
 mod tape;

@@ -208,7 +208,7 @@ fn examples(samples: &[&Sample]) -> Result<Examples> {
     let mut labels = Vec::with_capacity(samples.len());
     let mut size = None;
     for sample in samples {
-        let picture = image::DynamicImage::ImageRgb8(sample.picture.rgb()?).into_luma8();
+        let picture = image::DynamicImage::ImageRgb8(sample.rgb()?).into_luma8();
         let found = (picture.height() as usize, picture.width() as usize);
         if *size.get_or_insert(found) != found {
             bail!("`{}` has another size than the others", sample.id);

@@ -91,7 +91,7 @@ pub(crate) fn of_data(subject: &Subject<'_>) -> Result<Vec<Data>> {
                 role,
                 kind,
                 loader: data.layout.name().to_string(),
-                path_hash: Some(fingerprint(data)?),
+                path_hash: Some(fingerprint(data)),
                 n: data.samples.len(),
                 classes: data.classes.len(),
                 annotation: match data.annotation {

@@ -15,10 +15,10 @@ use super::explain;
 use crate::args::{CardArgs, CardCommand, CardTrain};
 use crate::card::{EPOCHS, Effort, Restart, Subject, bytes, draw, measure, recipes, train_one};
 use crate::console::{Console, Unit};
-use crate::dataset::prepare;
+use crate::dataset::{lying, prepare};
 use crate::outputs::write;
 use crate::stream::Reading;
-use crate::{Exit, model};
+use crate::{Exit, model, unsuited};
 
 /// Glyphs that are drawn to test with, where no digits are at hand.
 const DRAWN: usize = 300;
@@ -117,19 +117,27 @@ fn make(args: &CardArgs, console: &mut Console<'_>, interrupted: &AtomicBool) ->
         .chain(&args.against)
         .map(|name| explainer(name, args, &model))
         .collect::<Result<_>>()?;
+    unsuited::refuse(&explainers, &model)?;
     // At least as many as are asked for: the grading rule wants that many.
     let every = (data.samples.len() / effort.images.max(1)).max(1);
     let reading = Reading::of(&model, &args.network);
     let mut samples: Vec<(usize, &Sample)> =
         data.samples.iter().enumerate().step_by(every).collect();
+    let mut lies = 0;
     // What cannot be read is said at once, and every test looks at the same images.
     samples.retain(|(_, sample)| match prepare(sample, &reading) {
-        Ok(_) => true,
+        Ok(prepared) => {
+            lies += usize::from(prepared.lies);
+            true
+        }
         Err(error) => {
             console.warn(format!("{error:#}"));
             false
         }
     });
+    if lies > 0 {
+        console.warn(lying(lies));
+    }
     let subject = Subject {
         model: &model,
         explainer: &explainers[0],

@@ -16,7 +16,7 @@ use crate::console::{Console, Unit};
 use crate::outputs::{Destination, Names, refuse_existing, write};
 use crate::record::{self, MapRecord, TargetRecord};
 use crate::stream::{self, Reading, Workers};
-use crate::{Exit, inputs, model, targets};
+use crate::{Exit, inputs, model, targets, unsuited};
 
 /// The width of a picture of the sheet in pixels.
 const PANEL: u32 = 224;
@@ -114,6 +114,8 @@ pub(crate) fn run(
             ..Explainer::of(method)
         })
         .collect();
+    let unsuited = unsuited::unsuited(&explainers, &model)?;
+    unsuited::warn(&explainers, &unsuited, console);
     let loaded = stream::load(input, &reading)?;
     let image = loaded.tensor.unsqueeze(0)?;
     let workers = Workers::new(args.network.threads)?;
@@ -151,6 +153,8 @@ pub(crate) fn run(
 
     for Made { index, result, .. } in &made {
         match result {
+            // That it does not suit was said before.
+            Err(_) if unsuited.iter().any(|(left, _)| left == index) => {}
             Err(error) => console.warn(format!("{}: {error}", name(*index))),
             Ok(map) if map.verdict != Verdict::Ok => {
                 console.warn(format!(

@@ -3,24 +3,25 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
+use candle_core::{DType, Device, Tensor};
 use gradcam::{Explainer, Source};
 use gradcam_data::{Dataset, Sample};
 use gradcam_eval::evaluate::{
-    FORMAT, Header, ImageRecord, Item, Journal, Masks, Null, Study, Summary, measure, merge, read,
-    summarise,
+    FORMAT, Header, ImageRecord, Item, Journal, JournalError, Masks, Null, Study, Summary, measure,
+    merge, read, summarise,
 };
-use gradcam_eval::statistics::Interval;
 use gradcam_eval::{Metric, Need};
 use gradcam_models::Model;
 use gradcam_models::preprocess::Fit;
+use gradcam_nn::ops::Precision;
 use gradcam_nn::{ModuleTree, Weights};
 
 use super::explain;
 use crate::args::{Evaluate, EvaluateCommand};
 use crate::console::{Console, Unit};
-use crate::dataset::{class_of, count_masks, fingerprint, prepare};
+use crate::dataset::{class_of, count_masks, fingerprint, prepare, sha256};
 use crate::stream::{Reading, Workers};
-use crate::{Exit, model};
+use crate::{Exit, dataset, model, table, unsuited};
 
 pub(crate) fn run(
     args: &Evaluate,
@@ -28,7 +29,7 @@ pub(crate) fn run(
     interrupted: &AtomicBool,
 ) -> Result<Exit> {
     if let Some(EvaluateCommand::Merge(args)) = &args.command {
-        let (header, records) = merge(&args.records)?;
+        let (header, records) = merge(&args.records).map_err(another_study)?;
         report(&summarise(&header, &records)?, args.json, console)?;
         return Ok(Exit::Done);
     }
@@ -38,10 +39,10 @@ pub(crate) fn run(
     let device = model::device(&args.network.device)?;
     let mut model = model::load(&args.network.model, &device, console)?;
     model::set_precision(&mut model, args.network.precision)?;
-    let explainers = explainers(args, &model)?;
+    let reading = Reading::of(&model, &args.network);
+    let explainers = explainers(args, &model, &reading, console)?;
     let metrics = metrics(&args.metrics, &data, console)?;
     let workers = Workers::new(args.network.threads)?;
-    let reading = Reading::of(&model, &args.network);
     let header = header(
         (&model, &reading),
         &data,
@@ -51,7 +52,7 @@ pub(crate) fn run(
     )?;
     let mut journal = match (&args.records, args.resume) {
         (None, _) => None,
-        (Some(path), true) => Some(Journal::resume(path, &header)?),
+        (Some(path), true) => Some(Journal::resume(path, &header).map_err(another_study)?),
         (Some(path), false) => Some(Journal::create(path, &header).with_context(
             || "`--resume` goes on with a file of records; a new run needs another name",
         )?),
@@ -78,7 +79,7 @@ pub(crate) fn run(
         seed: args.seed,
     };
     let mut kept: Vec<ImageRecord> = Vec::new();
-    let (mut failed, mut unknown) = (0, 0);
+    let (mut failed, mut unknown, mut lying) = (0, 0, 0);
     let bar = console.bar(samples.len() as u64, Unit::Images);
     for (done, (index, sample)) in samples.iter().enumerate() {
         if interrupted.load(Ordering::SeqCst) {
@@ -101,6 +102,7 @@ pub(crate) fn run(
                 continue;
             }
         };
+        lying += usize::from(prepared.lies);
         let item = Item {
             index: *index,
             id: &sample.id,
@@ -109,9 +111,14 @@ pub(crate) fn run(
             annotated,
             difficult: difficult(sample, prepared.mask.as_deref()),
         };
-        let record = workers
-            .run(|| measure(&study, &item))
-            .with_context(|| format!("`{}`", sample.id))?;
+        let record = match workers.run(|| measure(&study, &item)) {
+            Ok(record) => record,
+            Err(error) => {
+                bar.suspend(|| console.warn(format!("`{}`: {error}", sample.id)));
+                failed += 1;
+                continue;
+            }
+        };
         match &mut journal {
             Some(journal) => journal.add(&record)?,
             None => kept.push(record),
@@ -123,6 +130,9 @@ pub(crate) fn run(
         console.warn(format!(
             "{unknown} images have a class that the model does not: the class that it sees was explained there"
         ));
+    }
+    if lying > 0 {
+        console.warn(dataset::lying(lying));
     }
     let (header, records) = match &args.records {
         Some(path) => read(path)?,
@@ -145,23 +155,75 @@ pub(crate) fn header(
         Fit::Squash => "squash",
         Fit::None => "none",
     };
+    let precision = match (model.dtype, model.network.precision()) {
+        (DType::F32, Precision::F32) => "f32",
+        (DType::F32, Precision::Tf32) => "tf32",
+        (DType::F32, Precision::Bf16) => "bf16",
+        (other, _) => other.as_str(),
+    };
+    let device = match model.device {
+        Device::Cpu => "cpu",
+        Device::Cuda(_) => "cuda",
+        Device::Metal(_) => "metal",
+    };
+    let config = format!("{:?}", (&model.preprocess, &model.labels));
     let layers = explainers.iter().flat_map(|e| e.layers.clone());
     let first = explainers.first();
+    let background = first.and_then(|e| e.inputs.background.as_ref());
     Ok(Header {
         format: FORMAT.to_string(),
         model: model.name.clone(),
         model_sha256: model.sha256.clone(),
+        config_sha256: sha256(config.as_bytes()),
+        precision: precision.to_string(),
+        device: device.to_string(),
         fit: fit.to_string(),
+        max_pixels: nulls
+            .contains(&Null::MeanMask)
+            .then_some(reading.limits.max_pixels),
         data: data.name.clone(),
-        data_sha256: fingerprint(data)?,
+        data_sha256: fingerprint(data),
         images: data.samples.len(),
         methods: explainers.iter().map(|e| e.method.clone()).collect(),
         layers: layers.take(1).collect(),
         interpolation: first.map_or(String::new(), |e| e.interpolation.to_string()),
+        budget: first.and_then(|e| e.budget),
+        tolerance: first.and_then(|e| e.tolerance),
+        background_sha256: background.map(pixels_sha256).transpose()?,
         nulls,
         metrics,
         seed,
     })
+}
+
+/// Of pictures as the network gets them: their shape and their numbers.
+fn pixels_sha256(pictures: &Tensor) -> Result<String> {
+    let mut bytes = format!("{:?}\n", pictures.dims()).into_bytes();
+    let numbers = pictures.to_dtype(DType::F32)?.flatten_all()?;
+    for number in numbers.to_vec1::<f32>()? {
+        bytes.extend(number.to_le_bytes());
+    }
+    Ok(sha256(&bytes))
+}
+
+/// Says what argument makes the study another one.
+fn another_study(error: JournalError) -> anyhow::Error {
+    let JournalError::Study { field, .. } = &error else {
+        return error.into();
+    };
+    let argument = match field.as_str() {
+        "model" | "model_sha256" | "config_sha256" => "`--model`",
+        "data" | "data_sha256" | "images" => "the data set",
+        "background_sha256" => "`--background`",
+        "layers" => "`--layer`",
+        "max_pixels" => "`--max-pixels`, which decides about the null `mean-mask`,",
+        // The others are called as their arguments.
+        own => &format!("`--{own}`"),
+    };
+    let hint = format!(
+        "hint: {argument} must be the same for all records of a study; another study needs another file for `--records`"
+    );
+    anyhow::anyhow!("{error}\n\n{hint}")
 }
 
 /// Whether the pointing game calls an image difficult (Zhang et al. 2016): its object covers less than a quarter of what the network sees,
@@ -175,12 +237,20 @@ pub(crate) fn difficult(sample: &Sample, mask: Option<&[bool]>) -> bool {
     small && others.any(|object| Some(&object.class) != sample.class.as_ref())
 }
 
-/// The methods at the layer.
-fn explainers(args: &Evaluate, model: &Model) -> Result<Vec<Explainer>> {
+/// The methods at the layer, as far as they suit the network.
+fn explainers(
+    args: &Evaluate,
+    model: &Model,
+    reading: &Reading<'_>,
+    console: &mut Console<'_>,
+) -> Result<Vec<Explainer>> {
     let layer = explain::layers(args.layer.as_slice(), &args.network.model, model)?;
-    let inputs = model::inputs(&model.preprocess);
+    let inputs = gradcam::Inputs {
+        background: model::background(&args.sampling.background, reading)?,
+        ..model::inputs(&model.preprocess)
+    };
     let names = explain::names(&args.methods)?;
-    let budget = args.budget.map(usize::try_from).transpose()?;
+    let budget = args.sampling.budget.map(usize::try_from).transpose()?;
     let explainer = |name: &String| -> Result<Explainer> {
         let method = explain::method(name, &[])?;
         Ok(Explainer {
@@ -190,10 +260,26 @@ fn explainers(args: &Evaluate, model: &Model) -> Result<Vec<Explainer>> {
             },
             inputs: inputs.clone(),
             budget,
+            tolerance: args.sampling.tolerance,
             ..Explainer::of(method)
         })
     };
-    names.iter().map(explainer).collect()
+    let mut asked = names
+        .iter()
+        .map(explainer)
+        .collect::<Result<Vec<Explainer>>>()?;
+    // Who asks for all of them asks for those that there are.
+    match args.methods.as_slice() {
+        [all] if all == "all" => {
+            let left = unsuited::unsuited(&asked, model)?;
+            unsuited::warn(&asked, &left, console);
+            for (index, _) in left.iter().rev() {
+                asked.remove(*index);
+            }
+        }
+        _ => unsuited::refuse(&asked, model)?,
+    }
+    Ok(asked)
 }
 
 /// The metrics by name. `all` is what the data set has the annotations for.
@@ -214,7 +300,9 @@ fn metrics(names: &[String], data: &Dataset, console: &mut Console<'_>) -> Resul
     }
     let mut metrics: Vec<Metric> = Vec::new();
     for name in names {
-        let metric: Metric = name.trim().parse()?;
+        let metric: Metric = name.trim().parse().map_err(|error: gradcam_eval::Error| {
+            anyhow::anyhow!("{error}\n\nhint: `gradcam metrics` lists them")
+        })?;
         let needs = metric.about().needs;
         if needs.contains(&Need::OtherMap) {
             bail!(
@@ -269,55 +357,10 @@ fn mean_mask(data: &Dataset, reading: &Reading<'_>, console: &mut Console<'_>) -
     }
 }
 
-/// Prints a summary: one object, or a table.
+/// Prints a summary: one object, or tables.
 fn report(summary: &Summary, json: bool, console: &mut Console<'_>) -> Result<()> {
-    if json {
-        return console.line(serde_json::to_string(summary)?);
+    match json {
+        true => console.line(serde_json::to_string(summary)?),
+        false => table::print(summary, console),
     }
-    console.line(format!(
-        "{} on {}: {} of {} images",
-        summary.model, summary.data, summary.measured, summary.images
-    ))?;
-    let mark = |p: f64| format!("{p:.4}");
-    for metric in &summary.metrics {
-        let about = metric.metric.about();
-        let way = match about.direction {
-            gradcam_eval::Direction::Up => "higher is better",
-            gradcam_eval::Direction::Down => "lower is better",
-            gradcam_eval::Direction::None => "descriptive",
-        };
-        console.line("")?;
-        console.line(format!("{}: {} ({way})", metric.metric, about.title))?;
-        console.line(format!(
-            "  {:<28} {:>9} {:>21} {:>6} {:>9} {:>15}  worst p (Holm)",
-            "", "mean", "95 % interval", "n", "undefined", "rank"
-        ))?;
-        for source in &metric.sources {
-            let interval =
-                |i: Interval, digits: usize| format!("[{:.digits$}, {:.digits$}]", i.low, i.high);
-            let mean = source
-                .mean
-                .map_or("-".to_string(), |i| format!("{:.4}", i.value));
-            let range = source.mean.map_or(String::new(), |i| interval(i, 4));
-            let rank = source.rank.map_or(String::new(), |r| {
-                format!("{:.1} {}", r.value, interval(r, 1))
-            });
-            let worst = source
-                .against
-                .iter()
-                .max_by(|a, b| a.p_holm.total_cmp(&b.p_holm));
-            let worst = worst.map_or(String::new(), |a| {
-                format!("{} ({})", mark(a.p_holm), a.null)
-            });
-            let line = format!(
-                "  {:<28} {mean:>9} {range:>21} {:>6} {:>9} {rank:>15}  {worst}",
-                source.source, source.values, source.undefined
-            );
-            console.line(line.trim_end())?;
-            if let Some([a, b]) = source.thresholds {
-                console.line(format!("  {:<28} cut at {a} and {b}", ""))?;
-            }
-        }
-    }
-    Ok(())
 }

@@ -11,3 +11,4 @@ mod determinism;
 mod evaluate;
 mod methods;
 mod outputs;
+mod studies;

@@ -79,8 +79,10 @@ pub(super) fn read(root: &Path) -> Read {
         files::all_there(&path, root, missing.cloned().collect())?;
         for (id, (size, tasks)) in found {
             let picture = Picture::File(pictures[&id].clone());
-            let actual = picture.size()?;
-            if actual != (size[0], size[1]) {
+            // One that cannot be read is said when it is looked at.
+            if let Ok(actual) = picture.size()
+                && actual != (size[0], size[1])
+            {
                 let expected = format!("{} × {} as the picture has", actual.1, actual.0);
                 let found = format!("{} × {}", size[1], size[0]);
                 return Err(Error::annotation(&path, &id, expected, found));
@@ -182,7 +184,7 @@ fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use crate::fixtures::{files_in, picture};
+    use crate::fixtures::{bytes, files_in, picture};
     use crate::mask::tests::drawn;
     use crate::{Layout, Split, open};
 
@@ -223,6 +225,9 @@ mod tests {
         let set = open(dir.path()).unwrap();
         let target = set.samples[0].target_mask().unwrap().unwrap();
         assert_eq!(target, drawn(&["##..", "...."]));
+        bytes(dir.path(), "patient1_study1_view1_frontal.png", b"broken");
+        let broken = &open(dir.path()).unwrap().samples[0];
+        assert!(broken.rgb().is_err() && broken.objects.len() == 1);
         for (from, to, expected) in [
             ("Edema", "Oedema", "found `Oedema`"),
             (

@@ -33,7 +33,7 @@ pub(crate) fn write(
     }
     for (id, sample) in samples.enumerate() {
         let sample = sample?;
-        let image = sample.picture.rgb()?;
+        let image = sample.rgb()?;
         let (height, width) = (image.height() as usize, image.width() as usize);
         let file_name = format!("{id:06}.png");
         let path = pictures.join(&file_name);

@@ -90,14 +90,14 @@ pub(crate) fn write(dataset: &Dataset, folder: &Path) -> Result<()> {
         let Some(first) = samples.first() else {
             continue;
         };
-        let (height, width) = first.picture.size()?;
+        let (height, width) = first.size()?;
         let path = folder.join(format!("{part}-images-idx3-ubyte"));
         let mut out = fs::File::create_new(&path).map_err(Error::write(&path))?;
         let sides = [samples.len(), height, width].map(|n| n as u32);
         images_header(&mut out, sides).map_err(Error::write(&path))?;
         let mut labels = Vec::new();
         for sample in samples {
-            let image = image::DynamicImage::ImageRgb8(sample.picture.rgb()?).into_luma8();
+            let image = image::DynamicImage::ImageRgb8(sample.rgb()?).into_luma8();
             if (image.height() as usize, image.width() as usize) != (height, width) {
                 return Err(Error::Size {
                     expected: (height, width),

@@ -26,7 +26,14 @@ pub(super) fn read(path: &Path) -> Read {
         if ["-1", ""].contains(&text) {
             return Ok(None);
         }
-        let (height, width) = picture.size()?;
+        // One that cannot be read is said when it is looked at; its object has no pixels until then.
+        let Ok((height, width)) = picture.size() else {
+            return Ok(Some(Shape::Polygons {
+                height: 0,
+                width: 0,
+                polygons: Vec::new(),
+            }));
+        };
         let runs = from_relative(text, height, width)
             .map_err(|error| row.wrong("relative run lengths", error.to_string()))?;
         Ok(Some(Shape::Runs {
@@ -40,7 +47,7 @@ pub(super) fn read(path: &Path) -> Read {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use crate::fixtures::{files_in, picture};
+    use crate::fixtures::{bytes, files_in, picture};
     use crate::mask::tests::drawn;
     use crate::{Layout, open};
 
@@ -61,6 +68,13 @@ mod tests {
         // Pixels 1, 2 and 4, then 8, down the columns.
         let mask = set.samples[0].target_mask().unwrap().unwrap();
         assert_eq!(mask, drawn(&["...", "##.", "#.#"]));
+        bytes(dir.path(), "png/1.2.4.png", b"broken");
+        assert_eq!(open(dir.path()).unwrap().samples.len(), 2);
+        bytes(dir.path(), "png/1.2.3.png", b"broken");
+        let broken = &open(dir.path()).unwrap().samples[0];
+        assert_eq!(broken.class.as_ref().unwrap().number, 1);
+        assert!(broken.rgb().is_err() && broken.target_mask().is_err());
+        picture(dir.path(), "png/1.2.3.png", 3, 3);
         let wrong = csv.replace("8 1", "8 x");
         std::fs::write(dir.path().join("train-rle.csv"), wrong).unwrap();
         let error = open(dir.path()).unwrap_err().to_string();

@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Header, ImageRecord};
+use super::{FORMAT, Header, ImageRecord};
 
 /// Why records could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,14 @@ pub enum JournalError {
         found: String,
         /// What it should be.
         expected: String,
+    },
+    /// The file was written by a version that wrote something else.
+    #[error("`{}` has records of the format `{found}`, expected `{}`: another version wrote them, and they cannot be taken up or merged; measure again into another file", path.display(), FORMAT)]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: String,
     },
     /// Two files have different records of one image.
     #[error("image {index} (`{id}`) has two different records, the second in `{}`", path.display())]
@@ -196,6 +204,12 @@ pub fn merge(paths: &[PathBuf]) -> Result<(Header, Vec<ImageRecord>)> {
     }
 }
 
+/// What the header of any version has.
+#[derive(serde::Deserialize)]
+struct Named {
+    format: String,
+}
+
 /// Hands each record of a file to `visit`, and returns the header and how many bytes the whole lines have.
 fn scan(path: &Path, mut visit: impl FnMut(ImageRecord) -> Result<()>) -> Result<(Header, u64)> {
     let mut reader = BufReader::new(File::open(path).map_err(io(path))?);
@@ -216,7 +230,16 @@ fn scan(path: &Path, mut visit: impl FnMut(ImageRecord) -> Result<()>) -> Result
             reason: error.to_string(),
         };
         match header {
-            None => header = Some(serde_json::from_slice::<Header>(&line).map_err(wrong)?),
+            None => {
+                let named: Named = serde_json::from_slice(&line).map_err(wrong)?;
+                if named.format != FORMAT {
+                    return Err(JournalError::Format {
+                        path: path.to_path_buf(),
+                        found: named.format,
+                    });
+                }
+                header = Some(serde_json::from_slice::<Header>(&line).map_err(wrong)?);
+            }
             Some(_) => visit(serde_json::from_slice(&line).map_err(wrong)?)?,
         }
         whole += length as u64;
@@ -238,21 +261,22 @@ fn same(path: &Path, found: &Header, expected: &Header) -> Result<()> {
         Ok(serde_json::Value::Object(fields)) => fields,
         _ => serde_json::Map::new(),
     };
+    let text = |value: Option<&serde_json::Value>| match value {
+        None | Some(serde_json::Value::Null) => "none".to_string(),
+        Some(value) => value.to_string(),
+    };
     let (found, expected) = (fields(found), fields(expected));
     let differs = expected
         .iter()
         .find(|(name, value)| found.get(*name) != Some(value));
     let (field, value) = match differs {
-        Some((name, value)) => (name.clone(), value.to_string()),
-        None => ("format".to_string(), String::new()),
+        Some((name, value)) => (name.clone(), Some(value)),
+        None => ("format".to_string(), None),
     };
     Err(JournalError::Study {
         path: path.to_path_buf(),
-        found: found
-            .get(&field)
-            .map(ToString::to_string)
-            .unwrap_or_default(),
-        expected: value,
+        found: text(found.get(&field)),
+        expected: text(value),
         field,
     })
 }

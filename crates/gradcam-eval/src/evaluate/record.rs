@@ -10,7 +10,7 @@ use crate::metrics::Cuts;
 use crate::{Metric, Undefined};
 
 /// The name and version of the format.
-pub const FORMAT: &str = "gradcam-records/1";
+pub const FORMAT: &str = "gradcam-records/2";
 
 /// The first line of a file of records: all that the numbers depend on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,8 +22,16 @@ pub struct Header {
     pub model: String,
     /// Of its weights.
     pub model_sha256: String,
+    /// Of what else belongs to the model: its preprocessing and its labels.
+    pub config_sha256: String,
+    /// How exactly the network's numbers are kept.
+    pub precision: String,
+    /// The kind of device that it runs on: no two kinds add in the same order.
+    pub device: String,
     /// How pictures are brought to the network's input.
     pub fit: String,
+    /// The largest picture that is read, in pixels, where that decides about a null; else a picture that is refused has no record.
+    pub max_pixels: Option<u64>,
     /// The data set's name.
     pub data: String,
     /// Of the names, classes and annotations of its images, in their order.
@@ -36,6 +44,12 @@ pub struct Header {
     pub layers: Vec<String>,
     /// How maps are enlarged.
     pub interpolation: String,
+    /// The most forwards that a method which samples may spend on a map.
+    pub budget: Option<usize>,
+    /// The standard error at which a method which samples may stop, as a share of the map's range.
+    pub tolerance: Option<f64>,
+    /// Of the pictures that methods compare with, as the network gets them.
+    pub background_sha256: Option<String>,
     /// What the methods are compared with.
     pub nulls: Vec<Null>,
     /// What is measured.

@@ -49,13 +49,20 @@ fn header(explainers: &[Explainer]) -> Header {
         format: FORMAT.to_string(),
         model: "patch".to_string(),
         model_sha256: String::new(),
+        config_sha256: String::new(),
+        precision: "f32".to_string(),
+        device: "cpu".to_string(),
         fit: "none".to_string(),
+        max_pixels: None,
         data: "waves".to_string(),
         data_sha256: String::new(),
         images: IMAGES,
         methods: explainers.iter().map(|e| e.method.clone()).collect(),
         layers: Vec::new(),
         interpolation: "bilinear".to_string(),
+        budget: None,
+        tolerance: None,
+        background_sha256: None,
         nulls: NULLS.to_vec(),
         metrics: METRICS.to_vec(),
         seed: 3,
@@ -295,6 +302,25 @@ fn what_does_not_belong_together_is_told_apart() {
         .unwrap()
         .to_string();
     assert!(error.contains("its seed is 3, expected 4"), "{error}");
+    let budgeted = Header {
+        budget: Some(200),
+        ..header(&methods())
+    };
+    let taken_up = Journal::resume(&path("a"), &budgeted).err().unwrap();
+    let error = taken_up.to_string();
+    assert!(
+        error.contains("its budget is none, expected 200"),
+        "{error}"
+    );
+    // As the first version wrote it, without what the numbers depend on.
+    let text = std::fs::read_to_string(path("a")).unwrap();
+    let old = text.replacen(FORMAT, "gradcam-records/1", 1);
+    std::fs::write(path("old"), old.replacen("\"budget\":null,", "", 1)).unwrap();
+    let error = merge(&[path("old")]).unwrap_err().to_string();
+    assert!(
+        error.contains("the format `gradcam-records/1`, expected `gradcam-records/2`"),
+        "{error}"
+    );
     let mut changed = record(0);
     changed.predicted = 1;
     let mut journal = Journal::create(&path("b"), &header(&methods())).unwrap();

@@ -18,9 +18,7 @@ pub(crate) fn through(
     rules: impl Rules + 'static,
     start: impl FnOnce(&Tensor) -> Result<Tensor>,
 ) -> Result<Tensor> {
-    if !network.passes_all() {
-        return Err(Error::NeedsPass(method.to_string()));
-    }
+    all_pass(method, network)?;
     let input = images.detach();
     let mut tape = Tape::new(&input).with(rules);
     let output = network.forward(&input, &mut tape)?;
@@ -29,5 +27,13 @@ pub(crate) fn through(
     match found.pop().flatten() {
         Some(pixels) => Ok(pixels.contiguous()?),
         None => Ok(images.zeros_like()?),
+    }
+}
+
+/// Refuses a network with operations that no rule sees, for `method`.
+pub(crate) fn all_pass(method: &str, network: &dyn Network) -> Result<()> {
+    match network.passes_all() {
+        true => Ok(()),
+        false => Err(Error::NeedsPass(method.to_string())),
     }
 }
