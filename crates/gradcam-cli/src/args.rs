@@ -370,7 +370,7 @@ pub(crate) struct Evaluate {
         default_value = "deletion,insertion,sparsity"
     )]
     pub(crate) metrics: Vec<String>,
-    /// Maps that know nothing, to compare with: random, centre, permuted, shuffled, untrained or mean-mask.
+    /// Maps that know nothing, to compare with: random, centre, permuted, shuffled, untrained or mean-mask; each method has its own.
     #[arg(
         long,
         value_name = "NAME,…",

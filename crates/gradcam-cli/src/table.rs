@@ -48,6 +48,7 @@ enum Mark {
     Undefined,
     Few,
     Rank,
+    Group,
     Worst,
     Ties,
     Cut,
@@ -64,6 +65,7 @@ fn meaning(mark: Mark) -> String {
             format!("*: fewer than {MIN_SAMPLES} images; an interval of so few is too narrow")
         }
         Mark::Rank => "rank: the method's place among the methods by their means on the images where all have a value, 1 for the best, with its 95 % interval".to_string(),
+        Mark::Group => "maps of …: the metric looks at a map's own resolution, so maps of one resolution are ranked among themselves".to_string(),
         Mark::Worst => "worst p (Holm): of the one-sided sign-flip tests that the method is better than what knows nothing, the largest p-value, and in brackets what it was held against; corrected by Holm over the methods and nulls of one metric, not over the metrics".to_string(),
         Mark::Ties => "hit, pointing: of several equally high places all must hit; a flat map misses".to_string(),
         Mark::Cut => "cut at: the thresholds of the two halves of the images, each the best one of the other half".to_string(),
@@ -119,7 +121,14 @@ fn table(
     ) {
         marks.insert(Mark::Ties);
     }
-    for source in &summary.sources {
+    let mut resolution = &None;
+    for source in summary.by_resolution() {
+        if source.resolution != *resolution {
+            resolution = &source.resolution;
+            let cells = resolution.as_deref().unwrap_or_default();
+            console.line(format!("  maps of {cells}"))?;
+            marks.insert(Mark::Group);
+        }
         console.line(row(source, marks))?;
         if let Some([a, b]) = source.thresholds {
             marks.insert(Mark::Cut);
@@ -156,7 +165,7 @@ fn row(source: &SourceSummary, marks: &mut BTreeSet<Mark>) -> String {
     });
     let (values, undefined) = (source.values.to_string(), source.undefined.to_string());
     line(
-        [&source.source, &mean, &range, &values, &undefined],
+        [&source.label(), &mean, &range, &values, &undefined],
         &rank,
         &worst,
     )

@@ -5,10 +5,14 @@
 //! [`Summary`] makes means, intervals, tests and ranks of them. It is always made from records as they are read back, so that one run, a
 //! run that was taken up, and merged parts give the same bytes.
 //!
+//! **Which null.** Each method is held against maps that know nothing and are like its own: of its resolution, or made from its map. Its
+//! numbers do not depend on the methods beside it; ranks, and Holm's correction over the methods and nulls of a metric, do.
+//!
 //! **Which class.** Metrics that ask the network follow their protocols and explain the class that it sees in the image; those that look at a
 //! mask explain the class that the mask is of.
 
 mod journal;
+mod look;
 mod measure;
 mod record;
 mod summary;

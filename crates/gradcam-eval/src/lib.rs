@@ -73,6 +73,7 @@ mod metric;
 pub mod metrics;
 pub mod nulls;
 mod random;
+mod resolution;
 pub mod sanity;
 pub mod statistics;
 
@@ -84,3 +85,4 @@ mod testing;
 pub use degenerate::{Tally, Undefined, check, check_finite};
 pub use error::{Error, Result};
 pub use metric::{About, Direction, Evidence, Metric, Need, Range, measure_all};
+pub use resolution::Resolution;

@@ -44,10 +44,39 @@ pub fn permuted_map(map: &Grid, seed: u64) -> Grid {
     }
 }
 
+/// A map at another resolution: each place has the mean of the places that it covers, as PyTorch's adaptive average pooling counts them.
+pub fn averaged_map(map: &Grid, height: usize, width: usize) -> Grid {
+    let covered =
+        |index: usize, of: usize, side: usize| index * side / of..((index + 1) * side).div_ceil(of);
+    let at = |i: usize| {
+        let columns = covered(i % width, width, map.width);
+        let rows = covered(i / width, height, map.height);
+        let count = rows.len() * columns.len();
+        let places = rows.flat_map(|row| columns.clone().map(move |column| (row, column)));
+        let values = places.filter_map(|(row, column)| map.values.get(row * map.width + column));
+        (values.map(|v| f64::from(*v)).sum::<f64>() / count as f64) as f32
+    };
+    Grid {
+        height,
+        width,
+        values: (0..height * width).map(at).collect(),
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::testing::grid;
+
+    /// The expected values are those of `torch.nn.functional.adaptive_avg_pool2d`.
+    #[test]
+    fn a_coarser_map_has_the_means_of_what_its_places_cover() {
+        let map = grid(2, 5, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
+        // Columns 0 to 1, 1 to 3 and 3 to 4: a place between two counts for both.
+        assert_eq!(averaged_map(&map, 1, 3), grid(1, 3, &[4.0, 5.5, 7.0]));
+        assert_eq!(averaged_map(&map, 2, 5), map);
+    }
 
     #[test]
     fn the_centre_is_in_the_centre() {

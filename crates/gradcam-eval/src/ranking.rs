@@ -9,7 +9,7 @@ use gradcam_nn::{Network, Pass};
 use crate::faithfulness::{Explain, Sample};
 use crate::nulls::random_map;
 use crate::testing::{grid, on_any_threads, undefined, wave};
-use crate::{Direction, Error, Evidence, Metric, Need, Undefined};
+use crate::{Direction, Error, Evidence, Metric, Need, Resolution, Undefined};
 
 const SIDE: usize = 64;
 
@@ -173,6 +173,26 @@ fn no_metric_depends_on_the_unit() {
         let scaled = |map: &Grid| map.map(|v| 4.0 * v);
         let four = measured(metric, &scaled(&small), &scaled(&large), &steady);
         assert_eq!(one, four.unwrap(), "{metric}");
+    }
+}
+
+/// A map that is not finite has no value: where the metric looks, and nowhere else.
+#[test]
+fn a_metric_looks_at_its_resolution_alone() {
+    let broken = |side: usize| grid(side, side, &vec![f32::NAN; side * side]);
+    for &metric in Metric::ALL {
+        let undefined = |map: &Grid, upsampled: &Grid| {
+            let found = measured(metric, map, upsampled, &steady);
+            matches!(found, Err(Error::Undefined(Undefined::NonFinite)))
+        };
+        let own = metric.resolution() == Resolution::Own;
+        assert_eq!(undefined(&broken(8), &right(SIDE)), own, "{metric}");
+        let asks = metric.about().needs.contains(&Need::Explainer);
+        assert_eq!(
+            undefined(&right(8), &broken(SIDE)),
+            !own && !asks,
+            "{metric}"
+        );
     }
 }
 

@@ -6,7 +6,9 @@ mod holm;
 mod measured;
 mod sign_flip;
 
-pub use bootstrap::{Interval, RESAMPLES, bootstrap, mean_difference, mean_interval, quantile};
+pub use bootstrap::{
+    Interval, RESAMPLES, bootstrap, mean_difference, mean_interval, quantile, weighted_interval,
+};
 pub use grade::{
     ALPHA, Finding, Gate, Grade, Graded, MAX_DEGENERATE, MIN_SAMPLES, Null, RULE, grade,
     grade_exact,

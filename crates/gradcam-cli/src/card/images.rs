@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use anyhow::{Result, bail};
 use gradcam_eval::card::{Accuracy, Artifact, Curve, Reference, Section, Sections, Source, Test};
 use gradcam_eval::evaluate::{
-    ImageRecord, Item, MetricSummary, Null, SHUFFLES, SourceSummary, Study, measure as one,
-    summarise,
+    ImageRecord, Item, MapRecord, MetricSummary, Null, SHUFFLES, SourceSummary, Study,
+    measure as one, summarise,
 };
 use gradcam_eval::statistics::{
     self, Grade, Graded, Interval, MIN_SAMPLES, Measurement, grade, grade_exact, mean_interval,
@@ -121,10 +121,10 @@ const SLOW: [Metric; 4] = [
     Metric::SensitivityN,
 ];
 
-/// Whether a test holds a metric against a null.
-fn compared(metric: Metric, null: Null) -> bool {
+/// Whether a test holds the method in a metric against a null; the methods beside it are held against none.
+fn compared(method: usize, metric: Metric, null: Null) -> bool {
     let mut tests = TESTS.iter();
-    tests.any(|(own, .., nulls)| *own == metric && nulls.contains(&null))
+    method == 0 && tests.any(|(own, .., nulls)| *own == metric && nulls.contains(&null))
 }
 
 /// What else the images tell.
@@ -159,7 +159,7 @@ pub(crate) fn measure(
     if subject.effort.slow == 0 {
         metrics.clone_from(&quick);
     }
-    let wanted = |null: &Null| metrics.iter().any(|metric| compared(*metric, *null));
+    let wanted = |null: &Null| metrics.iter().any(|metric| compared(0, *metric, *null));
     let nulls: Vec<Null> = Null::ALL.iter().copied().filter(wanted).collect();
     let every = subject.samples.len().div_ceil(subject.effort.slow.max(1));
     let mut records: Vec<ImageRecord> = Vec::new();
@@ -349,7 +349,7 @@ fn protocol(metric: Metric) -> &'static str {
             "The map of the annotated class, cut at one of 0.2, 0.3, … 0.8 of its range, against the object's mask: every second image at the threshold with the highest mean over the other half, and the other half at that of these. Each null has thresholds of its own."
         }
         Metric::PointingClassMean => {
-            "As the pointing game, with the mean over classes of each class's share of hits; intervals are over images, each with a weight of one over its class's images."
+            "As the pointing game, with the mean over classes of each class's share of hits; intervals are over images: each keeps a weight of one over its class's images, and a resample is divided by the weights that were drawn."
         }
         Metric::PointingDifficult => {
             "The pointing game on the images whose object covers less than a quarter of the picture, with an object of another class beside it."
@@ -424,7 +424,7 @@ fn of_metric(found: &MetricSummary, id: &'static str, wanted: &[Null], against: 
                 value: Some(mean.value),
                 ci: Some([mean.low, mean.high]),
                 source: Source::Measured,
-                comparable: true,
+                comparable: other.resolution == own.resolution,
             })
         })
         .collect();
@@ -445,7 +445,10 @@ const NOTHING: Interval = Interval {
 
 /// A null on the same images, of no samples where it has no value.
 fn as_null(found: &MetricSummary, null: Null) -> statistics::Null {
-    let own = |source: &&SourceSummary| source.source == null.name();
+    let resolution = &found.sources[0].resolution;
+    // The first of this resolution is the first method's.
+    let own =
+        |source: &&SourceSummary| source.source == null.name() && source.resolution == *resolution;
     let source = found.sources.iter().find(own);
     let mut paired = found.sources[0].against.iter();
     let paired = paired.find(|against| against.null == null.name());
@@ -465,19 +468,20 @@ fn curves(
     nulls: &[Null],
     seed: u64,
 ) -> Result<Vec<Curve>> {
-    let first = records.first().map_or(&[][..], |record| &record.maps);
-    let shown = first.iter().enumerate().filter(|(i, map)| {
-        let null = nulls.iter().any(|null| null.name() == map.source);
-        *i == 0 || null
-    });
     let mut curves = Vec::new();
-    for (index, map) in shown {
+    for null in std::iter::once(None).chain(nulls.iter().map(Some)) {
+        let maps = records.iter().filter_map(|record| match null {
+            None => record.maps.first(),
+            Some(null) => record.held_against(*null, 0, metric),
+        });
+        let maps: Vec<&MapRecord> = maps.collect();
+        let Some(first) = maps.first() else { continue };
         // A map that says nothing has no order, and is counted where its area is.
-        let own = records.iter().filter_map(|record| record.maps.get(index));
-        let own: Vec<&Vec<f64>> = own.filter_map(|map| map.curves.get(&metric)).collect();
+        let own = maps.iter().filter_map(|map| map.curves.get(&metric));
+        let own: Vec<&Vec<f64>> = own.collect();
         let steps = own.iter().map(|scores| scores.len()).min().unwrap_or(0);
         let mut curve = Curve {
-            name: map.source.replace('-', " "),
+            name: first.source.replace('-', " "),
             x: (0..steps)
                 .map(|i| i as f64 / (steps.max(2) - 1) as f64)
                 .collect(),

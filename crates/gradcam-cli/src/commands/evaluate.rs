@@ -75,7 +75,7 @@ pub(crate) fn run(
         explainers: &explainers,
         nulls: &args.nulls,
         metrics: &header.metrics,
-        compared: &|_, _| true,
+        compared: &|_, _, _| true,
         seed: args.seed,
     };
     let mut kept: Vec<ImageRecord> = Vec::new();

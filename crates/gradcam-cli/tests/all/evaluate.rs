@@ -125,6 +125,8 @@ fn shards_and_a_run_taken_up_say_what_one_run_says() {
             "random",
             "centre",
             "permuted",
+            "permuted",
+            "untrained",
             "untrained",
             "mean-mask"
         ]

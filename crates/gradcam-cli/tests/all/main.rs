@@ -9,6 +9,7 @@ mod cli;
 mod compare;
 mod determinism;
 mod evaluate;
+mod evaluate_company;
 mod methods;
 mod outputs;
 mod studies;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Null;
 use crate::metrics::Cuts;
-use crate::{Metric, Undefined};
+use crate::{Metric, Resolution, Undefined};
 
 /// The name and version of the format.
 pub const FORMAT: &str = "gradcam-records/2";
@@ -72,8 +72,26 @@ pub struct ImageRecord {
     pub predicted: usize,
     /// Where the annotated class stands among the network's, from 0 on.
     pub rank: Option<usize>,
-    /// One for each method and null, in the order of the header.
+    /// One for each method, in the order of the header.
     pub maps: Vec<MapRecord>,
+    /// What the methods are held against, in the order of the header's nulls: one for each method where the null is made from its map, else
+    /// one for each resolution of a map.
+    pub nulls: Vec<MapRecord>,
+}
+
+impl ImageRecord {
+    /// The map that a method, by its number, is held against in a metric; none where the metric was not measured of it.
+    pub fn held_against(&self, null: Null, method: usize, metric: Metric) -> Option<&MapRecord> {
+        let own = self.maps.get(method)?;
+        let fits = |map: &MapRecord| match (null.is_of_a_method(), metric.resolution()) {
+            (true, _) => map.of == Some(method),
+            (false, Resolution::Own) => map.cells == own.cells,
+            // One map at the input's resolution serves all methods, and no other has the metric.
+            (false, Resolution::Input) => true,
+        };
+        let mut nulls = self.nulls.iter();
+        nulls.find(|map| fits(map) && map.source == null.name() && map.values.contains_key(&metric))
+    }
 }
 
 /// What was measured of one map, or of one map a class.
@@ -82,6 +100,11 @@ pub struct ImageRecord {
 pub struct MapRecord {
     /// The method's or the null's name.
     pub source: String,
+    /// The method that a null is made from, by its number in the header; none for methods and for what no method has made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<usize>,
+    /// Rows and columns of the map at its own resolution.
+    pub cells: [usize; 2],
     /// Whether the map of the class that the network sees can be used, in the method's own words; of the annotated class where every metric
     /// is one of masks.
     pub verdict: String,

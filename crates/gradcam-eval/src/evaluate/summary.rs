@@ -1,15 +1,18 @@
 //! From records to means, intervals, tests and ranks.
+//!
+//! A method is held against its own nulls, so that its means, intervals and p-values are the same in any order and company of methods. Of
+//! the company are two things only: Holm's correction, whose family is all methods and nulls of one metric, and the ranks.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Header, ImageRecord, Outcome};
+use super::{Header, ImageRecord, MapRecord, Null, Outcome};
 use crate::metrics::{Cuts, THRESHOLDS, tuned_threshold};
 use crate::statistics::{
-    ALPHA, Interval, RESAMPLES, Side, bootstrap, holm, mean_difference, mean_interval, sign_flip,
+    ALPHA, Interval, RESAMPLES, Side, bootstrap, holm, sign_flip, weighted_interval,
 };
-use crate::{Direction, Error, Metric, Result, Tally, Undefined};
+use crate::{Direction, Error, Metric, Resolution, Result, Tally, Undefined};
 
 /// What a study found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,8 +38,22 @@ pub struct MetricSummary {
     pub metric: Metric,
     /// Which way is better.
     pub direction: Direction,
-    /// One for each method, then one for each null.
+    /// One for each method, then those of each null: one for each method where the null is of a method, else one; at the maps' own
+    /// resolution one for each resolution.
     pub sources: Vec<SourceSummary>,
+}
+
+impl MetricSummary {
+    /// The sources with those of one resolution together.
+    pub fn by_resolution(&self) -> Vec<&SourceSummary> {
+        let first = |source: &SourceSummary| {
+            let mut all = self.sources.iter();
+            all.position(|other| other.resolution == source.resolution)
+        };
+        let mut sources: Vec<&SourceSummary> = self.sources.iter().collect();
+        sources.sort_by_key(|source| first(source));
+        sources
+    }
 }
 
 /// One method or null.
@@ -44,7 +61,17 @@ pub struct MetricSummary {
 pub struct SourceSummary {
     /// Its name.
     pub source: String,
-    /// The mean over the images with a value, with its 95 % interval (percentile bootstrap); none without a value.
+    /// The method that a null is made from; none for methods and for what no method has made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// Rows and columns of the maps, `7×7` or from `5×7 to 7×7`, where the metric looks at their own resolution: only values of one
+    /// resolution can be compared. None where it looks at the input's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<String>,
+    /// The mean over the images with a value, with its 95 % interval (percentile bootstrap over images); none without a value.
+    ///
+    /// A mean over classes gives each image the weight of one over its class's images with a value, and a resample is divided by the weights
+    /// that were drawn ([`weighted_interval`]): a class that was not drawn counts nothing there.
     pub mean: Option<Interval>,
     /// The largest value; none without one.
     pub largest: Option<f64>,
@@ -58,13 +85,24 @@ pub struct SourceSummary {
     /// other half. None for metrics without.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thresholds: Option<[f64; 2]>,
-    /// The rank among the methods, 1 for the best, with its 95 % interval; none for nulls and where a direction is missing.
+    /// The rank among the methods of this resolution, 1 for the best, with its 95 % interval; none for nulls and where a direction is
+    /// missing.
     pub rank: Option<Interval>,
     /// The method against each null on the same images; empty for nulls.
     pub against: Vec<Against>,
 }
 
-/// A method against a null on the images where both have a value.
+impl SourceSummary {
+    /// Its name, with that of the method that it is made from.
+    pub fn label(&self) -> String {
+        match &self.of {
+            Some(of) => format!("{} of {of}", self.source),
+            None => self.source.clone(),
+        }
+    }
+}
+
+/// A method against its null on the images where both have a value.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Against {
     /// The null's name.
@@ -75,7 +113,8 @@ pub struct Against {
     pub difference: Interval,
     /// The p-value of a sign-flip test that the method is better.
     pub p: f64,
-    /// The same after Holm's correction over the metric's methods and nulls.
+    /// The same after Holm's correction over all methods of the study, of any resolution, and their nulls in this metric: it grows with the
+    /// number of methods.
     pub p_holm: f64,
 }
 
@@ -97,90 +136,199 @@ pub fn summarise(header: &Header, records: &[ImageRecord]) -> Result<Summary> {
 }
 
 fn of_metric(metric: Metric, header: &Header, records: &[ImageRecord]) -> Result<MetricSummary> {
-    let about = metric.about();
-    let methods = header.methods.len();
-    let names = header.methods.iter().map(|m| m.name());
-    let names: Vec<&str> = names.chain(header.nulls.iter().map(|n| n.name())).collect();
-    let (mut tallies, mut thresholds) = (Vec::new(), Vec::new());
-    for (index, name) in names.iter().enumerate() {
-        let (tally, tuned) = tally(metric, (index, name), records)?;
-        tallies.push(tally);
-        thresholds.push(tuned);
-    }
-    let ranks = match about.direction {
-        Direction::None => vec![None; methods],
-        direction => ranks(&tallies[..methods], direction, header.seed)?,
+    let direction = metric.about().direction;
+    let name = |method: usize| header.methods[method].name();
+    let groups = groups(metric, header.methods.len(), records);
+    let own = |method: usize| {
+        column(metric, records, |record| {
+            let map = record.maps.get(method);
+            let map = map.filter(|map| map.source == name(method));
+            map.map(Some).ok_or_else(|| Error::Record {
+                index: record.index,
+                name: name(method).to_string(),
+            })
+        })
     };
-    let mut sources = Vec::with_capacity(names.len());
-    for (index, (name, tally)) in names.iter().zip(&tallies).enumerate() {
-        let values = tally.values();
-        let nulls = match index < methods && about.direction != Direction::None {
-            true => names.iter().zip(&tallies).skip(methods),
-            false => names.iter().zip(&tallies).skip(names.len()),
+    let methods: Vec<Column> = (0..header.methods.len()).map(own).collect::<Result<_>>()?;
+    let mut sources = Vec::with_capacity(methods.len());
+    for (method, column) in methods.iter().enumerate() {
+        sources.push(source(name(method), column, header.seed)?);
+    }
+    for group in &groups {
+        let ranks = match direction {
+            Direction::None => vec![None; group.methods.len()],
+            _ => {
+                let columns: Vec<&Column> = group.methods.iter().map(|&m| &methods[m]).collect();
+                ranks(&columns, direction, header.seed)?
+            }
         };
-        let against =
-            nulls.map(|(null, other)| against(tally, (null, other), about.direction, header.seed));
-        let against: Vec<Option<Against>> = against.collect::<Result<_>>()?;
-        sources.push(SourceSummary {
-            source: (*name).to_string(),
-            mean: defined(mean_interval(&values, header.seed))?,
-            largest: values.iter().copied().max_by(f64::total_cmp),
-            values: values.len(),
-            undefined: tally.outcomes.len() - values.len(),
-            scored: about
-                .worst
-                .filter(|_| !tally.outcomes.is_empty())
-                .map(|worst| mean(&tally.scored(worst))),
-            thresholds: thresholds[index],
-            rank: ranks.get(index).copied().flatten(),
-            against: against.into_iter().flatten().collect(),
-        });
+        for (&method, rank) in group.methods.iter().zip(ranks) {
+            sources[method].resolution.clone_from(&group.resolution);
+            sources[method].rank = rank;
+        }
+    }
+    for &null in &header.nulls {
+        let served: Vec<Vec<usize>> = match null.is_of_a_method() {
+            true => (0..methods.len()).map(|method| vec![method]).collect(),
+            false => groups.iter().map(|group| group.methods.clone()).collect(),
+        };
+        for served in served {
+            let Some(&first) = served.first() else {
+                continue;
+            };
+            let found = |record| Ok(ImageRecord::held_against(record, null, first, metric));
+            let column = column(metric, records, found)?;
+            if direction != Direction::None {
+                for &method in &served {
+                    let pair = (&methods[method], &column);
+                    let found = against(null, pair, records, (direction, header.seed))?;
+                    sources[method].against.extend(found);
+                }
+            }
+            let resolution = sources[first].resolution.clone();
+            sources.push(SourceSummary {
+                of: null.is_of_a_method().then(|| name(first).to_string()),
+                resolution,
+                ..source(null.name(), &column, header.seed)?
+            });
+        }
     }
     correct(&mut sources)?;
     Ok(MetricSummary {
         metric,
-        direction: about.direction,
+        direction,
         sources,
     })
 }
 
-/// A metric of one source over the images that have an entry for it, with the thresholds of the two halves where there are any.
-fn tally(
+/// Methods whose values can be compared.
+struct Group {
+    methods: Vec<usize>,
+    resolution: Option<String>,
+}
+
+/// All methods in one group, or where the metric looks at the maps' own resolution those together that have the same on every image.
+fn groups(metric: Metric, methods: usize, records: &[ImageRecord]) -> Vec<Group> {
+    let mut groups: BTreeMap<Vec<[usize; 2]>, Vec<usize>> = BTreeMap::new();
+    for method in 0..methods {
+        let maps = records.iter().filter_map(|record| record.maps.get(method));
+        let cells = match metric.resolution() {
+            Resolution::Own => maps.map(|map| map.cells).collect(),
+            Resolution::Input => Vec::new(),
+        };
+        groups.entry(cells).or_default().push(method);
+    }
+    let group = |(cells, methods): (Vec<[usize; 2]>, Vec<usize>)| {
+        let text = |pick: fn(usize, usize) -> usize| {
+            let cells = cells.iter().copied();
+            let both = cells.reduce(|a, b| [pick(a[0], b[0]), pick(a[1], b[1])]);
+            both.map(|[rows, columns]| format!("{rows}×{columns}"))
+        };
+        let (least, most) = (text(usize::min), text(usize::max));
+        Group {
+            methods,
+            resolution: match least == most {
+                true => most,
+                false => least.zip(most).map(|(a, b)| format!("{a} to {b}")),
+            },
+        }
+    };
+    groups.into_iter().map(group).collect()
+}
+
+/// A metric of one source over the images that have an entry for it.
+struct Column {
     metric: Metric,
-    (index, name): (usize, &str),
-    records: &[ImageRecord],
-) -> Result<(Tally, Option<[f64; 2]>)> {
-    let (mut outcomes, mut classes) = (Vec::new(), Vec::new());
-    for record in records {
-        let map = record.maps.get(index).filter(|map| map.source == name);
-        let map = map.ok_or_else(|| Error::Record {
-            index: record.index,
-            name: name.to_string(),
-        })?;
-        if let Some(&outcome) = map.values.get(&metric) {
-            outcomes.push(outcome);
+    /// The records of these images, by their places.
+    at: Vec<usize>,
+    /// Their annotated classes.
+    classes: Vec<Option<usize>>,
+    tally: Tally,
+    /// Those of the two halves, where there are any.
+    thresholds: Option<[f64; 2]>,
+}
+
+/// The metric of the map that is found in each record; none where the record has no such map.
+fn column<'a>(
+    metric: Metric,
+    records: &'a [ImageRecord],
+    find: impl Fn(&'a ImageRecord) -> Result<Option<&'a MapRecord>>,
+) -> Result<Column> {
+    let (mut at, mut classes, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, record) in records.iter().enumerate() {
+        let map = find(record)?;
+        if let Some(&outcome) = map.and_then(|map| map.values.get(&metric)) {
+            at.push(place);
             classes.push(record.annotated);
+            outcomes.push(outcome);
         }
     }
     let best = match metric {
         Metric::IouTuned => tuned(&outcomes)?,
         _ => [None; 2],
     };
-    let thresholds = match best {
-        [Some(a), Some(b)] => Some([THRESHOLDS[a], THRESHOLDS[b]]),
-        _ => None,
-    };
     let value = |(i, outcome): (usize, &Outcome)| match *outcome {
         Outcome::Value(value) => Ok(value),
         Outcome::Cuts(ious) => best[i % 2].map(|best| ious[best]).ok_or(Undefined::Empty),
         Outcome::Undefined { undefined } => Err(undefined),
     };
-    let outcomes = outcomes.iter().enumerate().map(value).collect();
-    let tally = match metric {
-        Metric::PointingClassMean => by_class(outcomes, &classes),
-        _ => Tally { outcomes },
+    Ok(Column {
+        metric,
+        at,
+        classes,
+        tally: Tally {
+            outcomes: outcomes.iter().enumerate().map(value).collect(),
+        },
+        thresholds: match best {
+            [Some(a), Some(b)] => Some([THRESHOLDS[a], THRESHOLDS[b]]),
+            _ => None,
+        },
+    })
+}
+
+/// What each image counts in a mean: 1, or in a mean over classes one over the images of its class, so that classes count the same.
+fn weights(metric: Metric, classes: &[Option<usize>]) -> Vec<f64> {
+    let mut counts: BTreeMap<Option<usize>, usize> = BTreeMap::new();
+    let key = |class: &Option<usize>| match metric {
+        Metric::PointingClassMean => Some(*class),
+        _ => None,
     };
-    Ok((tally, thresholds))
+    for class in classes.iter().filter_map(key) {
+        *counts.entry(class).or_default() += 1;
+    }
+    let weight = |class: &Option<usize>| {
+        let count = key(class).and_then(|class| counts.get(&class));
+        count.map_or(1.0, |&count| 1.0 / count as f64)
+    };
+    classes.iter().map(weight).collect()
+}
+
+/// A source without what depends on others.
+fn source(name: &str, column: &Column, seed: u64) -> Result<SourceSummary> {
+    let Column { tally, classes, .. } = column;
+    let values = tally.values();
+    let known = classes.iter().zip(&tally.outcomes);
+    let known: Vec<Option<usize>> = known.filter(|(_, o)| o.is_ok()).map(|(c, _)| *c).collect();
+    let weight = weights(column.metric, &known);
+    let scored = column.metric.about().worst;
+    let scored = scored.filter(|_| !tally.outcomes.is_empty()).map(|worst| {
+        let weights = weights(column.metric, classes);
+        let each = tally.scored(worst).into_iter().zip(&weights);
+        each.map(|(value, weight)| value * weight).sum::<f64>() / weights.iter().sum::<f64>()
+    });
+    Ok(SourceSummary {
+        source: name.to_string(),
+        of: None,
+        resolution: None,
+        mean: defined(weighted_interval(&values, &weight, seed))?,
+        largest: values.iter().copied().max_by(f64::total_cmp),
+        values: values.len(),
+        undefined: tally.outcomes.len() - values.len(),
+        scored,
+        thresholds: column.thresholds,
+        rank: None,
+        against: Vec::new(),
+    })
 }
 
 /// Which of the [`THRESHOLDS`] fits the other half of the images best, for the two halves of every second image.
@@ -196,27 +344,6 @@ fn tuned(outcomes: &[Outcome]) -> Result<[Option<usize>; 2]> {
     Ok([best_of(1)?, best_of(0)?])
 }
 
-/// The outcomes with a weight on each value, so that their mean is the mean over classes of the classes' means.
-fn by_class(
-    outcomes: Vec<std::result::Result<f64, Undefined>>,
-    classes: &[Option<usize>],
-) -> Tally {
-    let mut counts: BTreeMap<Option<usize>, usize> = BTreeMap::new();
-    let known = outcomes.iter().zip(classes).filter(|(o, _)| o.is_ok());
-    known.for_each(|(_, class)| *counts.entry(*class).or_default() += 1);
-    let share = counts.values().sum::<usize>() as f64 / counts.len() as f64;
-    let weigh = |(outcome, class): (std::result::Result<f64, Undefined>, &Option<usize>)| {
-        outcome.map(|value| value * share / counts.get(class).copied().unwrap_or(1) as f64)
-    };
-    Tally {
-        outcomes: outcomes.into_iter().zip(classes).map(weigh).collect(),
-    }
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
-}
-
 /// None for what has no value.
 fn defined<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
@@ -226,30 +353,49 @@ fn defined<T>(result: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// A method against a null; none where no image has a value for both.
+/// A method against its null; none where the metric was not measured of the null, or no image has a value for both.
 fn against(
-    own: &Tally,
-    (null, other): (&str, &Tally),
-    direction: Direction,
-    seed: u64,
+    null: Null,
+    (own, other): (&Column, &Column),
+    records: &[ImageRecord],
+    (direction, seed): (Direction, u64),
 ) -> Result<Option<Against>> {
-    // A null that the metric was not measured for.
-    if own.outcomes.len() != other.outcomes.len() {
+    if other.at.is_empty() {
         return Ok(None);
     }
-    let pairs = own.paired(other)?;
-    let Some(difference) = defined(mean_difference(&pairs, seed))? else {
+    if own.at != other.at {
+        let both = own.at.iter().zip(&other.at);
+        let same = both.take_while(|(a, b)| a == b).count();
+        let places = [own.at.get(same), other.at.get(same)];
+        let record = places.into_iter().flatten().min().map(|&at| &records[at]);
+        return Err(Error::Record {
+            index: record.map_or(0, |record| record.index),
+            name: null.name().to_string(),
+        });
+    }
+    let outcomes = own.tally.outcomes.iter().zip(&other.tally.outcomes);
+    let both = outcomes.zip(&own.classes).filter_map(|((a, b), class)| {
+        let difference = a.ok()? - b.ok()?;
+        Some((difference, *class))
+    });
+    let (differences, classes): (Vec<f64>, Vec<Option<usize>>) = both.unzip();
+    let weights = weights(own.metric, &classes);
+    let Some(difference) = defined(weighted_interval(&differences, &weights, seed))? else {
         return Ok(None);
     };
-    let differences: Vec<f64> = pairs.iter().map(|(a, b)| a - b).collect();
+    let weighted: Vec<f64> = differences
+        .iter()
+        .zip(&weights)
+        .map(|(difference, weight)| difference * weight)
+        .collect();
     let side = match direction {
         Direction::Down => Side::Less,
-        _ => Side::Greater,
+        Direction::Up | Direction::None => Side::Greater,
     };
-    let p = sign_flip(&differences, side, seed)?;
+    let p = sign_flip(&weighted, side, seed)?;
     Ok(Some(Against {
         null: null.to_string(),
-        values: pairs.len(),
+        values: differences.len(),
         difference,
         p,
         p_holm: p,
@@ -268,35 +414,40 @@ fn correct(sources: &mut [SourceSummary]) -> Result<()> {
 }
 
 /// The methods' ranks by their means over the images for which all of them have a value; equal means share the mean of their ranks.
-fn ranks(tallies: &[Tally], direction: Direction, seed: u64) -> Result<Vec<Option<Interval>>> {
-    let count = tallies.first().map_or(0, |tally| tally.outcomes.len());
-    let complete: Vec<Vec<f64>> = (0..count)
-        .filter_map(|image| {
-            let values = tallies.iter().map(|t| t.outcomes.get(image)?.ok());
-            values.collect()
-        })
-        .collect();
+fn ranks(columns: &[&Column], direction: Direction, seed: u64) -> Result<Vec<Option<Interval>>> {
+    let Some(first) = columns.first() else {
+        return Ok(Vec::new());
+    };
+    let complete = (0..first.at.len()).filter_map(|image| {
+        let values = columns.iter().map(|c| c.tally.outcomes.get(image)?.ok());
+        Some((values.collect::<Option<Vec<f64>>>()?, first.classes[image]))
+    });
+    let (mut complete, classes): (Vec<Vec<f64>>, Vec<Option<usize>>) = complete.unzip();
+    let weights = weights(first.metric, &classes);
+    for (values, weight) in complete.iter_mut().zip(weights) {
+        values.iter_mut().for_each(|value| *value *= weight);
+    }
     let rank = |method: usize| {
         bootstrap(complete.len(), RESAMPLES, 1.0 - ALPHA, seed, |items| {
-            let total = |method: usize| -> f64 {
-                let sum: f64 = items.iter().map(|&i| complete[i][method]).sum();
-                match direction {
-                    Direction::Down => sum,
-                    _ => -sum,
-                }
+            let sum = |method: usize, of: fn(f64) -> f64| -> f64 {
+                items.iter().map(|&i| of(complete[i][method])).sum()
+            };
+            let total = |method: usize| match direction {
+                Direction::Down => sum(method, |v| v),
+                Direction::Up | Direction::None => sum(method, |v| -v),
             };
             let own = total(method);
-            let others = (0..tallies.len())
-                .filter(|&other| other != method)
-                .map(total);
-            others.fold(1.0, |rank, other| match other {
-                other if other < own => rank + 1.0,
-                other if other == own => rank + 0.5,
+            // Sums of the same numbers in another guise must not count as different.
+            let close = 1e-12 * sum(method, f64::abs);
+            let others = (0..columns.len()).filter(|&other| other != method);
+            others.map(total).fold(1.0, |rank, other| match other {
+                other if other < own - close => rank + 1.0,
+                other if other <= own + close => rank + 0.5,
                 _ => rank,
             })
         })
     };
-    (0..tallies.len())
+    (0..columns.len())
         .map(|method| defined(rank(method)))
         .collect()
 }

@@ -1,5 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
+mod class_mean;
+mod company;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -85,7 +88,7 @@ fn record(index: usize) -> ImageRecord {
         explainers: &explainers,
         nulls: &NULLS,
         metrics: &METRICS,
-        compared: &|_, _| true,
+        compared: &|_, _, _| true,
         seed: 3,
     };
     let item = Item {
@@ -103,7 +106,12 @@ fn record(index: usize) -> ImageRecord {
 /// As a file has it.
 fn written(index: usize) -> ImageRecord {
     let mut record = record(index);
-    record.maps.iter_mut().for_each(|map| map.curves.clear());
+    let nulls = record.nulls.iter_mut();
+    record
+        .maps
+        .iter_mut()
+        .chain(nulls)
+        .for_each(|map| map.curves.clear());
     record
 }
 
@@ -138,9 +146,11 @@ fn what_knows_the_network_beats_what_does_not() {
             assert!(occlusion.against.is_empty() && occlusion.rank.is_none());
             continue;
         }
-        // Nothing but a correlation is held against shuffled values.
+        // Nothing but a correlation is held against shuffled values; each method has its own, as of permuted ones.
         let correlates = metric.metric.name().contains("correlation");
-        assert_eq!(metric.sources[5].values > 0, correlates);
+        assert_eq!(metric.sources.len(), 9);
+        assert_eq!(metric.sources[6].values > 0, correlates);
+        assert_eq!(metric.sources[7].values > 0, correlates);
         assert_eq!(
             gradient.against.len(),
             NULLS.len() - usize::from(!correlates)
@@ -156,8 +166,8 @@ fn what_knows_the_network_beats_what_does_not() {
     // Both methods point at the patch, and share the first two ranks.
     assert_eq!(pointing[0].rank.unwrap().value, 1.5);
     // The other images' masks are where this one's is.
-    assert_eq!(pointing[6].mean.unwrap().value, 1.0);
-    let shuffled = &summary.metrics[6].sources[5];
+    assert_eq!(pointing[8].mean.unwrap().value, 1.0);
+    let shuffled = &summary.metrics[6].sources[6];
     assert_eq!(summary.metrics[6].metric, Metric::InsertionCorrelation);
     assert_eq!(
         (shuffled.source.as_str(), shuffled.values),
@@ -186,12 +196,15 @@ fn summary_of(metric: Metric, images: &[(usize, Outcome)]) -> SourceSummary {
         rank: Some(0),
         maps: vec![MapRecord {
             source: "grad-cam".to_string(),
+            of: None,
+            cells: [7, 7],
             verdict: "ok".to_string(),
             tied_cells: None,
             tied_pixels: None,
             curves: BTreeMap::new(),
             values: [(metric, *outcome)].into(),
         }],
+        nulls: Vec::new(),
     };
     let records: Vec<ImageRecord> = images.iter().enumerate().map(record).collect();
     let mut summary = summarise(&header, &records).unwrap();
@@ -340,7 +353,7 @@ fn what_does_not_belong_together_is_told_apart() {
         explainers: &[],
         nulls: &[],
         metrics: &[Metric::Ssim],
-        compared: &|_, _| true,
+        compared: &|_, _, _| true,
         seed: 0,
     };
     let image = Patch::new().image();

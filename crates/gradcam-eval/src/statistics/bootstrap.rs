@@ -68,8 +68,24 @@ pub fn bootstrap(
 /// # Errors
 /// As [`bootstrap`].
 pub fn mean_interval(values: &[f64], seed: u64) -> Result<Interval> {
+    weighted_interval(values, &vec![1.0; values.len()], seed)
+}
+
+/// The 95 % interval of a weighted mean, `Σ w v / Σ w`, from [`RESAMPLES`] resamples: each item keeps its weight, and a resample's sum is
+/// divided by the weights that were drawn (the ratio estimator of Hájek 1971).
+///
+/// # Errors
+/// As [`bootstrap`]; [`Error::Length`] where the weights are not as many as the values.
+pub fn weighted_interval(values: &[f64], weights: &[f64], seed: u64) -> Result<Interval> {
+    if values.len() != weights.len() {
+        return Err(Error::Length {
+            expected: values.len(),
+            found: weights.len(),
+        });
+    }
     bootstrap(values.len(), RESAMPLES, 1.0 - super::ALPHA, seed, |items| {
-        items.iter().map(|&i| values[i]).sum::<f64>() / items.len() as f64
+        let sum = |of: &dyn Fn(usize) -> f64| items.iter().map(|&i| of(i)).sum::<f64>();
+        sum(&|i| weights[i] * values[i]) / sum(&|i| weights[i])
     })
 }
 

@@ -1,0 +1,84 @@
+//! `gradcam evaluate` with methods of several resolutions beside each other.
+
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::binary::gradcam;
+
+fn study<'a>(methods: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let study = [
+        "evaluate",
+        "shapes",
+        "--metrics",
+        "energy,average-drop,sparsity",
+        "--nulls",
+        "random,permuted,untrained",
+        "--methods",
+        methods,
+    ];
+    study.into_iter().chain(more.iter().copied()).collect()
+}
+
+/// What is found about a method in each metric, but for what is of the company: ranks and Holm's correction.
+fn found(folder: &Path, methods: &str, method: &str) -> Vec<Value> {
+    let summary = gradcam(folder, &study(methods, &["--json"]));
+    let summary: Value = serde_json::from_str(summary.text()).unwrap();
+    let own = |metric: &Value| {
+        let mut sources = metric["sources"].as_array().unwrap().iter();
+        let mut own = sources
+            .find(|source| source["source"] == method)
+            .unwrap()
+            .clone();
+        own["rank"] = Value::Null;
+        for against in own["against"].as_array_mut().unwrap() {
+            against["p_holm"] = Value::Null;
+        }
+        own
+    };
+    summary["metrics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(own)
+        .collect()
+}
+
+#[test]
+fn the_order_of_the_methods_changes_no_number() {
+    let folder = tempdir().unwrap();
+    let folder = folder.path();
+    let make = [
+        "data", "make", "shapes", "--train", "0", "--test", "3", "-o", "shapes",
+    ];
+    gradcam(folder, &make).text();
+    for method in ["grad-cam", "gradient"] {
+        let alone = found(folder, method, method);
+        assert_eq!(found(folder, "grad-cam,gradient", method), alone);
+        assert_eq!(found(folder, "gradient,grad-cam", method), alone);
+        assert_eq!(alone[0]["against"].as_array().unwrap().len(), 3);
+    }
+    let table = gradcam(folder, &study("grad-cam,gradient", &[]));
+    let table = table.text();
+    for words in [
+        "maps of 7×7",
+        "maps of 224×224",
+        "permuted of grad-cam",
+        "untrained of gradient",
+    ] {
+        assert!(table.contains(words), "{words}: {table}");
+    }
+    // Only where a metric looks at the maps' own resolution.
+    let (energy, sparsity) = table.split_at(table.find("sparsity").unwrap());
+    assert!(!energy.contains("maps of"), "{energy}");
+    let (coarse, fine) = sparsity.split_at(sparsity.find("maps of 224×224").unwrap());
+    assert!(
+        coarse.contains("permuted of grad-cam") && !coarse.contains("gradient"),
+        "{coarse}"
+    );
+    assert!(
+        fine.contains("permuted of gradient") && !fine.contains("grad-cam"),
+        "{fine}"
+    );
+}
