@@ -478,6 +478,9 @@ pub(crate) struct CardArgs {
     /// The folder for card.json, card.md and card.html.
     #[arg(short, long, value_name = "DIR", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
+    /// Go on with a card in that folder whose measurement was interrupted or failed.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) resume: bool,
     /// Replace files that exist.
     #[arg(long, help_heading = "Output")]
     pub(crate) force: bool,
@@ -511,6 +514,9 @@ pub(crate) struct CardRender {
     /// The folder for card.md and card.html.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
+    /// Name the card's pictures only, which need not lie beside it then.
+    #[arg(long)]
+    pub(crate) no_pictures: bool,
     /// Replace files that exist.
     #[arg(long)]
     pub(crate) force: bool,

@@ -5,34 +5,48 @@ mod labels;
 mod method;
 mod parameters;
 mod pictures;
+mod place;
 mod restart;
+mod sample;
 mod scenes;
 mod small;
 mod tests;
+mod unfinished;
+mod wanted;
 
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Result, bail};
 use gradcam::{Explainer, Grid, Target};
 use gradcam_data::{Dataset, Sample};
-use gradcam_eval::card::{Card, Kind, Published, Section, Sections, agreement, published};
+use gradcam_eval::card::{Card, Kind, Published, Sections, agreement, published};
 use gradcam_eval::sanity::Images;
-use gradcam_eval::statistics::holm;
 use gradcam_models::Model;
 use gradcam_nn::Network;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
 
+use crate::args::Precision;
 use crate::console::Console;
-use crate::dataset::prepare;
+use crate::dataset::{fingerprint, prepare};
 use crate::stream::Reading;
 
 pub(crate) use self::images::nulls;
 use self::method::{environment, model, of_data, of_method};
+pub(crate) use self::labels::Digits;
 pub(crate) use self::pictures::draw;
+pub(crate) use self::place::{Place, make_folder, refuse};
 pub(crate) use self::restart::Restart;
+pub(crate) use self::sample::{at_most, order};
 pub(crate) use self::scenes::{EPOCHS, bytes, recipes, train_one};
+pub(crate) use self::unfinished::Unfinished;
+pub(crate) use self::wanted::wanted;
+
+/// The file beside the card that has each image's values, as `gradcam evaluate --records` writes them.
+const RECORDS: &str = "records.jsonl";
 
 /// How much is measured.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Effort {
     /// Images of the data set.
     pub(crate) images: usize,
@@ -83,11 +97,16 @@ pub(crate) struct Subject<'a> {
     pub(crate) explainer: &'a Explainer,
     pub(crate) against: &'a [Explainer],
     pub(crate) data: &'a Dataset,
-    /// The samples of the data set that are looked at, with their numbers.
+    /// Samples of the data set with their numbers, in the order in which they are drawn: those that are looked at, and behind them those that
+    /// make up for some that have nothing to measure.
     pub(crate) samples: Vec<(usize, &'a Sample)>,
+    /// How many of them are looked at in any case.
+    pub(crate) sample: usize,
     pub(crate) reading: Reading<'a>,
     /// Small pictures of classes, for the networks of the label test.
     pub(crate) labels: &'a Dataset,
+    /// The same, read.
+    pub(crate) digits: &'a Digits,
     pub(crate) effort: Effort,
     pub(crate) seed: u64,
     /// What makes the same maps in another process.
@@ -122,9 +141,45 @@ impl Subject<'_> {
         load: &'b (dyn Fn(usize) -> gradcam_eval::Result<candle_core::Tensor> + Sync),
     ) -> Images<'b> {
         Images {
-            count: self.samples.len().min(self.effort.few),
+            count: self.sample.min(self.effort.few),
             load,
         }
+    }
+
+    /// Runs a test on few images, and on more where so many of them have no value that the rule's number is not reached, but more bring it.
+    /// Returns how many they were as well.
+    pub(crate) fn made_up<T>(
+        &self,
+        run: impl Fn(usize) -> Result<T>,
+        values: impl Fn(&T) -> usize,
+    ) -> Result<(usize, T)> {
+        let count = self.sample.min(self.effort.few);
+        let found = run(count)?;
+        let more = at_most(count).min(self.samples.len());
+        if more > count && sample::mendable(values(&found), count) {
+            return Ok((more, run(more)?));
+        }
+        Ok((count, found))
+    }
+
+    /// What the numbers depend on.
+    pub(crate) fn study(&self, precision: Precision) -> Result<Study> {
+        let explainers = std::iter::once(self.explainer).chain(self.against);
+        Ok(Study {
+            toolkit: env!("CARGO_PKG_VERSION"),
+            model: self.model.sha256.clone(),
+            architecture: self.model.architecture.name.to_string(),
+            precision: format!("{precision:?}"),
+            device: format!("{:?}", self.reading.device.location()),
+            fit: format!("{:?}", self.reading.fit),
+            methods: explainers.map(|e| e.method.clone()).collect(),
+            layer: self.explainer.layers.clone(),
+            data: fingerprint(self.data)?,
+            images: self.samples.iter().map(|(index, _)| *index).collect(),
+            labels: fingerprint(self.labels)?,
+            effort: self.effort,
+            seed: self.seed,
+        })
     }
 
     /// The signed map of a class at the input's resolution: the tests that compare networks look at it before the ReLU.
@@ -145,11 +200,39 @@ impl Subject<'_> {
     }
 }
 
+/// What the numbers of a card depend on.
+#[derive(Serialize)]
+pub(crate) struct Study {
+    toolkit: &'static str,
+    model: String,
+    architecture: String,
+    precision: String,
+    device: String,
+    fit: String,
+    methods: Vec<gradcam::Method>,
+    layer: Vec<String>,
+    data: String,
+    images: Vec<usize>,
+    labels: String,
+    effort: Effort,
+    seed: u64,
+}
+
+/// The SHA-256 in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Files beside the card: paths from its folder, and bytes.
 pub(crate) type Files = Vec<(String, Vec<u8>)>;
 
-/// Measures everything. Beside the card come the files that it names, with their paths.
-pub(crate) fn measure(subject: &Subject<'_>, console: &mut Console<'_>) -> Result<(Card, Files)> {
+/// Measures everything that was not kept before. Beside the card come the files that it names, with their paths.
+pub(crate) fn measure(
+    subject: &Subject<'_>,
+    unfinished: &Unfinished,
+    console: &mut Console<'_>,
+) -> Result<(Card, Files)> {
     if subject.samples.is_empty() {
         bail!("the data set has no picture");
     }
@@ -162,7 +245,7 @@ pub(crate) fn measure(subject: &Subject<'_>, console: &mut Console<'_>) -> Resul
     ];
     let mut sections = Sections::default();
     let (mut artifacts, mut files) = (Vec::new(), Vec::new());
-    let (mut methodology, mut accuracy) = (None, None);
+    let (mut methodology, mut accuracy, mut images) = (None, None, 0);
     for (name, stage) in stages {
         if subject
             .interrupted
@@ -171,18 +254,29 @@ pub(crate) fn measure(subject: &Subject<'_>, console: &mut Console<'_>) -> Resul
             bail!("interrupted before the stage `{name}`");
         }
         console.note(format!("card: {name}"));
+        let mut made = |measure: Measure| -> Result<Sections> {
+            let mut made = Sections::default();
+            measure(subject, &mut made, console)?;
+            Ok(made)
+        };
         match stage {
-            Stage::Methodology => methodology = Some(method::methodology(subject, console)?),
+            Stage::Methodology => {
+                let make = || method::methodology(subject, console);
+                methodology = Some(unfinished.stage(name, make)?);
+            }
             Stage::Images => {
-                let found = images::measure(subject, &mut sections, console)?;
+                let found = images::measure(subject, unfinished, &mut sections, console)?;
                 let (artifact, bytes) = found.records;
                 files.push((artifact.path.clone(), bytes));
                 artifacts.push(artifact);
                 accuracy = found.accuracy;
+                images = found.images;
             }
-            Stage::Parameters => parameters::measure(subject, &mut sections, console)?,
-            Stage::Labels => labels::measure(subject, &mut sections, console)?,
-            Stage::Scenes => scenes::measure(subject, &mut sections, console)?,
+            Stage::Parameters => {
+                sections.append(unfinished.stage(name, || made(parameters::measure))?);
+            }
+            Stage::Labels => sections.append(unfinished.stage(name, || made(labels::measure))?),
+            Stage::Scenes => sections.append(unfinished.stage(name, || made(scenes::measure))?),
         }
     }
     let Some(methodology) = methodology else {
@@ -208,13 +302,16 @@ pub(crate) fn measure(subject: &Subject<'_>, console: &mut Console<'_>) -> Resul
             true => published.errata.clone(),
             false => Vec::new(),
         },
-        limitations: limitations(subject),
+        limitations: limitations(subject, images),
         artifacts,
     };
     finish(&mut card, &published)?;
     card.validate()?;
     Ok((card, files))
 }
+
+/// Measures the tests of a stage and puts them in their sections.
+type Measure = fn(&Subject<'_>, &mut Sections, &mut Console<'_>) -> Result<()>;
 
 #[derive(Clone, Copy)]
 enum Stage {
@@ -239,8 +336,9 @@ fn measured_on(test: &str) -> &'static str {
     }
 }
 
-/// Corrects the p-values over all tests, and puts the published grades and figures beside the measured ones.
+/// Grades the tests as one of many, and puts the published grades and figures beside the measured ones.
 fn finish(card: &mut Card, published: &Published) -> Result<()> {
+    card.correct()?;
     let method = card.method.name.clone();
     let data = card.data.clone();
     // What was measured on drawn data is never compared with what was published.
@@ -248,46 +346,37 @@ fn finish(card: &mut Card, published: &Published) -> Result<()> {
         let own = data.iter().find(|data| data.id == measured_on(test));
         own.is_some_and(|data| data.kind == Kind::Real)
     };
-    let raw: Vec<f64> = card.tests().filter_map(|test| test.p_value).collect();
-    let mut corrected = holm(&raw)?.into_iter();
     let grades = card.published_card.clone();
-    for section in Section::ALL {
-        let tests = match section {
-            Section::InputSensitivity => &mut card.sections.input_sensitivity,
-            Section::LabelSensitivity => &mut card.sections.label_sensitivity,
-            Section::ModelSensitivity => &mut card.sections.model_sensitivity,
-            Section::Minimality => &mut card.sections.minimality,
-            Section::PerceptualCorrespondence => &mut card.sections.perceptual_correspondence,
-        };
-        for test in tests {
-            if test.p_value.is_some() {
-                test.p_holm = corrected.next();
-            }
-            let figures = published.references(&method, test.published_id());
-            test.references.extend(figures);
-            let entry = grades
-                .as_ref()
-                .and_then(|card| card.entry(test.published_id()));
-            test.agreement_with_published =
-                entry.map(|e| agreement(test.grade, e.grade, real(&e.test_id)));
-        }
+    for test in card.sections.all_mut() {
+        let figures = published.references(&method, test.published_id());
+        test.references.extend(figures);
+        let entry = grades
+            .as_ref()
+            .and_then(|card| card.entry(test.published_id()));
+        test.agreement_with_published =
+            entry.map(|e| agreement(test.grade, e.grade, real(&e.test_id)));
     }
     Ok(())
 }
 
 /// What a reader must know before believing the card.
-fn limitations(subject: &Subject<'_>) -> Vec<String> {
+fn limitations(subject: &Subject<'_>, images: usize) -> Vec<String> {
     let mut all = vec![
         "The grades hold for this model and this data; the published card's were obtained on others, so agreement is a comparison of claims, not of numbers."
             .to_string(),
         "Maps of the tests that compare networks are signed: after a ReLU too many maps of a randomised network are empty."
             .to_string(),
     ];
-    if subject.samples.len() < subject.data.samples.len() {
+    let (total, more) = (subject.data.samples.len(), images - subject.sample);
+    if images < total {
         all.push(format!(
-            "Measured on {} of the data set's {} images, spread evenly over it.",
-            subject.samples.len(),
-            subject.data.samples.len()
+            "Measured on {images} of the data set's {total} images, drawn from the seed in the proportions of its classes."
+        ));
+    }
+    if more > 0 {
+        all.push(format!(
+            "Of the first {} images some have a map, or a null's map, with nothing to measure: {more} more were drawn for the tests over images, and none was left out.",
+            subject.sample
         ));
     }
     if subject.labels.kind != gradcam_data::Kind::Real {

@@ -26,6 +26,7 @@
 
 mod agreement;
 mod chart;
+mod correct;
 mod diff;
 mod document;
 mod error;

@@ -5,26 +5,24 @@ use std::sync::atomic::Ordering;
 use anyhow::{Result, bail};
 use gradcam_eval::card::{Accuracy, Artifact, Curve, Reference, Section, Sections, Source, Test};
 use gradcam_eval::evaluate::{
-    ImageRecord, Item, MapRecord, MetricSummary, Null, SHUFFLES, SourceSummary, Study,
+    ImageRecord, Item, MapRecord, MetricSummary, Null, Outcome, SHUFFLES, SourceSummary, Study,
     measure as one, summarise,
 };
 use gradcam_eval::statistics::{
     self, Grade, Graded, Interval, MIN_SAMPLES, Measurement, grade, grade_exact, mean_interval,
 };
-use gradcam_eval::{Metric, Need};
-use sha2::{Digest, Sha256};
+use gradcam_eval::{Direction, Metric, Need};
 
-use super::Subject;
+use super::sample::mendable;
 use super::tests::{Counts, Named, measured, without};
+use super::unfinished::Unfinished;
+use super::{RECORDS, Subject, sha256};
 use crate::commands::evaluate::{difficult, header, untrained};
 use crate::console::{Console, Unit};
 use crate::dataset::{class_of, count_masks, prepare};
 
-/// The file beside the card that has each image's values, as `gradcam evaluate --records` writes them.
-const RECORDS: &str = "records.jsonl";
-
 /// The tests, in the card's order: metric, id, section, and what it is compared with.
-const TESTS: [(Metric, &str, Section, &[Null]); 34] = {
+pub(crate) const TESTS: [(Metric, &str, Section, &[Null]); 34] = {
     use Metric as M;
     use Section::{InputSensitivity as I, Minimality as L, PerceptualCorrespondence as P};
     const BLIND: &[Null] = &[Null::Random, Null::Centre];
@@ -133,17 +131,24 @@ pub(crate) struct Found {
     pub(crate) records: (Artifact, Vec<u8>),
     /// How many of the images the network names rightly; none where it knows no class of theirs.
     pub(crate) accuracy: Option<Accuracy>,
+    /// How many images were looked at: those of the sample, and those that make up for some of them.
+    pub(crate) images: usize,
 }
 
-/// Measures the tests and puts them in their sections.
+/// Measures the tests and puts them in their sections. Each image is kept when it is measured; those that are kept already are not measured
+/// again.
+///
+/// Where images of the sample have a map, or a map of a null, with nothing to measure, so that a test has too few, further ones are drawn.
 pub(crate) fn measure(
     subject: &Subject<'_>,
+    unfinished: &Unfinished,
     sections: &mut Sections,
     console: &mut Console<'_>,
 ) -> Result<Found> {
     let mut explainers = vec![subject.explainer.clone()];
     explainers.extend(subject.against.iter().cloned());
     let random = untrained(subject.model, subject.seed)?;
+    let drawn = &subject.samples[..subject.sample];
     let masks = count_masks(
         subject.samples.iter().map(|(_, sample)| *sample),
         &subject.reading,
@@ -161,10 +166,28 @@ pub(crate) fn measure(
     }
     let wanted = |null: &Null| metrics.iter().any(|metric| compared(0, *metric, *null));
     let nulls: Vec<Null> = Null::ALL.iter().copied().filter(wanted).collect();
-    let every = subject.samples.len().div_ceil(subject.effort.slow.max(1));
-    let mut records: Vec<ImageRecord> = Vec::new();
-    let bar = console.bar(subject.samples.len() as u64, Unit::Images);
+    let header = header(
+        (subject.model, &subject.reading),
+        subject.data,
+        &explainers,
+        (nulls.clone(), metrics.clone()),
+        subject.seed,
+    )?;
+    let mut kept = unfinished.images(&header)?;
+    let bar = console.bar(drawn.len() as u64, Unit::Images);
+    let mut looked_at = 0;
     for (number, (index, sample)) in subject.samples.iter().enumerate() {
+        if number >= drawn.len() {
+            if !lacking(&kept.all()?, &quick) {
+                break;
+            }
+            bar.inc_length(1);
+        }
+        looked_at = number + 1;
+        if kept.has(*index) {
+            bar.inc(1);
+            continue;
+        }
         if subject.interrupted.load(Ordering::SeqCst) {
             bail!("interrupted after {number} images");
         }
@@ -184,24 +207,24 @@ pub(crate) fn measure(
             masks: Some(&masks),
             explainers: &explainers,
             nulls: &nulls,
-            metrics: match number % every {
-                0 => &metrics,
-                _ => &quick,
+            metrics: match number < subject.effort.slow {
+                true => &metrics,
+                false => &quick,
             },
             compared: &compared,
             seed: subject.seed,
         };
-        records.push(one(&study, &item)?);
+        kept.add(&one(&study, &item)?)?;
         bar.inc(1);
     }
     bar.finish_and_clear();
-    let header = header(
-        (subject.model, &subject.reading),
-        subject.data,
-        &explainers,
-        (nulls, metrics),
-        subject.seed,
-    )?;
+    if looked_at > drawn.len() {
+        console.note(format!(
+            "{} more images were drawn: of the sample some have nothing to measure",
+            looked_at - drawn.len()
+        ));
+    }
+    let records = kept.all()?;
     let found = summarise(&header, &records)?.metrics;
     for (metric, id, section, nulls) in TESTS {
         let found = found.iter().find(|found| found.metric == metric);
@@ -250,16 +273,45 @@ pub(crate) fn measure(
     for record in &records {
         lines += &(serde_json::to_string(record)? + "\n");
     }
-    let digest = Sha256::digest(&lines);
     let artifact = Artifact {
         path: RECORDS.to_string(),
-        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: sha256(lines.as_bytes()),
         kind: "per_item".to_string(),
         caption: None,
     };
     Ok(Found {
         records: (artifact, lines.into_bytes()),
         accuracy: accuracy(&records),
+        images: looked_at,
+    })
+}
+
+/// Whether a test has too few images for the maps, the method's or a null's, that have nothing to measure, and more images can bring it to its
+/// number.
+fn lacking(records: &[ImageRecord], metrics: &[Metric]) -> bool {
+    let valued = |map: &MapRecord, metric: Metric| {
+        let outcome = map.values.get(&metric);
+        outcome.is_some_and(|outcome| !matches!(outcome, Outcome::Undefined { .. }))
+    };
+    TESTS.iter().any(|(metric, _, _, nulls)| {
+        if !metrics.contains(metric) || metric.about().direction == Direction::None {
+            return false;
+        }
+        let own = |record: &ImageRecord| {
+            let map = record.maps.first();
+            map.is_some_and(|map| valued(map, *metric))
+        };
+        let alone = records.iter().filter(|record| own(record)).count();
+        let beside = |null: &Null| {
+            let both = records.iter().filter(|record| {
+                let mut maps = record.maps.iter().skip(1);
+                let map = maps.find(|map| map.source == null.name());
+                own(record) && map.is_some_and(|map| valued(map, *metric))
+            });
+            both.count()
+        };
+        let mut counts = std::iter::once(alone).chain(nulls.iter().map(beside));
+        counts.any(|values| mendable(values, records.len()))
     })
 }
 
@@ -428,12 +480,6 @@ fn of_metric(found: &MetricSummary, id: &'static str, wanted: &[Null], against: 
             })
         })
         .collect();
-    // The hardest null decides.
-    let judged = own
-        .against
-        .iter()
-        .filter(|against| wanted.iter().any(|null| null.name() == against.null));
-    test.p_value = judged.map(|against| against.p).max_by(f64::total_cmp);
     test
 }
 
@@ -458,6 +504,7 @@ fn as_null(found: &MetricSummary, null: Null) -> statistics::Null {
         interval: source.and_then(|source| source.mean).unwrap_or(NOTHING),
         difference: paired.map(|against| against.difference),
         samples: Some(paired.map_or(alone, |against| against.values)),
+        p: paired.map(|against| against.p),
     }
 }
 
@@ -502,4 +549,58 @@ fn curves(
         }
     }
     Ok(curves)
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    /// Images with a map of a method and one of each of three nulls, of which the last has `flat` with nothing to measure.
+    fn records(images: usize, flat: usize) -> Vec<ImageRecord> {
+        let map = |source: &str, flat: bool| MapRecord {
+            source: source.to_string(),
+            verdict: "ok".to_string(),
+            tied_cells: None,
+            tied_pixels: None,
+            curves: Default::default(),
+            values: [(
+                Metric::IouOtsu,
+                match flat {
+                    true => Outcome::Undefined {
+                        undefined: gradcam_eval::Undefined::Zero,
+                    },
+                    false => Outcome::Value(0.5),
+                },
+            )]
+            .into(),
+        };
+        let record = |index: usize| ImageRecord {
+            index,
+            id: index.to_string(),
+            annotated: Some(0),
+            predicted: 0,
+            rank: Some(0),
+            maps: vec![
+                map("grad-cam", false),
+                map("random", false),
+                map("centre", false),
+                map("untrained", index < flat),
+            ],
+        };
+        (0..images).map(record).collect()
+    }
+
+    /// Six tests of localisation were not run since one null's map of thirty was flat.
+    #[test]
+    fn a_flat_map_of_a_null_is_made_up_for() {
+        let all = [Metric::IouOtsu];
+        assert!(!lacking(&records(30, 0), &all));
+        assert!(lacking(&records(30, 1), &all));
+        assert!(!lacking(&records(31, 1), &all));
+        assert!(lacking(&records(32, 3), &all));
+        // Of these no number of images has enough.
+        assert!(!lacking(&records(30, 20), &all));
+        // Nobody asked.
+        assert!(!lacking(&records(30, 1), &[Metric::Energy]));
+    }
 }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use candle_core::Tensor;
 use gradcam::{Grid, Method};
 use gradcam_data::{Dataset, Sample, Split};
@@ -21,6 +21,7 @@ use gradcam_train::{
 use indicatif::ProgressBar;
 
 use super::Subject;
+use super::sample::order;
 use super::small::explain;
 use super::tests::{Counts, Named, measured, without};
 use crate::console::{Console, Unit};
@@ -79,14 +80,24 @@ const MEMORISED: f64 = 0.95;
 /// Trainings that are begun before a network counts as one that does not learn.
 const ATTEMPTS: u64 = 3;
 
+/// The tests: of the labels, then of the parameters.
+pub(crate) const TESTS: [&str; 6] = [
+    OWN_CLASS.id,
+    TRUE_CLASS.id,
+    OWN_CLASS_CNN.id,
+    TRUE_CLASS_CNN.id,
+    REPEATABILITY.id,
+    REPRODUCIBILITY.id,
+];
+
 /// Measures the tests and puts them in their sections.
 pub(crate) fn measure(
     subject: &Subject<'_>,
     sections: &mut Sections,
     console: &mut Console<'_>,
 ) -> Result<()> {
-    let digits = Digits::load(subject.labels, subject.effort.digits)?;
-    let spec = spec(RESIDUAL, &digits);
+    let digits = subject.digits;
+    let spec = spec(RESIDUAL, digits);
     let fresh = build(&spec, &initial(&spec, subject.seed)?)?;
     let first = digits.test.images.narrow(0, 0, 1)?;
     let method = &subject.explainer.method;
@@ -105,7 +116,7 @@ pub(crate) fn measure(
     let bar = console.bar(if paper { 6 } else { 4 }, Unit::Checks);
     let school = School {
         subject,
-        digits: &digits,
+        digits,
         bar: &bar,
     };
     let residual = school.labelled(RESIDUAL)?;
@@ -125,20 +136,20 @@ pub(crate) fn measure(
     let tests = &mut sections.label_sensitivity;
     tests.extend(randomized(
         subject,
-        &digits,
+        digits,
         &residual,
         [OWN_CLASS, TRUE_CLASS],
     )?);
     let cnn = [OWN_CLASS_CNN, TRUE_CLASS_CNN];
     match &paper {
-        Some(paper) => tests.extend(randomized(subject, &digits, paper, cnn)?),
+        Some(paper) => tests.extend(randomized(subject, digits, paper, cnn)?),
         None => {
             let reason = "the paper's network takes minutes to memorise permuted labels, and the quick card leaves it out";
             tests.extend(cnn.map(|named| without(named, Grade::NotRun, reason)));
         }
     }
     for (named, twin) in [(REPEATABILITY, &residual.second), (REPRODUCIBILITY, other)] {
-        let test = alike(subject, &digits, (&residual.truth, twin), named)?;
+        let test = alike(subject, digits, (&residual.truth, twin), named)?;
         sections.model_sensitivity.push(test);
     }
     Ok(())
@@ -155,7 +166,7 @@ fn spec(family: Family, digits: &Digits) -> NetworkSpec {
 }
 
 /// Small pictures with labels.
-struct Digits {
+pub(crate) struct Digits {
     /// Channels, rows and columns.
     shape: [usize; 3],
     train: Examples,
@@ -163,26 +174,53 @@ struct Digits {
 }
 
 impl Digits {
-    fn load(data: &Dataset, count: usize) -> Result<Self> {
-        let of = |split: Split| data.samples.iter().filter(move |s| s.split == Some(split));
-        let mut train: Vec<&Sample> = of(Split::Train).collect();
-        let test: Vec<&Sample> = of(Split::Test).collect();
+    /// At most `count` pictures to train with, and those to test with, drawn from the seed in the proportions of their classes.
+    ///
+    /// # Errors
+    /// When there are none of either, one cannot be read or has no class, or the networks cannot be made for them.
+    pub(crate) fn load(data: &Dataset, count: usize, seed: u64) -> Result<Self> {
+        let of = |split: Split| -> Vec<&Sample> {
+            let own = data.samples.iter().filter(|s| s.split == Some(split));
+            own.collect()
+        };
+        let (train, test) = (of(Split::Train), of(Split::Test));
         if train.is_empty() || test.is_empty() {
             bail!(
                 "`{}` has no pictures to train with, or none to test with",
                 data.name
             );
         }
-        // Spread over the set, which may be sorted by class.
-        let every = train.len().div_ceil(count).max(1);
-        train = train.into_iter().step_by(every).collect();
+        // The sets may be sorted by class, or have the classes in turn.
+        let mut drawn = order(train.iter().copied(), seed);
+        drawn.truncate(count);
+        drawn.sort_unstable();
+        let train: Vec<&Sample> = drawn.into_iter().map(|i| train[i]).collect();
+        // The first ones are looked at.
+        let drawn = order(test.iter().copied(), seed);
+        let test: Vec<&Sample> = drawn.into_iter().map(|i| test[i]).collect();
         let train = examples(&train)?;
         let (_, channels, height, width) = train.images.dims4()?;
-        Ok(Digits {
+        let digits = Digits {
             shape: [channels, height, width],
             train,
             test: examples(&test)?,
-        })
+        };
+        if digits.test.images.dims()[1..] != digits.train.images.dims()[1..] {
+            bail!(
+                "`{}` has pictures to test with of another size than those to train with",
+                data.name
+            );
+        }
+        for family in [RESIDUAL, CNN] {
+            let spec = spec(family, &digits);
+            let fresh = build(&spec, &initial(&spec, 0)?)?;
+            let first = digits.test.images.narrow(0, 0, 1)?;
+            let seen = fresh.forward(&first, &mut ());
+            seen.with_context(|| {
+                format!("a small network cannot learn the pictures of `{}`", data.name)
+            })?;
+        }
+        Ok(digits)
     }
 
     /// The input of a test image.
@@ -379,7 +417,7 @@ fn alike(
         subject.seed,
     )?;
     let gate = accuracy_gate((first.test_accuracy, second.test_accuracy));
-    let test = agreement_test(&found, Metric::Ssim, gate)?;
+    let test = agreement_test(&found, Metric::Ssim, gate, subject.seed)?;
     Ok(with_accuracy(
         measured(named, &test, test.graded(), counts(&test, images.count)),
         &[("first", first), ("second", second)],

@@ -5,7 +5,7 @@ use candle_core::{DType, Tensor};
 use gradcam::{Grid, Target, ranking};
 use gradcam_eval::card::{Curve, Sections, Test};
 use gradcam_eval::sanity::{
-    Classes, Order, Protocol, Randomized, Rebuild, Side, Step, Trained, accuracy, agreement,
+    Agreement, Classes, Images, Order, Protocol, Randomized, Rebuild, Side, Step, Trained, accuracy, agreement,
     agreement_test, blocks, cascade_test, classifier_channels, implementation_invariance,
     linearity, named as by_name, permuted, predicted, randomize, rounded, twin_test,
     weight_randomization_test,
@@ -39,6 +39,20 @@ const METRICS: [Metric; 5] = [
 /// How far the maps of two ways to write one function may be apart.
 const TWINS: f64 = 1e-4;
 
+/// The tests, in the card's order.
+pub(crate) const TESTS: [&str; 10] = [
+    "cascading_randomization.ssim",
+    "cascading_randomization.spearman",
+    "cascading_randomization.spearman_absolute",
+    "cascading_randomization.hog",
+    "independent_randomization",
+    "model_weight_randomization",
+    "implementation_invariance.folded",
+    "implementation_invariance.permuted",
+    "linearity",
+    "model_consistency",
+];
+
 /// Measures the tests and puts them in their section.
 pub(crate) fn measure(
     subject: &Subject<'_>,
@@ -59,7 +73,6 @@ pub(crate) fn measure(
     let explain =
         |network: &dyn Network, image: &Tensor, class: usize| subject.signed(network, image, class);
     let load = |i: usize| subject.load(i);
-    let images = subject.few(&load);
     let trained = Trained {
         network: &model.network,
         rebuild: &rebuild,
@@ -76,9 +89,17 @@ pub(crate) fn measure(
         seed: subject.seed,
     };
     bar.set_message("cascading randomization");
-    let cascade = randomize(&trained, &images, &protocol(Order::Cascading))?;
+    let (count, cascade) = subject.made_up(
+        |count| {
+            let images = Images { count, load: &load };
+            let order = protocol(Order::Cascading);
+            Ok(randomize(&trained, &images, &order)?)
+        },
+        fewest,
+    )?;
     bar.inc(1);
     bar.set_message("independent randomization");
+    let images = Images { count, load: &load };
     let independent = randomize(&trained, &images, &protocol(Order::Independent))?;
     bar.inc(1);
     let tests = &mut sections.model_sensitivity;
@@ -116,7 +137,7 @@ pub(crate) fn measure(
             named,
             &cascade,
             metric,
-            &cascade_test(&cascade, metric)?,
+            &cascade_test(&cascade, metric, subject.seed)?,
         ));
     }
     let named = Named {
@@ -136,7 +157,7 @@ pub(crate) fn measure(
         unit: "",
         protocol: "All parameters are drawn anew; the maps against those of the trained network, and as a null 50 pairs of maps of different images by the trained network.",
     };
-    let found = weight_randomization_test(&cascade)?;
+    let found = weight_randomization_test(&cascade, subject.seed)?;
     tests.push(of_curve(named, &cascade, Metric::Ssim, &found));
     bar.set_message("implementation invariance");
     tests.extend(twins(subject, &rebuild)?);
@@ -149,6 +170,14 @@ pub(crate) fn measure(
     bar.inc(1);
     bar.finish_and_clear();
     Ok(())
+}
+
+/// Images of the fewest that a map of the last step can be compared for, by any metric.
+fn fewest(cascade: &Randomized) -> usize {
+    let last = cascade.steps.last();
+    let last = last.into_iter().flat_map(|step| &step.fixed);
+    let values = last.map(|likeness| likeness.measured.values.values().len());
+    values.min().unwrap_or(0)
 }
 
 /// Neighbouring blocks joined, so that there are `limit` of them.
@@ -387,14 +416,23 @@ fn consistency(subject: &Subject<'_>, rebuild: &Rebuild<'_>) -> Result<Test> {
         explain: &explain,
     };
     let load = |i: usize| subject.load(i);
-    let images = subject.few(&load);
     let (own, twin) = (side(&subject.model.network), side(compressed.as_ref()));
-    let classes = (0..images.count)
-        .map(|i| predicted(own.network, &subject.load(i)?))
-        .collect::<gradcam_eval::Result<Vec<usize>>>()?;
-    let metrics = [Metric::Spearman];
-    let given = Classes::Given(&classes);
-    let found = agreement(&own, &twin, &images, given, &metrics, subject.seed)?;
+    let run = |count: usize| {
+        let images = Images { count, load: &load };
+        let classes = (0..count)
+            .map(|i| predicted(own.network, &subject.load(i)?))
+            .collect::<gradcam_eval::Result<Vec<usize>>>()?;
+        let given = Classes::Given(&classes);
+        let metrics = [Metric::Spearman];
+        let found = agreement(&own, &twin, &images, given, &metrics, subject.seed)?;
+        Ok((classes, found))
+    };
+    let values = |(_, found): &(Vec<usize>, Agreement)| {
+        let values = found.likeness.iter();
+        values.map(|l| l.measured.values.values().len()).min().unwrap_or(0)
+    };
+    let (count, (classes, found)) = subject.made_up(run, values)?;
+    let images = Images { count, load: &load };
     let same = accuracy(twin.network, &images, &classes)?;
     let gate = Gate {
         name: "accuracy".to_string(),
@@ -402,7 +440,7 @@ fn consistency(subject: &Subject<'_>, rebuild: &Rebuild<'_>) -> Result<Test> {
         observed: format!("{:.1} %", 100.0 * same),
         ok: same >= 0.98,
     };
-    let test = agreement_test(&found, Metric::Spearman, gate)?;
+    let test = agreement_test(&found, Metric::Spearman, gate, subject.seed)?;
     let counts = Counts {
         values: test.samples,
         degenerate: images.count - test.samples.min(images.count),

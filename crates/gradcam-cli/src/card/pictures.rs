@@ -5,9 +5,8 @@ use gradcam::{Explainer, Interpolation, Target};
 use gradcam_eval::card::{Artifact, Card};
 use gradcam_viz::{Format, Grid, Style, View, encode};
 use image::RgbImage;
-use sha2::{Digest, Sha256};
 
-use super::Subject;
+use super::{Subject, sha256};
 use crate::commands::explain::styled;
 use crate::dataset::{class_of, prepare};
 
@@ -21,14 +20,9 @@ pub(crate) fn draw(
     if count == 0 {
         return Ok(drawn);
     }
-    let every = (subject.samples.len() / count).max(1);
-    for (number, (_, sample)) in subject
-        .samples
-        .iter()
-        .step_by(every)
-        .take(count)
-        .enumerate()
-    {
+    // The samples' order has the classes in their proportions.
+    let shown = subject.samples.iter().take(count.min(subject.sample));
+    for (number, (_, sample)) in shown.enumerate() {
         let prepared = prepare(sample, &subject.reading)?;
         let found = subject.explainer.explain_one(
             &subject.model.network,
@@ -89,10 +83,9 @@ fn add(
     picture: &RgbImage,
 ) -> Result<(String, Vec<u8>)> {
     let bytes = encode(picture, Format::Png)?;
-    let digest = Sha256::digest(&bytes);
     card.artifacts.push(Artifact {
         path: path.clone(),
-        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: sha256(&bytes),
         kind: "picture".to_string(),
         caption: Some(caption),
     });

@@ -65,6 +65,9 @@ const INDEPENDENCE: Named<'_> = Named {
     protocol: "A network that never saw an object: the share of the scenes in which the object's place gets the same, within a tenth, when a patch is put there that was sought by gradient descent from the object to change nothing of what the network says.",
 };
 
+/// The tests, in the card's order.
+pub(crate) const TESTS: [&str; 4] = [CONTRAST.id, RELATIVE.id, DEPENDENCE.id, INDEPENDENCE.id];
+
 /// Measures the tests and puts them in their section.
 pub(crate) fn measure(
     subject: &Subject<'_>,
@@ -102,7 +105,7 @@ pub(crate) fn measure(
     let network = networks.get("scenes")?;
     let found = input_dependence(&side(network), scenes, subject.seed)?;
     let accuracy = accurate("scenes", network, &drawn, |s| (&s.image, s.scene_class))?;
-    let test = gated(input_dependence_test(&found), vec![accuracy]);
+    let test = gated(input_dependence_test(&found, subject.seed)?, vec![accuracy]);
     tests.push(of_contrast(DEPENDENCE, &found, &test, test.graded()));
     bar.inc(1);
     bar.set_message("input independence");
@@ -261,7 +264,7 @@ fn contrast(subject: &Subject<'_>, networks: &Networks, drawn: &[Scene]) -> Resu
             ok: own >= value,
         });
     }
-    let test = gated(model_contrast_test(&found), gates);
+    let test = gated(model_contrast_test(&found, subject.seed)?, gates);
     Ok(Test {
         references,
         ..of_contrast(CONTRAST, &found, &test, test.graded())

@@ -52,6 +52,7 @@ pub(crate) fn measured(
         },
         nulls: found.nulls.iter().map(Null::from).collect(),
         gates: found.gates.clone(),
+        p_value: found.p(),
         ..empty(named, graded, found.direction)
     }
 }

@@ -1,24 +1,36 @@
 //! `gradcam card`.
 
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
-use gradcam::{Explainer, Source};
-use gradcam_data::{Generator, Glyphs, Sample, generate};
-use gradcam_eval::card::{Card, diff, render_html, render_markdown};
-use gradcam_eval::statistics::Grade;
+use gradcam::{Explainer, Source, Target};
+use gradcam_data::{Dataset, Generator, Glyphs, Sample, generate};
+use gradcam_eval::card::{Artifact, Card, Test, diff, render_html, render_markdown};
+use gradcam_eval::statistics::{Grade, MIN_SAMPLES};
 use gradcam_models::Model;
 
 use super::explain;
-use crate::args::{CardArgs, CardCommand, CardTrain};
-use crate::card::{EPOCHS, Effort, Restart, Subject, bytes, draw, measure, recipes, train_one};
+use crate::args::{CardArgs, CardCommand, CardRender, CardTrain};
+use crate::card::{
+    Digits, EPOCHS, Effort, Place, Restart, Subject, Unfinished, at_most, bytes as weights, draw,
+    make_folder, measure, order, recipes, refuse, sha256, train_one, wanted,
+};
 use crate::console::{Console, Unit};
 use crate::dataset::{lying, prepare};
 use crate::outputs::write;
 use crate::stream::Reading;
 use crate::{Exit, model, unsuited};
+
+/// The pages of a card, in its folder.
+const PAGES: [&str; 2] = ["card.md", "card.html"];
+
+/// The largest card or picture that is read.
+const MOST: u64 = 256 << 20;
 
 /// Glyphs that are drawn to test with, where no digits are at hand.
 const DRAWN: usize = 300;
@@ -29,12 +41,7 @@ pub(crate) fn run(
     interrupted: &AtomicBool,
 ) -> Result<Exit> {
     match &args.command {
-        Some(CardCommand::Render(args)) => {
-            let card = load(&args.card)?;
-            let folder = args.card.parent().unwrap_or(Path::new("."));
-            pages(&card, folder, &args.output, args.force, console)?;
-            Ok(Exit::Done)
-        }
+        Some(CardCommand::Render(args)) => render(args, console),
         Some(CardCommand::Diff(args)) => {
             let found = diff(&load(&args.a)?, &load(&args.b)?);
             match args.json {
@@ -54,6 +61,9 @@ pub(crate) fn run(
 /// Trains the small networks again and writes them.
 fn train(args: &CardTrain, console: &mut Console<'_>, interrupted: &AtomicBool) -> Result<Exit> {
     refuse(&args.output, args.force)?;
+    let folder = args.output.parent();
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    make_folder(folder.unwrap_or(Path::new(".")))?;
     let recipes = recipes();
     let mut trained = Vec::with_capacity(recipes.len());
     let bar = console.bar((recipes.len() * EPOCHS) as u64, Unit::Epochs);
@@ -77,30 +87,37 @@ fn train(args: &CardTrain, console: &mut Console<'_>, interrupted: &AtomicBool) 
         trained.push((recipe.name, found));
     }
     bar.finish_and_clear();
-    write(&args.output, &bytes(&trained)?, args.force)?;
+    write(&args.output, &weights(&trained)?, args.force)?;
     console.line(args.output.display().to_string())?;
     Ok(Exit::Done)
 }
 
-fn refuse(path: &Path, force: bool) -> Result<()> {
-    if path.exists() && !force {
-        bail!("`{}` exists\n\nhint: `--force` replaces it", path.display());
-    }
-    Ok(())
-}
-
 /// Measures a card and writes it.
 fn make(args: &CardArgs, console: &mut Console<'_>, interrupted: &AtomicBool) -> Result<Exit> {
-    let (Some(data), Some(output)) = (&args.data, &args.output) else {
+    let (Some(folder), Some(output)) = (&args.data, &args.output) else {
         bail!("`--data DIR` and `-o DIR` are needed");
     };
-    for name in ["card.json", "card.md", "card.html", "records.jsonl"] {
-        refuse(&output.join(name), args.force)?;
+    wanted(&args.fail_on)?;
+    let examples = usize::try_from(args.examples)?;
+    let data = gradcam_data::open(folder)?;
+    let place = Place {
+        output,
+        force: args.force,
+        resume: args.resume,
+        pictures: examples > 0,
+    };
+    let inputs: Vec<&Path> = [Some(folder), args.labels_data.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
+        .collect();
+    place.check(&inputs)?;
+    if let Some(threads) = args.network.threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(usize::try_from(threads)?)
+            .build_global()
+            .context("`--threads`: the threads run already")?;
     }
-    let data = gradcam_data::open(data)?;
-    let device = model::device(&args.network.device)?;
-    let mut model = model::load(&args.network.model, &device, console)?;
-    model::set_precision(&mut model, args.network.precision)?;
     let effort = if args.full {
         Effort::FULL
     } else {
@@ -113,66 +130,99 @@ fn make(args: &CardArgs, console: &mut Console<'_>, interrupted: &AtomicBool) ->
             generate(glyphs, args.seed, effort.digits, DRAWN)?
         }
     };
+    let digits = Digits::load(&labels, effort.digits, args.seed)?;
+    let device = model::device(&args.network.device)?;
+    let mut model = model::load(&args.network.model, &device, console)?;
+    model::set_precision(&mut model, args.network.precision)?;
     let explainers: Vec<Explainer> = std::iter::once(&args.method)
         .chain(&args.against)
         .map(|name| explainer(name, args, &model))
         .collect::<Result<_>>()?;
     unsuited::refuse(&explainers, &model)?;
-    // At least as many as are asked for: the grading rule wants that many.
-    let every = (data.samples.len() / effort.images.max(1)).max(1);
+    place.make()?;
     let reading = Reading::of(&model, &args.network);
-    let mut samples: Vec<(usize, &Sample)> =
-        data.samples.iter().enumerate().step_by(every).collect();
-    let mut lies = 0;
-    // What cannot be read is said at once, and every test looks at the same images.
-    samples.retain(|(_, sample)| match prepare(sample, &reading) {
-        Ok(prepared) => {
-            lies += usize::from(prepared.lies);
-            true
-        }
-        Err(error) => {
-            console.warn(format!("{error:#}"));
-            false
-        }
-    });
-    if lies > 0 {
-        console.warn(lying(lies));
+    let samples = drawn(&data, effort.images, args.seed, &reading, console);
+    if samples.is_empty() {
+        bail!("`{}` has no picture that can be read", folder.display());
+    }
+    if samples.len() < MIN_SAMPLES {
+        console.warn(format!(
+            "`{}` has {} pictures: a test over images is only graded with {MIN_SAMPLES}",
+            folder.display(),
+            samples.len()
+        ));
     }
     let subject = Subject {
         model: &model,
         explainer: &explainers[0],
         against: &explainers[1..],
         data: &data,
+        sample: samples.len().min(effort.images),
         samples,
         reading,
         labels: &labels,
+        digits: &digits,
         effort,
         seed: args.seed,
         restart: Restart::new(&args.network),
         interrupted,
     };
-    if let Some(threads) = args.network.threads {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(usize::try_from(threads)?)
-            .build_global()
-            .context("`--threads`: the threads run already")?;
-    }
-    let (mut card, mut files) = measure(&subject, console)?;
-    let pictures = draw(&subject, &mut card, usize::try_from(args.examples)?)?;
-    std::fs::create_dir_all(output)
-        .with_context(|| format!("cannot make the folder `{}`", output.display()))?;
-    if !pictures.is_empty() {
-        std::fs::create_dir_all(output.join("pictures"))?;
-    }
-    files.extend(pictures);
+    let study = subject.study(args.network.precision)?;
+    let unfinished = Unfinished::new(output, &study, args.resume)?;
+    let (card, mut files) = measure(&subject, &unfinished, console)
+        .and_then(|(mut card, mut files)| {
+            files.extend(draw(&subject, &mut card, examples)?);
+            Ok((card, files))
+        })
+        .inspect_err(|_| {
+            console.note(format!(
+                "what was measured is kept in `{}`; `--resume` goes on with it",
+                output.display()
+            ));
+        })?;
+    let pictures: BTreeMap<String, Vec<u8>> = files.iter().cloned().collect();
+    // The card last: where it is, it is whole.
+    files.extend(pages(&card, &pictures)?);
+    files.push(("card.json".to_string(), card.to_json()?.into_bytes()));
     for (path, bytes) in files {
-        write(&output.join(path), &bytes, args.force)?;
+        write(&output.join(path), &bytes, args.force || args.resume)?;
     }
-    let path = output.join("card.json");
-    write(&path, card.to_json()?.as_bytes(), args.force)?;
-    console.line(path.display().to_string())?;
-    pages(&card, output, output, args.force, console)?;
+    unfinished.clear()?;
+    for name in ["card.json", "card.md", "card.html"] {
+        console.line(output.join(name).display().to_string())?;
+    }
     verdicts(&card, &args.fail_on, console)
+}
+
+/// The samples that are looked at, and behind them those that make up for some of them. What cannot be read is said at once and the next one
+/// taken, so that every test looks at the same images.
+fn drawn<'a>(
+    data: &'a Dataset,
+    count: usize,
+    seed: u64,
+    reading: &Reading<'_>,
+    console: &mut Console<'_>,
+) -> Vec<(usize, &'a Sample)> {
+    let most = at_most(count.min(data.samples.len()));
+    let mut samples = Vec::new();
+    let mut lies = 0;
+    for index in order(&data.samples, seed) {
+        if samples.len() == most {
+            break;
+        }
+        let sample = &data.samples[index];
+        match prepare(sample, reading) {
+            Ok(prepared) => {
+                lies += usize::from(prepared.lies);
+                samples.push((index, sample));
+            }
+            Err(error) => console.warn(format!("{error:#}")),
+        }
+    }
+    if lies > 0 {
+        console.warn(lying(lies));
+    }
+    samples
 }
 
 fn explainer(name: &str, args: &CardArgs, model: &Model) -> Result<Explainer> {
@@ -188,51 +238,95 @@ fn explainer(name: &str, args: &CardArgs, model: &Model) -> Result<Explainer> {
 }
 
 fn load(path: &Path) -> Result<Card> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read `{}`", path.display()))?;
+    let bytes = bytes(path)?;
+    let text = String::from_utf8(bytes).with_context(|| format!("`{}`", path.display()))?;
     Card::from_json(&text).with_context(|| format!("`{}`", path.display()))
 }
 
-/// Writes the pages of a card, whose pictures lie in `folder`.
-fn pages(
-    card: &Card,
-    folder: &Path,
-    output: &Path,
-    force: bool,
-    console: &mut Console<'_>,
-) -> Result<()> {
-    std::fs::create_dir_all(output)
-        .with_context(|| format!("cannot make the folder `{}`", output.display()))?;
-    let html = render_html(card, |path| std::fs::read(folder.join(path)).ok())?;
-    for (name, text) in [("card.md", render_markdown(card)?), ("card.html", html)] {
-        let path = output.join(name);
-        write(&path, text.as_bytes(), force)?;
+/// The bytes of a card or of one of its pictures.
+fn bytes(path: &Path) -> Result<Vec<u8>> {
+    let fail = || format!("cannot read `{}`", path.display());
+    let mut bytes = Vec::new();
+    let file = File::open(path).with_context(fail)?;
+    file.take(MOST + 1)
+        .read_to_end(&mut bytes)
+        .with_context(fail)?;
+    if bytes.len() as u64 > MOST {
+        bail!("`{}` is larger than {} MB", path.display(), MOST >> 20);
+    }
+    Ok(bytes)
+}
+
+/// Makes the pages of a card again.
+fn render(args: &CardRender, console: &mut Console<'_>) -> Result<Exit> {
+    let card = load(&args.card)?;
+    let own = args.card.canonicalize().ok();
+    for name in PAGES {
+        let page = args.output.join(name);
+        if own.is_some() && page.canonicalize().ok() == own {
+            bail!("`{}` is the card itself", page.display());
+        }
+        refuse(&page, args.force)?;
+    }
+    let folder = args.card.parent().unwrap_or(Path::new(""));
+    let pictures = match args.no_pictures {
+        true => BTreeMap::new(),
+        false => beside(&card, folder)?,
+    };
+    for (name, bytes) in pages(&card, &pictures)? {
+        let path = args.output.join(name);
+        write(&path, &bytes, args.force)?;
         console.line(path.display().to_string())?;
     }
-    Ok(())
+    Ok(Exit::Done)
+}
+
+/// The pictures of a card, which lie in `folder`.
+fn beside(card: &Card, folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    let named: Vec<&Artifact> = card.pictures().collect();
+    let mut found = BTreeMap::new();
+    let mut missing = Vec::new();
+    for picture in &named {
+        match bytes(&folder.join(&picture.path)) {
+            Ok(bytes) if sha256(&bytes) == picture.sha256 => {
+                found.insert(picture.path.clone(), bytes);
+            }
+            Ok(_) => missing.push(format!("`{}` is another picture", picture.path)),
+            Err(error) => missing.push(format!("{error:#}")),
+        }
+    }
+    if let Some(first) = missing.first() {
+        bail!(
+            "{} of the card's {} pictures are not beside it: {first}\n\nhint: render the card in the folder where it was measured; \
+             `--no-pictures` only names them",
+            missing.len(),
+            named.len()
+        );
+    }
+    Ok(found)
+}
+
+/// The pages of a card: their names and bytes.
+fn pages(card: &Card, pictures: &BTreeMap<String, Vec<u8>>) -> Result<[(String, Vec<u8>); 2]> {
+    let html = render_html(card, |path| pictures.get(path).cloned())?;
+    let pages = [render_markdown(card)?, html];
+    let [markdown, html] = pages.map(String::into_bytes);
+    let [first, second] = PAGES.map(str::to_string);
+    Ok([(first, markdown), (second, html)])
 }
 
 /// Says how the tests came out; exit status 1 where one that must not fail does.
 fn verdicts(card: &Card, fail_on: &[String], console: &mut Console<'_>) -> Result<Exit> {
     let mut exit = Exit::Done;
     for wanted in fail_on {
-        let tests: Vec<_> = card
-            .tests()
-            .filter(|test| test.id == *wanted || test.published_id() == wanted)
-            .collect();
-        if tests.is_empty() {
-            let ids: Vec<&str> = card.tests().map(|test| test.id.as_str()).collect();
-            bail!(
-                "`--fail-on {wanted}`: the card has no such test; it has {}",
-                ids.join(", ")
-            );
-        }
-        for test in tests.iter().filter(|test| test.grade == Grade::Fail) {
+        let named = |test: &&Test| test.id == *wanted || test.published_id() == wanted;
+        let tests = card.tests().filter(named);
+        for test in tests.filter(|test| test.grade == Grade::Fail) {
             console.warn(format!("{}: {}", test.id, test.grade_reason));
             exit = Exit::Failed;
         }
     }
-    let mut counts = std::collections::BTreeMap::new();
+    let mut counts = BTreeMap::new();
     for test in card.tests() {
         *counts.entry(test.grade.to_string()).or_insert(0) += 1;
     }

@@ -5,6 +5,7 @@ mod bad_input;
 mod bad_models;
 mod binary;
 mod card;
+mod card_run;
 mod cli;
 mod compare;
 mod determinism;

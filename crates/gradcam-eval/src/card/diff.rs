@@ -10,6 +10,9 @@ use super::number::with_interval;
 use super::{Card, Section, Test};
 use crate::statistics::Grade;
 
+/// The field of the rule of the grades.
+const RULE_ID: &str = "rule_id";
+
 /// What changed between two cards, [`diff`].
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Difference {
@@ -121,9 +124,13 @@ impl fmt::Display for Difference {
         }
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_string());
         for change in &self.about {
+            let rules = match change.field == RULE_ID {
+                true => ": two rules, by which grades may differ where numbers do not",
+                false => "",
+            };
             writeln!(
                 f,
-                "{}: {} -> {}",
+                "{}: {} -> {}{rules}",
                 change.field,
                 text(&change.before),
                 text(&change.after)
@@ -222,7 +229,7 @@ fn parts(card: &Card, ids: &BTreeSet<&str>) -> BTreeMap<String, Value> {
     let elsewhere = ["determinism", "efficiency"];
     put("methodology.", json(&rest), &elsewhere);
     let elsewhere = [
-        "rule_id",
+        RULE_ID,
         "schema_version",
         "method",
         "model",
@@ -251,7 +258,7 @@ fn json(value: &impl Serialize) -> Value {
 /// The fields of what was measured on what and by what, each by its path; data by their ids.
 fn fields(card: &Card) -> BTreeMap<String, String> {
     let mut fields = BTreeMap::from([
-        ("rule_id".to_string(), card.rule_id.clone()),
+        (RULE_ID.to_string(), card.rule_id.clone()),
         ("schema_version".to_string(), card.schema_version.clone()),
     ]);
     flatten("method", &json(&card.method), &mut fields);
@@ -296,6 +303,17 @@ mod tests {
         let found = diff(&example(), &later);
         assert!(found.is_empty());
         assert_eq!(found.to_string(), "no difference, times aside\n");
+    }
+
+    #[test]
+    fn two_rules_are_said() {
+        let mut earlier = example();
+        earlier.rule_id = "measured-card/1".to_string();
+        let found = diff(&earlier, &example()).to_string();
+        assert_eq!(
+            found,
+            "rule_id: measured-card/1 -> measured-card/2: two rules, by which grades may differ where numbers do not\n"
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub struct Card {
     pub schema: Option<String>,
     /// [`SCHEMA_VERSION`].
     pub schema_version: String,
-    /// The rule of the grades, [`crate::statistics::RULE`].
+    /// The rule of the grades: the [`id`](crate::statistics::Rule::id) of one that is known.
     pub rule_id: String,
     /// What was measured.
     pub method: Method,
@@ -63,6 +63,12 @@ impl Card {
     pub fn to_json(&self) -> Result<String> {
         self.validate()?;
         Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+
+    /// The artifacts that are shown.
+    pub fn pictures(&self) -> impl Iterator<Item = &Artifact> {
+        let all = self.artifacts.iter();
+        all.filter(|artifact| artifact.kind == "picture")
     }
 
     /// All tests: determinism, the gradient's check, then those of the sections in order.

@@ -9,7 +9,7 @@ use minijinja::value::{Serde, Value};
 
 use super::chart::escape;
 use super::markdown::environment;
-use super::view::{pictures, view};
+use super::view::view;
 use super::{Card, Result};
 
 /// The card as one HTML file that needs no other: no script, no font, no request. Light and dark, from a telephone to a sheet of paper.
@@ -21,7 +21,8 @@ use super::{Card, Result};
 /// [`Error::Invalid`](super::Error::Invalid); [`Error::Page`](super::Error::Page), when the template that is built in does not fit the card.
 pub fn render_html(card: &Card, artifact: impl Fn(&str) -> Option<Vec<u8>>) -> Result<String> {
     card.validate()?;
-    let uris: BTreeMap<String, String> = pictures(card)
+    let uris: BTreeMap<String, String> = card
+        .pictures()
         .filter_map(|a| Some((a.path.clone(), data_uri(&artifact(&a.path)?)?)))
         .collect();
     let mut environment = environment()?;

@@ -19,13 +19,28 @@ fn the_same_card_gives_the_same_pages() {
         render_markdown(&card).unwrap(),
         render_markdown(&again).unwrap()
     );
-    let mut other = card;
+    let mut other = card.clone();
     other.model.name = "VGG-16".to_string();
     assert!(
         render_html(&other, picture)
             .unwrap()
             .contains("<h1>Grad-CAM on VGG-16</h1>")
     );
+    // A card by an earlier rule keeps it, and its pages say what it was.
+    let corrected = "corrected for all tests of the card";
+    other.rule_id = "measured-card/1".to_string();
+    for text in [
+        render_html(&other, picture).unwrap(),
+        render_markdown(&other).unwrap(),
+    ] {
+        assert!(text.contains("measured-card/1") && !text.contains(corrected));
+    }
+    for text in [
+        render_html(&card, picture).unwrap(),
+        render_markdown(&card).unwrap(),
+    ] {
+        assert!(text.contains("measured-card/2") && text.contains(corrected));
+    }
     other.rule_id = "mine".to_string();
     assert!(render_html(&other, picture).is_err() && render_markdown(&other).is_err());
 }

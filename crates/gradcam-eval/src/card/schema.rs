@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::example::example;
 use super::{Card, SCHEMA, SCHEMA_VERSION};
-use crate::statistics::RULE;
+use crate::statistics::Rule;
 
 fn schema() -> jsonschema::Validator {
     let schema: Value = serde_json::from_str(SCHEMA).unwrap();
@@ -13,7 +13,8 @@ fn schema() -> jsonschema::Validator {
         schema["properties"]["schema_version"]["const"],
         SCHEMA_VERSION
     );
-    assert_eq!(schema["properties"]["rule_id"]["const"], RULE);
+    let rules = Rule::ALL.map(Rule::id);
+    assert_eq!(schema["properties"]["rule_id"]["enum"], json!(rules));
     jsonschema::draft202012::meta::validate(&schema).unwrap();
     jsonschema::draft202012::new(&schema).unwrap()
 }

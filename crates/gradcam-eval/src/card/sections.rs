@@ -96,4 +96,35 @@ impl Sections {
             Section::PerceptualCorrespondence => &self.perceptual_correspondence,
         }
     }
+
+    /// All tests, section by section in the template's order.
+    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut Test> {
+        let lists = [
+            &mut self.input_sensitivity,
+            &mut self.label_sensitivity,
+            &mut self.model_sensitivity,
+            &mut self.minimality,
+            &mut self.perceptual_correspondence,
+        ];
+        lists.into_iter().flatten()
+    }
+
+    /// Adds the tests of `other` behind those of each section.
+    pub fn append(&mut self, other: Sections) {
+        let Sections {
+            input_sensitivity,
+            label_sensitivity,
+            model_sensitivity,
+            minimality,
+            perceptual_correspondence,
+            without_tests,
+        } = other;
+        self.input_sensitivity.extend(input_sensitivity);
+        self.label_sensitivity.extend(label_sensitivity);
+        self.model_sensitivity.extend(model_sensitivity);
+        self.minimality.extend(minimality);
+        self.perceptual_correspondence
+            .extend(perceptual_correspondence);
+        self.without_tests.extend(without_tests);
+    }
 }

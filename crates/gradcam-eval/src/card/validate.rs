@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Agreement, Card, SCHEMA_VERSION, Section, Test, agreement};
-use crate::statistics::{Grade, RULE};
+use crate::statistics::{ALPHA, Grade, RULE, Rule};
 
 /// How a card contradicts itself.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -12,8 +12,8 @@ pub enum Invalid {
     /// The card is of another version of the schema.
     #[error("expected the schema version `{SCHEMA_VERSION}`, found `{0}`")]
     Version(String),
-    /// The grades are by another rule.
-    #[error("expected grades by the rule `{RULE}`, found `{0}`")]
+    /// The grades are by a rule that is not known.
+    #[error("expected grades by the rule `{RULE}` or an earlier one, found `{0}`")]
     Rule(String),
     /// An id has other characters than lower-case letters, digits, `_`, `-` and `.`, or none.
     #[error("the id `{0}` must be of lower-case letters, digits, `_`, `-` and `.`")]
@@ -97,7 +97,7 @@ impl Card {
         ensure(self.schema_version == SCHEMA_VERSION, || {
             Invalid::Version(self.schema_version.clone())
         })?;
-        ensure(self.rule_id == RULE, || Invalid::Rule(self.rule_id.clone()))?;
+        let rule = Rule::named(&self.rule_id).ok_or_else(|| Invalid::Rule(self.rule_id.clone()))?;
         unique("test", self.tests().map(|t| t.id.as_str()))?;
         unique("data", self.data.iter().map(|d| d.id.as_str()))?;
         unique("artifact", self.artifacts.iter().map(|a| a.path.as_str()))?;
@@ -118,7 +118,7 @@ impl Card {
         self.numbers()?;
         for test in self.tests() {
             numbers(test)?;
-            grade(test)?;
+            grade(test, rule)?;
             self.agreement(test)?;
         }
         self.files()
@@ -266,13 +266,19 @@ fn numbers(test: &Test) -> Check {
     Ok(())
 }
 
-fn grade(test: &Test) -> Check {
+fn grade(test: &Test, rule: Rule) -> Check {
     let judged = matches!(test.grade, Grade::Pass | Grade::Inconclusive | Grade::Fail);
     let gates = test.gates.iter().all(|gate| gate.ok);
+    // Exact tests have no null, and no p-value.
+    let sure = match rule {
+        Rule::Intervals => true,
+        Rule::Corrected => test.nulls.is_empty() || test.p_holm.is_some_and(|p| p <= ALPHA),
+    };
     let why = match test.grade {
         _ if test.grade_reason.is_empty() => "has no reason",
         _ if judged && test.metric.value.is_none() => "is of a test without a value",
         Grade::Pass | Grade::Fail if !gates => "stands although a gate does not hold",
+        Grade::Pass if !sure => "stands although the corrected p-value does not bear it out",
         _ => return Ok(()),
     };
     Err(Invalid::Grade {
@@ -361,7 +367,7 @@ mod tests {
         );
         assert_eq!(
             after(|c| c.rule_id = "mine/1".into()),
-            "expected grades by the rule `measured-card/1`, found `mine/1`"
+            "expected grades by the rule `measured-card/2` or an earlier one, found `mine/1`"
         );
         assert_eq!(
             after(|c| c.methodology.determinism.id = "sparsity".into()),
@@ -444,6 +450,16 @@ mod tests {
             after(|c| c.sections.label_sensitivity[0].grade = Grade::Pass),
             "the grade `pass` of `data_randomization` stands although a gate does not hold"
         );
+        let uncorrected = "the grade `pass` of `deletion.rise` stands although the corrected p-value does not bear it out";
+        for p in [Some(0.051), None] {
+            let found = after(|c| c.sections.input_sensitivity[0].p_holm = p);
+            assert_eq!(found, uncorrected);
+            // An earlier rule did not ask.
+            let mut card = example();
+            card.rule_id = "measured-card/1".into();
+            card.sections.input_sensitivity[0].p_holm = p;
+            assert_eq!(card.validate(), Ok(()));
+        }
         assert_eq!(
             after(|c| c.sections.input_sensitivity[2].grade = Grade::Fail),
             "the grade `fail` of `infidelity.square_removal_with_an_optimal_scale` is of a test without a value"

@@ -11,8 +11,8 @@ use self::about::{about, directness, efficiency};
 use self::test::{TestView, test};
 use super::chart;
 use super::number::{address, with_interval};
-use super::{Agreement, Artifact, Card, Kind, PublishedEntry, Section};
-use crate::statistics::{ALPHA, Grade, MAX_DEGENERATE};
+use super::{Agreement, Card, Kind, PublishedEntry, Section};
+use crate::statistics::{ALPHA, Grade, MAX_DEGENERATE, Rule};
 
 /// A name and what belongs to it.
 #[derive(Serialize)]
@@ -187,7 +187,7 @@ pub(super) fn view<'a>(card: &'a Card, uris: &BTreeMap<String, String>) -> View<
                 papers: papers(&entry.doi_or_arxiv),
             })
             .collect(),
-        pictures: pictures(card)
+        pictures: card.pictures()
             .enumerate()
             .map(|(i, artifact)| Picture {
                 anchor: format!("picture-{}", i + 1),
@@ -199,15 +199,27 @@ pub(super) fn view<'a>(card: &'a Card, uris: &BTreeMap<String, String>) -> View<
                 uri: uris.get(&artifact.path).cloned(),
             })
             .collect(),
-        rule: format!(
-            "pass: the {:.0} % interval of the difference from every null, image by image, lies on its good side; fail: that of some null \
-             does not reach its good side; inconclusive: neither, or a gate does not hold; not run: too few images, or too \
-             few of a null; more than {:.0} % of the maps have nothing to measure; or nothing to compare with. References stand beside the \
-             grade and enter it only as a gate. Exact tests pass or fail. A description has no grade and is marked info.",
-            100.0 * (1.0 - ALPHA),
-            100.0 * MAX_DEGENERATE
-        ),
+        rule: rule(card),
     }
+}
+
+/// The card's rule in words; empty for one that is not known, which no valid card has.
+fn rule(card: &Card) -> String {
+    let sure = match Rule::named(&card.rule_id) {
+        None => return String::new(),
+        Some(Rule::Intervals) => String::new(),
+        Some(Rule::Corrected) => format!(
+            ", and the p-value against the hardest null, corrected for all tests of the card that have one (Holm), is at most {ALPHA}"
+        ),
+    };
+    format!(
+        "pass: the {:.0} % interval of the difference from every null, image by image, lies on its good side{sure}; fail: that of some null \
+         does not reach its good side; inconclusive: neither, or a gate does not hold; not run: too few images, or too \
+         few of a null; more than {:.0} % of the maps have nothing to measure; or nothing to compare with. References stand beside the \
+         grade and enter it only as a gate. Exact tests pass or fail. A description has no grade and is marked info.",
+        100.0 * (1.0 - ALPHA),
+        100.0 * MAX_DEGENERATE
+    )
 }
 
 fn fact(name: &str, text: impl Into<String>) -> Fact {
@@ -319,7 +331,7 @@ fn sweep(card: &Card) -> Vec<SweepRow> {
                 .map_or("none".to_string(), |v| format!("{v:.0}")),
             picture: setting.picture.clone(),
             anchor: setting.picture.as_ref().and_then(|path| {
-                let place = pictures(card).position(|artifact| artifact.path == *path)?;
+                let place = card.pictures().position(|artifact| artifact.path == *path)?;
                 Some(format!("picture-{}", place + 1))
             }),
         })
@@ -339,11 +351,4 @@ fn papers(text: &str) -> Vec<Link> {
         }
     }
     links
-}
-
-/// The artifacts that are shown.
-pub(super) fn pictures(card: &Card) -> impl Iterator<Item = &Artifact> {
-    card.artifacts
-        .iter()
-        .filter(|artifact| artifact.kind == "picture")
 }

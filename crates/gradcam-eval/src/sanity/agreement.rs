@@ -90,14 +90,20 @@ pub fn agreement(
 }
 
 /// The agreement by one metric as a test: it must be higher than that of maps of different images. The gate says whether the networks do the
-/// same ([`accuracy_gate`]).
+/// same ([`accuracy_gate`]). The p-value's draws follow from the seed.
 ///
 /// # Errors
 /// When the metric was not measured.
-pub fn agreement_test(agreement: &Agreement, metric: Metric, gate: Gate) -> Result<Measurement> {
-    let nulls = named(&agreement.different_images, metric)?.null("different_images");
+pub fn agreement_test(
+    agreement: &Agreement,
+    metric: Metric,
+    gate: Gate,
+    seed: u64,
+) -> Result<Measurement> {
+    let pairs = named(&agreement.different_images, metric)?;
     let measured = named(&agreement.likeness, metric)?;
-    let mut test = Measurement::of(measured, Direction::Up, nulls.into_iter().collect());
+    let null = measured.against(pairs, "different_images", Direction::Up, seed)?;
+    let mut test = Measurement::of(measured, Direction::Up, null.into_iter().collect());
     test.gates.push(gate);
     Ok(test)
 }

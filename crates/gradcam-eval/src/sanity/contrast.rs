@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::Side;
 use super::images::{each, predicted};
 use crate::degenerate::{check, check_mask};
-use crate::statistics::{Interval, Measured, Measurement, Null, quantile};
+use crate::statistics::{Measured, Measurement, quantile};
 use crate::{Direction, Result, Tally, Undefined};
 
 pub use patch::{Descent, input_independence};
@@ -131,10 +131,12 @@ pub fn model_contrast(
     counted(pictures, measure, seed)
 }
 
-/// The model contrast as a test: it must be above 0.
-pub fn model_contrast_test(contrast: &Contrast) -> Measurement {
-    let null = known("no_contrast", 0.0);
-    Measurement::of(&contrast.score, Direction::Up, vec![null])
+/// The model contrast as a test: it must be above 0. The p-value's draws follow from the seed.
+///
+/// # Errors
+/// As [`Measured::against_number`].
+pub fn model_contrast_test(contrast: &Contrast, seed: u64) -> Result<Measurement> {
+    above(&contrast.score, 0.0, "no_contrast", seed)
 }
 
 /// The input dependence rate (Yang and Kim 2019): for how many pictures the object's place gets less from the network that knows scenes when
@@ -156,22 +158,15 @@ pub fn input_dependence(scenes: &Side<'_>, pictures: Scenes<'_>, seed: u64) -> R
     counted(pictures, measure, seed)
 }
 
-/// The input dependence as a test: it must be above one half, which maps reach that know nothing.
-pub fn input_dependence_test(contrast: &Contrast) -> Measurement {
-    let null = known("chance", 0.5);
-    Measurement::of(&contrast.score, Direction::Up, vec![null])
+/// The input dependence as a test: it must be above one half, which maps reach that know nothing. The p-value's draws follow from the seed.
+///
+/// # Errors
+/// As [`Measured::against_number`].
+pub fn input_dependence_test(contrast: &Contrast, seed: u64) -> Result<Measurement> {
+    above(&contrast.score, 0.5, "chance", seed)
 }
 
-/// A null whose value needs no measurement.
-fn known(name: &str, value: f64) -> Null {
-    Null {
-        name: name.to_string(),
-        interval: Interval {
-            value,
-            low: value,
-            high: value,
-        },
-        difference: None,
-        samples: None,
-    }
+fn above(score: &Measured, value: f64, name: &str, seed: u64) -> Result<Measurement> {
+    let null = score.against_number(value, name, Direction::Up, seed)?;
+    Ok(Measurement::of(score, Direction::Up, vec![null]))
 }

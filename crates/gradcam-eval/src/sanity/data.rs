@@ -7,7 +7,7 @@ use super::agreement::{Classes, Side};
 use super::images::{Images, each};
 use super::likeness::{compare, gathered, named};
 use super::{Likeness, PAIRS, likeness_of_pairs};
-use crate::statistics::{Gate, Interval, Measured, Measurement, Null};
+use crate::statistics::{Gate, Measured, Measurement};
 use crate::{Direction, Metric, Result, Tally};
 
 /// The training accuracy from which a network has memorised its labels.
@@ -79,18 +79,8 @@ pub fn data_randomization_test(
     let differences = Tally {
         outcomes: differences.collect(),
     };
-    let none = Interval {
-        value: 0.0,
-        low: 0.0,
-        high: 0.0,
-    };
-    let null = Null {
-        name: "second_seed".to_string(),
-        interval: none,
-        difference: None,
-        samples: None,
-    };
     let measured = Measured::of(differences, seed)?;
+    let null = measured.against_number(0.0, "second_seed", Direction::Down, seed)?;
     let mut test = Measurement::of(&measured, Direction::Down, vec![null]);
     test.gates.push(Gate {
         name: "memorised".to_string(),

@@ -201,10 +201,10 @@ fn a_map_of_the_picture_fails_and_a_map_that_moves_does_not() {
     for step in &found.steps {
         assert!((mean(&step.fixed, Metric::Spearman) - 1.0).abs() < 1e-9);
     }
-    let test = cascade_test(&found, Metric::Spearman).unwrap();
+    let test = cascade_test(&found, Metric::Spearman, 0).unwrap();
     assert_eq!((test.graded().grade, test.gates.len()), (Grade::Fail, 0));
     assert_eq!(
-        weight_randomization_test(&found).unwrap().graded().grade,
+        weight_randomization_test(&found, 0).unwrap().graded().grade,
         Grade::Fail
     );
 
@@ -225,14 +225,14 @@ fn a_map_of_the_picture_fails_and_a_map_that_moves_does_not() {
         Ok(map.map(|v| if same { v } else { -v }))
     };
     let found = run(&opposite, 32, |_| {});
-    let test = cascade_test(&found, Metric::Spearman).unwrap();
+    let test = cascade_test(&found, Metric::Spearman, 0).unwrap();
     assert_eq!(test.graded().grade, Grade::Pass, "{:?}", test.graded());
     assert!(test.gates[0].ok && test.gates[0].name == "drop at `head`");
     assert_eq!(
-        weight_randomization_test(&found).unwrap().graded().grade,
+        weight_randomization_test(&found, 0).unwrap().graded().grade,
         Grade::Pass
     );
-    assert!(cascade_test(&found, Metric::Hog).is_err());
+    assert!(cascade_test(&found, Metric::Hog, 0).is_err());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::likeness::named;
 use super::{Likeness, Order, Randomized};
-use crate::statistics::{Gate, Interval, Measured, Measurement, Null};
+use crate::statistics::{Gate, Measured, Measurement, Null};
 use crate::{Direction, Error, Metric, Result};
 
 /// How far below 1 the similarity must fall when what comes after the layer is drawn anew.
@@ -14,13 +14,20 @@ const DROP: f64 = 0.01;
 /// The null is the upper end of the random pairs' interval, since a map of an untrained network cannot be less like than a map that has
 /// nothing to do with it. It passes below it and fails above it. The gate asks that the first step after the layer (the first of all, where
 /// no layer was named) moved the map at all: by more than 0.01 with the whole interval. It is not asked where the test fails anyway.
+/// The p-value's draws follow from the seed.
 ///
 /// # Errors
 /// When it was no cascade, it had no step, or the metric was not measured.
-pub fn cascade_test(randomized: &Randomized, metric: Metric) -> Result<Measurement> {
+pub fn cascade_test(randomized: &Randomized, metric: Metric, seed: u64) -> Result<Measurement> {
     let last = last_step(randomized, metric)?;
     let pairs = named(&randomized.random_pairs, metric)?;
-    let null = pairs.null("random_pair_upper").map(upper);
+    let null = match pairs.mean {
+        None => None,
+        Some(mean) => Some(Null {
+            samples: Some(pairs.values.values().len()),
+            ..last.against_number(mean.high, "random_pair_upper", Direction::Down, seed)?
+        }),
+    };
     let fails = null
         .as_ref()
         .zip(last.mean)
@@ -46,15 +53,20 @@ pub fn cascade_test(randomized: &Randomized, metric: Metric) -> Result<Measureme
 }
 
 /// Model weight randomisation (Arun et al. 2021): the structural similarity at the end of the cascade must lie below that of random pairs of
-/// the trained network's maps. Here the range of the maps is 1, where the authors' library took 2: their numbers are higher.
+/// the trained network's maps. Here the range of the maps is 1, where the authors' library took 2: their numbers are higher. The p-value's
+/// draws follow from the seed.
 ///
 /// # Errors
 /// When it was no cascade, it had no step, or [`Metric::Ssim`] was not measured.
-pub fn weight_randomization_test(randomized: &Randomized) -> Result<Measurement> {
+pub fn weight_randomization_test(randomized: &Randomized, seed: u64) -> Result<Measurement> {
     let last = last_step(randomized, Metric::Ssim)?;
     let pairs = named(&randomized.random_pairs, Metric::Ssim)?;
-    let nulls = pairs.null("random_pair").into_iter().collect();
-    Ok(Measurement::of(last, Direction::Down, nulls))
+    let null = last.against(pairs, "random_pair", Direction::Down, seed)?;
+    Ok(Measurement::of(
+        last,
+        Direction::Down,
+        null.into_iter().collect(),
+    ))
 }
 
 fn last_step(randomized: &Randomized, metric: Metric) -> Result<&Measured> {
@@ -63,17 +75,4 @@ fn last_step(randomized: &Randomized, metric: Metric) -> Result<&Measured> {
     }
     let last: Option<&[Likeness]> = randomized.steps.last().map(|step| step.fixed.as_slice());
     named(last.unwrap_or_default(), metric)
-}
-
-/// A null at the upper end of its interval.
-fn upper(null: Null) -> Null {
-    let high = null.interval.high;
-    Null {
-        interval: Interval {
-            value: high,
-            low: high,
-            high,
-        },
-        ..null
-    }
 }

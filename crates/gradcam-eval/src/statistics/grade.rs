@@ -10,14 +10,41 @@ use serde::{Deserialize, Serialize};
 use super::Interval;
 use crate::Direction;
 
-/// The rule's name and version.
-pub const RULE: &str = "measured-card/1";
-/// The share of intervals that may miss the truth.
+/// The name and version of the rule that grades are made by.
+pub const RULE: &str = Rule::Corrected.id();
+/// The share of intervals that may miss the truth, and of false passes: the p-value above which there is none.
 pub const ALPHA: f64 = 0.05;
 /// The least number of samples, unless a test declares another.
 pub const MIN_SAMPLES: usize = 30;
 /// The largest share of samples without a value.
 pub const MAX_DEGENERATE: f64 = 0.2;
+
+/// The rules that cards name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// The first one: a pass follows from the test's own intervals, however many tests a card has.
+    Intervals,
+    /// [`RULE`]: a pass follows from the p-value too, corrected for the number of tests ([`corrected`]).
+    Corrected,
+}
+
+impl Rule {
+    /// All of them, the oldest first.
+    pub const ALL: [Rule; 2] = [Rule::Intervals, Rule::Corrected];
+
+    /// Its name and version.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Rule::Intervals => "measured-card/1",
+            Rule::Corrected => "measured-card/2",
+        }
+    }
+
+    /// The rule of that name and version; `None` if there is no such.
+    pub fn named(id: &str) -> Option<Rule> {
+        Rule::ALL.into_iter().find(|rule| rule.id() == id)
+    }
+}
 
 /// What a test comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -81,6 +108,8 @@ pub struct Null {
     /// How many images (or pairs of images) that is the mean of: those of the difference, where there is one. None for a number that follows
     /// from what was asked.
     pub samples: Option<usize>,
+    /// The p-value of the method being better, on one side; `None` where there are no values to test.
+    pub p: Option<f64>,
 }
 
 /// What must hold for the test to mean anything, such as that a network has memorised its labels.
@@ -123,8 +152,11 @@ pub struct Finding<'a> {
 ///    numbers that are not finite;
 /// 3. `Inconclusive` when a gate does not hold;
 /// 4. `Fail` when the good end of the difference from some null does not lie on its good side;
-/// 5. `Pass` when the bad end of the difference from every null lies on its good side;
+/// 5. `Pass` when the bad end of the difference from every null lies on its good side, and the p-value of every null is at most [`ALPHA`];
 /// 6. `Inconclusive` else.
+///
+/// One of several tests passes only when that holds of its corrected p-value as well: [`corrected`]. A fail stands on its interval alone: it
+/// warns, and nothing is claimed by it that more tests could make less sure.
 ///
 /// What other methods, people or publications achieve enters only where a test makes a gate of it; a card shows it
 /// beside the grade.
@@ -217,10 +249,31 @@ pub fn grade(finding: &Finding<'_>) -> Graded {
         );
         return Graded::new(Grade::Inconclusive, reason);
     }
+    let sure = |null: &&Null| null.p.is_some_and(|p| p <= ALPHA);
+    if let Some(null) = finding.nulls.iter().find(|null| !sure(null)) {
+        let p = null.p.map_or("no p-value".to_string(), |p| format!("p {p:.4}"));
+        let reason = format!(
+            "not surely better than a null: {}, {p}",
+            against(&null.name, null.interval)
+        );
+        return Graded::new(Grade::Inconclusive, reason);
+    }
     Graded::new(
         Grade::Pass,
         format!("better than every null: {}", shown(interval)),
     )
+}
+
+/// The grade of one of several tests, by its p-value after the correction for all of them ([`super::holm`]): a `Pass` with one above [`ALPHA`], or
+/// with none, is `Inconclusive`. Any other grade stays. Not for exact tests, which have no p-value.
+pub fn corrected(graded: Graded, p: Option<f64>, tests: usize) -> Graded {
+    let sure = p.is_some_and(|p| p <= ALPHA);
+    if graded.grade != Grade::Pass || sure {
+        return graded;
+    }
+    let p = p.map_or("has no p-value".to_string(), |p| format!("has p {p:.4}"));
+    let reason = format!("{}; among {tests} tests it {p} (Holm), above {ALPHA}", graded.reason);
+    Graded::new(Grade::Inconclusive, reason)
 }
 
 /// The grade of a test that is exact (determinism, invariances): `Pass` when the largest error is at most the tolerance, else `Fail`; nothing
@@ -252,6 +305,7 @@ mod tests {
             interval: interval(low, value, high),
             difference: None,
             samples: Some(30),
+            p: Some(0.001),
         }
     }
 
@@ -317,6 +371,51 @@ mod tests {
         assert_eq!(down(&[clear]), Grade::Fail);
         assert_eq!(down(&[null(0.71, 0.75, 0.8)]), Grade::Pass);
         assert_eq!(down(&[level]), Grade::Inconclusive);
+    }
+
+    /// An interval that lies on the good side is not enough.
+    #[test]
+    fn the_p_value_holds_a_pass_back() {
+        let of = |p: Option<f64>| {
+            let nulls = [null(0.1, 0.1, 0.1), Null { p, ..null(0.3, 0.4, 0.49) }];
+            grade(&finding(&nulls))
+        };
+        assert_eq!(of(Some(ALPHA)).grade, Grade::Pass);
+        assert_eq!(of(None).grade, Grade::Inconclusive);
+        let found = of(Some(0.0647));
+        assert_eq!(found.grade, Grade::Inconclusive);
+        assert_eq!(
+            found.reason,
+            "not surely better than a null: 0.6000 (0.5000 to 0.7000) against 0.4000 (0.3000 to 0.4900) of `centre`, p 0.0647"
+        );
+    }
+
+    #[test]
+    fn one_of_several_tests_passes_by_its_corrected_p() {
+        let pass = of_nulls(&[null(0.1, 0.1, 0.1)]);
+        assert_eq!(corrected(pass.clone(), Some(ALPHA), 14), pass);
+        let held = corrected(pass.clone(), Some(0.125), 14);
+        assert_eq!(held.grade, Grade::Inconclusive);
+        assert_eq!(
+            held.reason,
+            "better than every null: 0.6000 (0.5000 to 0.7000); among 14 tests it has p 0.1250 (Holm), above 0.05"
+        );
+        assert_eq!(corrected(held.clone(), Some(0.125), 14), held);
+        assert_eq!(corrected(pass, None, 14).grade, Grade::Inconclusive);
+        let fail = of_nulls(&[null(0.7, 0.75, 0.8)]);
+        assert_eq!(corrected(fail.clone(), Some(1.0), 14), fail);
+    }
+
+    fn of_nulls(nulls: &[Null]) -> Graded {
+        grade(&finding(nulls))
+    }
+
+    #[test]
+    fn rules_have_names() {
+        for rule in Rule::ALL {
+            assert_eq!(Rule::named(rule.id()), Some(rule));
+        }
+        assert_eq!((RULE, Rule::named("mine/1")), ("measured-card/2", None));
     }
 
     #[test]

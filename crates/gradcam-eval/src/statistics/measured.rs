@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Finding, Gate, Graded, Interval, MIN_SAMPLES, Null, grade, mean_interval};
+use super::{
+    Finding, Gate, Graded, Interval, MIN_SAMPLES, Null, Side, grade, mean_interval, permutation,
+    sign_flip,
+};
 use crate::{Direction, Result, Tally};
 
 /// The values of a metric over images, and their mean.
@@ -28,13 +31,73 @@ impl Measured {
         Ok(Measured { values, mean })
     }
 
-    /// This as a null of the given name; none without a mean.
-    pub fn null(&self, name: &str) -> Option<Null> {
-        self.mean.map(|interval| Null {
+    /// `other`, of other samples, as what this has to beat; `None` if that has no mean. The p-value is that of random exchanges between the two
+    /// ([`permutation`]), drawn from the seed.
+    ///
+    /// # Errors
+    /// As [`permutation`] of values that exist: none.
+    pub fn against(
+        &self,
+        other: &Measured,
+        name: &str,
+        direction: Direction,
+        seed: u64,
+    ) -> Result<Option<Null>> {
+        let Some(interval) = other.mean else {
+            return Ok(None);
+        };
+        let (own, others) = (self.values.values(), other.values.values());
+        let all: Vec<f64> = own.iter().chain(&others).copied().collect();
+        let first = |items: &[usize]| -> f64 {
+            let sum: f64 = items[..own.len()].iter().map(|&i| all[i]).sum();
+            match direction {
+                Direction::Down => -sum,
+                _ => sum,
+            }
+        };
+        let p = match own.is_empty() {
+            true => None,
+            false => Some(permutation(all.len(), seed, first)?),
+        };
+        Ok(Some(Null {
             name: name.to_string(),
             interval,
             difference: None,
-            samples: Some(self.values.values().len()),
+            samples: Some(others.len()),
+            p,
+        }))
+    }
+
+    /// A number that this has to beat. The p-value is that of a sign-flip test ([`sign_flip`]) of the values' distances from it.
+    ///
+    /// # Errors
+    /// As [`sign_flip`] of values that exist: none.
+    pub fn against_number(
+        &self,
+        value: f64,
+        name: &str,
+        direction: Direction,
+        seed: u64,
+    ) -> Result<Null> {
+        let side = match direction {
+            Direction::Down => Side::Less,
+            _ => Side::Greater,
+        };
+        let distances: Vec<f64> = self.values.values().iter().map(|v| v - value).collect();
+        let p = match distances.is_empty() {
+            true => None,
+            false => Some(sign_flip(&distances, side, seed)?),
+        };
+        Ok(Null {
+            name: name.to_string(),
+            interval: Interval {
+                value,
+                low: value,
+                high: value,
+            },
+            difference: None,
+            samples: None,
+            p,
         })
     }
 }
@@ -90,7 +153,13 @@ impl Measurement {
         }
     }
 
-    /// Its grade.
+    /// The p-value of being better than every null, which is the largest of theirs; `None` without nulls, or if one has none.
+    pub fn p(&self) -> Option<f64> {
+        let all: Option<Vec<f64>> = self.nulls.iter().map(|null| null.p).collect();
+        all?.into_iter().max_by(f64::total_cmp)
+    }
+
+    /// Its grade, before the correction for other tests ([`corrected`](super::corrected)).
     pub fn graded(&self) -> Graded {
         grade(&self.finding())
     }
@@ -116,16 +185,47 @@ mod tests {
         assert_eq!(measured.mean.unwrap().value, 0.5);
         let against = |count: usize| {
             let outcomes = vec![Ok(0.7); count];
-            let null = Measured::of(Tally { outcomes }, 0).unwrap().null("other");
-            Measurement::of(&measured, Direction::Down, null.into_iter().collect())
+            let other = Measured::of(Tally { outcomes }, 0).unwrap();
+            let null = measured.against(&other, "other", Direction::Down, 0);
+            let nulls = null.unwrap().into_iter().collect();
+            Measurement::of(&measured, Direction::Down, nulls)
         };
         let test = against(MIN_SAMPLES);
         assert_eq!((test.samples, test.degenerate), (36, 0.1));
         assert_eq!(test.graded().grade, Grade::Pass);
         assert_eq!(against(3).graded().grade, Grade::NotRun);
         let nothing = Measured::of(Tally::default(), 0).unwrap();
-        assert_eq!(nothing.null("other"), None);
+        let against = measured.against(&nothing, "other", Direction::Down, 0);
+        assert_eq!(against.unwrap(), None);
         let test = Measurement::of(&nothing, Direction::Down, Vec::new());
         assert_eq!(test.graded().grade, Grade::NotRun);
+        let number = nothing.against_number(0.0, "zero", Direction::Up, 0);
+        assert_eq!(number.unwrap().p, None);
+    }
+
+    /// The hardest null decides, and which side is asked follows from the direction.
+    #[test]
+    fn every_null_has_a_p_value() {
+        let of = |values: [f64; 6]| {
+            let outcomes = values.into_iter().map(Ok).collect();
+            Measured::of(Tally { outcomes }, 0).unwrap()
+        };
+        let own = of([4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
+        let other = of([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let p = |direction: Direction| {
+            let null = own.against(&other, "other", direction, 0).unwrap();
+            let number = own.against_number(0.0, "zero", direction, 0).unwrap();
+            // One of the 64 patterns of signs, or all of them.
+            let exact = if direction == Direction::Up { 0.015625 } else { 1.0 };
+            assert_eq!(number.p, Some(exact));
+            let both: Vec<Null> = null.into_iter().chain([number]).collect();
+            let test = Measurement::of(&own, direction, both);
+            assert_eq!(test.p(), test.nulls[0].p.max(test.nulls[1].p));
+            test.p().unwrap()
+        };
+        // Of the 924 ways to choose six of the values 16 have at least this sum.
+        assert!((p(Direction::Up) - 16.0 / 924.0).abs() < 0.005);
+        assert!(p(Direction::Down) > 0.98);
+        assert_eq!(Measurement::of(&own, Direction::Up, Vec::new()).p(), None);
     }
 }

@@ -3,11 +3,13 @@
 use gradcam::Grid;
 use serde::Serialize;
 
-use super::{Scenes, given, known, names};
+use super::{Scenes, given, names};
 use crate::metrics::spearman;
 use crate::sanity::Side;
 use crate::sanity::images::each;
-use crate::statistics::{ALPHA, Interval, MIN_SAMPLES, Measurement, RESAMPLES, bootstrap};
+use crate::statistics::{
+    ALPHA, Interval, MIN_SAMPLES, Measurement, Null, RESAMPLES, bootstrap, permutation,
+};
 use crate::{Direction, Error, Result};
 
 /// How the contrasts of networks follow what an object tells them.
@@ -16,6 +18,8 @@ pub struct RelativeContrast {
     /// The rank correlation of the contrasts with the networks' order, from the rarest object to the most common one, -1 to 1, with its
     /// interval over pictures; 1 where each network gives the object less than the one before.
     pub correlation: Interval,
+    /// The p-value of that correlation among those of the contrasts in random orders: the networks are few, whatever the pictures.
+    pub p: f64,
     /// For each network but the last, how much more its map gives to the object than the last one's, -1 to 1.
     pub contrasts: Vec<f64>,
     /// For each network but the last, how much of its accuracy goes with the object, less what goes of the last one's.
@@ -84,9 +88,15 @@ pub fn relative_contrast(
         spearman(&line(found), &rarity).unwrap_or(f64::NAN)
     })?;
     let counts = |row: &&Vec<Seen>| (0..last).any(|k| difference(row, k).is_some());
+    let contrasts = contrasts(&all);
+    let p = permutation(last, seed, |order| {
+        let found = order.iter().map(|&k| contrasts[k] as f32).collect();
+        spearman(&line(found), &rarity).unwrap_or(f64::NAN)
+    })?;
     Ok(RelativeContrast {
         correlation,
-        contrasts: contrasts(&all),
+        p,
+        contrasts,
         drops: (0..last).map(|k| drop(&seen, k, &all)).collect(),
         pictures: count,
         left_out: count - seen.iter().filter(counts).count(),
@@ -122,7 +132,17 @@ pub fn relative_contrast_test(found: &RelativeContrast) -> Measurement {
     Measurement {
         direction: Direction::Up,
         interval: found.correlation,
-        nulls: vec![known("no_relation", 0.0)],
+        nulls: vec![Null {
+            name: "no_relation".to_string(),
+            interval: Interval {
+                value: 0.0,
+                low: 0.0,
+                high: 0.0,
+            },
+            difference: None,
+            samples: None,
+            p: Some(found.p),
+        }],
         gates: Vec::new(),
         samples: found.pictures - found.left_out,
         least_samples: MIN_SAMPLES,

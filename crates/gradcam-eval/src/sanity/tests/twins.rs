@@ -47,7 +47,7 @@ fn networks_that_are_alike_agree() {
     assert!(mean(&close.likeness, Metric::Spearman) > 0.95);
     assert_eq!(close.same_class, 1.0);
     let grade = |found: &Agreement, accuracies| {
-        agreement_test(found, Metric::Spearman, accuracy_gate(accuracies))
+        agreement_test(found, Metric::Spearman, accuracy_gate(accuracies), 0)
             .unwrap()
             .graded()
             .grade

@@ -1,0 +1,87 @@
+//! The tests of a card by their names, before there is a card.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail};
+
+use super::{images, labels, parameters, scenes};
+
+/// All tests of a card by their ids.
+fn ids() -> impl Iterator<Item = &'static str> {
+    let methodology = ["determinism", "gradient_check"];
+    let images = images::TESTS.iter().map(|(_, id, ..)| *id);
+    let others = labels::TESTS.into_iter().chain(parameters::TESTS);
+    let all = methodology.into_iter().chain(images).chain(others);
+    all.chain(scenes::TESTS)
+}
+
+/// What stands before the first `.` of an id: several readings of one published test.
+fn published(id: &str) -> &str {
+    id.split('.').next().unwrap_or(id)
+}
+
+/// Whether a card has tests of all these names, which are ids or what several of them have in common.
+///
+/// # Errors
+/// With the first name that no test has, and the nearest that one has.
+pub(crate) fn wanted(names: &[String]) -> Result<()> {
+    let known: BTreeSet<&str> = ids().flat_map(|id| [id, published(id)]).collect();
+    for name in names {
+        if known.contains(name.as_str()) {
+            continue;
+        }
+        let lower = name.to_lowercase().replace(['-', ' '], "_");
+        let close = known.iter().map(|id| (strsim::jaro_winkler(&lower, id), *id));
+        let mut close: Vec<(f64, &str)> = close.filter(|(score, _)| *score > 0.75).collect();
+        close.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+        let close: Vec<String> = close.iter().take(3).map(|(_, id)| format!("`{id}`")).collect();
+        match close.as_slice() {
+            [] => bail!(
+                "`--fail-on {name}`: no test of a card has that name; they are {}",
+                ids().collect::<Vec<_>>().join(", ")
+            ),
+            close => bail!(
+                "`--fail-on {name}`: no test of a card has that name; the nearest are {}",
+                close.join(", ")
+            ),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use gradcam_eval::card::Card;
+
+    use super::*;
+
+    /// The measured card of the default model, which the repository holds, has these tests and no other.
+    #[test]
+    fn all_tests_of_a_card_are_known() {
+        let card = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../models/efficientnet-lite0/card/card.json"
+        );
+        let card = Card::from_json(&std::fs::read_to_string(card).unwrap()).unwrap();
+        let measured: BTreeSet<&str> = card.tests().map(|test| test.id.as_str()).collect();
+        assert_eq!(ids().collect::<BTreeSet<_>>(), measured);
+    }
+
+    #[test]
+    fn an_unknown_test_is_refused_with_the_nearest() {
+        let of = |name: &str| wanted(&[name.to_string()]);
+        for name in ["determinism", "deletion", "deletion.rise", "linearity"] {
+            of(name).unwrap();
+        }
+        for name in ["determinsm", "Determinism", "deletion.rice"] {
+            let error = of(name).unwrap_err().to_string();
+            let nearest = match name {
+                "deletion.rice" => "deletion.rise",
+                _ => "determinism",
+            };
+            assert!(error.contains(&format!("`{nearest}`")), "{error}");
+        }
+        assert!(of("9").unwrap_err().to_string().contains("hit_rate"));
+    }
+}

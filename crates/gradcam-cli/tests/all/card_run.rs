@@ -1,0 +1,271 @@
+//! `gradcam card`: what is checked before anything is measured, and what an interruption leaves.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::{TempDir, tempdir};
+
+use crate::binary::{command, files, gradcam, repository};
+
+/// Drawn pictures with masks in `shapes`, and a few digits in `digits`.
+fn prepared() -> TempDir {
+    let folder = tempdir().unwrap();
+    for (what, name, train, test) in [
+        ("shapes", "shapes", "0", "3"),
+        ("glyphs", "digits", "40", "30"),
+    ] {
+        let make = [
+            "data", "make", what, "--train", train, "--test", test, "-o", name,
+        ];
+        gradcam(folder.path(), &make).text();
+    }
+    folder
+}
+
+/// The arguments of a card, and more.
+fn card<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let own = [
+        "card",
+        "--data",
+        "shapes",
+        "--labels-data",
+        "digits",
+        "--fit",
+        "squash",
+        "--examples",
+        "2",
+    ];
+    own.into_iter().chain(more.iter().copied()).collect()
+}
+
+/// Each of these was refused when all had been measured. None leaves anything behind.
+#[test]
+fn everything_is_checked_before_anything_is_measured() {
+    let folder = prepared();
+    let before = files(folder.path());
+    fs::write(folder.path().join("file"), "").unwrap();
+    let began = Instant::now();
+    let refused = |more: &[&str], words: &[&str]| {
+        let run = gradcam(folder.path(), &card(more));
+        run.refused(words);
+        assert!(!run.err.contains("card: methodology"), "{}", run.err);
+    };
+    refused(
+        &["-o", "card", "--fail-on", "determinism,determinsm"],
+        &["`--fail-on determinsm`", "`determinism`"],
+    );
+    refused(&["-o", "file"], &["`file` is a file"]);
+    refused(&["-o", "file/card"], &["`file/card`"]);
+    refused(&["-o", ""], &["`-o ''`"]);
+    refused(&["-o", "shapes"], &["`-o shapes`", "data set"]);
+    refused(&["-o", "shapes/card"], &["`-o shapes/card`", "data set"]);
+    refused(&["-o", "digits/../digits"], &["data set"]);
+    refused(
+        &["-o", "card", "--against", "attention-rollout"],
+        &["attention-rollout"],
+    );
+    refused(&["-o", "card", "--method", "grad-kam"], &["grad-kam"]);
+    refused(&["-o", "card", "--layer", "nowhere"], &["nowhere"]);
+    fs::create_dir_all(folder.path().join("card/unfinished")).unwrap();
+    fs::write(folder.path().join("card/unfinished/study.json"), "{}").unwrap();
+    refused(&["-o", "card"], &["not finished", "--resume", "--force"]);
+    refused(&["-o", "card", "--resume"], &["another", "--force"]);
+    fs::write(folder.path().join("card/card.json"), "old").unwrap();
+    refused(&["-o", "card"], &["`card/card.json` exists", "--force"]);
+    refused(&["-o", "card", "--resume"], &["`card/card.json` exists"]);
+    let mut after = files(folder.path());
+    for name in ["file", "card/card.json", "card/unfinished/study.json"] {
+        after.retain(|found| found != name);
+    }
+    assert_eq!(after, before);
+    assert!(began.elapsed() < Duration::from_secs(120));
+}
+
+/// A set of labels without labels was found out after the images.
+#[test]
+fn labels_are_read_before_anything_is_measured() {
+    let folder = prepared();
+    for labels in ["nowhere", "shapes"] {
+        let args = [
+            "card",
+            "--data",
+            "shapes",
+            "--labels-data",
+            labels,
+            "-o",
+            "card",
+        ];
+        let run = gradcam(folder.path(), &args);
+        run.refused(&[labels]);
+        assert!(!run.err.contains("card: methodology"), "{}", run.err);
+        assert!(!folder.path().join("card").exists());
+    }
+}
+
+/// Ends the measuring of a card by force once a file is there.
+#[cfg(unix)]
+fn killed(folder: &Path, more: &[&str], until: &str) {
+    let mut run = command(folder, &card(more));
+    run.stderr(std::process::Stdio::null());
+    let mut run = run.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let began = Instant::now();
+    let path = folder.join(until);
+    let there = |path: &Path| fs::metadata(path).is_ok_and(|file| file.len() > 0);
+    while !there(&path) {
+        assert!(run.try_wait().unwrap().is_none(), "it ended before {until}");
+        assert!(began.elapsed() < Duration::from_secs(300), "no {until}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    run.kill().unwrap();
+    run.wait().unwrap();
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// All of the card but for times.
+fn timeless(mut card: Value) -> Value {
+    card["methodology"]["efficiency"] = Value::Null;
+    card
+}
+
+#[cfg(unix)]
+#[test]
+fn a_card_that_was_killed_is_gone_on_with() {
+    let folder = prepared();
+    killed(
+        folder.path(),
+        &["-o", "card"],
+        "card/unfinished/records.jsonl",
+    );
+    let kept = folder.path().join("card/unfinished");
+    assert!(kept.join("methodology.json").is_file() && kept.join("study.json").is_file());
+    assert!(!folder.path().join("card/card.json").exists());
+    gradcam(folder.path(), &card(&["-o", "card"])).refused(&["--resume"]);
+    let other = card(&["-o", "card", "--resume", "--seed", "1"]);
+    gradcam(folder.path(), &other).refused(&["another", "expected", "--force"]);
+
+    // What was kept is not made again, so what it says goes on the card.
+    let mut methodology = json(&kept.join("methodology.json"));
+    methodology["efficiency"]["median_s"] = 7.0.into();
+    fs::write(kept.join("methodology.json"), methodology.to_string()).unwrap();
+    let records = fs::read(kept.join("records.jsonl")).unwrap();
+    let resume = card(&["-o", "card", "--resume"]);
+    let run = gradcam(folder.path(), &resume);
+    run.text();
+    assert!(run.err.contains("3 pictures"), "{}", run.err);
+    assert!(!kept.exists());
+    let found = json(&folder.path().join("card/card.json"));
+    assert_eq!(found["methodology"]["efficiency"]["median_s"], 7.0);
+    assert_eq!(found["rule_id"], "measured-card/2");
+    let written = fs::read(folder.path().join("card/records.jsonl")).unwrap();
+    let header = |bytes: &[u8]| bytes.split(|b| *b == b'\n').next().unwrap().to_vec();
+    assert_eq!(header(&records), header(&written));
+    for page in ["card.md", "card.html", "pictures/example-02.png"] {
+        assert!(folder.path().join("card").join(page).is_file(), "{page}");
+    }
+    gradcam(folder.path(), &resume).refused(&["exists", "--force"]);
+
+    // A card that was never interrupted is the same.
+    if std::env::var_os("GRADCAM_SLOW_TESTS").is_some() {
+        gradcam(folder.path(), &card(&["-o", "whole"])).text();
+        let whole = json(&folder.path().join("whole/card.json"));
+        assert_eq!(timeless(whole), timeless(found));
+    }
+    rendered(folder.path());
+}
+
+/// The pages of the card in `card` are made again, with its pictures or not at all.
+fn rendered(folder: &Path) {
+    let render = |args: &[&str]| {
+        let all = ["card", "render"].into_iter().chain(args.iter().copied());
+        gradcam(folder, &all.collect::<Vec<_>>())
+    };
+    render(&["card/card.json", "-o", "pages"]).text();
+    let page = |path: &str| fs::read(folder.join(path)).unwrap();
+    assert_eq!(page("pages/card.html"), page("card/card.html"));
+    render(&["card/card.json", "-o", "pages"]).refused(&["exists", "--force"]);
+    render(&["card/card.json", "-o", "pages", "--force"]).text();
+
+    fs::create_dir(folder.join("away")).unwrap();
+    fs::copy(folder.join("card/card.json"), folder.join("away/card.json")).unwrap();
+    let away = render(&["away/card.json", "-o", "there"]);
+    away.refused(&["of the card's", "pictures/example-01.png", "--no-pictures"]);
+    assert!(!folder.join("there").exists());
+    render(&["away/card.json", "-o", "there", "--no-pictures"]).text();
+    // Another picture in the place of one of them is none of the card's.
+    let swapped = [
+        folder.join("card/pictures/example-01.png"),
+        folder.join("card/pictures/example-02.png"),
+    ];
+    fs::copy(&swapped[0], &swapped[1]).unwrap();
+    render(&["card/card.json", "-o", "swapped"]).refused(&["example-02.png` is another picture"]);
+}
+
+/// A page never takes the card's place.
+#[test]
+fn a_card_is_not_replaced_by_its_page() {
+    let folder = tempdir().unwrap();
+    let committed = repository().join("models/efficientnet-lite0/card/card.json");
+    let path = folder.path().join("card.md");
+    fs::copy(&committed, &path).unwrap();
+    gradcam(
+        folder.path(),
+        &["card", "render", "card.md", "-o", ".", "--force"],
+    )
+    .refused(&["the card itself"]);
+    assert_eq!(fs::read(&path).unwrap(), fs::read(committed).unwrap());
+}
+
+/// A card of the first rule keeps its grades, its rule and its pages, and a comparison says that the rules differ.
+#[test]
+fn a_card_of_the_first_rule_stands() {
+    let folder = tempdir().unwrap();
+    let committed = repository().join("models/efficientnet-lite0/card/card.json");
+    let mut card = json(&committed);
+    card["rule_id"] = "measured-card/1".into();
+    let test = &mut card["sections"]["input_sensitivity"][0];
+    (test["p_value"], test["p_holm"]) = (0.0647.into(), 0.125.into());
+    assert_eq!(test["grade"], "pass");
+    let write = |name: &str, card: &Value| {
+        fs::write(folder.path().join(name), card.to_string()).unwrap();
+    };
+    write("old.json", &card);
+    gradcam(
+        folder.path(),
+        &["card", "render", "old.json", "-o", "pages"],
+    )
+    .text();
+    let page = fs::read_to_string(folder.path().join("pages/card.md")).unwrap();
+    assert!(page.contains("measured-card/1") && !page.contains("measured-card/2"));
+    card["rule_id"] = "measured-card/2".into();
+    write("new.json", &card);
+    let render = ["card", "render", "new.json", "-o", "x"];
+    gradcam(folder.path(), &render).refused(&["corrected p-value"]);
+    // The second rule would not have let it pass.
+    for section in card["sections"].as_object_mut().unwrap().values_mut() {
+        for test in section.as_array_mut().unwrap() {
+            let against = !test["nulls"].as_array().unwrap().is_empty();
+            let sure = test["p_holm"].as_f64().is_some_and(|p| p <= 0.05);
+            if against && !sure && test["grade"] == "pass" {
+                test["grade"] = "inconclusive".into();
+                if !test["agreement_with_published"].is_null() {
+                    test["agreement_with_published"] = "not_comparable".into();
+                }
+            }
+        }
+    }
+    write("new.json", &card);
+    let found = gradcam(folder.path(), &["card", "diff", "old.json", "new.json"]);
+    assert_eq!(found.code, Some(1), "{}", found.err);
+    let text = String::from_utf8(found.out).unwrap();
+    for line in [
+        "rule_id: measured-card/1 -> measured-card/2: two rules",
+        "deletion.rise: pass -> inconclusive",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+}

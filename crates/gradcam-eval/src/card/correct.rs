@@ -1,0 +1,91 @@
+//! One pass among many tests.
+
+use super::Card;
+use crate::Result;
+use crate::statistics::{Grade, Graded, RULE, corrected, holm};
+
+impl Card {
+    /// Grades the card as a whole by [`RULE`]: corrects the p-values for their number ([`holm`]), and makes a pass against nulls whose corrected
+    /// p-value does not bear it out inconclusive ([`corrected`]). The agreement with what is published is stated of the grades that come of it,
+    /// so it is to be put in afterwards. Done twice it changes nothing more.
+    ///
+    /// # Errors
+    /// When a p-value is not in 0 to 1.
+    pub fn correct(&mut self) -> Result<()> {
+        let raw: Vec<f64> = self.tests().filter_map(|test| test.p_value).collect();
+        let tests = raw.len();
+        let mut adjusted = holm(&raw)?.into_iter();
+        let methodology = &mut self.methodology;
+        let first = std::iter::once(&mut methodology.determinism);
+        let first = first.chain(&mut methodology.agnosticism.gradient_check);
+        let sections = self.sections.all_mut();
+        // In the order of `tests`.
+        for test in first.chain(sections) {
+            test.p_holm = test.p_value.and_then(|_| adjusted.next());
+            // An exact test has no null and no chance to be corrected for.
+            if test.nulls.is_empty() || test.grade != Grade::Pass {
+                continue;
+            }
+            let graded = Graded {
+                grade: test.grade,
+                reason: std::mem::take(&mut test.grade_reason),
+            };
+            let graded = corrected(graded, test.p_holm, tests);
+            (test.grade, test.grade_reason) = (graded.grade, graded.reason);
+        }
+        self.rule_id = RULE.to_string();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::card::Agreement;
+    use crate::card::example::example;
+
+    /// A pass whose own p-value is small among many that are not.
+    #[test]
+    fn a_pass_that_the_correction_does_not_bear_out_is_inconclusive() {
+        let mut card = example();
+        let before: Vec<Grade> = card.tests().map(|test| test.grade).collect();
+        let tests = card.tests().filter(|test| test.p_value.is_some()).count();
+        card.correct().unwrap();
+        assert_eq!(
+            card.tests().map(|test| test.grade).collect::<Vec<_>>(),
+            before
+        );
+        let deletion = |card: &Card| card.sections.input_sensitivity[0].clone();
+        assert_eq!(deletion(&card).p_holm, Some(0.0001 * tests as f64));
+
+        card.sections.input_sensitivity[0].p_value = Some(0.0647);
+        // The grade of before the correction.
+        let exact = card.methodology.determinism.clone();
+        card.correct().unwrap();
+        let held = deletion(&card);
+        assert_eq!((held.grade, held.p_holm), (Grade::Inconclusive, Some(0.0647)));
+        assert_eq!(
+            held.grade_reason,
+            format!(
+                "better than every null: 0.1232 (0.1177 to 0.1287); among {tests} tests it has p 0.0647 (Holm), above 0.05"
+            )
+        );
+        assert_eq!(card.methodology.determinism.grade, exact.grade);
+        card.sections.input_sensitivity[0].agreement_with_published = Some(Agreement::Agree);
+        let once = card.clone();
+        card.correct().unwrap();
+        assert_eq!(card, once);
+        card.validate().unwrap();
+    }
+
+    /// A pass against nulls that has no p-value cannot be corrected, and is no pass.
+    #[test]
+    fn a_pass_without_a_p_value_is_inconclusive() {
+        let mut card = example();
+        card.sections.input_sensitivity[0].p_value = None;
+        card.correct().unwrap();
+        let held = &card.sections.input_sensitivity[0];
+        assert_eq!((held.grade, held.p_holm), (Grade::Inconclusive, None));
+    }
+}
