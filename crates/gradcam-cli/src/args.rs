@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gradcam::Interpolation;
 use gradcam_eval::evaluate::Null;
+use gradcam_models::picture::Window;
 use gradcam_viz::{ColorMap, View};
 
 /// Show which pixels make a vision network say what it says, with Grad-CAM.
@@ -88,7 +89,7 @@ pub(crate) struct Network {
     /// How the picture is brought to the network's input size.
     #[arg(long, value_enum, default_value_t = Fit::Crop)]
     pub(crate) fit: Fit,
-    /// Pictures computed together [default: 8].
+    /// Pictures computed together; fewer where they are large [default: 8].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=4096))]
     pub(crate) batch: Option<u64>,
     /// Processor threads [default: one for each core].
@@ -103,6 +104,19 @@ pub(crate) struct Network {
     /// The largest picture that is read, in pixels.
     #[arg(long, value_name = "N", default_value_t = gradcam_models::picture::Limits::default().max_pixels)]
     pub(crate) max_pixels: u64,
+    #[command(flatten)]
+    pub(crate) pictures: Pictures,
+}
+
+/// What of a picture is shown.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Pictures {
+    /// The values that become black and white, as 0:4095 for 12 bits in a 16-bit file; auto for those of each picture [default: all that the file can have; a DICOM's own window].
+    #[arg(long, value_name = "LO:HI|auto", allow_hyphen_values = true)]
+    pub(crate) window: Option<Window>,
+    /// The frame of a DICOM file or the slice of a NIfTI volume, from 0 [default: the first frame, the middle slice].
+    #[arg(long, value_name = "N")]
+    pub(crate) frame: Option<usize>,
 }
 
 /// `--precision`.
@@ -328,6 +342,8 @@ pub(crate) struct Check {
     /// A picture to check with [default: a seeded pattern].
     #[arg(long, value_name = "IMAGE")]
     pub(crate) image: Option<String>,
+    #[command(flatten)]
+    pub(crate) pictures: Pictures,
     /// The layer [default: the last one with a spatial map].
     #[arg(long, value_name = "NAME")]
     pub(crate) layer: Option<String>,

@@ -4,10 +4,11 @@ use anyhow::{Context, Result, bail};
 use candle_core::Tensor;
 use gradcam_data::{Class, Dataset, Object, Rect, Sample, Shape};
 use gradcam_eval::evaluate::Masks;
-use image::RgbImage;
+use gradcam_models::picture::{Rgb16Image, Turn};
+use image::{DynamicImage, RgbImage};
 use sha2::{Digest, Sha256};
 
-use crate::stream::Reading;
+use crate::stream::{Reading, remark, with_flag};
 
 /// A sample that a network can take.
 pub(crate) struct Prepared {
@@ -19,13 +20,32 @@ pub(crate) struct Prepared {
     pub(crate) view: RgbImage,
     /// Whether the picture lies on its side: its EXIF data would turn it, and its annotations forbid that.
     pub(crate) lies: bool,
+    /// The same with all its bits, where the picture has more than 8.
+    words: Option<Rgb16Image>,
+    /// What the user should know of the picture.
+    pub(crate) remark: Option<String>,
+}
+
+impl Prepared {
+    /// The network's input, and what it saw with all its bits.
+    pub(crate) fn seen(self) -> (Tensor, DynamicImage) {
+        let seen = match self.words {
+            Some(words) => DynamicImage::ImageRgb16(words),
+            None => DynamicImage::ImageRgb8(self.view),
+        };
+        (self.image, seen)
+    }
 }
 
 /// Decodes a sample and brings picture and mask to the network's input.
 pub(crate) fn prepare(sample: &Sample, reading: &Reading<'_>) -> Result<Prepared> {
     let read = || -> Result<Prepared> {
-        let picture = sample.rgb()?;
-        let pixels = u64::from(picture.width()) * u64::from(picture.height());
+        let options = reading.options(Turn::AsStored);
+        let picture = sample.picture.load(&options).map_err(with_flags)?;
+        let turn = sample.orientation()?;
+        let picture = picture.turned(turn);
+        let (width, height) = picture.dimensions();
+        let pixels = u64::from(width) * u64::from(height);
         if pixels > reading.limits.max_pixels {
             bail!("{pixels} pixels are more than `--max-pixels` allows");
         }
@@ -47,7 +67,9 @@ pub(crate) fn prepare(sample: &Sample, reading: &Reading<'_>) -> Result<Prepared
             image: prepared.tensor.to_dtype(reading.dtype)?.unsqueeze(0)?,
             mask,
             view: prepared.view,
-            lies: sample.picture.orientation()? != sample.orientation()?,
+            lies: sample.picture.orientation()? != turn,
+            words: prepared.words,
+            remark: remark(&picture),
         })
     };
     read().with_context(|| format!("`{}`", sample.id))
@@ -58,6 +80,16 @@ pub(crate) fn lying(count: usize) -> String {
     format!(
         "{count} of the pictures are measured as they are stored and not turned by their EXIF orientation, since their masks or boxes count the stored pixels"
     )
+}
+
+/// A data set's error with the flag that changes what it says.
+fn with_flags(error: gradcam_data::Error) -> anyhow::Error {
+    match error {
+        gradcam_data::Error::Picture { path, source } => {
+            with_flag(source).context(format!("cannot decode the picture `{}`", path.display()))
+        }
+        other => other.into(),
+    }
 }
 
 /// How often each pixel of the input is marked over some samples, `done` being told of each. What cannot be read is passed over: it is said

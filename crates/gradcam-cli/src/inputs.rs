@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use gradcam_models::picture::{ENDINGS, has_ending};
 
 /// One picture to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,9 +41,6 @@ impl Input {
         }
     }
 }
-
-/// Endings of the files that a folder is searched for.
-const ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 
 /// Resolves files, folders (searched through), patterns and `-`; sorted inside each argument, none twice.
 ///
@@ -110,12 +108,7 @@ fn search(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         let path = entry.path();
         if kind.is_dir() {
             search(&path, files)?;
-        } else if path.is_file()
-            && path
-                .extension()
-                .and_then(|ending| ending.to_str())
-                .is_some_and(|ending| ENDINGS.contains(&ending.to_ascii_lowercase().as_str()))
-        {
+        } else if path.is_file() && has_ending(&path) {
             files.push(path);
         }
     }

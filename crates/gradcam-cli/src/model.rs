@@ -91,13 +91,17 @@ pub(crate) fn inputs(preprocess: &Preprocess) -> Inputs {
 }
 
 /// The pictures that `--background` names, as a batch.
-pub(crate) fn background(names: &[String], reading: &Reading<'_>) -> Result<Option<Tensor>> {
+pub(crate) fn background(
+    names: &[String],
+    reading: &Reading<'_>,
+    console: &mut Console<'_>,
+) -> Result<Option<Tensor>> {
     if names.is_empty() {
         return Ok(None);
     }
     let mut pictures = Vec::new();
     for input in crate::inputs::resolve(names)? {
-        let loaded = crate::stream::load(&input, reading)
+        let loaded = crate::stream::load(&input, reading, console)
             .with_context(|| format!("`--background {}`", input.name()))?;
         pictures.push(loaded.tensor);
     }

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, anyhow};
 use candle_core::{DType, Device, Tensor};
-use gradcam_models::picture::PictureError;
-use gradcam_models::preprocess::{Fit, Prepared, Preprocess};
+use gradcam_models::picture::{Picture, PictureError, Range};
+use gradcam_models::preprocess::{Fit, Preprocess, Region};
 use gradcam_models::{Model, picture};
 use gradcam_nn::out_of_memory;
 use image::RgbImage;
@@ -19,10 +19,21 @@ use crate::inputs::Input;
 pub(crate) struct Loaded<'a> {
     /// Where it came from.
     pub(crate) input: &'a Input,
-    /// The part of the original that the network sees, at the original's resolution.
+    /// The part of the original that the network sees, at the original's resolution; where that is not kept, at the network's.
     pub(crate) photo: RgbImage,
     /// `(3, height, width)`.
     pub(crate) tensor: Tensor,
+    /// What the user should know of the picture.
+    pub(crate) remark: Option<String>,
+}
+
+/// What stays of a picture beside the network's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// What maps are painted on.
+    Photo,
+    /// Nothing that grows with the picture.
+    View,
 }
 
 /// How pictures are read and brought to a network's input.
@@ -31,6 +42,7 @@ pub(crate) struct Reading<'a> {
     pub(crate) preprocess: &'a Preprocess,
     pub(crate) fit: Fit,
     pub(crate) limits: picture::Limits,
+    pub(crate) pictures: args::Pictures,
     /// Where the network is.
     pub(crate) device: &'a Device,
     /// The type of the network's inputs.
@@ -50,8 +62,19 @@ impl<'a> Reading<'a> {
             limits: picture::Limits {
                 max_pixels: options.max_pixels,
             },
+            pictures: options.pictures,
             device: &model.device,
             dtype: model.dtype,
+        }
+    }
+
+    /// How a file becomes pixels.
+    pub(crate) fn options(&self, turn: picture::Turn) -> picture::Options {
+        picture::Options {
+            limits: self.limits,
+            window: self.pictures.window,
+            frame: self.pictures.frame,
+            turn,
         }
     }
 }
@@ -99,6 +122,38 @@ pub(crate) fn refuse(
 pub(crate) type Step<'s> =
     dyn FnMut(&[Loaded<'_>], &Tensor, &mut Console<'_>) -> Result<usize> + 's;
 
+/// The most that the decoded pictures of a batch take in bytes; a larger one comes alone.
+const MEMORY: u64 = 256 << 20;
+
+/// How many of the first inputs make a batch: `most`, or fewer where they are large.
+fn together(inputs: &[Input], most: usize, fit: Fit, limits: picture::Limits) -> usize {
+    let mut bytes = 0_u64;
+    for (count, input) in inputs.iter().take(most).enumerate() {
+        bytes = bytes.saturating_add(memory(input, fit, limits));
+        if count > 0 && bytes > MEMORY {
+            return count;
+        }
+    }
+    most.min(inputs.len())
+}
+
+/// The bytes that a picture takes, as its header says.
+fn memory(input: &Input, fit: Fit, limits: picture::Limits) -> u64 {
+    // What comes through a pipe comes once.
+    let Some(path) = input.path.as_deref().filter(|path| path.is_file()) else {
+        return MEMORY;
+    };
+    // Without a header it is refused when it is read.
+    let Ok(header) = picture::header(path, limits) else {
+        return 0;
+    };
+    match fit {
+        Fit::Crop | Fit::Squash => header.bytes(),
+        // The network's input is as large, in numbers of four bytes.
+        Fit::None => header.bytes().saturating_mul(5),
+    }
+}
+
 /// Feeds `inputs` to `step` in batches, and returns how many failed.
 ///
 /// A picture that cannot be read is reported and passed over. After an interruption no further batch is begun.
@@ -109,6 +164,7 @@ pub(crate) fn batches(
     inputs: &[Input],
     model: &Model,
     options: &Network,
+    keep: Keep,
     workers: &Workers,
     console: &mut Console<'_>,
     interrupted: &AtomicBool,
@@ -120,7 +176,10 @@ pub(crate) fn batches(
     let bar = console.bar(inputs.len() as u64, Unit::Images);
     let mut failed = 0;
     let mut done = 0;
-    for chunk in inputs.chunks(size) {
+    let mut rest = inputs;
+    while !rest.is_empty() {
+        let (chunk, later) = rest.split_at(together(rest, size, reading.fit, reading.limits));
+        rest = later;
         if interrupted.load(Ordering::SeqCst) {
             bar.abandon();
             anyhow::bail!(
@@ -128,12 +187,21 @@ pub(crate) fn batches(
                 inputs.len()
             );
         }
-        let loaded: Vec<Result<Loaded<'_>>> =
-            workers.run(|| chunk.par_iter().map(|i| load(i, &reading)).collect());
+        let loaded: Vec<Result<Loaded<'_>>> = workers.run(|| {
+            chunk
+                .par_iter()
+                .map(|i| prepared(i, &reading, keep))
+                .collect()
+        });
         let mut batch = Vec::with_capacity(loaded.len());
         for (result, input) in loaded.into_iter().zip(chunk) {
             match result {
-                Ok(loaded) => batch.push(loaded),
+                Ok(loaded) => {
+                    if let Some(remark) = &loaded.remark {
+                        bar.suspend(|| console.warn(format!("`{}`: {remark}", input.name())));
+                    }
+                    batch.push(loaded);
+                }
                 Err(error) => {
                     bar.suspend(|| console.warn(format!("`{}`: {error:#}", input.name())));
                     failed += 1;
@@ -182,37 +250,159 @@ fn fitting(
     Ok(failed)
 }
 
+/// Reads one picture, prepares it for the network, and says what is to be known of it.
+pub(crate) fn load<'a>(
+    input: &'a Input,
+    reading: &Reading<'_>,
+    console: &mut Console<'_>,
+) -> Result<Loaded<'a>> {
+    let loaded = prepared(input, reading, Keep::Photo)?;
+    if let Some(remark) = &loaded.remark {
+        console.warn(format!("`{}`: {remark}", input.name()));
+    }
+    Ok(loaded)
+}
+
 /// Reads one picture and prepares it for the network.
-pub(crate) fn load<'a>(input: &'a Input, reading: &Reading<'_>) -> Result<Loaded<'a>> {
-    let original =
-        picture::decode(&input.read()?, reading.limits).map_err(|error| match error {
-            PictureError::TooLarge { .. } => anyhow!("{error} (`--max-pixels` changes it)"),
-            other => other.into(),
-        })?;
+fn prepared<'a>(input: &'a Input, reading: &Reading<'_>, keep: Keep) -> Result<Loaded<'a>> {
+    let options = reading.options(picture::Turn::Upright);
+    let original = picture::load(&input.read()?, &options).map_err(with_flag)?;
     let prepared = reading
         .preprocess
         .prepare(&original, reading.fit, reading.device)?;
+    let remark = remark(&original);
+    let tensor = prepared.tensor.to_dtype(reading.dtype)?;
     Ok(Loaded {
         input,
-        photo: seen(original, &prepared),
-        tensor: prepared.tensor.to_dtype(reading.dtype)?,
+        photo: match keep {
+            Keep::Photo => seen(original.into_rgb8(), prepared.view, prepared.region),
+            Keep::View => prepared.view,
+        },
+        tensor,
+        remark,
     })
 }
 
+/// The error with the flag that changes a limit.
+pub(crate) fn with_flag(error: PictureError) -> anyhow::Error {
+    match error {
+        PictureError::TooLarge { .. } | PictureError::TooLong { .. } => {
+            anyhow!("{error} (`--max-pixels` changes it)")
+        }
+        PictureError::NoFrame { .. } => anyhow!("`--frame`: {error}"),
+        other => other.into(),
+    }
+}
+
+/// What to say of a picture whose values lie close together: the network would see next to nothing of it.
+pub(crate) fn remark(picture: &Picture) -> Option<String> {
+    let narrow = picture.range.filter(Range::is_narrow)?;
+    Some(format!(
+        "{narrow}: the network sees little contrast; `--window auto` or `--window LO:HI` changes what is shown"
+    ))
+}
+
 /// The part of the original that the network sees; what the network got where that reaches beyond the picture.
-fn seen(original: RgbImage, prepared: &Prepared) -> RgbImage {
-    let region = prepared.region;
+fn seen(original: RgbImage, view: RgbImage, region: Region) -> RgbImage {
     let (width, height) = (f64::from(original.width()), f64::from(original.height()));
     let inside = region.x >= -0.5
         && region.y >= -0.5
         && region.x + region.width <= width + 0.5
         && region.y + region.height <= height + 0.5;
     if !inside {
-        return prepared.view.clone();
+        return view;
     }
     let round = |v: f64| v.round().max(0.0) as u32;
     let (x, y) = (round(region.x), round(region.y));
     let width = (round(region.x + region.width).min(original.width()) - x).max(1);
     let height = (round(region.y + region.height).min(original.height()) - y).max(1);
-    image::imageops::crop_imm(&original, x, y, width, height).to_image()
+    cropped(original, (x, y), (width, height)).unwrap_or(view)
+}
+
+/// The rectangle of a picture, in the picture's own memory: a large one does not take it twice. None where it does not lie inside.
+fn cropped(
+    original: RgbImage,
+    (x, y): (u32, u32),
+    (width, height): (u32, u32),
+) -> Option<RgbImage> {
+    let bytes = |pixels: u32| 3 * pixels as usize;
+    let (row, length) = (bytes(original.width()), bytes(width));
+    if x + width > original.width() || y + height > original.height() {
+        return None;
+    }
+    let mut raw = original.into_raw();
+    for line in 0..height as usize {
+        let from = (y as usize + line) * row + bytes(x);
+        raw.copy_within(from..from + length, line * length);
+    }
+    raw.truncate(height as usize * length);
+    raw.shrink_to_fit();
+    RgbImage::from_raw(width, height, raw)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use gradcam_models::picture::Limits;
+
+    use super::*;
+    use crate::inputs;
+
+    /// The beginning of a PNG that claims a size.
+    fn claim(path: &std::path::Path, width: u32, height: u32) {
+        let mut bytes = Vec::new();
+        let picture = RgbImage::new(1, 1);
+        let encoder = image::codecs::png::PngEncoder::new(&mut bytes);
+        picture.write_with_encoder(encoder).unwrap();
+        bytes[16..20].copy_from_slice(&width.to_be_bytes());
+        bytes[20..24].copy_from_slice(&height.to_be_bytes());
+        let crc = bytes[12..29].iter().fold(!0_u32, |crc, byte| {
+            (0..8).fold(crc ^ u32::from(*byte), |c, _| {
+                (c >> 1) ^ (0xedb8_8320 * (c & 1))
+            })
+        });
+        bytes[29..33].copy_from_slice(&(!crc).to_be_bytes());
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    #[test]
+    fn a_batch_is_limited_by_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        // 243 MB, then three of 36 MB, one of 324 MB, and one that is no picture.
+        let sides = [
+            (9000, 9000),
+            (4000, 3000),
+            (4000, 3000),
+            (4000, 3000),
+            (12000, 9000),
+        ];
+        for (i, (width, height)) in sides.into_iter().enumerate() {
+            claim(&folder.path().join(format!("{i}.png")), width, height);
+        }
+        std::fs::write(folder.path().join("5.png"), "text").unwrap();
+        let inputs = inputs::resolve(&[folder.path().display().to_string()]).unwrap();
+        let batches = |most: usize, fit: Fit| {
+            let (mut rest, mut sizes) = (&inputs[..], Vec::new());
+            while !rest.is_empty() {
+                let size = together(rest, most, fit, Limits::default());
+                sizes.push(size);
+                rest = &rest[size..];
+            }
+            sizes
+        };
+        assert_eq!(batches(8, Fit::Crop), [1, 3, 2]);
+        assert_eq!(batches(2, Fit::Squash), [1, 2, 1, 2]);
+        assert_eq!(batches(8, Fit::None), [1, 1, 1, 1, 2]);
+    }
+
+    #[test]
+    fn a_picture_is_cut_in_its_own_memory() {
+        let picture = RgbImage::from_fn(7, 5, |x, y| image::Rgb([x as u8, y as u8, 9]));
+        for (at, size) in [((0, 0), (7, 5)), ((2, 1), (3, 4)), ((6, 4), (1, 1))] {
+            let expected =
+                image::imageops::crop_imm(&picture, at.0, at.1, size.0, size.1).to_image();
+            assert_eq!(cropped(picture.clone(), at, size), Some(expected));
+        }
+        assert_eq!(cropped(picture, (3, 0), (5, 5)), None);
+    }
 }

@@ -5,6 +5,7 @@ use gradcam::Target;
 use gradcam_models::Model;
 use gradcam_nn::Network;
 
+use crate::console::Console;
 use crate::stream::{self, Reading};
 use crate::{args, inputs};
 
@@ -20,6 +21,7 @@ pub(crate) fn read(
     texts: &[String],
     model: &mut Model,
     options: &args::Network,
+    console: &mut Console<'_>,
 ) -> Result<Vec<Target>> {
     let compares = |text: &&String| text.starts_with(LIKE) || text.starts_with(TEXT);
     let similar = texts.iter().filter(compares).count();
@@ -41,7 +43,9 @@ pub(crate) fn read(
     let wanted: Vec<&str> = texts.iter().filter_map(|t| t.strip_prefix(TEXT)).collect();
     let mut embeddings = of_texts(&wanted, model)?.into_iter();
     let one = |text: &String| match text.strip_prefix(LIKE) {
-        Some(path) => like(path, model, &reading).with_context(|| format!("`--target {text}`")),
+        Some(path) => {
+            like(path, model, &reading, console).with_context(|| format!("`--target {text}`"))
+        }
         None => embeddings.next().context("a text has no embedding"),
     };
     texts.iter().map(one).collect()
@@ -86,12 +90,17 @@ fn class(text: &str, model: &Model) -> Result<Target> {
 }
 
 /// Likeness to the picture at `path`.
-fn like(path: &str, model: &Model, reading: &Reading<'_>) -> Result<Target> {
+fn like(
+    path: &str,
+    model: &Model,
+    reading: &Reading<'_>,
+    console: &mut Console<'_>,
+) -> Result<Target> {
     let found = inputs::resolve(&[path.to_string()])?;
     let [input] = found.as_slice() else {
         bail!("expected one picture, found {}", found.len());
     };
-    let loaded = stream::load(input, reading)?;
+    let loaded = stream::load(input, reading, console)?;
     let embedding = model
         .network
         .forward(&loaded.tensor.unsqueeze(0)?, &mut ())

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use gradcam_picture::PictureError;
+
 /// Why a data set cannot be read, drawn or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -29,7 +31,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// What the decoder says.
-        source: image::ImageError,
+        source: PictureError,
     },
     /// A file of annotations does not say what its layout wants.
     #[error("`{}`{}: expected {expected}, found {found}", .path.display(), place(.at))]
@@ -119,7 +121,7 @@ impl Error {
         move |source| Error::Write { path, source }
     }
 
-    pub(crate) fn picture(path: &Path) -> impl FnOnce(image::ImageError) -> Error {
+    pub(crate) fn picture(path: &Path) -> impl FnOnce(PictureError) -> Error {
         let path = path.to_path_buf();
         move |source| Error::Picture { path, source }
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use gradcam_picture::has_ending as is_picture;
+
 use crate::{Error, Result};
 
 /// The files and folders in a folder, sorted by name; hidden ones are left out.
@@ -92,15 +94,6 @@ pub(crate) fn pictures_by(
 /// The pictures below a folder by their file names without the ending, which must be different.
 pub(crate) fn pictures_by_stem(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
     pictures_by(folder, stem)
-}
-
-/// Whether a file's ending is that of a format that can be decoded.
-pub(crate) fn is_picture(path: &Path) -> bool {
-    let ending = path.extension().unwrap_or_default().to_string_lossy();
-    matches!(
-        ending.to_ascii_lowercase().as_str(),
-        "jpg" | "jpeg" | "png" | "webp"
-    )
 }
 
 /// The last part of a path.

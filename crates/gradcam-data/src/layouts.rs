@@ -58,7 +58,9 @@ pub(crate) fn read(layout: Layout, path: &Path) -> Result<Dataset> {
         Layout::Generated => return Err(none(path, "it is not on a disk")),
     }?;
     if samples.is_empty() {
-        return Err(none(path, "no picture is there (JPEG, PNG or WebP)"));
+        let endings = gradcam_picture::ENDINGS.join(", ");
+        let found = format!("no picture is there (files that end in {endings})");
+        return Err(none(path, &found));
     }
     let mut seen = BTreeSet::new();
     if let Some(twice) = samples.iter().find(|s| !seen.insert(s.id.as_str())) {

@@ -1,12 +1,11 @@
 //! A picture that is decoded when it is asked for.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use gradcam_picture::{Limits, Options, Samples, Turn};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
+use image::{DynamicImage, RgbImage};
 
 use crate::generators::Generator;
 use crate::idx::Images;
@@ -15,7 +14,7 @@ use crate::{Error, Result};
 /// Where a picture comes from.
 #[derive(Debug, Clone)]
 pub enum Picture {
-    /// A JPEG, PNG or WebP file; its content decides which.
+    /// A file of one of the formats that `gradcam_picture` reads; its content decides which.
     File(PathBuf),
     /// A record of an IDX file.
     Record {
@@ -44,18 +43,36 @@ impl Picture {
     /// # Errors
     /// [`Error::Read`], [`Error::Picture`], [`Error::Annotation`] for an IDX file that is cut off.
     pub fn rgb(&self) -> Result<RgbImage> {
-        match self {
-            Picture::File(path) => Ok(decode(path)?.into_rgb8()),
+        let stored = Options {
+            turn: Turn::AsStored,
+            ..Options::default()
+        };
+        Ok(self.load(&stored)?.into_rgb8())
+    }
+
+    /// The picture with all its bits, read as `options` say where it is a file.
+    ///
+    /// # Errors
+    /// As [`rgb`](Self::rgb).
+    pub fn load(&self, options: &Options) -> Result<gradcam_picture::Picture> {
+        let image = match self {
+            Picture::File(path) => {
+                return gradcam_picture::open(path, options).map_err(Error::picture(path));
+            }
             Picture::Record { images, index } => {
-                Ok(DynamicImage::ImageLuma8(images.picture(*index)?).into_rgb8())
+                DynamicImage::ImageLuma8(images.picture(*index)?).into_rgb8()
             }
             Picture::Generated {
                 generator,
                 seed,
                 index,
-            } => Ok(generator.draw(*seed, *index)?.image),
-            Picture::Memory(image) => Ok((**image).clone()),
-        }
+            } => generator.draw(*seed, *index)?.image,
+            Picture::Memory(image) => (**image).clone(),
+        };
+        Ok(gradcam_picture::Picture {
+            samples: Samples::Bytes(image),
+            range: None,
+        })
     }
 
     /// Height and width in pixels, as stored. A file's header alone is read.
@@ -78,10 +95,10 @@ impl Picture {
     pub(crate) fn header(&self) -> Result<((usize, usize), Orientation)> {
         let (width, height) = match self {
             Picture::File(path) => {
-                let mut decoder = open(path)?.into_decoder().map_err(Error::picture(path))?;
-                let orientation = decoder.orientation().map_err(Error::picture(path))?;
-                let (width, height) = decoder.dimensions();
-                return Ok(((height as usize, width as usize), orientation));
+                let header = gradcam_picture::header(path, Limits::default());
+                let header = header.map_err(Error::picture(path))?;
+                let size = (header.height as usize, header.width as usize);
+                return Ok((size, header.orientation));
             }
             Picture::Record { images, .. } => (images.width, images.height),
             Picture::Generated { generator, .. } => (generator.size(), generator.size()),
@@ -99,14 +116,9 @@ impl Picture {
     }
 }
 
-fn open(path: &Path) -> Result<ImageReader<BufReader<File>>> {
-    let reader = ImageReader::open(path).map_err(Error::read(path))?;
-    reader.with_guessed_format().map_err(Error::read(path))
-}
-
-/// A picture file as it is stored.
+/// A mask, a cut-out or a scene as it is stored, with the channels that it has.
 pub(crate) fn decode(path: &Path) -> Result<DynamicImage> {
-    open(path)?.decode().map_err(Error::picture(path))
+    gradcam_picture::channels(path, Limits::default()).map_err(Error::picture(path))
 }
 
 /// A picture file as it is to be looked at.

@@ -28,12 +28,12 @@ pub mod hub;
 mod labels;
 mod layers;
 mod load;
-pub mod picture;
 pub mod preprocess;
 mod rename;
 #[cfg(feature = "text")]
 pub mod text;
 
 pub use config::Config;
+pub use gradcam_picture as picture;
 pub use load::{LoadError, Model};
 pub use rename::rename;

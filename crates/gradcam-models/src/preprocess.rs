@@ -9,6 +9,8 @@
 //! differed by at most 2 bytes of 255 (0.016 in the tensor) and 0.012 in the mean; 1495 random sizes, crops and
 //! filters also by at most 2. What remains is the fixed-point rounding of the resize, see [`resize_rgb`].
 //!
+//! A picture of 16 bits a sample goes the same way and keeps them all, up to the input of the network; only the view has 8.
+//!
 //! ```
 //! use candle_core::Device;
 //! use gradcam_models::preprocess::{Fit, Preprocess};
@@ -22,12 +24,14 @@
 //! ```
 
 use candle_core::{Device, Tensor};
-use image::{Rgb, RgbImage};
+use gradcam_picture::{Picture, Rgb16Image, Samples, high_bytes};
+use image::{Pixel, Rgb, RgbImage};
 use serde::{Deserialize, Serialize};
 
 mod device;
 mod resize;
 
+use resize::{Image, Sample, resize};
 pub use resize::{Interpolation, resize_rgb};
 
 /// How a network wants its pictures: the fields of timm's `pretrained_cfg` that say so.
@@ -100,13 +104,45 @@ pub struct Region {
     pub height: f64,
 }
 
+/// The pixels of a picture that is to be prepared.
+#[derive(Debug, Clone, Copy)]
+pub enum Pixels<'p> {
+    /// 8 bits a sample.
+    Bytes(&'p RgbImage),
+    /// 16 bits a sample.
+    Words(&'p Rgb16Image),
+}
+
+impl<'p> From<&'p RgbImage> for Pixels<'p> {
+    fn from(image: &'p RgbImage) -> Self {
+        Pixels::Bytes(image)
+    }
+}
+
+impl<'p> From<&'p Rgb16Image> for Pixels<'p> {
+    fn from(image: &'p Rgb16Image) -> Self {
+        Pixels::Words(image)
+    }
+}
+
+impl<'p> From<&'p Picture> for Pixels<'p> {
+    fn from(picture: &'p Picture) -> Self {
+        match &picture.samples {
+            Samples::Bytes(image) => Pixels::Bytes(image),
+            Samples::Words(image) => Pixels::Words(image),
+        }
+    }
+}
+
 /// A picture made ready for a network.
 #[derive(Debug, Clone)]
 pub struct Prepared {
     /// The normalised input `(3, height, width)`, `f32`; stack several for a batch.
     pub tensor: Tensor,
-    /// The picture that the network saw, before normalisation, of the same height and width.
+    /// The picture that the network saw, before normalisation, of the same height and width; of 16 bits a sample the high ones.
     pub view: RgbImage,
+    /// The same with all 16 bits, where the picture has them.
+    pub words: Option<Rgb16Image>,
     /// Where in the original picture the view lies.
     pub region: Region,
 }
@@ -163,38 +199,57 @@ impl Preprocess {
     /// # Errors
     /// [`PreprocessError`]: an empty picture, a setting out of its range, a shape so extreme that the resize
     /// takes too much memory, or a device that refuses the tensor.
-    pub fn prepare(
+    pub fn prepare<'p>(
         &self,
-        picture: &RgbImage,
+        picture: impl Into<Pixels<'p>>,
         fit: Fit,
         device: &Device,
     ) -> Result<Prepared, PreprocessError> {
         self.check()?;
-        let (view, region) = self.view(picture, fit)?;
-        let tensor = self.normalise(&view, device)?;
-        Ok(Prepared {
-            tensor,
-            view,
-            region,
-        })
+        match picture.into() {
+            Pixels::Bytes(picture) => {
+                let (view, region) = self.view(picture, fit)?;
+                Ok(Prepared {
+                    tensor: self.normalise(&view, device)?,
+                    view,
+                    words: None,
+                    region,
+                })
+            }
+            Pixels::Words(picture) => {
+                let (view, region) = self.view(picture, fit)?;
+                Ok(Prepared {
+                    tensor: self.normalise(&view, device)?,
+                    view: high_bytes(&view),
+                    words: Some(view),
+                    region,
+                })
+            }
+        }
     }
 
     /// The picture as the network sees it, with its place in the original.
-    fn view(&self, picture: &RgbImage, fit: Fit) -> Result<(RgbImage, Region), PreprocessError> {
-        let plan = self.plan(picture, fit)?;
+    fn view<S: Sample>(
+        &self,
+        picture: &Image<S>,
+        fit: Fit,
+    ) -> Result<(Image<S>, Region), PreprocessError>
+    where
+        Rgb<S>: Pixel<Subpixel = S>,
+    {
+        let plan = self.plan(picture.dimensions(), fit)?;
         let (width, height) = plan.resized;
-        let resized = resize_rgb(picture, width, height, self.interpolation)?;
+        let resized = resize(picture, width, height, self.interpolation)?;
         if plan.view == plan.resized {
             return Ok((resized, plan.region));
         }
-        let mut view = RgbImage::from_pixel(plan.view.0, plan.view.1, self.fill());
+        let mut view = Image::from_pixel(plan.view.0, plan.view.1, self.fill());
         image::imageops::replace(&mut view, &resized, -plan.left, -plan.top);
         Ok((view, plan.region))
     }
 
     /// What the picture is resized to, and which part of that the network sees.
-    fn plan(&self, picture: &RgbImage, fit: Fit) -> Result<Plan, PreprocessError> {
-        let (width, height) = picture.dimensions();
+    fn plan(&self, (width, height): (u32, u32), fit: Fit) -> Result<Plan, PreprocessError> {
         if width == 0 || height == 0 {
             return Err(PreprocessError::Empty { width, height });
         }
@@ -270,22 +325,28 @@ impl Preprocess {
     }
 
     /// The colour of what the crop has to add: black, or the mean where borders are the model's way.
-    fn fill(&self) -> Rgb<u8> {
+    fn fill<S: Sample>(&self) -> Rgb<S> {
         Rgb(match self.crop_mode {
-            CropMode::Border => self.mean.map(|m| (255.0 * m).round_ties_even() as u8),
-            CropMode::Center | CropMode::Squash => [0; 3],
+            CropMode::Border => self.mean.map(|m| S::nearest(S::WHITE * m)),
+            CropMode::Center | CropMode::Squash => [S::nearest(0.0); 3],
         })
     }
 
-    /// `(3, height, width)`: `(sample / 255 - mean) / std` in `f32`, in torchvision's order of operations.
-    fn normalise(&self, view: &RgbImage, device: &Device) -> Result<Tensor, PreprocessError> {
+    /// `(3, height, width)`: `(sample / white - mean) / std` in `f32`, in torchvision's order of operations.
+    fn normalise<S: Sample>(
+        &self,
+        view: &Image<S>,
+        device: &Device,
+    ) -> Result<Tensor, PreprocessError>
+    where
+        Rgb<S>: Pixel<Subpixel = S>,
+    {
         let (width, height) = (view.width() as usize, view.height() as usize);
         let mut data = Vec::with_capacity(3 * width * height);
         for channel in 0..3 {
             let (mean, std) = (self.mean[channel], self.std[channel]);
-            let value: [f32; 256] =
-                std::array::from_fn(|sample| (sample as f32 / 255.0 - mean) / std);
-            data.extend(view.pixels().map(|p| value[usize::from(p.0[channel])]));
+            let value = |sample: S| (sample.into() / S::WHITE - mean) / std;
+            data.extend(view.pixels().map(|p| value(p.0[channel])));
         }
         Ok(Tensor::from_vec(data, (3, height, width), device)?)
     }

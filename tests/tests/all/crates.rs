@@ -6,7 +6,13 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 /// What the workspace's crates may depend on: crates of the workspace, then others.
-const ALLOWED: [(&str, &[&str], &[&str]); 9] = [
+const ALLOWED: [(&str, &[&str], &[&str]); 10] = [
+    // Bytes and pixels: no tensors, no annotations.
+    (
+        "gradcam-picture",
+        &[],
+        &["flate2", "image", "jpeg-decoder", "thiserror"],
+    ),
     (
         "gradcam-nn",
         &[],
@@ -68,8 +74,9 @@ const ALLOWED: [(&str, &[&str], &[&str]); 9] = [
     ),
     (
         "gradcam-models",
-        &["gradcam-nn"],
+        &["gradcam-nn", "gradcam-picture"],
         &[
+            "bytemuck",
             "candle-core",
             "candle-nn",
             "candle-transformers",
@@ -95,7 +102,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 9] = [
     // The same of data: pictures and annotations, and no tensors.
     (
         "gradcam-data",
-        &[],
+        &["gradcam-picture"],
         &[
             "csv",
             "flate2",

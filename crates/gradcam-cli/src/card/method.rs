@@ -17,7 +17,7 @@ use gradcam_eval::{Metric, methodology};
 use super::tests::{Named, exact, without};
 use super::{Subject, scenes};
 use crate::console::{Console, Unit};
-use crate::dataset::{fingerprint, prepare};
+use crate::dataset::{Prepared, fingerprint, prepare};
 
 /// How far the gradient may be from finite differences, as a share of the largest.
 const AUDIT: f64 = 0.02;
@@ -161,10 +161,7 @@ fn same_bytes(subject: &Subject<'_>) -> Result<gradcam_eval::card::Test> {
         .map(|(_, sample)| prepare(sample, &subject.reading))
         .collect::<Result<Vec<_>>>()?;
     let count = prepared.len();
-    let (images, views): (Vec<Tensor>, Vec<_>) = prepared
-        .into_iter()
-        .map(|prepared| (prepared.image, prepared.view))
-        .unzip();
+    let (images, views): (Vec<Tensor>, Vec<_>) = prepared.into_iter().map(Prepared::seen).unzip();
     let images = Tensor::cat(&images, 0)?;
     let explain = |batch: &Tensor| -> gradcam_eval::Result<Vec<gradcam::Grid>> {
         let targets = vec![vec![Target::Top(0)]; batch.dim(0)?];

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use gradcam::{Explainer, Grid};
-use image::RgbImage;
+use image::DynamicImage;
 use safetensors::SafeTensors;
 
 use crate::args::{Network, Precision};
@@ -43,7 +43,7 @@ impl Restart {
     ///
     /// # Errors
     /// When the process cannot be started or fails, or its files cannot be read.
-    pub(crate) fn maps(&self, explainer: &Explainer, views: &[RgbImage]) -> Result<Vec<Grid>> {
+    pub(crate) fn maps(&self, explainer: &Explainer, views: &[DynamicImage]) -> Result<Vec<Grid>> {
         let folder = tempfile::tempdir()?;
         let path = |name: String| folder.path().join(name);
         let mut command = Command::new(&self.program);

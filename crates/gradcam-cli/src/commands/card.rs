@@ -214,6 +214,9 @@ fn drawn<'a>(
         match prepare(sample, reading) {
             Ok(prepared) => {
                 lies += usize::from(prepared.lies);
+                if let Some(remark) = prepared.remark {
+                    console.warn(format!("`{}`: {remark}", sample.id));
+                }
                 samples.push((index, sample));
             }
             Err(error) => console.warn(format!("{error:#}")),

@@ -45,7 +45,7 @@ impl Row {
 pub(crate) fn run(args: &Check, console: &mut Console<'_>) -> Result<Exit> {
     let model = model::load(&args.model, &Device::Cpu, console)?;
     let layers = explain::layers(args.layer.as_slice(), &args.model, &model)?;
-    let image = image(args, &model)?;
+    let image = image(args, &model, console)?;
     let bar = console.bar(CHECKS, Unit::Checks);
     let mut rows = Vec::new();
     for layer in &layers {
@@ -94,7 +94,7 @@ const SUMS: [(&str, &str, f64); 4] = [
 const CHECKS: u64 = 2 + SUMS.len() as u64;
 
 /// The picture that is named, or a smooth one of random colours: of pure noise even the integral of the gradient would converge slowly.
-fn image(args: &Check, model: &Model) -> Result<Tensor> {
+fn image(args: &Check, model: &Model, console: &mut Console<'_>) -> Result<Tensor> {
     if let Some(name) = &args.image {
         let found = inputs::resolve(std::slice::from_ref(name))?;
         let input = found.first().context("there is no such picture")?;
@@ -102,10 +102,13 @@ fn image(args: &Check, model: &Model) -> Result<Tensor> {
             preprocess: &model.preprocess,
             fit: Fit::Crop,
             limits: Limits::default(),
+            pictures: args.pictures,
             device: &Device::Cpu,
             dtype: DType::F32,
         };
-        return Ok(stream::load(input, &reading)?.tensor.unsqueeze(0)?);
+        return Ok(stream::load(input, &reading, console)?
+            .tensor
+            .unsqueeze(0)?);
     }
     let inputs = model::inputs(&model.preprocess);
     let (height, width) = model.preprocess.input_size;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::args::Classify;
 use crate::console::Console;
 use crate::record::{Prediction, predictions};
-use crate::stream::{Workers, batches, refuse};
+use crate::stream::{Keep, Workers, batches, refuse};
 use crate::{Exit, inputs, model};
 
 /// A line of `--json`.
@@ -36,6 +36,7 @@ pub(crate) fn run(
         &inputs,
         &model,
         &args.network,
+        Keep::View,
         &workers,
         console,
         interrupted,

@@ -84,6 +84,7 @@ pub(crate) fn run(
         std::slice::from_ref(&args.target),
         &mut model,
         &args.network,
+        console,
     )?
     .remove(0);
     let reading = Reading::of(&model, &args.network);
@@ -97,7 +98,7 @@ pub(crate) fn run(
         refuse_existing(names.paths(input))?;
     }
     let inputs = gradcam::Inputs {
-        background: model::background(&args.sampling.background, &reading)?,
+        background: model::background(&args.sampling.background, &reading, console)?,
         ..model::inputs(&model.preprocess)
     };
     let budget = args.sampling.budget.map(usize::try_from).transpose()?;
@@ -116,7 +117,7 @@ pub(crate) fn run(
         .collect();
     let unsuited = unsuited::unsuited(&explainers, &model)?;
     unsuited::warn(&explainers, &unsuited, console);
-    let loaded = stream::load(input, &reading)?;
+    let loaded = stream::load(input, &reading, console)?;
     let image = loaded.tensor.unsqueeze(0)?;
     let workers = Workers::new(args.network.threads)?;
 

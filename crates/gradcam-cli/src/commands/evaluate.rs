@@ -103,6 +103,9 @@ pub(crate) fn run(
             }
         };
         lying += usize::from(prepared.lies);
+        if let Some(remark) = &prepared.remark {
+            bar.suspend(|| console.warn(format!("`{}`: {remark}", sample.id)));
+        }
         let item = Item {
             index: *index,
             id: &sample.id,
@@ -181,6 +184,8 @@ pub(crate) fn header(
         max_pixels: nulls
             .contains(&Null::MeanMask)
             .then_some(reading.limits.max_pixels),
+        window: reading.pictures.window.map(|window| window.to_string()),
+        frame: reading.pictures.frame,
         data: data.name.clone(),
         data_sha256: fingerprint(data),
         images: data.samples.len(),

@@ -17,7 +17,7 @@ use crate::args::{Explain, Fusion};
 use crate::console::Console;
 use crate::outputs::{Destination, Names, refuse_existing, slug, write};
 use crate::record::{self, Outputs, Record, TargetRecord};
-use crate::stream::{Loaded, Reading, Workers, batches, refuse};
+use crate::stream::{Keep, Loaded, Reading, Workers, batches, refuse};
 use crate::{Exit, inputs, model, targets};
 
 /// Everything that stays the same from batch to batch.
@@ -55,7 +55,7 @@ pub(crate) fn run(
     model::set_precision(&mut model, args.network.precision)?;
     let asked = asked(args, &model)?;
     let slugs = slugs(&asked)?;
-    let targets = targets::read(&asked, &mut model, &args.network)?;
+    let targets = targets::read(&asked, &mut model, &args.network, console)?;
     let format = match &pictures {
         Destination::File(path) => Format::from_path(path)?,
         _ => Format::Png,
@@ -81,6 +81,7 @@ pub(crate) fn run(
                 background: model::background(
                     &args.sampling.background,
                     &Reading::of(&model, &args.network),
+                    console,
                 )?,
                 ..model::inputs(&model.preprocess)
             },
@@ -121,6 +122,7 @@ pub(crate) fn run(
         &inputs,
         &model,
         &args.network,
+        Keep::Photo,
         &workers,
         console,
         interrupted,

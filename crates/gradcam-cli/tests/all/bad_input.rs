@@ -25,7 +25,10 @@ fn a_bad_picture_is_named_with_its_fault() {
     for (name, fault) in [
         ("cut.png", "PNG data end before the picture does"),
         ("cut.jpg", "JPEG data end before the picture does"),
-        ("text.png", "expected JPEG, PNG or WebP, found text"),
+        (
+            "text.png",
+            "expected JPEG, PNG, WebP, BMP, GIF, TIFF, DICOM or NIfTI, found text",
+        ),
         ("empty.png", "found an empty file"),
         ("none.png", "No such file"),
     ] {

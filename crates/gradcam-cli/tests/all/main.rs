@@ -13,4 +13,5 @@ mod evaluate;
 mod evaluate_company;
 mod methods;
 mod outputs;
+mod pictures;
 mod studies;

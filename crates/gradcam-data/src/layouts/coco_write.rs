@@ -39,7 +39,7 @@ pub(crate) fn write(
         let path = pictures.join(&file_name);
         image.save(&path).map_err(|error| match error {
             image::ImageError::IoError(source) => Error::write(&path)(source),
-            other => Error::picture(&path)(other),
+            other => Error::write(&path)(std::io::Error::other(other)),
         })?;
         for object in &sample.objects {
             let number = all.annotations.len() as u64;

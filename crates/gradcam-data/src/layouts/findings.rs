@@ -1,4 +1,4 @@
-//! X-rays with a CSV that has a row for each finding. The pictures are PNGs or JPEGs in any folder beside it, under the names that the
+//! X-rays with a CSV that has a row for each finding. The pictures are DICOM files, PNGs or JPEGs in any folder beside it, under the names that the
 //! table's first column has.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! SIIM-ACR pneumothorax segmentation: a CSV `ImageId, EncodedPixels` with one row for each region, and the pictures as PNG or JPEG in
+//! SIIM-ACR pneumothorax segmentation: a CSV `ImageId, EncodedPixels` with one row for each region, and the pictures as DICOM, PNG or JPEG in
 //! any folder beside it, named by their `ImageId`.
 //!
 //! `EncodedPixels` is pairs of a start, counted from the end of the run before, and a length, down the columns (see [`from_relative`]), or

@@ -57,6 +57,8 @@ fn header(explainers: &[Explainer]) -> Header {
         device: "cpu".to_string(),
         fit: "none".to_string(),
         max_pixels: None,
+        window: None,
+        frame: None,
         data: "waves".to_string(),
         data_sha256: String::new(),
         images: IMAGES,

@@ -24,7 +24,7 @@ impl Preprocess {
         device: &Device,
     ) -> Result<(Tensor, Region), PreprocessError> {
         self.check()?;
-        let plan = self.plan(picture, fit)?;
+        let plan = self.plan(picture.dimensions(), fit)?;
         let (from_width, from_height) = picture.dimensions();
         let (width, height) = plan.resized;
         let resizes = (from_width, from_height) != plan.resized;

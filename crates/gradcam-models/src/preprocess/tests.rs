@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use candle_core::{DType, Device, Tensor};
+use gradcam_picture::Rgb16Image;
 use image::{Rgb, RgbImage};
 
 use super::{
@@ -260,6 +261,52 @@ fn names_are_those_of_the_configuration() {
         assert_eq!(serde_json::to_string(&parsed).unwrap(), json(name));
     }
     assert_eq!(serde_json::from_str::<Fit>("\"none\"").unwrap(), Fit::None);
+}
+
+/// Bytes as words, and words that differ in their low bytes alone.
+#[test]
+fn all_sixteen_bits_reach_the_tensor() {
+    let settings = Preprocess {
+        input_size: (6, 6),
+        ..Preprocess::default()
+    };
+    let values = |x: &Tensor| x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let bytes = pattern(13, 9);
+    let words = Rgb16Image::from_fn(13, 9, |x, y| {
+        Rgb(bytes.get_pixel(x, y).0.map(|v| u16::from(v) * 257))
+    });
+    let at = |fit| {
+        let deep = settings.prepare(&words, fit, &Device::Cpu).unwrap();
+        (prepare(&settings, &bytes, fit), deep)
+    };
+    let (shallow, deep) = at(Fit::None);
+    assert_eq!(values(&shallow.tensor), values(&deep.tensor));
+    assert_eq!(shallow.view, deep.view);
+    let (shallow, deep) = at(Fit::Crop);
+    assert_eq!(shallow.region, deep.region);
+    // The bytes' own resize rounds twice to 1 of 255, the words' to 1 of 65535.
+    let apart = values(&shallow.tensor)
+        .into_iter()
+        .zip(values(&deep.tensor));
+    assert!(
+        apart
+            .clone()
+            .all(|(a, b)| (a - b).abs() < 2.0 / 255.0 / 0.224)
+    );
+    assert!(apart.clone().any(|(a, b)| a != b));
+
+    // 0 to 255 of 65535 is all black to a byte.
+    let faint = Rgb16Image::from_fn(12, 12, |x, _| Rgb([x as u16 * 20; 3]));
+    let seen = settings.prepare(&faint, Fit::Squash, &Device::Cpu).unwrap();
+    assert!(seen.view.iter().all(|v| *v == 0));
+    let row = &values(&seen.tensor)[..6];
+    assert!(row.windows(2).all(|pair| pair[0] < pair[1]), "{row:?}");
+    let borders = Preprocess {
+        crop_mode: CropMode::Border,
+        ..settings
+    };
+    let filled = borders.prepare(&faint, Fit::Crop, &Device::Cpu).unwrap();
+    assert_eq!(filled.view.dimensions(), (6, 6));
 }
 
 /// The bytes of the device's resize are the library's.

@@ -4,7 +4,10 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 
-use super::{Limits, PictureError, decode, read};
+use super::{
+    Header, Limits, Options, PictureError, Samples, Turn, Window, decode, has_ending, header, load,
+    read,
+};
 
 const ANY: Limits = Limits {
     max_pixels: u64::MAX,
@@ -95,10 +98,19 @@ fn pixels(picture: &RgbImage) -> Vec<[u8; 3]> {
     picture.pixels().map(|p| p.0).collect()
 }
 
+const FORMATS: [ImageFormat; 6] = [
+    ImageFormat::Jpeg,
+    ImageFormat::Png,
+    ImageFormat::WebP,
+    ImageFormat::Bmp,
+    ImageFormat::Gif,
+    ImageFormat::Tiff,
+];
+
 #[test]
-fn reads_the_three_formats_by_content() {
+fn reads_the_formats_by_content() {
     let picture = quarters();
-    for format in [ImageFormat::Png, ImageFormat::WebP] {
+    for format in FORMATS.into_iter().filter(|f| *f != ImageFormat::Jpeg) {
         assert_eq!(decode(&encoded(&picture, format), ANY).unwrap(), picture);
     }
     let jpeg = decode(&encoded(&picture, ImageFormat::Jpeg), ANY).unwrap();
@@ -262,7 +274,7 @@ fn a_claim_of_too_many_pixels_is_refused_before_decoding() {
         "the picture is too large: 100000 × 50000 is 5000000000 pixels, the limit is 178956970"
     );
 
-    for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
+    for format in FORMATS {
         let bytes = encoded(&quarters(), format);
         let limit = |max_pixels| Limits { max_pixels };
         assert!(decode(&bytes, limit(512)).is_ok());
@@ -290,6 +302,22 @@ fn truncated_data_are_an_error_wherever_they_end() {
         for end in 12..bytes.len() - tail {
             match decode(&bytes[..end], ANY) {
                 Err(PictureError::Truncated { .. }) => {}
+                other => panic!("{format:?} cut to {end} of {}: {other:?}", bytes.len()),
+            }
+        }
+    }
+}
+
+#[test]
+fn truncated_rows_are_an_error_in_the_other_formats() {
+    let picture = quarters();
+    for format in [ImageFormat::Bmp, ImageFormat::Gif, ImageFormat::Tiff] {
+        let bytes = encoded(&picture, format);
+        // A GIF has a byte at its end that says so, and one that ends its last block; a TIFF here has its directory there.
+        let tail = if format == ImageFormat::Gif { 3 } else { 1 };
+        for end in (12..bytes.len() - tail).step_by(7) {
+            match decode(&bytes[..end], ANY) {
+                Err(PictureError::Truncated { .. } | PictureError::Decode { .. }) => {}
                 other => panic!("{format:?} cut to {end} of {}: {other:?}", bytes.len()),
             }
         }
@@ -344,7 +372,7 @@ fn what_is_no_picture_is_named() {
     };
     assert_eq!(found(b""), "an empty file");
     assert_eq!(found("a note, not a photo: é\n".as_bytes()), "text");
-    assert_eq!(found(b"GIF89a\x01\x00\x01\x00"), "GIF data");
+    assert_eq!(found(b"qoif\0\0\0\x01"), "QOI data");
     assert_eq!(
         found(&[0, 1, 2, 3, 4]),
         "unknown data that start with `00 01 02 03`"
@@ -360,7 +388,7 @@ fn a_text_file_named_png_is_refused() {
     std::fs::write(&path, "not a picture").unwrap();
     assert_eq!(
         read(&path, ANY).unwrap_err().to_string(),
-        "not a picture that can be read: expected JPEG, PNG or WebP, found text"
+        "not a picture that can be read: expected JPEG, PNG, WebP, BMP, GIF, TIFF, DICOM or NIfTI, found text"
     );
     let missing = read(&folder.path().join("none.png"), ANY);
     assert!(matches!(missing, Err(PictureError::Read(_))));
@@ -369,7 +397,7 @@ fn a_text_file_named_png_is_refused() {
 #[test]
 fn broken_bytes_never_panic() {
     // Every single-byte change of small files, headers included.
-    for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
+    for format in FORMATS {
         let bytes = encoded(&quarters(), format);
         for at in 0..bytes.len() {
             for flip in [0x01, 0x80, 0xff] {
@@ -379,5 +407,140 @@ fn broken_bytes_never_panic() {
                 let _ = decode(&broken, Limits { max_pixels: 4096 });
             }
         }
+    }
+}
+
+/// 16-bit grey whose values are those of 12 bits.
+fn twelve_bits() -> Vec<u8> {
+    let values: [u16; 4] = [0, 1, 2048, 4095];
+    let row: Vec<u8> = values.iter().flat_map(|v| v.to_be_bytes()).collect();
+    png((4, 1), 16, GREY, &[], &[&row])
+}
+
+fn words(bytes: &[u8], window: Option<Window>) -> Vec<u16> {
+    let options = Options {
+        window,
+        ..Options::default()
+    };
+    match load(bytes, &options).unwrap().samples {
+        Samples::Words(image) => image.pixels().map(|p| p.0[0]).collect(),
+        Samples::Bytes(_) => panic!("8 bits"),
+    }
+}
+
+#[test]
+fn sixteen_bits_are_all_kept_and_a_window_spreads_them() {
+    let bytes = twelve_bits();
+    assert_eq!(words(&bytes, None), [0, 1, 2048, 4095]);
+    let spread = [0, 16, 32776, 65535];
+    assert_eq!(words(&bytes, Some(Window::Auto)), spread);
+    let whole = Window::Between {
+        low: 0.0,
+        high: 4095.0,
+    };
+    assert_eq!(words(&bytes, Some(whole)), spread);
+    let range = load(&bytes, &Options::default()).unwrap().range.unwrap();
+    assert!(range.is_narrow());
+    assert_eq!((range.found, range.shown), ((0.0, 4095.0), (0.0, 65535.0)));
+    // The whole range of a colour picture, whose alpha is no value.
+    let colour = png((1, 1), 16, RGBA, &[], &[&[0, 9, 0, 1, 0, 4, 255, 255]]);
+    let options = Options {
+        window: Some(Window::Auto),
+        ..Options::default()
+    };
+    assert_eq!(
+        load(&colour, &options).unwrap().range.unwrap().found,
+        (1.0, 9.0)
+    );
+    let mut tiff = Cursor::new(Vec::new());
+    let deep = image::ImageBuffer::from_fn(2, 1, |x, _| image::Luma([x as u16 * 4095]));
+    DynamicImage::ImageLuma16(deep)
+        .write_to(&mut tiff, ImageFormat::Tiff)
+        .unwrap();
+    assert_eq!(words(tiff.get_ref(), None), [0, 4095]);
+}
+
+#[test]
+fn eight_bits_stay_as_they_are_but_for_a_window_of_numbers() {
+    let bytes = encoded(&quarters(), ImageFormat::Png);
+    for window in [None, Some(Window::Auto)] {
+        let options = Options {
+            window,
+            ..Options::default()
+        };
+        let picture = load(&bytes, &options).unwrap();
+        assert_eq!(picture.range, None);
+        assert_eq!(picture.samples, Samples::Bytes(quarters()));
+    }
+    let window = Window::Between {
+        low: 50.0,
+        high: 200.0,
+    };
+    assert_eq!(words(&bytes, Some(window))[..1], [65535]);
+}
+
+#[test]
+fn a_tiff_is_upright_and_keeps_what_annotations_count() {
+    let mut bytes = encoded(&quarters(), ImageFormat::Tiff);
+    // The directory's entry for the orientation: the encoder writes none, so that the software's or resolution's takes its place.
+    let entry = |tag: u16| [tag.to_le_bytes(), 3_u16.to_le_bytes()].concat();
+    let unit = bytes.windows(4).position(|w| w == entry(0x0128)).unwrap();
+    bytes[unit..unit + 2].copy_from_slice(&0x0112_u16.to_le_bytes());
+    bytes[unit + 8] = 6;
+    let turned = |turn| {
+        let options = Options {
+            turn,
+            ..Options::default()
+        };
+        load(&bytes, &options).map(|picture| picture.dimensions())
+    };
+    assert_eq!(turned(Turn::AsStored).unwrap(), (16, 32));
+    assert_eq!(turned(Turn::Upright).unwrap(), (32, 16));
+}
+
+#[test]
+fn known_formats_that_are_not_read_are_named() {
+    for (bytes, name) in [
+        (b"\0\0\0\x1cftypavif\0\0\0\0".as_slice(), "AVIF"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0", "HEIC"),
+        (b"\xff\x0a\0\0", "JPEG XL"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+    ] {
+        let error = decode(bytes, ANY).unwrap_err().to_string();
+        assert!(
+            error.starts_with(name) && error.contains("make it a PNG"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn headers_tell_what_a_picture_will_take() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    for format in FORMATS {
+        std::fs::write(&path, encoded(&quarters(), format)).unwrap();
+        let found = header(&path, ANY).unwrap();
+        assert_eq!((found.width, found.height, found.bytes()), (16, 32, 1536));
+    }
+    std::fs::write(&path, twelve_bits()).unwrap();
+    assert_eq!(header(&path, ANY).unwrap().bytes(), 24);
+    // A claim is not believed to be true, and takes nothing.
+    std::fs::write(&path, png((100_000, 50_000), 8, RGB, &[], &[])).unwrap();
+    let Header { width, height, .. } = header(&path, ANY).unwrap();
+    assert_eq!((width, height), (100_000, 50_000));
+}
+
+#[test]
+fn endings_are_known_in_any_case() {
+    for name in [
+        "a.PNG", "b/c.tiff", "x.dcm", "y.nii", "z.nii.gz", "Z.NII.GZ",
+    ] {
+        assert!(has_ending(name.as_ref()), "{name}");
+    }
+    for name in ["a.gz", "png", "a.avif", ".png", "a.txt"] {
+        assert!(!has_ending(name.as_ref()), "{name}");
     }
 }
