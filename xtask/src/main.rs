@@ -9,7 +9,6 @@ mod demo;
 mod dist;
 mod fetch;
 mod fuzz;
-mod import;
 mod parity;
 mod python;
 mod train;
@@ -39,15 +38,6 @@ mod flags {
             cmd fetch-models {
                 /// Architectures or hf:OWNER/NAME[@REVISION]; none for every network that `gradcam models` lists with a repository.
                 repeated name: String
-            }
-            /// Make a model folder from a state dict.
-            cmd import {
-                /// A .pth or .safetensors file.
-                required file: PathBuf
-                /// The architecture that it belongs to; `gradcam models` lists them.
-                required architecture: String
-                /// The folder to make.
-                required -o, --output dir: PathBuf
             }
             /// Fetch NVIDIA's compiler and libraries from PyPI (1.6 GB) and print the environment that a build with `--features cuda` needs.
             cmd cuda-toolkit {
@@ -122,10 +112,6 @@ fn run(flags: flags::Xtask) -> Result<()> {
         XtaskCmd::Ci(ci) => ci::run(&sh, ci.full),
         XtaskCmd::Demo(_) => demo::run(&sh),
         XtaskCmd::FetchModels(fetch) => fetch::run(&sh, &fetch.name),
-        XtaskCmd::Import(import) => {
-            let (file, output) = (from_here(&import.file)?, from_here(&import.output)?);
-            import::run(&sh, &file, &import.architecture, &output)
-        }
         XtaskCmd::CudaToolkit(toolkit) => {
             let folder = match &toolkit.dir {
                 Some(dir) => from_here(dir)?,

@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Classify(Classify),
     /// List the supported networks.
     Models(Models),
+    /// Make a model's folder of a checkpoint: what PyTorch saves, or safetensors.
+    Import(Import),
     /// List the layers of a network that can be explained.
     Layers(Layers),
     /// List the methods with their papers, costs and options.
@@ -78,14 +80,17 @@ correction is over the methods and nulls of one metric, not over the metrics.";
 /// Which network runs, and how.
 #[derive(Debug, Args)]
 pub(crate) struct Network {
-    /// A network: the name of an architecture, a folder with config.json and model.safetensors, or a repository of the hub.
+    /// A network: the name of an architecture, a folder with config.json and model.safetensors, a repository of the hub, or with --arch a file of weights.
     #[arg(
         long,
-        value_name = "NAME|DIR|hf:REPO[@REV]",
+        value_name = "NAME|DIR|FILE|hf:REPO[@REV]",
         env = "GRADCAM_MODEL",
         default_value = "efficientnet-lite0"
     )]
     pub(crate) model: String,
+    /// The architecture of a file of weights (.safetensors, .pth) that --model names; `gradcam import` makes a folder of such a file.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) arch: Option<String>,
     /// How the picture is brought to the network's input size.
     #[arg(long, value_enum, default_value_t = Fit::Crop)]
     pub(crate) fit: Fit,
@@ -296,13 +301,35 @@ pub(crate) struct Models {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// A checkpoint: .pth, .pt, .ckpt or .bin of PyTorch 1.6 or later, or .safetensors.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The architecture that it belongs to; `gradcam models` lists them.
+    #[arg(value_name = "ARCHITECTURE")]
+    pub(crate) architecture: String,
+    /// The folder to make, for --model.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    /// Label names: a text file with one a line, or JSON (a list, or a map from numbers to names).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) labels: Option<PathBuf>,
+    /// Replace files that exist.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Layers {
-    /// The name of an architecture, a folder, or a repository of the hub.
+    /// The name of an architecture, a folder, a repository of the hub, or with --arch a file of weights.
     #[arg(
-        value_name = "NAME|DIR|hf:REPO[@REV]",
+        value_name = "NAME|DIR|FILE|hf:REPO[@REV]",
         default_value = "efficientnet-lite0"
     )]
     pub(crate) model: String,
+    /// The architecture of a file of weights.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) arch: Option<String>,
     /// Height and width of the input in pixels [default: the network's].
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=8192))]
     pub(crate) size: Option<u32>,
@@ -314,8 +341,11 @@ pub(crate) struct Layers {
 #[derive(Debug, Args)]
 pub(crate) struct Methods {
     /// Say which methods coincide on this network.
-    #[arg(long, value_name = "NAME|DIR|hf:REPO[@REV]")]
+    #[arg(long, value_name = "NAME|DIR|FILE|hf:REPO[@REV]")]
     pub(crate) model: Option<String>,
+    /// The architecture of a file of weights.
+    #[arg(long, value_name = "NAME", requires = "model")]
+    pub(crate) arch: Option<String>,
     /// The layer for that [default: the last one with a spatial map].
     #[arg(long, value_name = "NAME", requires = "model")]
     pub(crate) layer: Option<String>,
@@ -333,12 +363,15 @@ pub(crate) struct Metrics {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// The name of an architecture, a folder, or a repository of the hub.
+    /// The name of an architecture, a folder, a repository of the hub, or with --arch a file of weights.
     #[arg(
-        value_name = "NAME|DIR|hf:REPO[@REV]",
+        value_name = "NAME|DIR|FILE|hf:REPO[@REV]",
         default_value = "efficientnet-lite0"
     )]
     pub(crate) model: String,
+    /// The architecture of a file of weights.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) arch: Option<String>,
     /// A picture to check with [default: a seeded pattern].
     #[arg(long, value_name = "IMAGE")]
     pub(crate) image: Option<String>,

@@ -1,10 +1,10 @@
 //! The pictures that the arguments stand for.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use gradcam_models::picture::{ENDINGS, has_ending};
+use gradcam_models::bounded::{self, ReadError};
+use gradcam_models::picture::{ENDINGS, Limits, has_ending};
 
 /// One picture to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,21 +24,20 @@ impl Input {
         }
     }
 
-    /// Its bytes.
-    pub(crate) fn read(&self) -> Result<Vec<u8>> {
-        match &self.path {
-            Some(path) => {
-                std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))
-            }
+    /// Its bytes, no more than `limits` allow.
+    pub(crate) fn read(&self, limits: Limits) -> Result<Vec<u8>> {
+        let limit = limits.max_bytes();
+        let read = match &self.path {
+            Some(path) => bounded::stream(path, limit)
+                .with_context(|| format!("cannot read `{}`", path.display())),
             None => {
-                let mut bytes = Vec::new();
-                std::io::stdin()
-                    .lock()
-                    .read_to_end(&mut bytes)
-                    .context("cannot read standard input")?;
-                Ok(bytes)
+                bounded::all(std::io::stdin().lock(), limit).context("cannot read standard input")
             }
-        }
+        };
+        read.map_err(|error| match error.downcast_ref() {
+            Some(ReadError::TooLong { .. }) => error.context("`--max-pixels` is the limit"),
+            _ => error,
+        })
     }
 }
 

@@ -90,6 +90,7 @@ pub fn run<A: Into<OsString> + Clone>(
         Command::Compare(args) => commands::compare::run(&args, &mut console, interrupted),
         Command::Classify(args) => commands::classify::run(&args, &mut console, interrupted),
         Command::Models(args) => commands::models::run(&args, &mut console),
+        Command::Import(args) => commands::import::run(&args, &mut console),
         Command::Layers(args) => commands::layers::run(&args, &mut console),
         Command::Methods(args) => commands::methods::run(&args, &mut console),
         Command::Metrics(args) => commands::metrics::run(&args, &mut console),

@@ -1,12 +1,13 @@
 //! From `--model` to a network.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
 use gradcam::Inputs;
+use gradcam_models::architectures::{self, Architecture};
 use gradcam_models::preprocess::Preprocess;
-use gradcam_models::{Model, architectures};
+use gradcam_models::{Model, import};
 use gradcam_nn::ops::Precision;
 
 use crate::args;
@@ -18,55 +19,134 @@ pub(crate) enum Choice {
     /// The embedded model.
     Default,
     /// A folder.
-    Folder(std::path::PathBuf),
+    Folder(PathBuf),
+    /// A file of weights, of the architecture of this name.
+    File(PathBuf, String),
     /// A repository of the hub.
     Repository(String),
+    /// An architecture, which stands for its repository.
+    Architecture(&'static Architecture),
 }
 
 /// The names that the embedded model goes by.
 const DEFAULT: [&str; 2] = ["efficientnet-lite0", "default"];
 
-/// Reads `--model`: the default model's name, `hf:REPO`, a folder, or the name of an architecture, which stands for `models/NAME` where that
-/// folder exists and else for its repository of the hub.
-pub(crate) fn choose(text: &str) -> Result<Choice> {
-    if DEFAULT.contains(&text) {
-        return Ok(Choice::Default);
-    }
-    if let Some(repository) = text.strip_prefix("hf:") {
-        return Ok(Choice::Repository(repository.to_string()));
-    }
-    let folder = Path::new(text);
-    if folder.is_dir() {
-        return Ok(Choice::Folder(folder.to_path_buf()));
-    }
+/// Whether a name stands for the embedded model, in any case and punctuation.
+pub(crate) fn is_default(text: &str) -> bool {
+    let plain = architectures::letters(text);
+    DEFAULT.iter().any(|name| architectures::letters(name) == plain)
+}
+
+/// Endings of files of weights.
+const WEIGHTS: [&str; 6] = ["pth", "pt", "ckpt", "bin", "tar", "safetensors"];
+
+/// Reads `--model` and `--arch`: the default model's name, `hf:REPO`, a folder, a file of weights with its architecture, or the name of an
+/// architecture, which stands for `models/NAME` where that folder exists and else for its repository of the hub. Case and punctuation of
+/// names do not count where nothing has the very name.
+pub(crate) fn choose(text: &str, arch: Option<&str>) -> Result<Choice> {
+    let path = Path::new(text);
     let local = Path::new("models").join(text);
-    if local.join("config.json").is_file() {
-        return Ok(Choice::Folder(local));
+    let choice = if DEFAULT.contains(&text) {
+        Choice::Default
+    } else if let Some(repository) = text.strip_prefix("hf:") {
+        Choice::Repository(repository.to_string())
+    } else if path.is_dir() {
+        Choice::Folder(path.to_path_buf())
+    } else if local.join("config.json").is_file() {
+        Choice::Folder(local)
+    } else if path.is_file() || has_weights_ending(path) {
+        return file(path, arch);
+    } else if is_default(text) {
+        Choice::Default
+    } else {
+        match architectures::find(text) {
+            Ok(architecture) => Choice::Architecture(architecture),
+            Err(nearest) => bail!(
+                "no model `{text}`: neither a folder nor an architecture; the nearest are `{}`\n\nhint: `gradcam models` lists them; a repository of the hub is written `hf:OWNER/NAME`",
+                nearest.join("`, `")
+            ),
+        }
+    };
+    if let Some(arch) = arch {
+        bail!(
+            "`--arch {arch}` is for a file of weights, and `{text}` is none: it says its architecture itself; leave `--arch` out"
+        );
     }
-    match architectures::find(text) {
-        Ok(architecture) => architecture
-            .hub
-            .map(|repository| Choice::Repository(repository.to_string()))
-            .ok_or_else(|| {
-                anyhow!(
-                    "no published weights are known for `{text}`; give a folder with `config.json` and `model.safetensors`"
-                )
-            }),
-        Err(nearest) => bail!(
-            "no model `{text}`: neither a folder nor an architecture; the nearest are `{}`\n\nhint: `gradcam models` lists them; a repository of the hub is written `hf:OWNER/NAME`",
-            nearest.join("`, `")
-        ),
+    Ok(choice)
+}
+
+fn has_weights_ending(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| WEIGHTS.contains(&ending.to_ascii_lowercase().as_str()))
+}
+
+/// A file of weights, which does not say its architecture.
+fn file(path: &Path, arch: Option<&str>) -> Result<Choice> {
+    let text = path.display();
+    if !path.exists() {
+        bail!("there is no file `{text}`");
+    }
+    if let Some(arch) = arch {
+        return Ok(Choice::File(path.to_path_buf(), arch.to_string()));
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stem = match name.split('.').next() {
+        Some("") | None => "model",
+        Some(stem) => stem,
+    };
+    let guess = architectures::named_in(&name).map_or("ARCHITECTURE", |a| a.name);
+    let list = match guess {
+        "ARCHITECTURE" => "; `gradcam models` lists the architectures",
+        _ => "",
+    };
+    let beside = match path.with_file_name("config.json") {
+        config if config.is_file() => {
+            let folder = path.parent().filter(|folder| *folder != Path::new(""));
+            let folder = folder.unwrap_or(Path::new(".")).display();
+            format!("; the folder `{folder}` has a description: `--model {folder}`")
+        }
+        _ => String::new(),
+    };
+    bail!(
+        "`{text}` is a file of weights, which does not say its architecture{beside}\n\nhint: make a model's folder of it with `gradcam import {} {guess} -o {}`, or name the architecture with `--arch {guess}`{list}",
+        word(&text.to_string()),
+        word(stem)
+    )
+}
+
+/// A word of a command line, in quotes where a shell would split it.
+fn word(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./+=:@,".contains(c);
+    match text.chars().all(plain) {
+        true => text.to_string(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
     }
 }
 
-/// Loads the network that `--model` names.
-pub(crate) fn load(text: &str, device: &Device, console: &mut Console<'_>) -> Result<Model> {
-    let model = match choose(text)? {
+/// Loads the network that `--model` and `--arch` name, and says what was assumed of it.
+pub(crate) fn load(
+    text: &str,
+    arch: Option<&str>,
+    device: &Device,
+    console: &mut Console<'_>,
+) -> Result<Model> {
+    let model = match choose(text, arch)? {
         Choice::Default => Model::default_model(device)?,
         Choice::Folder(folder) => Model::from_folder(&folder, device)
             .with_context(|| format!("cannot load the model `{}`", folder.display()))?,
+        Choice::File(path, arch) => import::open(&path, &arch, device)
+            .with_context(|| format!("cannot load the model `{}`", path.display()))?,
         Choice::Repository(repository) => from_hub(&repository, device, console)?,
+        Choice::Architecture(architecture) => match architecture.hub {
+            Some(repository) => from_hub(repository, device, console)?,
+            None => bail!(
+                "no published weights are known for `{text}`; give a folder with `config.json` and `model.safetensors`"
+            ),
+        },
     };
+    for sentence in &model.assumed {
+        console.note(format!("`{}`: {sentence}", model.name));
+    }
     console.detail(format!(
         "model {} ({}), {} classes, sha256 {}",
         model.name,
@@ -75,6 +155,13 @@ pub(crate) fn load(text: &str, device: &Device, console: &mut Console<'_>) -> Re
         model.sha256
     ));
     Ok(model)
+}
+
+impl args::Network {
+    /// Loads the network that `--model` and `--arch` name.
+    pub(crate) fn load(&self, device: &Device, console: &mut Console<'_>) -> Result<Model> {
+        load(&self.model, self.arch.as_deref(), device, console)
+    }
 }
 
 /// What the network's inputs look like.

@@ -266,7 +266,8 @@ pub(crate) fn load<'a>(
 /// Reads one picture and prepares it for the network.
 fn prepared<'a>(input: &'a Input, reading: &Reading<'_>, keep: Keep) -> Result<Loaded<'a>> {
     let options = reading.options(picture::Turn::Upright);
-    let original = picture::load(&input.read()?, &options).map_err(with_flag)?;
+    let bytes = input.read(reading.limits)?;
+    let original = picture::load(&bytes, &options).map_err(with_flag)?;
     let prepared = reading
         .preprocess
         .prepare(&original, reading.fit, reading.device)?;

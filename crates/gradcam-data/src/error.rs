@@ -17,6 +17,17 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
+    /// A pipe or a device stands where a file should.
+    #[error("`{}` is no ordinary file", .0.display())]
+    NotAFile(PathBuf),
+    /// A file has more bytes than are read of its kind.
+    #[error("`{}` is longer than {limit} bytes, the limit", .path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// A file or folder cannot be written.
     #[error("cannot write `{}`", .path.display())]
     Write {

@@ -1,7 +1,8 @@
 //! Folders, text files, and where pictures are.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use gradcam_picture::has_ending as is_picture;
@@ -127,9 +128,40 @@ pub(crate) fn id(folder: &Path, picture: &Path) -> String {
     parts.join("/")
 }
 
+/// The most bytes of a file of annotations, twice those of COCO's largest.
+const ANNOTATIONS: u64 = 1 << 30;
+
+/// A file to read: not a pipe, which may never have a writer, nor a device, which may have no end.
+pub(crate) fn open(path: &Path) -> Result<File> {
+    let found = fs::metadata(path).map_err(Error::read(path))?;
+    match found.is_file() || found.is_dir() {
+        true => File::open(path).map_err(Error::read(path)),
+        false => Err(Error::NotAFile(path.to_path_buf())),
+    }
+}
+
+/// The bytes of a file of annotations.
+pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>> {
+    whole(path, open(path)?, ANNOTATIONS)
+}
+
+/// What a reader has to its end, which comes after `limit` bytes at the latest.
+pub(crate) fn whole(path: &Path, reader: impl Read, limit: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut reader = reader.take(limit + 1);
+    reader.read_to_end(&mut bytes).map_err(Error::read(path))?;
+    match bytes.len() as u64 > limit {
+        true => Err(Error::TooLong {
+            path: path.to_path_buf(),
+            limit,
+        }),
+        false => Ok(bytes),
+    }
+}
+
 /// A text file.
 pub(crate) fn text(path: &Path) -> Result<String> {
-    let bytes = fs::read(path).map_err(Error::read(path))?;
+    let bytes = bytes(path)?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Error::annotation(path, "", "UTF-8", format!("another byte at {at}"))

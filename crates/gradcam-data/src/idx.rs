@@ -3,14 +3,13 @@
 //! Images are `00 00 08 03`, count, rows, columns, one byte a pixel; labels `00 00 08 01`, count, one byte each
 //! (LeCun, Cortes and Burges, "The MNIST database").
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use image::GrayImage;
 
-use crate::{Error, Result};
+use crate::{Error, Result, files};
 
 /// The images of an IDX file.
 #[derive(Debug)]
@@ -52,7 +51,7 @@ impl Images {
                 bytes.len() as u64
             }
             None => {
-                let mut file = File::open(path).map_err(Error::read(path))?;
+                let mut file = files::open(path)?;
                 let length = file.metadata().map_err(Error::read(path))?.len();
                 file.read_exact(&mut header)
                     .map_err(|_| short(path, length as usize))?;
@@ -92,7 +91,7 @@ impl Images {
             Some(bytes) => bytes.get(start..start + size).map(<[u8]>::to_vec),
             None => {
                 let mut pixels = vec![0; size];
-                let mut file = File::open(&self.path).map_err(Error::read(&self.path))?;
+                let mut file = files::open(&self.path)?;
                 file.seek(SeekFrom::Start(start as u64))
                     .and_then(|_| file.read_exact(&mut pixels))
                     .map_err(Error::read(&self.path))?;
@@ -146,28 +145,19 @@ pub(crate) fn labels_bytes(labels: &[u8]) -> Vec<u8> {
 }
 
 fn is_gzipped(path: &Path) -> Result<bool> {
-    let mut start = Vec::new();
-    let file = File::open(path).map_err(Error::read(path))?;
-    file.take(2)
-        .read_to_end(&mut start)
-        .map_err(Error::read(path))?;
-    Ok(start == [0x1f, 0x8b])
+    let start = files::open(path)?.take(2);
+    Ok(files::whole(path, start, 2)? == [0x1f, 0x8b])
 }
 
 /// No more is unpacked; the largest of EMNIST's files has half of it.
 const MAX_BYTES: u64 = 1 << 30;
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    let file = File::open(path).map_err(Error::read(path))?;
-    let mut bytes = Vec::new();
+    let file = files::open(path)?;
     match is_gzipped(path)? {
-        true => MultiGzDecoder::new(file)
-            .take(MAX_BYTES)
-            .read_to_end(&mut bytes),
-        false => file.take(MAX_BYTES).read_to_end(&mut bytes),
+        true => files::whole(path, MultiGzDecoder::new(file), MAX_BYTES),
+        false => files::whole(path, file, MAX_BYTES),
     }
-    .map_err(Error::read(path))?;
-    Ok(bytes)
 }
 
 fn number(bytes: &[u8], at: usize) -> u32 {

@@ -7,6 +7,7 @@ mod alexnet;
 #[cfg(test)]
 mod check;
 mod convnext;
+mod defaults;
 mod densenet;
 mod efficientnet;
 mod googlenet;
@@ -40,6 +41,7 @@ use self::vgg::Vgg;
 pub(crate) use self::vit::Size;
 use self::vit::Vit;
 use crate::layers::Result;
+use crate::preprocess::Preprocess;
 
 /// A network's plan: what is fixed before its weights are known.
 #[derive(Debug, Clone, Copy)]
@@ -76,29 +78,40 @@ pub fn all() -> &'static [Architecture] {
     table::ALL
 }
 
-/// The architecture of this name; a tag behind a dot (`resnet50.a1_in1k`) is passed over.
+/// The architecture of this name, in any case and punctuation (`ResNet-50`); a tag behind a dot (`resnet50.a1_in1k`) is passed over.
 ///
 /// # Errors
 /// The nearest names, when there is none.
 pub fn find(name: &str) -> std::result::Result<&'static Architecture, Vec<String>> {
-    let plain = name.split('.').next().unwrap_or(name);
-    all().iter().find(|a| a.name == plain).ok_or_else(|| {
-        let mut scored: Vec<(f64, &str)> = all()
-            .iter()
-            .map(|a| {
-                (
-                    strsim::normalized_damerau_levenshtein(plain, a.name),
-                    a.name,
-                )
-            })
-            .collect();
-        scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-        scored
-            .iter()
-            .take(3)
-            .map(|(_, n)| (*n).to_string())
-            .collect()
-    })
+    let named = |plain: &str| all().iter().find(|a| letters(a.name) == plain);
+    let plain = letters(name.split('.').next().unwrap_or(name));
+    named(&letters(name))
+        .or_else(|| named(&plain))
+        .ok_or_else(|| {
+            let mut scored: Vec<(f64, &str)> = all()
+                .iter()
+                .map(|a| {
+                    let likeness = strsim::normalized_damerau_levenshtein(&plain, &letters(a.name));
+                    (likeness, a.name)
+                })
+                .collect();
+            scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+            let nearest = scored.iter().take(3);
+            nearest.map(|(_, name)| (*name).to_string()).collect()
+        })
+}
+
+/// The architecture whose name is in a text, as a checkpoint's file name has it (`resnet50-0676ba61`): the longest that fits.
+pub fn named_in(text: &str) -> Option<&'static Architecture> {
+    let plain = letters(text);
+    let fits = |a: &&Architecture| plain.contains(&letters(a.name));
+    all().iter().filter(fits).max_by_key(|a| a.name.len())
+}
+
+/// The letters and digits of a name, in lower case: what is compared where somebody writes it.
+pub fn letters(name: &str) -> String {
+    let letters = name.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
 }
 
 /// Whose names a checkpoint's parameters have.
@@ -141,7 +154,8 @@ impl Architecture {
             && (1..=65_536).contains(&size.hidden)
             && size.heads > 0
             && size.channels.is_multiple_of(size.heads)
-            && patch > 0
+            && (1..=1024).contains(&patch)
+            && side <= Preprocess::MAX_SIDE as usize
             && (1..=128).contains(&(side / patch));
         if !fits {
             return None;
@@ -257,21 +271,6 @@ impl Architecture {
             }
     }
 
-    /// Mean and standard deviation of the pictures where a checkpoint does not say them; none for ImageNet's.
-    pub(crate) fn normalisation(&self) -> Option<([f32; 3], [f32; 3])> {
-        match &self.family {
-            Family::Vit(f) if f.is_clip() => Some((
-                [0.481_454_66, 0.457_827_5, 0.408_210_73],
-                [0.268_629_55, 0.261_302_6, 0.275_777_1],
-            )),
-            // Google's, which is Inception's; DeiT and DINOv2 have ImageNet's.
-            Family::Vit(_) if self.name.starts_with("vit_") && !self.name.ends_with("dinov2") => {
-                Some(([0.5; 3], [0.5; 3]))
-            }
-            _ => None,
-        }
-    }
-
     /// Whether it is an image tower of CLIP.
     pub(crate) fn is_clip(&self) -> bool {
         matches!(&self.family, Family::Vit(f) if f.is_clip())
@@ -281,9 +280,31 @@ impl Architecture {
     pub(crate) fn is_transformer(&self) -> bool {
         matches!(self.family, Family::Vit(_) | Family::Swin(_))
     }
+}
 
-    /// Whether torchvision's checkpoints expect inputs normalised to -1 to 1 (its `transform_input`).
-    pub(crate) fn transforms_input(&self) -> bool {
-        matches!(self.family, Family::GoogLeNet(_) | Family::InceptionV3(_))
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_differ_by_more_than_case_and_punctuation() {
+        let names: std::collections::BTreeSet<_> = all().iter().map(|a| letters(a.name)).collect();
+        assert_eq!(names.len(), all().len());
+        for (written, name) in [
+            ("ResNet50", "resnet50"),
+            ("EfficientNet-B0", "efficientnet_b0"),
+            ("resnet50.a1_in1k", "resnet50"),
+            ("SqueezeNet 1.1", "squeezenet1_1"),
+            ("ViT_Base_Patch16_224", "vit_base_patch16_224"),
+        ] {
+            assert_eq!(find(written).unwrap().name, name);
+        }
+        assert_eq!(find("ResNet51").unwrap_err()[0], "resnet50");
+        assert_eq!(
+            named_in("wide_resnet50_2-95faca4d").unwrap().name,
+            "wide_resnet50_2"
+        );
+        assert!(named_in("checkpoint-final").is_none());
     }
 }

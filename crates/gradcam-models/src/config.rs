@@ -3,10 +3,12 @@
 mod transformers;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::architectures::{Architecture, Naming, find};
+use crate::load::read_text;
 use crate::preprocess::{CropMode, Interpolation, Preprocess};
 use crate::{LoadError, labels};
 
@@ -21,6 +23,8 @@ pub struct Config {
     pub labels: Vec<String>,
     /// How pictures are prepared.
     pub preprocess: Preprocess,
+    /// What the files do not say and was taken from the network's family, one sentence each.
+    pub assumed: Vec<String>,
     /// The licence that the folder names.
     pub license: Option<String>,
 }
@@ -29,7 +33,7 @@ pub struct Config {
 #[derive(Debug, Deserialize)]
 struct Fields {
     architecture: Option<String>,
-    num_classes: Option<usize>,
+    num_classes: Option<u64>,
     pretrained_cfg: Option<Pretrained>,
     label_names: Option<Vec<String>>,
     label_descriptions: Option<BTreeMap<String, String>>,
@@ -49,18 +53,38 @@ struct Pretrained {
     crop_mode: Option<String>,
     mean: Option<Vec<f32>>,
     std: Option<Vec<f32>>,
-    num_classes: Option<usize>,
+    num_classes: Option<u64>,
     license: Option<String>,
     label_names: Option<Vec<String>>,
+}
+
+/// The most classes that a network may have; the largest known classifiers have a tenth of it.
+const MAX_CLASSES: usize = 1_000_000;
+
+impl Pretrained {
+    /// The fields of the preprocessing that are left out; a crop's mode is nearly always the usual one.
+    fn unsaid(&self) -> Vec<&'static str> {
+        [
+            ("input_size", self.input_size.is_none()),
+            ("interpolation", self.interpolation.is_none()),
+            ("crop_pct", self.crop_pct.is_none()),
+            ("mean", self.mean.is_none()),
+            ("std", self.std.is_none()),
+        ]
+        .into_iter()
+        .filter_map(|(name, missing)| missing.then_some(name))
+        .collect()
+    }
 }
 
 impl Config {
     /// Reads the text of `config.json`, and of `preprocessor_config.json` where there is one.
     ///
-    /// Without a `pretrained_cfg` the architecture's input size and the usual ImageNet preprocessing hold.
+    /// What `pretrained_cfg` leaves out is taken from the architecture's family, as timm has it
+    /// ([`Architecture::preprocess`]); [`Config::assumed`] says so.
     ///
     /// # Errors
-    /// When the text is not such a file, or names an unknown architecture.
+    /// When the text is not such a file, names an unknown architecture, or a number in it is out of its range.
     pub fn parse(text: &str, processor: Option<&str>) -> Result<Self, LoadError> {
         let fields: Fields = json("config.json", text)?;
         let architecture = architecture(&fields)?;
@@ -73,17 +97,24 @@ impl Config {
         let classes = fields
             .num_classes
             .or(cfg.num_classes)
-            .or_else(|| fields.transformers.projection())
-            .unwrap_or(if labels.is_empty() {
-                1000
-            } else {
-                labels.len()
+            .or_else(|| Some(fields.transformers.projection()? as u64))
+            .unwrap_or(match labels.len() as u64 {
+                0 => 1000,
+                count => count,
             });
-        if classes == 0 {
-            return Err(invalid(
-                "`num_classes` is 0: the network has no classifier to explain",
-            ));
-        }
+        let classes = match usize::try_from(classes) {
+            Ok(0) => {
+                return Err(invalid(
+                    "`num_classes` is 0: the network has no classifier to explain",
+                ));
+            }
+            Ok(classes) if classes <= MAX_CLASSES => classes,
+            _ => {
+                return Err(invalid(&format!(
+                    "`num_classes` is {classes}, expected 1 to {MAX_CLASSES}"
+                )));
+            }
+        };
         if !labels.is_empty() && labels.len() != classes {
             return Err(invalid(&format!(
                 "there are {} label names for {classes} classes",
@@ -91,7 +122,7 @@ impl Config {
             )));
         }
         let labels = match fields.label_descriptions {
-            _ if labels.is_empty() => labels::for_classes(classes),
+            _ if labels.is_empty() => labels::of_imagenet(classes),
             // timm names ImageNet's classes by their WordNet id and describes them apart.
             Some(words) => labels
                 .iter()
@@ -99,35 +130,77 @@ impl Config {
                 .collect(),
             None => labels,
         };
-        let mut preprocess = Preprocess {
-            input_size: (architecture.input_size, architecture.input_size),
-            ..Preprocess::default()
-        };
-        if architecture.transforms_input() && cfg.mean.is_none() {
-            (preprocess.mean, preprocess.std) = ([0.5; 3], [0.5; 3]);
-        }
-        if let Some(normalisation) = architecture.normalisation() {
-            (preprocess.mean, preprocess.std) = normalisation;
-        }
+        let mut preprocess = architecture.preprocess();
         let license = fields.license.or_else(|| cfg.license.clone());
+        let unsaid = match processor {
+            Some(_) => Vec::new(),
+            None => cfg.unsaid(),
+        };
         pretrained(&mut preprocess, cfg)?;
         if let Some(text) = processor {
             let processor = json("preprocessor_config.json", text)?;
             transformers::processor(&mut preprocess, processor, architecture.is_transformer())?;
         }
+        preprocess
+            .check()
+            .map_err(|error| invalid(&error.to_string()))?;
+        let assumed = match unsaid.is_empty() {
+            true => Vec::new(),
+            false => vec![format!(
+                "`config.json` does not say `{}` under `pretrained_cfg`; {}",
+                unsaid.join("`, `"),
+                assumed(architecture, &preprocess)
+            )],
+        };
         Ok(Config {
             architecture,
             classes,
             labels,
             preprocess,
+            assumed,
             license,
         })
+    }
+
+    /// What the `config.json` of a folder says, and the `preprocessor_config.json` beside it where there is one.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or as [`parse`](Config::parse).
+    pub(crate) fn read(folder: &Path) -> Result<Self, LoadError> {
+        let config = read_text(&folder.join("config.json"))?;
+        let processor = folder.join("preprocessor_config.json");
+        let processor = processor
+            .exists()
+            .then(|| read_text(&processor))
+            .transpose()?;
+        Config::parse(&config, processor.as_deref())
+    }
+
+    /// What is assumed of weights without a description.
+    pub(crate) fn of(architecture: &'static Architecture, classes: usize) -> Self {
+        let preprocess = architecture.preprocess();
+        Config {
+            architecture,
+            classes,
+            labels: labels::of_imagenet(classes),
+            assumed: vec![assumed(architecture, &preprocess)],
+            preprocess,
+            license: None,
+        }
     }
 
     /// Whose names the parameters have.
     pub(crate) fn naming(&self, names: &[String]) -> Naming {
         self.architecture.naming(names.iter().map(String::as_str))
     }
+}
+
+/// How pictures are prepared where nobody says it.
+fn assumed(architecture: &Architecture, preprocess: &Preprocess) -> String {
+    format!(
+        "pictures are assumed to be prepared as usual for `{}`: {preprocess}",
+        architecture.name
+    )
 }
 
 fn invalid(reason: &str) -> LoadError {

@@ -50,6 +50,9 @@ use cache::Store;
 use client::Client;
 pub use error::HubError;
 
+use crate::bounded;
+use crate::load::DESCRIPTION;
+
 /// The file that describes the model.
 const CONFIG: &str = "config.json";
 /// The file that holds its parameters.
@@ -180,7 +183,8 @@ fn companions(config: &Path) -> Result<&'static [&'static str], HubError> {
     struct Kind {
         model_type: String,
     }
-    let text = std::fs::read(config).map_err(cache::at(config))?;
+    let text =
+        bounded::file(config, DESCRIPTION).map_err(|error| cache::at(config)(error.into()))?;
     // What is no description of transformers has none; what is wrong with it, the loading says. Only the text tower reads a tokenizer.
     Ok(match serde_json::from_slice::<Kind>(&text) {
         Ok(kind) if cfg!(feature = "text") && kind.model_type == "clip" => &[PROCESSOR, TOKENIZER],
@@ -261,9 +265,11 @@ impl Hub {
             cache,
         );
         hub.offline = var("HF_HUB_OFFLINE").is_some_and(on);
+        let stored = || bounded::text(&home?.join("token"), 1 << 16).ok();
         hub.token = var("HF_TOKEN")
+            .or_else(stored)
             .map(|token| token.trim().to_string())
-            .or_else(|| hf_hub::Cache::new(home?.join("hub")).token());
+            .filter(|token| !token.is_empty());
         Ok(hub)
     }
 

@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use serde_json::Value;
+
 /// ImageNet-1k's thousand names, from the default model's description.
 static IMAGENET: LazyLock<Vec<String>> = LazyLock::new(|| {
     #[derive(serde::Deserialize)]
@@ -13,21 +15,92 @@ static IMAGENET: LazyLock<Vec<String>> = LazyLock::new(|| {
         .unwrap_or_default()
 });
 
-/// Names for a model that brings none: ImageNet's for 1000 classes, else `class 0`, `class 1` and so on.
-pub(crate) fn for_classes(classes: usize) -> Vec<String> {
-    if classes == 1000 {
-        return IMAGENET.clone();
+/// Names for a model that brings none: ImageNet's for 1000 classes, else none.
+pub(crate) fn of_imagenet(classes: usize) -> Vec<String> {
+    match classes {
+        1000 => IMAGENET.clone(),
+        _ => Vec::new(),
     }
+}
+
+/// Names for classes that have none: `class 0`, `class 1` and so on.
+pub(crate) fn numbered(classes: usize) -> Vec<String> {
     (0..classes).map(|index| format!("class {index}")).collect()
 }
 
+/// The names of a text, one a line, or of JSON: a list, or a map from numbers to names or from names to numbers.
+///
+/// # Errors
+/// In words, when it is neither, or numbers are missing.
+pub(crate) fn parse(text: &str) -> Result<Vec<String>, String> {
+    let text = text.trim_start_matches('\u{feff}').trim_end();
+    if !text.trim_start().starts_with(['[', '{']) {
+        return Ok(text.lines().map(|line| line.trim().to_string()).collect());
+    }
+    match serde_json::from_str(text).map_err(|error| error.to_string())? {
+        Value::Array(names) => names
+            .into_iter()
+            .map(|name| match name {
+                Value::String(name) => Ok(name),
+                other => Err(format!("expected names, found `{other}`")),
+            })
+            .collect(),
+        Value::Object(map) => {
+            let mut numbered = map
+                .into_iter()
+                .map(|(key, value)| match (key.parse::<usize>(), value) {
+                    (Ok(number), Value::String(name)) => Ok((number, name)),
+                    (_, Value::Number(number)) => match number.as_u64() {
+                        Some(number) => Ok((number as usize, key)),
+                        None => Err(format!("expected a class's number, found `{number}`")),
+                    },
+                    (_, other) => Err(format!(
+                        "expected numbers with names, found `{key}` with `{other}`"
+                    )),
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            numbered.sort();
+            match numbered.iter().enumerate().find(|(i, (n, _))| i != n) {
+                Some((i, _)) => Err(format!("no name has the number {i}")),
+                None => Ok(numbered.into_iter().map(|(_, name)| name).collect()),
+            }
+        }
+        other => Err(format!(
+            "expected a list or a map of names, found `{other}`"
+        )),
+    }
+}
+
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
-    use super::for_classes;
+    use super::{numbered, of_imagenet, parse};
+
+    #[test]
+    fn names_are_read_from_lines_and_json() {
+        let wanted = ["cat", "a dog"];
+        for text in [
+            "cat\na dog\n",
+            "\u{feff}cat\r\na dog\r\n\r\n",
+            r#"["cat", "a dog"]"#,
+            r#"{"1": "a dog", "0": "cat"}"#,
+            r#"{"a dog": 1, "cat": 0}"#,
+        ] {
+            assert_eq!(parse(text).unwrap(), wanted, "{text}");
+        }
+        assert!(
+            parse(r#"{"0": "cat", "2": "a dog"}"#)
+                .unwrap_err()
+                .contains("number 1")
+        );
+        assert!(parse("[1]").unwrap_err().contains("`1`"));
+        assert!(parse("[").is_err());
+    }
 
     #[test]
     fn there_is_a_name_for_every_class() {
-        assert_eq!(for_classes(1000)[285], "Egyptian cat");
-        assert_eq!(for_classes(2), ["class 0", "class 1"]);
+        assert_eq!(of_imagenet(1000)[285], "Egyptian cat");
+        assert!(of_imagenet(2).is_empty());
+        assert_eq!(numbered(2), ["class 0", "class 1"]);
     }
 }

@@ -21,10 +21,12 @@
 //! ```
 
 pub mod architectures;
+pub mod bounded;
 mod config;
 mod embedded;
 #[cfg(feature = "hub")]
 pub mod hub;
+pub mod import;
 mod labels;
 mod layers;
 mod load;
@@ -32,6 +34,7 @@ pub mod preprocess;
 mod rename;
 #[cfg(feature = "text")]
 pub mod text;
+mod wrapper;
 
 pub use config::Config;
 pub use gradcam_picture as picture;

@@ -7,10 +7,12 @@ use gradcam_nn::{ModuleTree, Weights, WeightsError};
 use sha2::{Digest, Sha256};
 
 use crate::architectures::Architecture;
+use crate::bounded::{self, ReadError};
 use crate::config::Config;
-use crate::embedded;
 use crate::preprocess::Preprocess;
 use crate::rename::rename;
+use crate::wrapper::wrapper;
+use crate::{embedded, labels};
 
 /// A network with its weights, its labels and the way that it wants its pictures.
 #[derive(Debug, Clone)]
@@ -31,6 +33,8 @@ pub struct Model {
     pub labels: Vec<String>,
     /// How pictures are prepared.
     pub preprocess: Preprocess,
+    /// What no file says and was taken from the network's family, one sentence each: how pictures are prepared, names of classes.
+    pub assumed: Vec<String>,
     /// The SHA-256 of the weight file, in hexadecimal digits.
     pub sha256: String,
     /// The licence that the model's description names.
@@ -58,7 +62,7 @@ pub enum LoadError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: ReadError,
     },
     /// A description is not what it should be.
     #[error("`{file}` cannot be read: {reason}")]
@@ -95,6 +99,18 @@ pub enum LoadError {
         count: usize,
         /// The first of them.
         names: Vec<String>,
+    },
+    /// All parameters lie under a module that training put around the network.
+    #[error(
+        "the parameters of `{model}` are named `{prefix}…`, as training wraps a network; `{architecture}` has them without; `gradcam import FILE {architecture} -o DIR` takes it off"
+    )]
+    Wrapped {
+        /// The folder or repository.
+        model: String,
+        /// The architecture.
+        architecture: &'static str,
+        /// What the names begin with.
+        prefix: &'static str,
     },
     /// The weights are not those that the model is known by.
     #[error(
@@ -152,15 +168,11 @@ impl Model {
     /// # Errors
     /// When a file is missing or damaged, or the weights do not fit the architecture.
     pub fn from_folder(folder: &Path, device: &Device) -> Result<Self, LoadError> {
-        let config = read_text(&folder.join("config.json"))?;
-        let processor = folder.join("preprocessor_config.json");
-        let processor = processor
-            .exists()
-            .then(|| read_text(&processor))
-            .transpose()?;
-        let weights = read(&folder.join("model.safetensors"))?;
-        let name = folder.display().to_string();
-        let model = Model::new(&name, &config, processor.as_deref(), &weights, device)?;
+        // The description first: it says how many bytes of weights there may be.
+        let config = Config::read(folder)?;
+        let limit = weights_limit(config.architecture, config.classes);
+        let weights = read(&folder.join("model.safetensors"), limit)?;
+        let model = Model::built(&folder.display().to_string(), config, &weights, device)?;
         Ok(Model {
             folder: Some(folder.to_path_buf()),
             ..model
@@ -197,18 +209,43 @@ impl Model {
         weights: &[u8],
         device: &Device,
     ) -> Result<Self, LoadError> {
-        let config = Config::parse(config, processor)?;
-        let misfit = |source: WeightsError| LoadError::Weights {
-            model: name.to_string(),
-            source,
-        };
-        let stored = Weights::from_safetensors(weights, device).map_err(misfit)?;
+        Model::built(name, Config::parse(config, processor)?, weights, device)
+    }
+
+    /// The network that `config` describes, with `weights`, a safetensors file.
+    fn built(
+        name: &str,
+        config: Config,
+        weights: &[u8],
+        device: &Device,
+    ) -> Result<Self, LoadError> {
+        let stored = Weights::from_safetensors(weights, device).map_err(misfit(name))?;
+        let sha256 = hexadecimal(&Sha256::digest(weights));
+        Model::of(name, config, &stored, sha256, device)
+    }
+
+    /// The network that `config` describes, with the parameters in `stored`.
+    pub(crate) fn of(
+        name: &str,
+        config: Config,
+        stored: &Weights,
+        sha256: String,
+        device: &Device,
+    ) -> Result<Self, LoadError> {
+        let misfit = misfit(name);
+        if let Some(prefix) = wrapper(&stored.names()) {
+            return Err(LoadError::Wrapped {
+                model: name.to_string(),
+                architecture: config.architecture.name,
+                prefix,
+            });
+        }
         let naming = config.naming(&stored.names());
-        let own = rename(&stored, config.architecture, naming, config.classes).map_err(misfit)?;
+        let own = rename(stored, config.architecture, naming, config.classes).map_err(&misfit)?;
         let network = config
             .architecture
             .build(&own, config.classes)
-            .map_err(misfit)?;
+            .map_err(&misfit)?;
         let mut unused = own.unused();
         unused.retain(|name| !config.architecture.training_only(name));
         if !unused.is_empty() {
@@ -230,9 +267,14 @@ impl Model {
             network,
             device: device.clone(),
             dtype: DType::F32,
-            labels: config.labels,
+            // Made only now: the weights have as many classes as the description says.
+            labels: match config.labels.is_empty() {
+                true => labels::numbered(config.classes),
+                false => config.labels,
+            },
             preprocess: config.preprocess,
-            sha256: hexadecimal(&Sha256::digest(weights)),
+            assumed: config.assumed,
+            sha256,
             license: config.license,
             source: Parameters {
                 weights: own.renamed(needed).map_err(|error| misfit(error.into()))?,
@@ -256,10 +298,7 @@ impl Model {
         &self,
         change: &dyn Fn(&str, &Tensor) -> candle_core::Result<Tensor>,
     ) -> Result<Model, LoadError> {
-        let misfit = |source: WeightsError| LoadError::Weights {
-            model: self.name.clone(),
-            source,
-        };
+        let misfit = misfit(&self.name);
         let Parameters {
             weights, classes, ..
         } = &self.source;
@@ -269,7 +308,7 @@ impl Model {
         let network = self
             .architecture
             .build(&changed, *classes)
-            .map_err(misfit)?;
+            .map_err(&misfit)?;
         let network = match self.source.embedding {
             true => network.embedding().unwrap_or(network),
             false => network,
@@ -318,21 +357,51 @@ impl Model {
     }
 }
 
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-    std::fs::read(path).map_err(|source| LoadError::Io {
-        path: path.to_path_buf(),
-        source,
-    })
+/// The most bytes of a description: label names of a hundred thousand classes take a few million.
+pub(crate) const DESCRIPTION: u64 = 64 << 20;
+
+/// The most bytes of a file of weights: what the network's parameters take as `f64`, as much again for averages and optimisers' states,
+/// and a gigabyte for what lies beside them, as a text tower.
+pub(crate) fn weights_limit(architecture: &Architecture, classes: usize) -> u64 {
+    let skeleton = Weights::skeleton();
+    let built = architecture.build(&skeleton, classes);
+    let count: u64 = match built {
+        Ok(_) => skeleton
+            .requested()
+            .iter()
+            .map(|(_, shape)| shape.iter().product::<usize>() as u64)
+            .sum(),
+        // Why not is said when the network is built from its weights.
+        Err(_) => 0,
+    };
+    (16 * count + (1 << 30)).min(WEIGHTS)
+}
+
+/// The most bytes of any file of weights.
+pub(crate) const WEIGHTS: u64 = 32 << 30;
+
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, LoadError> {
+    bounded::file(path, limit).map_err(at(path))
 }
 
 pub(crate) fn read_text(path: &Path) -> Result<String, LoadError> {
-    std::fs::read_to_string(path).map_err(|source| LoadError::Io {
-        path: path.to_path_buf(),
-        source,
-    })
+    bounded::text(path, DESCRIPTION).map_err(at(path))
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+fn at(path: &Path) -> impl FnOnce(ReadError) -> LoadError {
+    let path = path.to_path_buf();
+    move |source| LoadError::Io { path, source }
+}
+
+fn misfit(model: &str) -> impl Fn(WeightsError) -> LoadError {
+    let model = model.to_string();
+    move |source| LoadError::Weights {
+        model: model.clone(),
+        source,
+    }
+}
+
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

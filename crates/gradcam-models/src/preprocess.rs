@@ -23,6 +23,8 @@
 //! # Ok::<(), gradcam_models::preprocess::PreprocessError>(())
 //! ```
 
+use std::fmt;
+
 use candle_core::{Device, Tensor};
 use gradcam_picture::{Picture, Rgb16Image, Samples, high_bytes};
 use image::{Pixel, Rgb, RgbImage};
@@ -37,7 +39,7 @@ pub use resize::{Interpolation, resize_rgb};
 /// How a network wants its pictures: the fields of timm's `pretrained_cfg` that say so.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Preprocess {
-    /// Height and width of the network's input in pixels.
+    /// Height and width of the network's input in pixels, each up to [`MAX_SIDE`](Preprocess::MAX_SIDE).
     pub input_size: (u32, u32),
     /// The filter of the resize.
     pub interpolation: Interpolation,
@@ -62,6 +64,24 @@ impl Default for Preprocess {
             mean: [0.485, 0.456, 0.406],
             std: [0.229, 0.224, 0.225],
         }
+    }
+}
+
+impl Preprocess {
+    /// The longest side of a network's input in pixels: one of twice that would take gigabytes for its first layers.
+    pub const MAX_SIDE: u32 = 4096;
+}
+
+/// In words, as `224 × 224 pixels, bicubic, crop_pct 0.875, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5]`.
+impl fmt::Display for Preprocess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (height, width) = self.input_size;
+        let filter = self.interpolation.name();
+        write!(
+            f,
+            "{width} × {height} pixels, {filter}, crop_pct {}, mean {:?}, std {:?}",
+            self.crop_pct, self.mean, self.std
+        )
     }
 }
 
@@ -351,15 +371,16 @@ impl Preprocess {
         Ok(Tensor::from_vec(data, (3, height, width), device)?)
     }
 
-    fn check(&self) -> Result<(), PreprocessError> {
+    /// Whether every setting is in its range.
+    pub(crate) fn check(&self) -> Result<(), PreprocessError> {
         let (height, width) = self.input_size;
-        let sizes = 1..=65_535;
+        let sizes = 1..=Preprocess::MAX_SIDE;
         let settings = [
             (
                 "input_size",
                 sizes.contains(&height) && sizes.contains(&width),
                 format!("{height} × {width}"),
-                "sides of 1 to 65535 pixels",
+                "sides of 1 to 4096 pixels",
             ),
             (
                 "crop_pct",

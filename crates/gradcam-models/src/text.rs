@@ -30,7 +30,7 @@ use candle_transformers::models::clip::text_model::{
 use serde::Deserialize;
 use tokenizers::Tokenizer;
 
-use crate::load::{LoadError, Model, read, read_text};
+use crate::load::{LoadError, Model, WEIGHTS, read, read_text};
 
 /// The text tower of a CLIP with its tokenizer, on the CPU.
 #[derive(Debug, Clone)]
@@ -253,7 +253,8 @@ impl TextEncoder {
             folder: folder.to_path_buf(),
             source,
         };
-        let weights = stored::read(&read(&folder.join("model.safetensors"))?).map_err(misfit)?;
+        let weights =
+            stored::read(&read(&folder.join("model.safetensors"), WEIGHTS)?).map_err(misfit)?;
         let stored = Box::new(stored::Stored(weights.clone()));
         let stored = VarBuilder::from_backend(stored, DType::F32, Device::Cpu);
         let tower = ClipTextTransformer::new(stored.pp("text_model"), &sizes).map_err(misfit)?;

@@ -5,6 +5,7 @@ use candle_core::{Result, Tensor, bail};
 use crate::Pass;
 use crate::attention::Named;
 use crate::group::tap_all;
+use crate::limit;
 use crate::ops::{Conv2d, Rearrange};
 
 /// The embedding of patches with their positions, and the tokens before them (ViT, Dosovitskiy et al. 2021, section 3.1):
@@ -28,7 +29,7 @@ impl Embedding {
     /// The tokens of `x`.
     ///
     /// # Errors
-    /// When the patches do not divide the input.
+    /// When the patches do not divide the input, or are so many that their positions take gigabytes.
     pub fn run(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
         let (n, _, height, width) = x.dims4()?;
         let (names, conv) = &self.patches;
@@ -59,6 +60,7 @@ fn resized(positions: &Tensor, (rows, columns): (usize, usize)) -> Result<Tensor
     if (from_rows, from_columns) == (rows, columns) {
         return Ok(positions.clone());
     }
+    limit::table("the positions", &[rows, columns, c])?;
     let weights = |from, to| {
         Tensor::from_vec(cubic_weights(from, to), (to, from), positions.device())?
             .to_dtype(positions.dtype())

@@ -67,6 +67,7 @@ mod embedding;
 mod folded;
 mod group;
 mod kernels;
+mod limit;
 mod module;
 mod network;
 pub mod ops;

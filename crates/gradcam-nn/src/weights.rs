@@ -105,24 +105,27 @@ impl Weights {
         let mut tensors = BTreeMap::new();
         for (name, view) in file.iter() {
             use candle_core::safetensors::Load;
-            let tensor = view.load(&Device::Cpu)?;
-            let tensor = match tensor.dtype() {
-                DType::F16 | DType::BF16 | DType::F64 => tensor.to_dtype(DType::F32)?,
-                _ => tensor,
-            };
-            // A device is not read to look for them: see `get`.
-            let count = if device.is_cpu() {
-                0
-            } else {
-                not_finite(&tensor)?
-            };
-            if count > 0 {
-                let name = name.to_string();
-                return Err(WeightsError::NotFinite { name, count });
-            }
-            tensors.insert(name.to_string(), tensor.to_device(device)?);
+            let tensor = ready(name, view.load(&Device::Cpu)?, device)?;
+            tensors.insert(name.to_string(), tensor);
         }
         Ok(Weights::from_tensors(tensors))
+    }
+
+    /// A store of these tensors of the processor on `device`, floating-point ones widened to `f32`, as
+    /// [`from_safetensors`](Weights::from_safetensors) makes it.
+    ///
+    /// # Errors
+    /// When the device is a GPU and values are not finite, or there is no room.
+    pub fn on_device(
+        tensors: BTreeMap<String, Tensor>,
+        device: &Device,
+    ) -> Result<Self, WeightsError> {
+        let ready = |(name, tensor): (String, Tensor)| {
+            let tensor = ready(&name, tensor, device)?;
+            Ok((name, tensor))
+        };
+        let tensors: Result<_, WeightsError> = tensors.into_iter().map(ready).collect();
+        Ok(Weights::from_tensors(tensors?))
     }
 
     /// A store that answers every request with zeros that take no memory: for shapes, names and counts, not for numbers.
@@ -264,6 +267,25 @@ impl Weights {
         names.retain(|name| !requested.contains(name));
         names
     }
+}
+
+/// A tensor widened to `f32`, on the device.
+fn ready(name: &str, tensor: Tensor, device: &Device) -> Result<Tensor, WeightsError> {
+    let tensor = match tensor.dtype() {
+        DType::F16 | DType::BF16 | DType::F64 => tensor.to_dtype(DType::F32)?,
+        _ => tensor,
+    };
+    // A device is not read to look for them: see `get`.
+    let count = if device.is_cpu() {
+        0
+    } else {
+        not_finite(&tensor)?
+    };
+    if count > 0 {
+        let name = name.to_string();
+        return Err(WeightsError::NotFinite { name, count });
+    }
+    Ok(tensor.to_device(device)?)
 }
 
 /// Up to three stored names that are close to `name`.

@@ -96,8 +96,8 @@ impl Limits {
         Ok(())
     }
 
-    /// The largest file: 16 bytes are four channels of 32 bits. A small picture may have a large colour profile.
-    fn max_bytes(self) -> u64 {
+    /// The largest file in bytes: 16 a pixel are four channels of 32 bits. A small picture may have a large colour profile.
+    pub fn max_bytes(self) -> u64 {
         self.max_pixels.saturating_mul(16).max(64 << 20)
     }
 }

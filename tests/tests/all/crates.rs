@@ -91,6 +91,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 10] = [
             "thiserror",
             "tokenizers",
             "ureq",
+            "zip",
         ],
     ),
     // Plain grids and pictures: no candle, no network.

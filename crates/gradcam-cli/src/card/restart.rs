@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use gradcam::{Explainer, Grid};
+use gradcam_models::bounded;
 use image::DynamicImage;
 use safetensors::SafeTensors;
 
@@ -30,12 +31,14 @@ impl Restart {
         (program.file_stem()? == "gradcam").then(|| Restart {
             program,
             network: [
-                ("--model", network.model.clone()),
-                ("--device", network.device.clone()),
-                ("--precision", precision.to_string()),
+                ("--model", Some(network.model.clone())),
+                ("--arch", network.arch.clone()),
+                ("--device", Some(network.device.clone())),
+                ("--precision", Some(precision.to_string())),
             ]
-            .map(|(name, value)| format!("{name}={value}"))
-            .into(),
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("{name}={}", value?)))
+            .collect(),
         })
     }
 
@@ -80,7 +83,9 @@ impl Restart {
 
 /// The map at the input's resolution in a file that `explain --save-maps` wrote.
 fn upsampled(path: &Path) -> Result<Grid> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    // A map of the longest sides that a network takes.
+    let bytes = bounded::file(path, 1 << 30)
+        .with_context(|| format!("cannot read `{}`", path.display()))?;
     let tensors = SafeTensors::deserialize(&bytes)?;
     let map = tensors.tensor("upsampled")?;
     let &[height, width] = map.shape() else {

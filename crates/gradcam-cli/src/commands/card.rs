@@ -12,7 +12,7 @@ use gradcam::{Explainer, Source, Target};
 use gradcam_data::{Dataset, Generator, Glyphs, Sample, generate};
 use gradcam_eval::card::{Artifact, Card, Test, diff, render_html, render_markdown};
 use gradcam_eval::statistics::{Grade, MIN_SAMPLES};
-use gradcam_models::Model;
+use gradcam_models::{Model, bounded};
 
 use super::explain;
 use crate::args::{CardArgs, CardCommand, CardRender, CardTrain};
@@ -132,7 +132,7 @@ fn make(args: &CardArgs, console: &mut Console<'_>, interrupted: &AtomicBool) ->
     };
     let digits = Digits::load(&labels, effort.digits, args.seed)?;
     let device = model::device(&args.network.device)?;
-    let mut model = model::load(&args.network.model, &device, console)?;
+    let mut model = args.network.load(&device, console)?;
     model::set_precision(&mut model, args.network.precision)?;
     let explainers: Vec<Explainer> = std::iter::once(&args.method)
         .chain(&args.against)
@@ -241,23 +241,9 @@ fn explainer(name: &str, args: &CardArgs, model: &Model) -> Result<Explainer> {
 }
 
 fn load(path: &Path) -> Result<Card> {
-    let bytes = bytes(path)?;
-    let text = String::from_utf8(bytes).with_context(|| format!("`{}`", path.display()))?;
+    let text =
+        bounded::text(path, MOST).with_context(|| format!("cannot read `{}`", path.display()))?;
     Card::from_json(&text).with_context(|| format!("`{}`", path.display()))
-}
-
-/// The bytes of a card or of one of its pictures.
-fn bytes(path: &Path) -> Result<Vec<u8>> {
-    let fail = || format!("cannot read `{}`", path.display());
-    let mut bytes = Vec::new();
-    let file = File::open(path).with_context(fail)?;
-    file.take(MOST + 1)
-        .read_to_end(&mut bytes)
-        .with_context(fail)?;
-    if bytes.len() as u64 > MOST {
-        bail!("`{}` is larger than {} MB", path.display(), MOST >> 20);
-    }
-    Ok(bytes)
 }
 
 /// Makes the pages of a card again.
@@ -290,7 +276,10 @@ fn beside(card: &Card, folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut found = BTreeMap::new();
     let mut missing = Vec::new();
     for picture in &named {
-        match bytes(&folder.join(&picture.path)) {
+        let path = folder.join(&picture.path);
+        let read = bounded::file(&path, MOST)
+            .with_context(|| format!("cannot read `{}`", path.display()));
+        match read {
             Ok(bytes) if sha256(&bytes) == picture.sha256 => {
                 found.insert(picture.path.clone(), bytes);
             }

@@ -43,7 +43,7 @@ impl Row {
 }
 
 pub(crate) fn run(args: &Check, console: &mut Console<'_>) -> Result<Exit> {
-    let model = model::load(&args.model, &Device::Cpu, console)?;
+    let model = model::load(&args.model, args.arch.as_deref(), &Device::Cpu, console)?;
     let layers = explain::layers(args.layer.as_slice(), &args.model, &model)?;
     let image = image(args, &model, console)?;
     let bar = console.bar(CHECKS, Unit::Checks);

@@ -28,7 +28,7 @@ pub(crate) fn run(
 ) -> Result<Exit> {
     let inputs = inputs::resolve(&args.images)?;
     let device = model::device(&args.network.device)?;
-    let mut model = model::load(&args.network.model, &device, console)?;
+    let mut model = args.network.load(&device, console)?;
     model::set_precision(&mut model, args.network.precision)?;
     let workers = Workers::new(args.network.threads)?;
     let count = usize::try_from(args.top)?;

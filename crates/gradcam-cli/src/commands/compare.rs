@@ -78,7 +78,7 @@ pub(crate) fn run(
         );
     };
     let device = model::device(&args.network.device)?;
-    let mut model = model::load(&args.network.model, &device, console)?;
+    let mut model = args.network.load(&device, console)?;
     model::set_precision(&mut model, args.network.precision)?;
     let target = targets::read(
         std::slice::from_ref(&args.target),

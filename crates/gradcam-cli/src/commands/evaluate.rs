@@ -37,7 +37,7 @@ pub(crate) fn run(
     let data = gradcam_data::open(folder)?;
     let shard = shard(args.shard.as_deref())?;
     let device = model::device(&args.network.device)?;
-    let mut model = model::load(&args.network.model, &device, console)?;
+    let mut model = args.network.load(&device, console)?;
     model::set_precision(&mut model, args.network.precision)?;
     let reading = Reading::of(&model, &args.network);
     let explainers = explainers(args, &model, &reading, console)?;

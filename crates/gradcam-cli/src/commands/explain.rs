@@ -51,7 +51,7 @@ pub(crate) fn run(
     let method = method(&args.method, &args.set)?;
     let mut inputs = inputs::resolve(&args.images)?;
     let device = model::device(&args.network.device)?;
-    let mut model = model::load(&args.network.model, &device, console)?;
+    let mut model = args.network.load(&device, console)?;
     model::set_precision(&mut model, args.network.precision)?;
     let asked = asked(args, &model)?;
     let slugs = slugs(&asked)?;

@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 use candle_core::Device;
-use gradcam_models::architectures;
 use gradcam_nn::Weights;
 use serde::Serialize;
 
+use crate::Exit;
 use crate::args::Layers;
 use crate::console::Console;
-use crate::{Exit, model};
+use crate::model::{self, Choice};
 
 /// A line of `--json`.
 #[derive(Serialize)]
@@ -21,23 +21,18 @@ struct Record<'a> {
 }
 
 pub(crate) fn run(args: &Layers, console: &mut Console<'_>) -> Result<Exit> {
-    // An architecture's own name needs no weights.
-    let (network, architecture, size) = match architectures::find(&args.model) {
-        Ok(architecture) => {
+    let arch = args.arch.as_deref();
+    let (network, architecture, size) = match model::choose(&args.model, arch)? {
+        // An architecture's own name needs no weights.
+        Choice::Architecture(architecture) => {
             let network = architecture.build(&Weights::skeleton(), 1000)?;
-            (
-                network,
-                architecture,
-                (architecture.input_size, architecture.input_size),
-            )
+            let side = architecture.input_size;
+            (network, architecture, (side, side))
         }
-        Err(_) => {
-            let model = model::load(&args.model, &Device::Cpu, console)?;
-            (
-                model.network,
-                model.architecture,
-                model.preprocess.input_size,
-            )
+        Choice::Default | Choice::Folder(_) | Choice::File(..) | Choice::Repository(_) => {
+            let model = model::load(&args.model, arch, &Device::Cpu, console)?;
+            let size = model.preprocess.input_size;
+            (model.network, model.architecture, size)
         }
     };
     let (height, width) = args.size.map_or(size, |side| (side, side));

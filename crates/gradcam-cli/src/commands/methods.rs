@@ -70,7 +70,8 @@ pub(crate) fn run(args: &Methods, console: &mut Console<'_>) -> Result<Exit> {
         console.line(format!("  needs {}", about.needs))?;
     }
     if let Some(name) = &args.model {
-        let model = model::load(name, &candle_core::Device::Cpu, console)?;
+        let arch = args.arch.as_deref();
+        let model = model::load(name, arch, &candle_core::Device::Cpu, console)?;
         let layers = explain::layers(args.layer.as_slice(), name, &model)?;
         let (height, width) = model.preprocess.input_size;
         let size = (3, usize::try_from(height)?, usize::try_from(width)?);

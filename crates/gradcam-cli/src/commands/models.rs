@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::Exit;
 use crate::args::Models;
 use crate::console::Console;
+use crate::model::is_default;
 
 /// A line of `--json`.
 #[derive(Serialize)]
@@ -53,6 +54,9 @@ pub(crate) fn run(args: &Models, console: &mut Console<'_>) -> Result<Exit> {
     for r in records {
         let weights = match (r.embedded, r.hub) {
             (true, _) => "the default model, efficientnet-lite0 (Apache-2.0)".to_string(),
+            (false, Some(hub)) if is_default(r.name) => {
+                format!("the name alone is the default model; else hf:{hub}")
+            }
             (false, Some(hub)) => format!("hf:{hub}"),
             (false, None) => "a folder".to_string(),
         };

@@ -11,6 +11,8 @@ mod compare;
 mod determinism;
 mod evaluate;
 mod evaluate_company;
+mod import;
+mod limits;
 mod methods;
 mod outputs;
 mod pictures;

@@ -6,7 +6,6 @@
 //! is not in the data set. Where a split has both files, the segmentations count.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -174,7 +173,7 @@ fn outlines(path: &Path) -> Result<Found> {
 }
 
 fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
-    let bytes = fs::read(path).map_err(Error::read(path))?;
+    let bytes = files::bytes(path)?;
     serde_json::from_slice(&bytes).map_err(|error| {
         let at = files::at_line(error.line());
         Error::annotation(path, at, "CheXlocalize's ground truth", error.to_string())

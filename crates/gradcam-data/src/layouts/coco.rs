@@ -4,7 +4,6 @@
 //! a compressed string. Three fields are this crate's own and optional: an image's `category_id` and `split`, and an annotation's `difficult`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -94,7 +93,7 @@ pub(super) fn read(path: &Path) -> Read {
     let mut classes = BTreeMap::new();
     let mut samples = Vec::new();
     for file in instances(path) {
-        let bytes = fs::read(&file).map_err(Error::read(&file))?;
+        let bytes = files::bytes(&file)?;
         let parsed: Instances = serde_json::from_slice(&bytes).map_err(|error| {
             let at = files::at_line(error.line());
             Error::annotation(&file, at, "COCO's instances", error.to_string())

@@ -94,7 +94,7 @@ fn first_line(path: &Path) -> Option<String> {
     use std::io::{BufRead, BufReader, Read};
     let mut line = String::new();
     // A header is short; what has no line ends is not a table.
-    let start = std::fs::File::open(path).ok()?.take(1 << 16);
+    let start = files::open(path).ok()?.take(1 << 16);
     BufReader::new(start).read_line(&mut line).ok()?;
     Some(line.trim_start_matches('\u{feff}').to_string())
 }

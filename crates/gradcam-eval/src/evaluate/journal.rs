@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::{FORMAT, Header, ImageRecord};
@@ -18,6 +18,17 @@ pub enum JournalError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// A pipe or a device, which may have no end.
+    #[error("`{}` is no ordinary file, expected one that `--records` wrote", .0.display())]
+    NotAFile(PathBuf),
+    /// The file is longer than any study's.
+    #[error("`{}` is longer than {limit} bytes, the limit", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The limit in bytes.
+        limit: u64,
     },
     /// The file is there already.
     #[error("`{}` exists", .0.display())]
@@ -204,6 +215,26 @@ pub fn merge(paths: &[PathBuf]) -> Result<(Header, Vec<ImageRecord>)> {
     }
 }
 
+/// The most bytes of a line: all methods by all metrics on one image take a hundredth of it.
+const LINE: u64 = 16 << 20;
+/// The most bytes of a file of records.
+const RECORDS: u64 = 4 << 30;
+
+/// A file of records: not a pipe, which may never have a writer, nor a device, which may have no end.
+fn open(path: &Path) -> Result<File> {
+    let found = std::fs::metadata(path).map_err(io(path))?;
+    if !found.is_file() && !found.is_dir() {
+        return Err(JournalError::NotAFile(path.to_path_buf()));
+    }
+    if found.len() > RECORDS {
+        return Err(JournalError::TooLong {
+            path: path.to_path_buf(),
+            limit: RECORDS,
+        });
+    }
+    File::open(path).map_err(io(path))
+}
+
 /// What the header of any version has.
 #[derive(serde::Deserialize)]
 struct Named {
@@ -212,14 +243,22 @@ struct Named {
 
 /// Hands each record of a file to `visit`, and returns the header and how many bytes the whole lines have.
 fn scan(path: &Path, mut visit: impl FnMut(ImageRecord) -> Result<()>) -> Result<(Header, u64)> {
-    let mut reader = BufReader::new(File::open(path).map_err(io(path))?);
+    let mut reader = BufReader::new(open(path)?);
     let mut header = None;
     let (mut whole, mut number) = (0, 0);
     // Bytes, since a line may be cut in the middle of a character.
     let mut line = Vec::new();
     loop {
         line.clear();
-        let length = reader.read_until(b'\n', &mut line).map_err(io(path))?;
+        let mut rest = reader.by_ref().take(LINE);
+        let length = rest.read_until(b'\n', &mut line).map_err(io(path))?;
+        if length as u64 == LINE {
+            return Err(JournalError::Line {
+                path: path.to_path_buf(),
+                line: number + 1,
+                reason: format!("it is longer than {LINE} bytes; these are no records"),
+            });
+        }
         if length == 0 || !line.ends_with(b"\n") {
             break;
         }

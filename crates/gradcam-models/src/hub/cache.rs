@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use super::client::{Client, Remote};
 use super::transfer;
 use super::{CONFIG, Fetched, HubError, Progress, Repo, WEIGHTS};
+use crate::bounded;
 
 /// One repository's part of the cache.
 pub(super) struct Store {
@@ -166,7 +167,7 @@ impl Store {
     }
 
     fn commit_of(&self, revision: &str) -> Option<String> {
-        let text = fs::read_to_string(self.refs(revision)).ok()?;
+        let text = bounded::text(&self.refs(revision), 1 << 10).ok()?;
         Some(text.trim().to_string()).filter(|commit| is_commit(commit))
     }
 
@@ -209,7 +210,7 @@ pub(super) fn verify(path: &Path, name: &str, expected: &[&str]) -> Result<(), H
 
 /// The SHA-256 of a file in lower-case hexadecimal, read in pieces.
 fn sha256(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
+    let mut file = bounded::open(path)?;
     let mut hasher = Sha256::new();
     let mut piece = vec![0; 1 << 18];
     loop {

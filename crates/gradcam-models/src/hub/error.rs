@@ -76,7 +76,7 @@ pub enum HubError {
     },
     /// The repository has weights, but not in the form that is read here.
     #[error(
-        "`{repo}` has no `model.safetensors`, but {found}: download the weights, convert them with `cargo xtask import`, and give the folder as the model"
+        "`{repo}` has no `model.safetensors`, but {found}: download the weights, make a folder of them with `gradcam import FILE ARCHITECTURE -o DIR`, and give that as the model"
     )]
     NoSafetensors {
         /// The repository.

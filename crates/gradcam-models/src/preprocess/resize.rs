@@ -51,6 +51,18 @@ pub enum Interpolation {
 }
 
 impl Interpolation {
+    /// timm's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Interpolation::Nearest => "nearest",
+            Interpolation::Box => "box",
+            Interpolation::Bilinear => "bilinear",
+            Interpolation::Hamming => "hamming",
+            Interpolation::Bicubic => "bicubic",
+            Interpolation::Lanczos => "lanczos",
+        }
+    }
+
     fn algorithm(self) -> ResizeAlg {
         ResizeAlg::Convolution(match self {
             Interpolation::Nearest => return ResizeAlg::Nearest,

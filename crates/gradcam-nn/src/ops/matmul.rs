@@ -6,12 +6,13 @@ use crate::dispatch::{View, Viewed2, run_view2};
 use crate::kernels::Element;
 use crate::kernels::gemm::{Matrix, multiply};
 use crate::kernels::output::parts;
+use crate::limit;
 
 /// The matrix products of `a`, `(…, m, k)`, and `b`, `(…, k, n)`, for all leading dimensions, which are the same: `(…, m, n)`.
 /// Differentiable in both. Either may lie in memory in any order, so that a transposed factor is not copied.
 ///
 /// # Errors
-/// When the shapes do not fit.
+/// When the shapes do not fit, or the result would take more than 16 GB.
 pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let fits = match (a.dims(), b.dims()) {
         ([lead @ .., _, inner], [other_lead @ .., other_inner, _]) => {
@@ -26,6 +27,8 @@ pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
             b.dims()
         );
     }
+    let (lead, columns) = (&a.dims()[..a.rank() - 1], b.dim(b.rank() - 1)?);
+    limit::product(&[lead, &[columns]].concat())?;
     if !a.device().is_cpu() {
         // candle's own, with a gradient that is right; it takes the factors in the usual order.
         return a.contiguous()?.matmul(&b.contiguous()?);

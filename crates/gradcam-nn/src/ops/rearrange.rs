@@ -112,6 +112,58 @@ impl Rearrange {
         }
     }
 
+    /// The dimensions of what [`forward`](Rearrange::forward) makes of an input with these.
+    ///
+    /// # Errors
+    /// When the shape does not fit.
+    pub fn output_dims(&self, dims: &[usize]) -> Result<Vec<usize>> {
+        Ok(match (*self, dims) {
+            (Rearrange::Tokens, &[n, c, h, w]) => vec![n, h * w, c],
+            (Rearrange::Map { rows, columns }, &[n, t, c]) if t == rows * columns => {
+                vec![n, c, rows, columns]
+            }
+            (Rearrange::Narrow { dim, start, len }, _)
+                if dims.get(dim).is_some_and(|&size| start + len <= size) =>
+            {
+                let mut dims = dims.to_vec();
+                dims[dim] = len;
+                dims
+            }
+            (Rearrange::Heads { part, parts, heads }, &[n, t, c])
+                if part < parts && heads > 0 && c.is_multiple_of(parts * heads) =>
+            {
+                vec![n, heads, t, c / parts / heads]
+            }
+            (Rearrange::JoinHeads, &[n, heads, t, d]) => vec![n, t, heads * d],
+            (Rearrange::Transpose, [lead @ .., rows, columns]) => {
+                [lead, &[*columns, *rows]].concat()
+            }
+            (Rearrange::Windows { size, .. }, &[n, c, rows, columns]) if size > 0 => {
+                let windows = rows.div_ceil(size) * columns.div_ceil(size);
+                vec![n * windows, size * size, c]
+            }
+            (
+                Rearrange::JoinWindows {
+                    rows,
+                    columns,
+                    size,
+                    ..
+                },
+                &[windows, area, c],
+            ) if size > 0 && area == size * size => {
+                let count = rows.div_ceil(size) * columns.div_ceil(size);
+                if count == 0 || !windows.is_multiple_of(count) {
+                    bail!("{windows} windows of {size} × {size} make no map of {rows} × {columns}");
+                }
+                vec![windows / count, c, rows, columns]
+            }
+            (Rearrange::Merge, &[n, c, rows, columns]) => {
+                vec![n, 4 * c, rows.div_ceil(2), columns.div_ceil(2)]
+            }
+            _ => bail!("an input of {dims:?} cannot be rearranged by {self:?}"),
+        })
+    }
+
     /// The gradient at an input with these dimensions from the one at the output.
     pub(crate) fn backward(&self, dims: &[usize], grad: &Tensor) -> Result<Tensor> {
         match (*self, dims) {

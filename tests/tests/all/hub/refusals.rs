@@ -48,7 +48,7 @@ fn missing_repositories_revisions_and_files_are_told_apart() {
         matches!(&error, HubError::NoSafetensors { found, .. } if found == "`pytorch_model.bin`"),
         "{error}"
     );
-    assert!(error.to_string().contains("cargo xtask import"), "{error}");
+    assert!(error.to_string().contains("gradcam import"), "{error}");
     server.site().files.remove(&format!("{FIRST}/config.json"));
     let error = fetch(&hub(&server, &cache), ID).unwrap_err();
     assert!(

@@ -1,0 +1,109 @@
+//! `gradcam import`.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use gradcam_models::import::{Imported, import};
+
+use crate::Exit;
+use crate::args::Import;
+use crate::console::Console;
+use crate::outputs::write;
+
+/// The files of a model's folder.
+const WEIGHTS: &str = "model.safetensors";
+const CONFIG: &str = "config.json";
+/// Where it is there, it says how pictures are prepared.
+const PROCESSOR: &str = "preprocessor_config.json";
+
+pub(crate) fn run(args: &Import, console: &mut Console<'_>) -> Result<Exit> {
+    let folder = &args.output;
+    check_place(args)?;
+    let labels = args.labels.as_deref();
+    let Imported {
+        config,
+        weights,
+        model,
+        unwrapped,
+    } = import(&args.file, &args.architecture, labels)
+        .with_context(|| format!("cannot import `{}`", args.file.display()))?;
+    // The description last: without it the folder is no model.
+    write(&folder.join(WEIGHTS), &weights, args.force)?;
+    write(&folder.join(CONFIG), config.as_bytes(), args.force)?;
+    let (shown, classes) = (folder.display(), model.labels.len());
+    console.line(format!(
+        "{shown}: {}, {classes} classes",
+        model.architecture.name
+    ))?;
+    if !unwrapped.is_empty() {
+        console.note(format!(
+            "taken off the parameters' names: `{}`",
+            unwrapped.concat()
+        ));
+    }
+    if labels.is_none() {
+        let names = match classes {
+            1000 => "ImageNet's, which is assumed",
+            _ => "numbers",
+        };
+        console.note(format!(
+            "the classes' names are {names}; `--labels FILE` sets them"
+        ));
+    }
+    console.note(format!(
+        "pictures are assumed to be prepared as usual for `{}`: {}; where training differs, change `pretrained_cfg` in `{}`",
+        model.architecture.name,
+        model.preprocess,
+        folder.join(CONFIG).display()
+    ));
+    Ok(Exit::Done)
+}
+
+/// Whether the folder may be written, before anything is read.
+fn check_place(args: &Import) -> Result<()> {
+    let folder = &args.output;
+    if !folder.exists() {
+        return Ok(());
+    }
+    let shown = folder.display();
+    if !folder.is_dir() {
+        bail!("`-o {shown}` is a file, expected a folder");
+    }
+    for input in [Some(&args.file), args.labels.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        if [WEIGHTS, CONFIG]
+            .iter()
+            .any(|name| is_same(&folder.join(name), input))
+        {
+            bail!(
+                "`-o {shown}` would replace `{}`, which is read; name another folder",
+                input.display()
+            );
+        }
+    }
+    let processor = folder.join(PROCESSOR);
+    if processor.exists() {
+        bail!(
+            "`{}` belongs to another model and would be read with this one; name another folder",
+            processor.display()
+        );
+    }
+    let mut entries =
+        std::fs::read_dir(folder).with_context(|| format!("cannot read the folder `{shown}`"))?;
+    if !args.force && entries.next().is_some() {
+        bail!(
+            "`{shown}` exists and is not empty\n\nhint: `--force` replaces its `{CONFIG}` and `{WEIGHTS}`"
+        );
+    }
+    Ok(())
+}
+
+/// Whether two paths lead to one file.
+fn is_same(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    }
+}

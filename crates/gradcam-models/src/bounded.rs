@@ -1,0 +1,173 @@
+//! Reading a whole file or stream within a limit, so that no input takes all of the memory or never ends.
+//!
+//! Descriptions and weights must be ordinary files: a pipe that nobody writes into would be waited for without end, and `/dev/zero` has no
+//! end. Pictures may also come through a pipe ([`stream`]), as shells make one of `<(command)`.
+
+use std::fs::{File, FileType};
+use std::io::{self, Read};
+use std::path::Path;
+
+/// Why something was not read whole.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The system refuses.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It is no file.
+    #[error("it is {found}, expected a file")]
+    NotAFile {
+        /// What it is.
+        found: &'static str,
+    },
+    /// It has more bytes than the limit.
+    #[error("it is longer than {limit} bytes, the limit")]
+    TooLong {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The bytes are no text.
+    #[error("it is not UTF-8: another byte at {at}")]
+    NotText {
+        /// Where the first such byte is, from 0.
+        at: usize,
+    },
+}
+
+impl From<ReadError> for io::Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Io(error) => error,
+            other => io::Error::other(other),
+        }
+    }
+}
+
+/// The bytes of an ordinary file.
+///
+/// # Errors
+/// When the path is anything else, it has more than `limit` bytes, or cannot be read.
+pub fn file(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+    let file = open(path)?;
+    if file.metadata()?.len() > limit {
+        return Err(ReadError::TooLong { limit });
+    }
+    all(file, limit)
+}
+
+/// An ordinary file, opened to be read.
+///
+/// # Errors
+/// When the path is anything else, or cannot be opened.
+pub fn open(path: &Path) -> Result<File, ReadError> {
+    // Looked at before it is opened: opening a pipe waits for somebody who writes.
+    let found = std::fs::metadata(path)?;
+    match found.is_file() {
+        true => Ok(File::open(path)?),
+        false => Err(ReadError::NotAFile {
+            found: kind(found.file_type()),
+        }),
+    }
+}
+
+/// The text of an ordinary file.
+///
+/// # Errors
+/// As [`file`]; and when it is not UTF-8.
+pub fn text(path: &Path, limit: u64) -> Result<String, ReadError> {
+    String::from_utf8(file(path, limit)?).map_err(|error| ReadError::NotText {
+        at: error.utf8_error().valid_up_to(),
+    })
+}
+
+/// The bytes of a file or a pipe.
+///
+/// # Errors
+/// When the path is a folder or a device, there are more than `limit` bytes, or they cannot be read.
+pub fn stream(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+    let found = std::fs::metadata(path)?;
+    let kind = kind(found.file_type());
+    if kind != FILE && kind != PIPE {
+        return Err(ReadError::NotAFile { found: kind });
+    }
+    if found.len() > limit {
+        return Err(ReadError::TooLong { limit });
+    }
+    all(File::open(path)?, limit)
+}
+
+/// The bytes of a stream, to its end.
+///
+/// # Errors
+/// When there are more than `limit`, or they cannot be read.
+pub fn all(reader: impl Read, limit: u64) -> Result<Vec<u8>, ReadError> {
+    let mut bytes = Vec::new();
+    // One more than allowed tells a stream that ends there from one that goes on.
+    reader
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > limit {
+        true => Err(ReadError::TooLong { limit }),
+        false => Ok(bytes),
+    }
+}
+
+const FILE: &str = "a file";
+const PIPE: &str = "a pipe";
+
+/// What is found in place of a file.
+fn kind(found: FileType) -> &'static str {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        if found.is_fifo() {
+            return PIPE;
+        }
+        if found.is_char_device() || found.is_block_device() {
+            return "a device";
+        }
+        if found.is_socket() {
+            return "a socket";
+        }
+    }
+    if found.is_dir() {
+        "a folder"
+    } else if found.is_file() {
+        FILE
+    } else {
+        "neither a file nor a folder"
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_the_last_length_that_is_read() {
+        assert_eq!(all(&b"abc"[..], 3).unwrap(), b"abc");
+        let error = all(&b"abcd"[..], 3).unwrap_err();
+        assert!(matches!(error, ReadError::TooLong { limit: 3 }));
+        assert!(all(io::repeat(0), 1 << 16).is_err());
+    }
+
+    #[test]
+    fn folders_and_devices_are_no_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = file(folder.path(), 9).unwrap_err().to_string();
+        assert_eq!(error, "it is a folder, expected a file");
+        let path = folder.path().join("text");
+        std::fs::write(&path, [b'a', 0xff]).unwrap();
+        assert!(matches!(text(&path, 2), Err(ReadError::NotText { at: 1 })));
+        assert!(matches!(
+            file(&path, 1),
+            Err(ReadError::TooLong { limit: 1 })
+        ));
+        #[cfg(unix)]
+        for read in [file, stream] {
+            let error = read(Path::new("/dev/zero"), 9).unwrap_err().to_string();
+            assert_eq!(error, "it is a device, expected a file");
+        }
+    }
+}

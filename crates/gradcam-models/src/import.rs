@@ -1,0 +1,381 @@
+//! Checkpoints as models: what PyTorch saves (`.pth`, `.pt`, `.ckpt`, `.bin`), and safetensors files without a description.
+//!
+//! The state dict may lie under `state_dict`, `model_state_dict`, `model` or the like; what training wraps around a network (`DataParallel`'s
+//! `module.`, `torch.compile`'s `_orig_mod.`, Lightning's `model.` or `net.`) is taken off the names. Those are timm's, torchvision's or, for
+//! ResNet and the transformers, those of Hugging Face transformers. The number of classes is that of the classifier's rows. A pickle is read as
+//! data: none of its classes is made, and one that no state dict needs is refused.
+
+mod checkpoint;
+mod pickle;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor};
+use gradcam_nn::Weights;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use self::checkpoint::Form;
+use crate::architectures::{Architecture, find};
+use crate::bounded::{self, ReadError};
+use crate::config::Config;
+use crate::load::{LoadError, Model, hexadecimal, weights_limit};
+use crate::preprocess::Preprocess;
+use crate::wrapper::unwrapped;
+use crate::{labels, rename};
+
+/// The most bytes of a file of label names.
+const LABELS: u64 = 64 << 20;
+
+/// A checkpoint as the two files of a model folder.
+#[derive(Debug)]
+pub struct Imported {
+    /// The text of `config.json`.
+    pub config: String,
+    /// The bytes of `model.safetensors`.
+    pub weights: Vec<u8>,
+    /// The model that was built from them.
+    pub model: Model,
+    /// What was taken off the parameters' names, the outermost first.
+    pub unwrapped: Vec<&'static str>,
+}
+
+/// Why a checkpoint is not imported.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// A file cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ReadError,
+    },
+    /// The file is neither of PyTorch's nor of safetensors.
+    #[error(
+        "`{}` is no checkpoint: expected what `torch.save` of PyTorch 1.6 or later writes, or safetensors, found {found}", path.display()
+    )]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// What it looks like.
+        found: String,
+    },
+    /// PyTorch wrote the file before version 1.6.
+    #[error(
+        "`{}` is of PyTorch before 1.6; load and save it again in a later one: `torch.save(torch.load(FILE), FILE)`", path.display()
+    )]
+    Legacy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file holds a program.
+    #[error(
+        "`{}` is TorchScript, a program with its weights; save the weights alone: `torch.save(torch.jit.load(FILE).state_dict(), FILE)`", path.display()
+    )]
+    TorchScript {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The pickle makes an object that no state dict needs.
+    #[error(
+        "`{}` holds an object of the class or function `{name}`, which is not run or made here; save the weights alone: `torch.save(model.state_dict(), FILE)`", path.display()
+    )]
+    UnknownClass {
+        /// The file.
+        path: PathBuf,
+        /// `MODULE.NAME`.
+        name: String,
+    },
+    /// The file breaks the rules of its format.
+    #[error("`{}` is damaged: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        reason: String,
+    },
+    /// The file has no state dict.
+    #[error(
+        "`{}` has no named tensors, neither at the top nor under `state_dict`, `model_state_dict`, `model` or the like; found {found}", path.display()
+    )]
+    NoTensors {
+        /// The file.
+        path: PathBuf,
+        /// What is there.
+        found: String,
+    },
+    /// The classifier that says how many classes there are is not there.
+    #[error(
+        "the number of classes is not known: `{}` has no `{}` of `{architecture}`", path.display(), heads.join("` or `")
+    )]
+    NoClassifier {
+        /// The file.
+        path: PathBuf,
+        /// The architecture.
+        architecture: &'static str,
+        /// The parameters that were looked for.
+        heads: Vec<String>,
+    },
+    /// The file of label names is not what it should be.
+    #[error("`{}`: {reason}", path.display())]
+    Labels {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The architecture is unknown, or does not fit.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The tensors cannot be written as safetensors.
+    #[error("cannot write safetensors: {0}")]
+    Write(String),
+}
+
+impl ImportError {
+    fn read(path: &Path) -> impl FnOnce(ReadError) -> ImportError {
+        let path = path.to_path_buf();
+        move |source| ImportError::Read { path, source }
+    }
+}
+
+/// The `config.json` that an import writes, in timm's form.
+#[derive(Serialize)]
+struct Description<'a> {
+    architecture: &'a str,
+    num_classes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label_names: Option<Vec<String>>,
+    pretrained_cfg: Pretrained,
+}
+
+#[derive(Serialize)]
+struct Pretrained {
+    input_size: [u32; 3],
+    interpolation: &'static str,
+    crop_pct: f64,
+    mean: [f32; 3],
+    std: [f32; 3],
+}
+
+impl Pretrained {
+    fn of(preprocess: &Preprocess) -> Self {
+        let (height, width) = preprocess.input_size;
+        Pretrained {
+            input_size: [3, height, width],
+            interpolation: preprocess.interpolation.name(),
+            crop_pct: preprocess.crop_pct,
+            mean: preprocess.mean,
+            std: preprocess.std,
+        }
+    }
+}
+
+/// A checkpoint as a model folder's files, of the architecture with this name; `labels` is a file of label names, one a line or JSON.
+///
+/// Nothing is written. How pictures are prepared no checkpoint says: `config.json` gets what timm has for the family
+/// ([`Architecture::preprocess`]).
+///
+/// # Errors
+/// [`ImportError`]: when a file cannot be read, is no checkpoint, or does not fit the architecture.
+pub fn import(
+    file: &Path,
+    architecture: &str,
+    labels: Option<&Path>,
+) -> Result<Imported, ImportError> {
+    let architecture = known(architecture)?;
+    let names = labels.map(label_names).transpose()?;
+    let (parameters, unwrapped) = parameters(file, architecture)?;
+    let classes = classes(file, &parameters, architecture)?;
+    if let (Some(path), Some(names)) = (labels, &names)
+        && names.len() != classes
+    {
+        let reason = format!(
+            "{} label names, and the weights have {classes} classes",
+            names.len()
+        );
+        let path = path.to_path_buf();
+        return Err(ImportError::Labels { path, reason });
+    }
+    let description = Description {
+        architecture: architecture.name,
+        num_classes: classes,
+        label_names: names,
+        pretrained_cfg: Pretrained::of(&architecture.preprocess()),
+    };
+    let written = |error: &dyn std::fmt::Display| ImportError::Write(error.to_string());
+    let config = serde_json::to_string_pretty(&description).map_err(|e| written(&e))? + "\n";
+    let weights = safetensors::serialize(&parameters, None).map_err(|e| written(&e))?;
+    let name = file.display().to_string();
+    let model = Model::new(&name, &config, None, &weights, &Device::Cpu)?;
+    Ok(Imported {
+        config,
+        weights,
+        model,
+        unwrapped,
+    })
+}
+
+/// The model of a safetensors file, of the architecture with this name.
+///
+/// Label names and preprocessing come from the `config.json` beside it, where there is one of this architecture with as many classes;
+/// [`Model::assumed`] says where they come from.
+///
+/// # Errors
+/// [`ImportError`]: when the file cannot be read, is of another form, or does not fit the architecture.
+pub fn open(file: &Path, architecture: &str, device: &Device) -> Result<Model, ImportError> {
+    let architecture = known(architecture)?;
+    let (parameters, _) = parameters(file, architecture)?;
+    let classes = classes(file, &parameters, architecture)?;
+    let (config, labels) = described(file, architecture, classes)?;
+    let name = file.display().to_string();
+    let limit = weights_limit(architecture, classes);
+    let bytes = bounded::file(file, limit).map_err(ImportError::read(file))?;
+    let sha256 = hexadecimal(&Sha256::digest(&bytes));
+    drop(bytes);
+    let misfit = |source| LoadError::Weights {
+        model: name.clone(),
+        source,
+    };
+    let stored = Weights::on_device(parameters, device).map_err(misfit)?;
+    let mut model = Model::of(&name, config, &stored, sha256, device)?;
+    model.assumed.push(labels);
+    Ok(model)
+}
+
+fn known(name: &str) -> Result<&'static Architecture, LoadError> {
+    find(name).map_err(|nearest| LoadError::UnknownArchitecture {
+        name: name.to_string(),
+        nearest,
+    })
+}
+
+fn label_names(path: &Path) -> Result<Vec<String>, ImportError> {
+    let text = bounded::text(path, LABELS).map_err(ImportError::read(path))?;
+    labels::parse(&text).map_err(|reason| ImportError::Labels {
+        path: path.to_path_buf(),
+        reason,
+    })
+}
+
+/// The description beside a file of weights, where it is of this architecture and number of classes, else the usual one; and a sentence on
+/// where the label names come from.
+fn described(
+    file: &Path,
+    architecture: &'static Architecture,
+    classes: usize,
+) -> Result<(Config, String), LoadError> {
+    let beside = file.with_file_name("config.json");
+    let found = match beside.is_file() {
+        true => Some(Config::read(file.parent().unwrap_or(Path::new("")))),
+        false => None,
+    };
+    let reason = match found {
+        Some(Ok(config)) if config.classes != classes => format!(
+            "`{}` is of {} classes, and the weights have {classes}",
+            beside.display(),
+            config.classes
+        ),
+        Some(Ok(config)) if config.architecture.name != architecture.name => format!(
+            "`{}` is of the architecture `{}`",
+            beside.display(),
+            config.architecture.name
+        ),
+        Some(Ok(config)) => {
+            let said = format!(
+                "label names and preprocessing are those of `{}`",
+                beside.display()
+            );
+            return Ok((config, said));
+        }
+        Some(Err(error)) => error.to_string(),
+        None => format!("there is no `{}`", beside.display()),
+    };
+    let config = Config::of(architecture, classes);
+    let names = match config.labels.is_empty() {
+        true => format!("`class 0` to `class {}`", classes - 1),
+        false => "assumed to be ImageNet's".to_string(),
+    };
+    Ok((config, format!("{reason}; label names are {names}")))
+}
+
+/// The parameters of a file that the architecture may use, without what training wrapped around it, and what that was.
+fn parameters(
+    file: &Path,
+    architecture: &Architecture,
+) -> Result<(BTreeMap<String, Tensor>, Vec<&'static str>), ImportError> {
+    let limit = weights_limit(architecture, 1000);
+    let tensors = match Form::of(file, limit)? {
+        Form::Archive => {
+            checkpoint::archive(file, &|name| !name.ends_with(".num_batches_tracked"))?
+        }
+        Form::Safetensors => {
+            let bytes = bounded::file(file, limit).map_err(ImportError::read(file))?;
+            let damaged = |reason: String| ImportError::Damaged {
+                path: file.to_path_buf(),
+                reason,
+            };
+            let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu);
+            let tensors = tensors.map_err(|error| damaged(error.to_string()))?;
+            tensors.into_iter().collect()
+        }
+    };
+    let (names, tensors): (Vec<String>, Vec<Tensor>) = tensors.into_iter().unzip();
+    let (names, wrappers) = unwrapped(names);
+    let mut parameters = BTreeMap::new();
+    for (name, tensor) in names.into_iter().zip(tensors) {
+        if architecture.training_only(&name) {
+            continue;
+        }
+        if parameters.insert(name.clone(), tensor).is_some() {
+            return Err(ImportError::Damaged {
+                path: file.to_path_buf(),
+                reason: format!("without its wrapper there are two parameters `{name}`"),
+            });
+        }
+    }
+    Ok((parameters, wrappers))
+}
+
+/// The number of classes: the size that a classifier's weight or bias has where the architecture's depends on that number.
+fn classes(
+    file: &Path,
+    parameters: &BTreeMap<String, Tensor>,
+    architecture: &'static Architecture,
+) -> Result<usize, ImportError> {
+    let misfit = |source| LoadError::Weights {
+        model: file.display().to_string(),
+        source,
+    };
+    let shapes = |classes: usize| -> Result<BTreeMap<String, Vec<usize>>, ImportError> {
+        let skeleton = Weights::skeleton();
+        architecture.build(&skeleton, classes).map_err(misfit)?;
+        Ok(skeleton.requested().into_iter().collect())
+    };
+    let stored = Weights::from_tensors(parameters.clone());
+    let names = stored.names();
+    let naming = architecture.naming(names.iter().map(String::as_str));
+    let own = rename(&stored, architecture, naming, 1000).map_err(misfit)?;
+    let (two, three) = (shapes(2)?, shapes(3)?);
+    let mut heads = Vec::new();
+    for (name, shape) in two {
+        let Some(other) = three.get(&name) else {
+            continue;
+        };
+        let Some(axis) = (0..shape.len()).find(|&axis| other[axis] != shape[axis]) else {
+            continue;
+        };
+        match own.tensor(&name).and_then(|tensor| tensor.dims().get(axis)) {
+            Some(&classes) if classes > 0 => return Ok(classes),
+            _ => heads.push(name),
+        }
+    }
+    Err(ImportError::NoClassifier {
+        path: file.to_path_buf(),
+        architecture: architecture.name,
+        heads,
+    })
+}

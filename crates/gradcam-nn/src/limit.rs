@@ -1,0 +1,31 @@
+//! What a network makes beside its activations is limited: an input that is too large is refused by its shape, before memory is asked for.
+
+use candle_core::{Result, bail};
+
+/// The most bytes of a table that a network makes for an input's size, in `f32`: biases of windows, resized positions.
+const TABLE: usize = 512 << 20;
+/// The most bytes of one product of matrices, in `f32`: the attention of 19,000 tokens among 12 heads.
+const PRODUCT: usize = 16 << 30;
+
+/// Refuses a table of this shape that is too large.
+pub(crate) fn table(what: &str, shape: &[usize]) -> Result<()> {
+    within(TABLE, what, shape)
+}
+
+/// Refuses a product of this shape that is too large.
+pub(crate) fn product(shape: &[usize]) -> Result<()> {
+    within(PRODUCT, "a product of matrices", shape)
+}
+
+fn within(limit: usize, what: &str, shape: &[usize]) -> Result<()> {
+    let bytes = shape
+        .iter()
+        .try_fold(size_of::<f32>(), |n, &size| n.checked_mul(size));
+    if bytes.is_none_or(|bytes| bytes > limit) {
+        bail!(
+            "the input is too large: {what} of {shape:?} would take more than {} MB",
+            limit >> 20
+        );
+    }
+    Ok(())
+}
