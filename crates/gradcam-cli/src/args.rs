@@ -212,7 +212,7 @@ pub(crate) struct Explain {
     /// Replace files that exist.
     #[arg(long, help_heading = "Output")]
     pub(crate) force: bool,
-    /// Skip the pictures whose files are all there.
+    /// Keep the files that are there, and skip the pictures whose files all are; refused where they were made in another way.
     #[arg(long, help_heading = "Output", conflicts_with = "force")]
     pub(crate) resume: bool,
 }

@@ -1,18 +1,23 @@
 //! The pictures that the arguments stand for.
 
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use gradcam_models::bounded::{self, ReadError};
-use gradcam_models::picture::{ENDINGS, Limits, has_ending};
+use gradcam_models::picture::{ENDINGS, Limits};
+
+use crate::skipped::{Kind, Skipped};
+use crate::stems;
 
 /// One picture to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Input {
     /// The file; `None` for standard input.
     pub(crate) path: Option<PathBuf>,
-    /// Where its outputs go inside an output folder: its path below the folder or pattern's root that it was found in.
-    pub(crate) relative: PathBuf,
+    /// Where its outputs go inside an output folder, without an ending: its path below the folder that was searched, or its name, and what
+    /// tells it apart from the others.
+    pub(crate) stem: PathBuf,
 }
 
 impl Input {
@@ -41,75 +46,181 @@ impl Input {
     }
 }
 
-/// Resolves files, folders (searched through), patterns and `-`; sorted inside each argument, none twice.
+/// What arguments stand for.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// Sorted inside each argument, none twice.
+    pub(crate) inputs: Vec<Input>,
+    /// What was passed over in folders and patterns.
+    pub(crate) skipped: Skipped,
+    /// Why folders could not be searched.
+    pub(crate) unreadable: Vec<anyhow::Error>,
+    /// Whether a folder or a pattern was among the arguments.
+    pub(crate) searched: bool,
+}
+
+/// Resolves files, folders (searched through), patterns and `-`. What the program itself made is passed over, unless it is named.
 ///
 /// # Errors
-/// When `-` is given twice, or a folder cannot be read, or nothing is found at all. A file that does not exist stays in the list, so that it
-/// is reported like any other bad picture.
-pub(crate) fn resolve(arguments: &[String]) -> Result<Vec<Input>> {
-    let mut inputs: Vec<Input> = Vec::new();
+/// When nothing is found at all. A file that does not exist stays in the list, so that it is reported like any other bad picture.
+pub(crate) fn find(arguments: &[String]) -> Result<Found> {
+    let mut search = Search::default();
     for argument in arguments {
         let path = Path::new(argument);
         if argument == "-" {
-            inputs.push(Input {
-                path: None,
-                relative: PathBuf::from("stdin"),
-            });
+            search.add(None, PathBuf::from("stdin"));
         } else if path.is_dir() {
+            search.found.searched = true;
             let mut files = Vec::new();
-            search(path, &mut files)?;
+            search.folder(path, &mut files);
             files.sort();
-            inputs.extend(files.into_iter().map(|file| Input {
-                relative: file.strip_prefix(path).unwrap_or(&file).to_path_buf(),
-                path: Some(file),
-            }));
-        } else if !path.exists() && argument.contains(['*', '?', '[']) {
-            let mut found: Vec<PathBuf> = glob::glob(argument)
-                .with_context(|| format!("`{argument}` is not a pattern"))?
-                .filter_map(std::result::Result::ok)
-                .filter(|file| file.is_file())
-                .collect();
-            if found.is_empty() {
-                bail!("the pattern `{argument}` fits no file");
+            for file in files {
+                let below = file.strip_prefix(path).unwrap_or(&file).to_path_buf();
+                search.add(Some(file), below);
             }
-            found.sort();
-            inputs.extend(found.into_iter().map(single));
+        } else if !path.exists() && argument.contains(['*', '?', '[']) {
+            search.found.searched = true;
+            search.pattern(argument)?;
         } else {
-            inputs.push(single(path.to_path_buf()));
+            search.add(Some(path.to_path_buf()), name(path));
         }
     }
-    let mut seen = std::collections::HashSet::new();
-    inputs.retain(|input| seen.insert(input.path.clone()));
-    if inputs.is_empty() {
-        bail!(
-            "no pictures found; folders are searched for files that end in {}",
-            ENDINGS.join(", ")
-        );
-    }
-    Ok(inputs)
+    search.finish()
 }
 
-fn single(path: PathBuf) -> Input {
-    Input {
-        relative: path.file_name().map_or_else(|| path.clone(), PathBuf::from),
-        path: Some(path),
+/// The pictures alone, for arguments of which all have to be read.
+///
+/// # Errors
+/// As [`find`], and when a folder cannot be searched.
+pub(crate) fn resolve(arguments: &[String]) -> Result<Vec<Input>> {
+    let mut found = find(arguments)?;
+    match found.unreadable.is_empty() {
+        true => Ok(found.inputs),
+        false => Err(found.unreadable.remove(0)),
     }
 }
 
-/// Adds the pictures below `folder`.
-fn search(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    let entries = std::fs::read_dir(folder)
-        .with_context(|| format!("cannot read the folder `{}`", folder.display()))?;
-    for entry in entries {
-        let entry = entry.with_context(|| format!("cannot read `{}`", folder.display()))?;
-        // A link to a folder is not followed: it may lead in a circle.
-        let kind = entry.file_type()?;
-        let path = entry.path();
-        if kind.is_dir() {
-            search(&path, files)?;
-        } else if path.is_file() && has_ending(&path) {
-            files.push(path);
+fn name(path: &Path) -> PathBuf {
+    path.file_name().map_or_else(|| path.into(), PathBuf::from)
+}
+
+#[derive(Default)]
+struct Search {
+    found: Found,
+    /// Each input with the part of its path that its outputs keep.
+    kept: Vec<PathBuf>,
+    seen: HashSet<Option<PathBuf>>,
+    /// The folders of the files, under one name each.
+    folders: HashMap<PathBuf, PathBuf>,
+}
+
+impl Search {
+    /// Adds a picture, unless it is there; one file may be named in several ways.
+    fn add(&mut self, path: Option<PathBuf>, kept: PathBuf) {
+        let folders = &mut self.folders;
+        let one = path.as_deref().map(|path| {
+            let folder = match path.parent() {
+                Some(folder) if folder != Path::new("") => folder,
+                _ => Path::new("."),
+            };
+            let folder = folders
+                .entry(folder.to_path_buf())
+                .or_insert_with_key(|folder| {
+                    folder.canonicalize().unwrap_or_else(|_| folder.clone())
+                });
+            folder.join(name(path))
+        });
+        if self.seen.insert(one) {
+            let stem = PathBuf::new();
+            self.found.inputs.push(Input { path, stem });
+            self.kept.push(kept);
         }
     }
-    Ok(())
+
+    /// Adds the pictures below `folder` to `files`.
+    fn folder(&mut self, folder: &Path, files: &mut Vec<PathBuf>) {
+        let cannot = |error: std::io::Error| {
+            let what = format!("cannot read the folder `{}`", folder.display());
+            anyhow::Error::from(error).context(what)
+        };
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) => return self.found.unreadable.push(cannot(error)),
+        };
+        for entry in entries {
+            let entry = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)));
+            match entry {
+                Ok((path, kind)) if kind.is_dir() => self.folder(&path, files),
+                Ok((path, _)) => self.file(path, files),
+                Err(error) => self.found.unreadable.push(cannot(error)),
+            }
+        }
+    }
+
+    /// Adds a file of a folder to `files`, or says why not.
+    fn file(&mut self, path: PathBuf, files: &mut Vec<PathBuf>) {
+        match Kind::of(&path) {
+            None => files.push(path),
+            Some(kind) => self.found.skipped.add(kind),
+        }
+    }
+
+    /// Adds the files that a pattern fits.
+    fn pattern(&mut self, pattern: &str) -> Result<()> {
+        let paths = glob::glob(pattern).with_context(|| format!("`{pattern}` is not a pattern"))?;
+        let mut files = Vec::new();
+        let mut any = false;
+        for path in paths {
+            match path {
+                Ok(path) if path.is_file() => {
+                    any = true;
+                    match Kind::own(&path) {
+                        None => files.push(path),
+                        Some(kind) => self.found.skipped.add(kind),
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    any = true;
+                    self.found.unreadable.push(error.into());
+                }
+            }
+        }
+        if !any {
+            bail!("the pattern `{pattern}` fits no file");
+        }
+        files.sort();
+        for file in files {
+            let kept = name(&file);
+            self.add(Some(file), kept);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Found> {
+        let found = &mut self.found;
+        if found.inputs.is_empty() {
+            if !found.unreadable.is_empty() {
+                return Err(found.unreadable.remove(0));
+            }
+            let passed = match found.skipped.count() {
+                0 => String::new(),
+                _ => format!("; {}; one that is named is taken", found.skipped),
+            };
+            bail!(
+                "no pictures found; folders are searched for files that end in {}{passed}",
+                ENDINGS.join(", ")
+            );
+        }
+        let stdin = Path::new("stdin");
+        let paths = found
+            .inputs
+            .iter()
+            .map(|i| i.path.as_deref().unwrap_or(stdin));
+        let stems = stems::distinct(paths.zip(self.kept.iter().map(PathBuf::as_path)));
+        for (input, stem) in found.inputs.iter_mut().zip(stems) {
+            input.stem = stem;
+        }
+        Ok(self.found)
+    }
 }

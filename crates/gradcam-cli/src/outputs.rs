@@ -1,7 +1,7 @@
 //! Where pictures and maps go.
 
-use std::collections::HashMap;
-use std::io::Write;
+use std::collections::HashSet;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -63,8 +63,6 @@ pub(crate) struct Names {
     ending: &'static str,
     /// One part of the name for each target; a single empty one where there is one target.
     targets: Vec<String>,
-    /// How many inputs share a name when their endings are left out.
-    shared: HashMap<PathBuf, usize>,
 }
 
 impl Names {
@@ -91,10 +89,6 @@ impl Names {
                 Destination::Folder(..) => {}
             }
         }
-        let mut shared = HashMap::new();
-        for input in inputs {
-            *shared.entry(input.relative.with_extension("")).or_insert(0) += 1;
-        }
         Ok(Names {
             destination,
             ending,
@@ -103,7 +97,6 @@ impl Names {
             } else {
                 targets.iter().map(|target| format!(".{target}")).collect()
             },
-            shared,
         })
     }
 
@@ -113,19 +106,22 @@ impl Names {
             Destination::Stdout => None,
             Destination::File(path) => Some(path.clone()),
             Destination::Folder(folder, mark) => {
-                let stem = input.relative.with_extension("");
-                // `a.jpg` and `a.png` keep their endings apart.
-                let stem = if self.shared.get(&stem).is_some_and(|&n| n > 1) {
-                    &input.relative
-                } else {
-                    &stem
-                };
                 let (target, ending) = (&self.targets[target], self.ending);
-                let mut name = stem.as_os_str().to_os_string();
+                let mut name = input.stem.as_os_str().to_os_string();
                 name.push(format!("{mark}{target}.{ending}"));
                 Some(folder.join(name))
             }
         }
+    }
+
+    /// The folder that all files lie in or below; `None` for standard output.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        let folder = match &self.destination {
+            Destination::Stdout => return None,
+            Destination::File(path) => path.parent()?,
+            Destination::Folder(folder, _) => folder,
+        };
+        Some(here(folder))
     }
 
     /// All files for one image.
@@ -134,20 +130,52 @@ impl Names {
     }
 }
 
+/// The folder itself, or the one that is worked in for an empty path.
+fn here(folder: &Path) -> &Path {
+    match folder == Path::new("") {
+        true => Path::new("."),
+        false => folder,
+    }
+}
+
+/// A part of a file name for each target; no two are alike, in any case of letters.
+///
+/// # Errors
+/// When a target is given twice.
+pub(crate) fn slugs(targets: &[String]) -> Result<Vec<String>> {
+    let mut texts = HashSet::new();
+    if let Some(twice) = targets
+        .iter()
+        .find(|text| !texts.insert(text.to_lowercase()))
+    {
+        bail!("the target `{twice}` is given twice");
+    }
+    let mut slugs: Vec<String> = Vec::new();
+    for text in targets {
+        let plain = slug(text);
+        let mut one = plain.clone();
+        let mut number = 1;
+        while slugs.contains(&one) {
+            number += 1;
+            one = format!("{plain}-{number}");
+        }
+        slugs.push(one);
+    }
+    Ok(slugs)
+}
+
 /// A target's text as a part of a file name: letters and digits, the rest as hyphens.
-pub(crate) fn slug(text: &str) -> String {
+fn slug(text: &str) -> String {
     let plain: String = text
         .chars()
-        .map(|c| {
-            if c.is_alphanumeric() {
-                c.to_ascii_lowercase()
-            } else {
-                '-'
-            }
-        })
+        .map(|c| if c.is_alphanumeric() { c } else { '-' })
         .collect();
+    let plain = plain.to_lowercase();
     let parts: Vec<&str> = plain.split('-').filter(|part| !part.is_empty()).collect();
-    parts.join("-")
+    match parts.is_empty() {
+        true => "target".to_string(),
+        false => parts.join("-"),
+    }
 }
 
 /// Refuses to go on where a file exists, before anything is computed.
@@ -163,15 +191,40 @@ pub(crate) fn refuse_existing(paths: impl IntoIterator<Item = PathBuf>) -> Resul
     Ok(())
 }
 
+/// Refuses a folder that files could not be written to, before anything is computed. It is not made yet.
+///
+/// # Errors
+/// When the folder, or the one that it would be made in, is no folder or takes no file.
+pub(crate) fn check_place(folder: &Path) -> Result<()> {
+    let there = folder.ancestors().map(here).find(|f| f.exists());
+    let there = there.unwrap_or(Path::new("."));
+    match there.is_dir() {
+        true => beside(there).map(drop),
+        false => Err(ErrorKind::NotADirectory.into()),
+    }
+    .with_context(|| match folder.is_dir() {
+        true => format!("cannot write to the folder `{}`", folder.display()),
+        false => format!("cannot make the folder `{}`", folder.display()),
+    })
+}
+
+/// Whether no other file could be written either.
+pub(crate) fn is_hopeless(error: &anyhow::Error) -> bool {
+    let kinds = error.chain().filter_map(|cause| cause.downcast_ref());
+    kinds.map(std::io::Error::kind).any(|kind| {
+        matches!(
+            kind,
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem
+        )
+    })
+}
+
 /// Writes a file beside its place and then renames it, so that no reader and no interruption ever meets half of it.
 ///
 /// # Errors
 /// When the folder cannot be made or written to, the disk is full, or the file exists and `replace` is off.
 pub(crate) fn write(path: &Path, bytes: &[u8], replace: bool) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = here(path.parent().unwrap_or(Path::new("")));
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
     let fail = || format!("cannot write `{}`", path.display());
@@ -204,15 +257,16 @@ fn beside(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
 mod tests {
     use super::*;
 
-    fn input(relative: &str) -> Input {
+    fn input(path: &str) -> Input {
         Input {
-            path: Some(relative.into()),
-            relative: relative.into(),
+            path: Some(path.into()),
+            stem: Path::new(path).with_extension(""),
         }
     }
 
     fn names(option: Option<&str>, inputs: &[Input], targets: &[&str]) -> Vec<String> {
-        let targets: Vec<String> = targets.iter().map(|t| slug(t)).collect();
+        let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
+        let targets = slugs(&targets).unwrap();
         let names = Names::new(
             Destination::pictures(option, ".gradcam").unwrap(),
             "png",
@@ -236,11 +290,47 @@ mod tests {
             names(Some("maps/"), &cat, &["tiger cat", "A-B"]),
             ["maps/cat.tiger-cat.png", "maps/cat.a-b.png"]
         );
-        let pair = [input("a.jpg"), input("a.png"), input("sub/b.v2.png")];
+        let pair = [input("a.jpg"), input("sub/b.v2.png")];
         assert_eq!(
             names(Some("o"), &pair, &["top"]),
-            ["o/a.jpg.png", "o/a.png.png", "o/sub/b.v2.png"]
+            ["o/a.png", "o/sub/b.v2.png"]
         );
+    }
+
+    #[test]
+    fn targets_have_names_of_their_own() {
+        let of = |texts: &[&str]| {
+            let texts: Vec<String> = texts.iter().map(ToString::to_string).collect();
+            slugs(&texts)
+        };
+        let like = ["like:a/x.png", "like:a-x.png", "Élan", "elan", "$", "+"];
+        let named = [
+            "like-a-x-png",
+            "like-a-x-png-2",
+            "élan",
+            "elan",
+            "target",
+            "target-2",
+        ];
+        assert_eq!(of(&like).unwrap(), named);
+        assert!(of(&["espresso", "Espresso"]).is_err());
+    }
+
+    #[test]
+    fn a_place_is_checked_and_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("file"), "mine").unwrap();
+        assert!(check_place(&at("new/deep")).is_ok());
+        for place in ["file", "file/deep/er"] {
+            let error = check_place(&at(place)).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("folder `{}`", at(place).display())),
+                "{error}"
+            );
+        }
+        let names = std::fs::read_dir(folder.path()).unwrap();
+        assert_eq!(names.count(), 1);
     }
 
     #[test]

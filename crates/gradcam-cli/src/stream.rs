@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use crate::args::{self, Network};
 use crate::console::{Console, Unit};
 use crate::inputs::Input;
+use crate::settings::digest;
 
 /// A picture that a network can take.
 pub(crate) struct Loaded<'a> {
@@ -23,6 +24,8 @@ pub(crate) struct Loaded<'a> {
     pub(crate) photo: RgbImage,
     /// `(3, height, width)`.
     pub(crate) tensor: Tensor,
+    /// The [`digest`](crate::settings::digest) of its file.
+    pub(crate) digest: String,
     /// What the user should know of the picture.
     pub(crate) remark: Option<String>,
 }
@@ -280,6 +283,7 @@ fn prepared<'a>(input: &'a Input, reading: &Reading<'_>, keep: Keep) -> Result<L
             Keep::View => prepared.view,
         },
         tensor,
+        digest: digest(&bytes),
         remark,
     })
 }

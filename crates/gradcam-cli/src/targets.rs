@@ -51,6 +51,12 @@ pub(crate) fn read(
     texts.iter().map(one).collect()
 }
 
+/// The pictures that `--target like:…` names.
+pub(crate) fn pictures(texts: &[String]) -> Vec<String> {
+    let paths = texts.iter().filter_map(|text| text.strip_prefix(LIKE));
+    paths.map(String::from).collect()
+}
+
 /// Likeness to texts.
 #[cfg(feature = "text")]
 fn of_texts(texts: &[&str], model: &Model) -> Result<Vec<Target>> {

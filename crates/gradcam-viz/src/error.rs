@@ -84,6 +84,9 @@ pub enum Error {
         list = quoted(Format::EXTENSIONS)
     )]
     Extension(PathBuf),
+    /// The note of a picture is too long.
+    #[error("a picture's note has at most 32 KiB, found {0} bytes")]
+    Note(usize),
     /// The encoder refused the picture, for example for its size.
     #[error("cannot encode a {width}x{height} picture as {format}")]
     Encode {

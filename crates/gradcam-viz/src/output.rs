@@ -5,9 +5,9 @@ use std::{fmt, path::Path};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::codecs::webp::WebPEncoder;
-use image::{ExtendedColorType, ImageEncoder, RgbImage};
+use image::{ExtendedColorType, ImageEncoder, ImageError, ImageResult, RgbImage};
 
-use crate::{Error, Result};
+use crate::{Error, Result, note};
 
 /// JPEG's quality, 1 to 100: colours without visible blocks.
 const JPEG_QUALITY: u8 = 92;
@@ -69,21 +69,38 @@ impl fmt::Display for Format {
 /// # Errors
 /// [`Error::Encode`] where the format cannot hold the picture: an empty one, or one that is too large for it.
 pub fn encode(image: &RgbImage, format: Format) -> Result<Vec<u8>> {
-    let (width, height) = image.dimensions();
+    with_exif(image, format, None)
+}
+
+/// The picture as the bytes of a file that says in its description what made it; [`note`](crate::note) reads that back.
+///
+/// # Errors
+/// [`Error::Encode`] as [`encode`], [`Error::Note`] for a note of 32 KiB or more.
+pub fn encode_with_note(image: &RgbImage, format: Format, note: &str) -> Result<Vec<u8>> {
+    let block = note::block(note).ok_or(Error::Note(note.len()))?;
+    with_exif(image, format, Some(block))
+}
+
+fn with_exif(image: &RgbImage, format: Format, exif: Option<Vec<u8>>) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let encoded = match format {
-        Format::Png => {
-            PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive)
-                .write_image(image, width, height, ExtendedColorType::Rgb8)
-        }
-        Format::Jpeg => JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY).encode_image(image),
-        Format::WebP => WebPEncoder::new_lossless(&mut bytes).encode(
+        Format::Png => write(
+            PngEncoder::new_with_quality(
+                &mut bytes,
+                CompressionType::Default,
+                FilterType::Adaptive,
+            ),
             image,
-            width,
-            height,
-            ExtendedColorType::Rgb8,
+            exif,
         ),
+        Format::Jpeg => write(
+            JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY),
+            image,
+            exif,
+        ),
+        Format::WebP => write(WebPEncoder::new_lossless(&mut bytes), image, exif),
     };
+    let (width, height) = image.dimensions();
     encoded.map_err(|source| Error::Encode {
         format,
         width,
@@ -91,6 +108,20 @@ pub fn encode(image: &RgbImage, format: Format) -> Result<Vec<u8>> {
         source,
     })?;
     Ok(bytes)
+}
+
+fn write(
+    mut encoder: impl ImageEncoder,
+    image: &RgbImage,
+    exif: Option<Vec<u8>>,
+) -> ImageResult<()> {
+    if let Some(exif) = exif {
+        encoder
+            .set_exif_metadata(exif)
+            .map_err(ImageError::Unsupported)?;
+    }
+    let (width, height) = image.dimensions();
+    encoder.write_image(image, width, height, ExtendedColorType::Rgb8)
 }
 
 #[cfg(test)]

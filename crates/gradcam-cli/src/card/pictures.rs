@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use gradcam::{Explainer, Interpolation, Target};
 use gradcam_eval::card::{Artifact, Card};
-use gradcam_viz::{Format, Grid, Style, View, encode};
+use gradcam_viz::{Format, Grid, Style, View, encode_with_note};
 use image::RgbImage;
 
 use super::{Subject, sha256};
@@ -82,7 +82,7 @@ fn add(
     caption: String,
     picture: &RgbImage,
 ) -> Result<(String, Vec<u8>)> {
-    let bytes = encode(picture, Format::Png)?;
+    let bytes = encode_with_note(picture, Format::Png, "gradcam card")?;
     card.artifacts.push(Artifact {
         path: path.clone(),
         sha256: sha256(&bytes),

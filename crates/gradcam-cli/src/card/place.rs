@@ -1,11 +1,12 @@
 //! The folder of a card, looked at before anything is measured.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
 use super::RECORDS;
 use super::unfinished::{FOLDER, Unfinished};
+use crate::protect::resolved;
 
 /// The folder of its pictures.
 pub(crate) const PICTURES: &str = "pictures";
@@ -133,15 +134,4 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     tempfile::tempfile_in(folder)
         .with_context(|| format!("cannot write to the folder `{}`", folder.display()))?;
     Ok(())
-}
-
-/// A path without links, also where its end does not exist yet.
-fn resolved(path: &Path) -> PathBuf {
-    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    for known in whole.ancestors() {
-        if let (Ok(real), Ok(rest)) = (known.canonicalize(), whole.strip_prefix(known)) {
-            return real.join(rest);
-        }
-    }
-    whole
 }

@@ -1,15 +1,13 @@
 //! `gradcam card`.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
-use gradcam::{Explainer, Source, Target};
-use gradcam_data::{Dataset, Generator, Glyphs, Sample, generate};
+use gradcam::{Explainer, Source};
+use gradcam_data::{Dataset, Generator, Glyphs, Picture, Sample, generate};
 use gradcam_eval::card::{Artifact, Card, Test, diff, render_html, render_markdown};
 use gradcam_eval::statistics::{Grade, MIN_SAMPLES};
 use gradcam_models::{Model, bounded};
@@ -23,6 +21,7 @@ use crate::card::{
 use crate::console::{Console, Unit};
 use crate::dataset::{lying, prepare};
 use crate::outputs::write;
+use crate::protect::{Sources, resolved};
 use crate::stream::Reading;
 use crate::{Exit, model, unsuited};
 
@@ -31,6 +30,9 @@ const PAGES: [&str; 2] = ["card.md", "card.html"];
 
 /// The largest card or picture that is read.
 const MOST: u64 = 256 << 20;
+
+/// The files of a card beside its pictures.
+const FILES: [&str; 4] = ["card.json", "card.md", "card.html", "records.jsonl"];
 
 /// Glyphs that are drawn to test with, where no digits are at hand.
 const DRAWN: usize = 300;
@@ -112,6 +114,7 @@ fn make(args: &CardArgs, console: &mut Console<'_>, interrupted: &AtomicBool) ->
         .map(PathBuf::as_path)
         .collect();
     place.check(&inputs)?;
+    protect(&data, output)?;
     if let Some(threads) = args.network.threads {
         rayon::ThreadPoolBuilder::new()
             .num_threads(usize::try_from(threads)?)
@@ -226,6 +229,34 @@ fn drawn<'a>(
         console.warn(lying(lies));
     }
     samples
+}
+
+/// Refuses to put a card among the files of a data set.
+fn refuse_folder(output: &Path, data: &Path) -> Result<()> {
+    match data.canonicalize() {
+        Ok(data_at) if data_at == resolved(output) => bail!(
+            "`{}` is the input `{}`\n\nhint: name a folder of its own for the card",
+            output.display(),
+            data.display()
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses to put a card's files in the place of those that it is measured on, or its pictures among them.
+fn protect(data: &Dataset, output: &Path) -> Result<()> {
+    let mut sources = Sources::default();
+    let mut folders = BTreeSet::new();
+    for sample in &data.samples {
+        if let Picture::File(path) = &sample.picture {
+            sources.add(path);
+            folders.extend(path.parent());
+        }
+    }
+    for folder in folders {
+        refuse_folder(&output.join("pictures"), folder)?;
+    }
+    sources.refuse(FILES.map(|name| output.join(name)))
 }
 
 fn explainer(name: &str, args: &CardArgs, model: &Model) -> Result<Explainer> {

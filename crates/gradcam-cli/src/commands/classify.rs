@@ -26,14 +26,18 @@ pub(crate) fn run(
     console: &mut Console<'_>,
     interrupted: &AtomicBool,
 ) -> Result<Exit> {
-    let inputs = inputs::resolve(&args.images)?;
+    let found = inputs::find(&args.images)?;
+    let inputs = &found.inputs;
     let device = model::device(&args.network.device)?;
     let mut model = args.network.load(&device, console)?;
     model::set_precision(&mut model, args.network.precision)?;
     let workers = Workers::new(args.network.threads)?;
     let count = usize::try_from(args.top)?;
+    for error in &found.unreadable {
+        console.warn(format!("{error:#}"));
+    }
     let failed = batches(
-        &inputs,
+        inputs,
         &model,
         &args.network,
         Keep::View,
@@ -70,5 +74,19 @@ pub(crate) fn run(
             Ok(0)
         },
     )?;
-    Ok(if failed == 0 { Exit::Done } else { Exit::Error })
+    for advice in found.skipped.advice() {
+        console.warn(advice);
+    }
+    let all_failed = failed + found.unreadable.len();
+    if found.searched || inputs.len() > 1 {
+        console.note(format!(
+            "{} classified, {all_failed} failed, {}",
+            inputs.len() - failed,
+            found.skipped
+        ));
+    }
+    Ok(match all_failed {
+        0 => Exit::Done,
+        _ => Exit::Error,
+    })
 }

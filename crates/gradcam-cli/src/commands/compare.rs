@@ -13,7 +13,8 @@ use serde_json::{Map, Value};
 use super::explain;
 use crate::args::Compare;
 use crate::console::{Console, Unit};
-use crate::outputs::{Destination, Names, refuse_existing, write};
+use crate::outputs::{Destination, Names, check_place, refuse_existing, write};
+use crate::protect::Sources;
 use crate::record::{self, MapRecord, TargetRecord};
 use crate::stream::{self, Reading, Workers};
 use crate::{Exit, inputs, model, targets, unsuited};
@@ -77,9 +78,23 @@ pub(crate) fn run(
             found.len()
         );
     };
+    let format = match &destination {
+        Destination::File(path) => Format::from_path(path)?,
+        _ => Format::Png,
+    };
+    let names = Names::new(destination, "png", &found, &[String::new()])?;
+    let mut sources = Sources::default();
+    sources.add_inputs(&found);
+    sources.add_named(&args.sampling.background);
+    sources.add_named(&targets::pictures(std::slice::from_ref(&args.target)));
+    sources.refuse(names.paths(input))?;
+    names.folder().map_or(Ok(()), check_place)?;
     let device = model::device(&args.network.device)?;
     let mut model = args.network.load(&device, console)?;
     model::set_precision(&mut model, args.network.precision)?;
+    let mut sources = Sources::default();
+    sources.add_model(&model);
+    sources.refuse(names.paths(input))?;
     let target = targets::read(
         std::slice::from_ref(&args.target),
         &mut model,
@@ -89,11 +104,6 @@ pub(crate) fn run(
     .remove(0);
     let reading = Reading::of(&model, &args.network);
     let layer = explain::layers(args.layer.as_slice(), &args.network.model, &model)?;
-    let format = match &destination {
-        Destination::File(path) => Format::from_path(path)?,
-        _ => Format::Png,
-    };
-    let names = Names::new(destination, "png", &found, &[String::new()])?;
     if !args.force {
         refuse_existing(names.paths(input))?;
     }
@@ -198,7 +208,7 @@ pub(crate) fn run(
         .collect();
     let table = gradcam_viz::matrix(&ordered, &values, ColorMap::Coolwarm)?;
     let whole = gradcam_viz::stack(&[&sheet, &table])?;
-    let encoded = gradcam_viz::encode(&whole, format)?;
+    let encoded = gradcam_viz::encode_with_note(&whole, format, "gradcam compare")?;
     let picture = match names.path(input, 0) {
         Some(path) => {
             write(&path, &encoded, args.force)?;

@@ -8,6 +8,7 @@ use gradcam_data::{Compose, Generator, compose, describe, generate, open, write}
 use crate::Exit;
 use crate::args::{Data, DataInfo, DataMake, DataPaste};
 use crate::console::Console;
+use crate::protect::refuse_inside;
 
 pub(crate) fn run(args: &Data, console: &mut Console<'_>) -> Result<Exit> {
     match args {
@@ -125,6 +126,9 @@ fn make(args: &DataMake, console: &mut Console<'_>) -> Result<Exit> {
 }
 
 fn paste(args: &DataPaste, console: &mut Console<'_>) -> Result<Exit> {
+    for source in [&args.cutouts, &args.scenes] {
+        refuse_inside(&args.output, source)?;
+    }
     refuse_existing(&args.output)?;
     let how = Compose {
         count: usize::try_from(args.count)?,

@@ -1,9 +1,10 @@
 //! `gradcam explain`.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use candle_core::Tensor;
 use gradcam::{Explainer, Heatmap, Method, Source, Target, Verdict};
 use gradcam_models::Model;
@@ -15,8 +16,11 @@ use safetensors::tensor::TensorView;
 
 use crate::args::{Explain, Fusion};
 use crate::console::Console;
-use crate::outputs::{Destination, Names, refuse_existing, slug, write};
+use crate::inputs::Input;
+use crate::outputs::{Destination, Names, check_place, is_hopeless, refuse_existing, slugs, write};
+use crate::protect::Sources;
 use crate::record::{self, Outputs, Record, TargetRecord};
+use crate::settings::{self, Output, Settings};
 use crate::stream::{Keep, Loaded, Reading, Workers, batches, refuse};
 use crate::{Exit, inputs, model, targets};
 
@@ -29,7 +33,13 @@ struct Job<'a> {
     asked: Vec<String>,
     targets: Vec<Target>,
     style: Style,
+    settings: Settings,
     format: Format,
+    files: Files,
+}
+
+/// The names of all files of a run.
+struct Files {
     pictures: Names,
     maps: Option<Names>,
 }
@@ -49,57 +59,15 @@ pub(crate) fn run(
         );
     }
     let method = method(&args.method, &args.set)?;
-    let mut inputs = inputs::resolve(&args.images)?;
-    let device = model::device(&args.network.device)?;
-    let mut model = args.network.load(&device, console)?;
-    model::set_precision(&mut model, args.network.precision)?;
-    let asked = asked(args, &model)?;
+    let found = inputs::find(&args.images)?;
+    let mut inputs = found.inputs;
+    let asked = asked(args)?;
     let slugs = slugs(&asked)?;
-    let targets = targets::read(&asked, &mut model, &args.network, console)?;
     let format = match &pictures {
         Destination::File(path) => Format::from_path(path)?,
         _ => Format::Png,
     };
-    let job = Job {
-        args,
-        model: &model,
-        explainer: Explainer {
-            layers: match method.about().source {
-                Source::Pixels if args.layer.is_empty() => Vec::new(),
-                _ => layers(&args.layer, &args.network.model, &model)?,
-            },
-            method,
-            interpolation: args.interpolation,
-            relu: !args.no_relu,
-            counterfactual: args.counterfactual,
-            fusion: match args.fusion {
-                Fusion::Mean => gradcam::Fusion::Mean,
-                Fusion::Max => gradcam::Fusion::Max,
-                Fusion::Tanh => gradcam::Fusion::Tanh,
-            },
-            inputs: gradcam::Inputs {
-                background: model::background(
-                    &args.sampling.background,
-                    &Reading::of(&model, &args.network),
-                    console,
-                )?,
-                ..model::inputs(&model.preprocess)
-            },
-            budget: args.sampling.budget.map(usize::try_from).transpose()?,
-            tolerance: args.sampling.tolerance,
-        },
-        asked,
-        targets,
-        style: Style {
-            colors: args.colormap.unwrap_or(if args.no_relu {
-                ColorMap::Coolwarm
-            } else {
-                ColorMap::Turbo
-            }),
-            alpha: args.alpha,
-            ..Style::default()
-        },
-        format,
+    let files = Files {
         pictures: Names::new(pictures, "png", &inputs, &slugs)?,
         maps: args
             .save_maps
@@ -107,17 +75,81 @@ pub(crate) fn run(
             .map(|path| Names::new(Destination::maps(path)?, "safetensors", &inputs, &slugs))
             .transpose()?,
     };
-    if args.resume {
-        let before = inputs.len();
-        inputs.retain(|input| !job.files(input).all(|path| path.exists()));
-        console.note(format!(
-            "{} of {before} images are done",
-            before - inputs.len()
-        ));
-    } else if !args.force {
-        refuse_existing(inputs.iter().flat_map(|input| job.files(input)))?;
+    let mut sources = Sources::default();
+    sources.add_inputs(&inputs);
+    sources.add_named(&args.sampling.background);
+    sources.add_named(&targets::pictures(&asked));
+    sources.refuse(files.all(&inputs))?;
+    if !args.resume {
+        files.folders().try_for_each(check_place)?;
     }
+    let device = model::device(&args.network.device)?;
+    let mut model = args.network.load(&device, console)?;
+    model::set_precision(&mut model, args.network.precision)?;
+    let mut sources = Sources::default();
+    sources.add_model(&model);
+    sources.refuse(files.all(&inputs))?;
+    check_top(args, &model)?;
+    let targets = targets::read(&asked, &mut model, &args.network, console)?;
+    let explainer = Explainer {
+        layers: match method.about().source {
+            Source::Pixels if args.layer.is_empty() => Vec::new(),
+            _ => layers(&args.layer, &args.network.model, &model)?,
+        },
+        method,
+        interpolation: args.interpolation,
+        relu: !args.no_relu,
+        counterfactual: args.counterfactual,
+        fusion: match args.fusion {
+            Fusion::Mean => gradcam::Fusion::Mean,
+            Fusion::Max => gradcam::Fusion::Max,
+            Fusion::Tanh => gradcam::Fusion::Tanh,
+        },
+        inputs: gradcam::Inputs {
+            background: model::background(
+                &args.sampling.background,
+                &Reading::of(&model, &args.network),
+                console,
+            )?,
+            ..model::inputs(&model.preprocess)
+        },
+        budget: args.sampling.budget.map(usize::try_from).transpose()?,
+        tolerance: args.sampling.tolerance,
+    };
+    let style = Style {
+        colors: args.colormap.unwrap_or(if args.no_relu {
+            ColorMap::Coolwarm
+        } else {
+            ColorMap::Turbo
+        }),
+        alpha: args.alpha,
+        ..Style::default()
+    };
+    let job = Job {
+        args,
+        model: &model,
+        settings: Settings::of(args, &model, &explainer, &targets, &style)?,
+        explainer,
+        asked,
+        targets,
+        style,
+        format,
+        files,
+    };
     let workers = Workers::new(args.network.threads)?;
+    let before = inputs.len();
+    if args.resume {
+        job.leave_out(&mut inputs, &workers, console)?;
+        if !inputs.is_empty() {
+            job.files.folders().try_for_each(check_place)?;
+        }
+    } else if !args.force {
+        refuse_existing(job.files.all(&inputs))?;
+    }
+    let done_before = before - inputs.len();
+    for error in &found.unreadable {
+        console.warn(format!("{error:#}"));
+    }
     let failed = batches(
         &inputs,
         &model,
@@ -128,7 +160,25 @@ pub(crate) fn run(
         interrupted,
         &mut |batch, x, console| job.step(batch, x, &workers, console),
     )?;
-    Ok(if failed == 0 { Exit::Done } else { Exit::Error })
+    for advice in found.skipped.advice() {
+        console.warn(advice);
+    }
+    let all_failed = failed + found.unreadable.len();
+    if found.searched || before > 1 {
+        let resumed = match args.resume {
+            true => format!(", {done_before} done before"),
+            false => String::new(),
+        };
+        console.note(format!(
+            "{} explained, {all_failed} failed, {}{resumed}",
+            inputs.len() - failed,
+            found.skipped
+        ));
+    }
+    Ok(match all_failed {
+        0 => Exit::Done,
+        _ => Exit::Error,
+    })
 }
 
 /// The names of several methods, each once; `all` stands for every one.
@@ -146,20 +196,14 @@ pub(crate) fn names(asked: &[String]) -> Result<Vec<String>> {
 /// The method with its options.
 pub(crate) fn method(name: &str, options: &[(String, String)]) -> Result<Method> {
     Method::with_options(name, options).map_err(|error| {
-        anyhow::anyhow!("{error}\n\nhint: `gradcam methods` lists them with their options")
+        anyhow!("{error}\n\nhint: `gradcam methods` lists them with their options")
     })
 }
 
 /// The targets as they are written: what `--target` says, the ranks of `--top`, or the class that is seen.
-fn asked(args: &Explain, model: &Model) -> Result<Vec<String>> {
+fn asked(args: &Explain) -> Result<Vec<String>> {
     if let Some(count) = args.top {
         let count = usize::try_from(count)?;
-        if count > model.labels.len() {
-            bail!(
-                "`--top {count}` is more than the model's {} classes",
-                model.labels.len()
-            );
-        }
         return Ok((1..=count).map(|rank| format!("top{rank}")).collect());
     }
     if args.target.is_empty() {
@@ -168,17 +212,15 @@ fn asked(args: &Explain, model: &Model) -> Result<Vec<String>> {
     Ok(args.target.clone())
 }
 
-/// A part of a file name for each target.
-fn slugs(asked: &[String]) -> Result<Vec<String>> {
-    let mut slugs = Vec::new();
-    for text in asked {
-        let slug = slug(text);
-        if slugs.contains(&slug) {
-            bail!("the target `{text}` is given twice");
-        }
-        slugs.push(slug);
+/// Refuses more ranks than there are classes.
+fn check_top(args: &Explain, model: &Model) -> Result<()> {
+    match args.top.map(usize::try_from).transpose()? {
+        Some(count) if count > model.labels.len() => bail!(
+            "`--top {count}` is more than the model's {} classes",
+            model.labels.len()
+        ),
+        _ => Ok(()),
     }
-    Ok(slugs)
 }
 
 /// The layers to look at, under the tree's own paths.
@@ -199,9 +241,8 @@ pub(crate) fn layers(wanted: &[String], name: &str, model: &Model) -> Result<Vec
                 .and_then(|own| known.find(&own).ok())
                 .ok_or(error)
         });
-        let layer = layer.map_err(|error| {
-            anyhow::anyhow!("{error}\n\nhint: `gradcam layers {name}` lists them")
-        })?;
+        let layer = layer
+            .map_err(|error| anyhow!("{error}\n\nhint: `gradcam layers {name}` lists them"))?;
         if !layer.is_spatial() {
             return Err(gradcam::Error::NotSpatial {
                 name: layer.name.clone(),
@@ -217,11 +258,86 @@ pub(crate) fn layers(wanted: &[String], name: &str, model: &Model) -> Result<Vec
     Ok(names)
 }
 
-impl Job<'_> {
-    /// All files that an image's outputs go to.
-    fn files(&self, input: &inputs::Input) -> impl Iterator<Item = std::path::PathBuf> {
+impl Files {
+    /// The files that an image's outputs go to.
+    fn of(&self, input: &Input) -> impl Iterator<Item = (Output, PathBuf)> {
+        let pictures = self
+            .pictures
+            .paths(input)
+            .map(|path| (Output::Picture, path));
         let maps = self.maps.iter().flat_map(|names| names.paths(input));
-        self.pictures.paths(input).chain(maps)
+        pictures.chain(maps.map(|path| (Output::Maps, path)))
+    }
+
+    /// The files that the outputs of all images go to.
+    fn all(&self, inputs: &[Input]) -> impl Iterator<Item = PathBuf> {
+        let files = inputs.iter().flat_map(|input| self.of(input));
+        files.map(|(_, path)| path)
+    }
+
+    /// The folders that all of them lie below.
+    fn folders(&self) -> impl Iterator<Item = &Path> {
+        [Some(&self.pictures), self.maps.as_ref()]
+            .into_iter()
+            .flatten()
+            .filter_map(Names::folder)
+    }
+}
+
+impl Job<'_> {
+    /// Leaves out the images whose files are all there.
+    ///
+    /// # Errors
+    /// When one of the files that are there was made in another way, or from another picture.
+    fn leave_out(
+        &self,
+        inputs: &mut Vec<Input>,
+        workers: &Workers,
+        console: &mut Console<'_>,
+    ) -> Result<()> {
+        let before = inputs.len();
+        let found: Vec<Result<Before>> =
+            workers.run(|| inputs.par_iter().map(|input| self.before(input)).collect());
+        let found = found.into_iter().collect::<Result<Vec<Before>>>()?;
+        let mut done = found.iter().map(|found| found.done);
+        inputs.retain(|_| !done.next().unwrap_or(false));
+        let silent: usize = found.iter().map(|found| found.silent).sum();
+        if silent > 0 {
+            console.warn(format!(
+                "{silent} of the files that are there do not say how they were made; they are kept as they are"
+            ));
+        }
+        console.note(format!(
+            "{} of {before} images are done",
+            before - inputs.len()
+        ));
+        Ok(())
+    }
+
+    /// What an earlier run left of an image.
+    fn before(&self, input: &Input) -> Result<Before> {
+        let files: Vec<(Output, PathBuf)> = self.files.of(input).collect();
+        let there = |(_, path): &&(Output, PathBuf)| path.is_file();
+        let mut found = Before {
+            done: files.iter().all(|file| there(&file)),
+            silent: 0,
+        };
+        // Standard input is read once.
+        if input.path.is_none() || !files.iter().any(|file| there(&file)) {
+            return Ok(found);
+        }
+        // What cannot be read is reported when it is explained.
+        let Ok(bytes) = input.read() else {
+            found.done = false;
+            return Ok(found);
+        };
+        let digest = settings::digest(&bytes);
+        for (output, path) in files.iter().filter(there) {
+            if !self.settings.compare(path, *output, &digest)? {
+                found.silent += 1;
+            }
+        }
+        Ok(found)
     }
 
     /// Explains one batch, and writes what there is to write.
@@ -249,12 +365,15 @@ impl Job<'_> {
                 .map(|(loaded, maps)| maps.iter().map(|map| self.paint(loaded, map)).collect())
                 .collect()
         });
+        let mut failed = 0;
         for ((loaded, maps), pictures) in batch.iter().zip(&maps).zip(painted) {
+            let mut whole = true;
             for (index, (heatmap, picture)) in maps.iter().zip(pictures).enumerate() {
-                self.report(loaded, index, heatmap, &picture?, millis, console)?;
+                whole &= self.report(loaded, index, heatmap, picture, millis, console)?;
             }
+            failed += usize::from(!whole);
         }
-        Ok(0)
+        Ok(failed)
     }
 
     fn paint(&self, loaded: &Loaded<'_>, heatmap: &Heatmap) -> Result<image::RgbImage> {
@@ -266,37 +385,54 @@ impl Job<'_> {
         Ok(self.args.view.draw(&loaded.photo, grid, &style)?)
     }
 
-    /// Writes one map's files and says what came out.
+    /// Writes one map's files and says what came out. Returns whether all of them are there.
     fn report(
         &self,
         loaded: &Loaded<'_>,
         index: usize,
         heatmap: &Heatmap,
-        picture: &image::RgbImage,
+        picture: Result<image::RgbImage>,
         millis: f64,
         console: &mut Console<'_>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let (args, input) = (self.args, loaded.input);
-        let mut outputs = Outputs::default();
-        let encoded = gradcam_viz::encode(picture, self.format)?;
-        let replace = args.force || args.resume;
-        match self.pictures.path(input, index) {
-            Some(path) => {
-                write(&path, &encoded, replace)?;
-                outputs.picture = Some(path.display().to_string());
+        let note = |output| self.settings.text(output, &loaded.digest);
+        let mut written = Vec::new();
+        let mut whole = true;
+        // What goes wrong with one file is said, and the others go on.
+        let mut kept = |file: Result<Kept>, console: &mut Console<'_>| match file {
+            Ok(Kept::Before(path)) => Ok(Some(path.display().to_string())),
+            Ok(Kept::Now(path)) => {
+                written.push(path.display().to_string());
+                Ok(written.last().cloned())
             }
-            None => console.data(&encoded)?,
+            Err(error) if is_hopeless(&error) => Err(error),
+            Err(error) => {
+                console.warn(format!("`{}`: {error:#}", input.name()));
+                whole = false;
+                Ok(None)
+            }
+        };
+        let encode = || {
+            let picture = picture.as_ref().map_err(|error| anyhow!("{error:#}"))?;
+            let note = note(Output::Picture)?;
+            Ok(gradcam_viz::encode_with_note(picture, self.format, &note)?)
+        };
+        let mut outputs = Outputs::default();
+        match self.files.pictures.path(input, index) {
+            Some(path) => outputs.picture = kept(self.keep(path, encode), console)?,
+            None => match encode() {
+                Ok(encoded) => console.data(&encoded)?,
+                Err(error) => drop(kept(Err(error), console)?),
+            },
+        }
+        let names = self.files.maps.as_ref();
+        if let Some(path) = names.and_then(|names| names.path(input, index)) {
+            let file = self.keep(path, || safetensors(heatmap, note(Output::Maps)?));
+            outputs.maps = kept(file, console)?;
         }
         let layer_names: Vec<&str> = heatmap.layers.iter().map(|l| l.layer.as_str()).collect();
         let layer = layer_names.join("+");
-        if let Some(path) = self
-            .maps
-            .as_ref()
-            .and_then(|names| names.path(input, index))
-        {
-            write(&path, &safetensors(heatmap)?, replace)?;
-            outputs.maps = Some(path.display().to_string());
-        }
         let target = TargetRecord::of(&heatmap.target, &self.asked[index], &self.model.labels);
         let mut what = target.to_string();
         if let Some(p) = target.probability
@@ -321,19 +457,41 @@ impl Job<'_> {
                 outputs,
                 millis: (millis * 1000.0).round() / 1000.0,
             };
-            return console.line(serde_json::to_string(&record)?);
+            console.line(serde_json::to_string(&record)?)?;
+            return Ok(whole);
         }
-        if let Some(path) = outputs.picture {
+        for path in written {
             console.line(path)?;
         }
-        if let Some(path) = outputs.maps {
-            console.line(path)?;
-        }
-        if args.show {
+        if let (true, Ok(picture)) = (args.show, &picture) {
             console.data(gradcam_viz::terminal(picture, 80).as_bytes())?;
         }
-        Ok(())
+        Ok(whole)
     }
+
+    /// Writes a file; with `--resume` one that is there is left as it is.
+    fn keep(&self, path: PathBuf, bytes: impl FnOnce() -> Result<Vec<u8>>) -> Result<Kept> {
+        if self.args.resume && path.is_file() {
+            return Ok(Kept::Before(path));
+        }
+        write(&path, &bytes()?, self.args.force)?;
+        Ok(Kept::Now(path))
+    }
+}
+
+/// A file that is there in the end.
+enum Kept {
+    /// An earlier run wrote it.
+    Before(PathBuf),
+    Now(PathBuf),
+}
+
+/// What an earlier run left of an image.
+struct Before {
+    /// Whether all its files are there.
+    done: bool,
+    /// How many of them do not say how they were made.
+    silent: usize,
 }
 
 /// The style of a method's picture: single pixels stand out of a map of the pixels, and must not hide the rest of it.
@@ -365,7 +523,7 @@ pub(crate) fn meaning(verdict: Verdict) -> &'static str {
 }
 
 /// The numbers of one image and target as a safetensors file, all of them `f32`.
-fn safetensors(heatmap: &Heatmap) -> Result<Vec<u8>> {
+fn safetensors(heatmap: &Heatmap, note: String) -> Result<Vec<u8>> {
     let several = heatmap.layers.len() > 1;
     let logits: Vec<u8> = heatmap
         .logits
@@ -398,5 +556,5 @@ fn safetensors(heatmap: &Heatmap) -> Result<Vec<u8>> {
             ))
         })
         .collect::<Result<Vec<_>>>()?;
-    Ok(safetensors::serialize(views, None)?)
+    Ok(safetensors::serialize(views, settings::metadata(note))?)
 }

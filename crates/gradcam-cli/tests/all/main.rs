@@ -12,6 +12,7 @@ mod determinism;
 mod evaluate;
 mod evaluate_company;
 mod import;
+mod keeping;
 mod limits;
 mod methods;
 mod outputs;

@@ -1,0 +1,248 @@
+//! What `explain` was asked for, as its outputs say it themselves: `--resume` does not mix two runs, whatever becomes of the files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use candle_core::DType;
+use gradcam::{Explainer, Target};
+use gradcam_models::Model;
+use gradcam_viz::Style;
+use sha2::{Digest, Sha256};
+
+use crate::args::{Explain, Network, Sampling};
+
+/// The longest value that is written as it is; a digest stands for a longer one.
+const LONGEST: usize = 200;
+/// The largest header of a file of maps that is read for its note.
+const HEADER: u64 = 1 << 20;
+/// The entry of a safetensors file's metadata.
+const ENTRY: &str = "gradcam";
+/// The entry of a note for the picture that was explained.
+const INPUT: &str = "input";
+
+type Note = BTreeMap<String, String>;
+
+/// A kind of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    Picture,
+    Maps,
+}
+
+/// The arguments that outputs depend on, with their values.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// What the numbers depend on.
+    map: Vec<(&'static str, String)>,
+    /// What the pictures depend on beside them.
+    drawn: Vec<(&'static str, String)>,
+}
+
+impl Settings {
+    /// Of the arguments, with what stands for the ones that were left out. Nothing names a folder of the user's: pictures are passed on.
+    pub(crate) fn of(
+        args: &Explain,
+        model: &Model,
+        explainer: &Explainer,
+        targets: &[Target],
+        style: &Style,
+    ) -> Result<Self> {
+        // Every argument is named, so that a new one is not forgotten.
+        let Explain {
+            images: _,
+            network,
+            layer: _,
+            target,
+            top,
+            method: _,
+            set: _,
+            interpolation,
+            no_relu,
+            counterfactual,
+            sampling,
+            fusion,
+            view,
+            colormap: _,
+            alpha,
+            show: _,
+            output: _,
+            save_maps: _,
+            json: _,
+            force: _,
+            resume: _,
+        } = args;
+        let Network {
+            model: _,
+            fit,
+            batch: _,
+            threads: _,
+            precision,
+            device: _,
+            max_pixels: _,
+        } = network;
+        let Sampling {
+            budget,
+            tolerance,
+            background: _,
+        } = sampling;
+        let targets: Vec<String> = match target.is_empty() {
+            true => vec!["top".to_string()],
+            false => target.iter().zip(targets).map(target_text).collect(),
+        };
+        let background = match &explainer.inputs.background {
+            None => "none".to_string(),
+            Some(batch) => {
+                let numbers = batch.flatten_all()?.to_dtype(DType::F32)?;
+                floats(&numbers.to_vec1::<f32>()?)
+            }
+        };
+        let prepared = format!("{:?}", (&model.sha256, &model.preprocess, &model.labels));
+        let model = format!(
+            "{} {}",
+            model.architecture.name,
+            digest(prepared.as_bytes())
+        );
+        let options = serde_json::to_string(&explainer.method.options())?;
+        let map = vec![
+            ("--model", model),
+            ("--fit", lower(fit)),
+            ("--precision", lower(precision)),
+            ("--layer", explainer.layers.join(", ")),
+            ("--target", targets.join(", ")),
+            ("--top", top.map_or("none".into(), |top| top.to_string())),
+            ("--method", explainer.method.to_string()),
+            ("--set", options),
+            ("--interpolation", interpolation.to_string()),
+            ("--no-relu", no_relu.to_string()),
+            ("--counterfactual", counterfactual.to_string()),
+            ("--budget", or_none(budget)),
+            ("--tolerance", or_none(tolerance)),
+            ("--background", background),
+            ("--fusion", lower(fusion)),
+        ];
+        let drawn = vec![
+            ("--view", view.to_string()),
+            ("--colormap", style.colors.to_string()),
+            ("--alpha", alpha.to_string()),
+        ];
+        Ok(Settings { map, drawn })
+    }
+
+    /// The note of an output for a picture with these bytes.
+    fn note(&self, output: Output, input: &str) -> Note {
+        let drawn = match output {
+            Output::Picture => self.drawn.as_slice(),
+            Output::Maps => &[],
+        };
+        let values = self.map.iter().chain(drawn).map(|(name, value)| {
+            let value = match value.len() > LONGEST {
+                true => digest(value.as_bytes()),
+                false => value.clone(),
+            };
+            (name.to_string(), value)
+        });
+        let input = (INPUT.to_string(), input.to_string());
+        values.chain([input]).collect()
+    }
+
+    /// The note of an output as it is written; `input` is the [`digest`] of the picture's file.
+    pub(crate) fn text(&self, output: Output, input: &str) -> Result<String> {
+        Ok(serde_json::to_string(&self.note(output, input))?)
+    }
+
+    /// Compares the file `path` of an earlier run. Returns whether it says how it was made.
+    ///
+    /// # Errors
+    /// When it was made in another way, or from another picture.
+    pub(crate) fn compare(&self, path: &Path, output: Output, input: &str) -> Result<bool> {
+        let Some(before) = read(path, output) else {
+            return Ok(false);
+        };
+        let now = self.note(output, input);
+        let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+        let mut differ = Vec::new();
+        for name in names {
+            let of = |note: &Note| {
+                note.get(name)
+                    .map_or("not said".into(), |v| format!("`{v}`"))
+            };
+            match before.get(name) == now.get(name) {
+                true => {}
+                false if name == INPUT => differ.push("another picture".to_string()),
+                false => {
+                    let (before, now) = (of(&before), of(&now));
+                    differ.push(format!("another `{name}` ({before} then, {now} now)"));
+                }
+            }
+        }
+        if !differ.is_empty() {
+            bail!(
+                "`--resume`: `{}` was made with {}\n\nhint: give the same arguments again, or name another folder; `--force` makes the files anew",
+                path.display(),
+                differ.join(", ")
+            );
+        }
+        Ok(true)
+    }
+}
+
+/// The metadata of a file of maps.
+pub(crate) fn metadata(note: String) -> Option<std::collections::HashMap<String, String>> {
+    Some([(ENTRY.to_string(), note)].into())
+}
+
+/// What a file says of how it was made; `None` where it says nothing that can be read.
+fn read(path: &Path, output: Output) -> Option<Note> {
+    let mut file = File::open(path).ok()?;
+    let text = match output {
+        Output::Picture => gradcam_viz::note(file)?,
+        Output::Maps => {
+            let mut length = [0; 8];
+            file.read_exact(&mut length).ok()?;
+            let length = u64::from_le_bytes(length);
+            let mut header = Vec::new();
+            file.take(length.min(HEADER))
+                .read_to_end(&mut header)
+                .ok()?;
+            let header: serde_json::Value = serde_json::from_slice(&header).ok()?;
+            header["__metadata__"][ENTRY].as_str()?.to_string()
+        }
+    };
+    serde_json::from_str(&text).ok()
+}
+
+/// A target as it was written; another picture by what it is rather than where.
+fn target_text((text, target): (&String, &Target)) -> String {
+    match (text.split_once(':'), target) {
+        (Some(("like", _)), Target::Similarity(embedding)) => {
+            format!("like:{}", floats(embedding))
+        }
+        _ => text.clone(),
+    }
+}
+
+/// The first half of a SHA-256 in hexadecimal digits.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn floats(values: &[f32]) -> String {
+    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    digest(&bytes)
+}
+
+fn lower(value: impl std::fmt::Debug) -> String {
+    format!("{value:?}").to_lowercase()
+}
+
+fn or_none(value: &Option<impl ToString>) -> String {
+    value.as_ref().map_or("none".into(), ToString::to_string)
+}
