@@ -6,15 +6,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-/// Puts the release binary, its manual page and its completions into `target/dist`.
+/// Puts the release binary, its manual pages and its completions into `target/dist`.
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     let binary = binary(sh)?;
     let folder = Path::new("target/dist");
     sh.remove_path(folder)?;
     sh.create_dir(folder)?;
     sh.copy_file(&binary, folder.join(format!("gradcam{EXE_SUFFIX}")))?;
-    let page = cmd!(sh, "{binary} man").output()?.stdout;
-    sh.write_file(folder.join("gradcam.1"), page)?;
+    cmd!(sh, "{binary} man -o {folder}").ignore_stdout().run()?;
     // Each under the name by which its shell looks for it.
     for (shell, name) in [
         ("bash", "gradcam.bash"),

@@ -2,17 +2,19 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use gradcam::Interpolation;
 use gradcam_eval::evaluate::Null;
 use gradcam_models::picture::Window;
 use gradcam_viz::{ColorMap, View};
 
+use crate::names;
+
 /// Show which pixels make a vision network say what it says, with Grad-CAM.
 #[derive(Debug, Parser)]
 #[command(name = "gradcam", version, max_term_width = 100)]
 #[command(
-    after_help = "Data goes to stdout, everything else to stderr. Exit status: 0 done, 1 a check failed, 2 an error or a bad image."
+    after_help = "Data goes to stdout, everything else to stderr. Exit status: 0 done, 1 a check failed, 2 an error or a bad image, 130 interrupted, 141 nobody read on."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -59,8 +61,21 @@ pub(crate) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Print the manual page.
-    Man,
+    /// Print a manual page, or write all of them.
+    Man(ManArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The command, in one or two words [default: gradcam itself].
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+    /// Write the command's page, and those of all commands below it, into this folder.
+    #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace files that exist.
+    #[arg(long, requires = "output")]
+    pub(crate) force: bool,
 }
 
 const EXPLAIN_EXAMPLES: &str = "Examples:
@@ -145,7 +160,7 @@ pub(crate) struct Explain {
     #[command(flatten)]
     pub(crate) network: Network,
     /// The layer to look at; given more than once, the maps are fused [default: the last one with a spatial map].
-    #[arg(long, value_name = "NAME", help_heading = "Method")]
+    #[arg(long, value_name = "NAME", help_heading = "Method", value_hint = ValueHint::Other)]
     pub(crate) layer: Vec<String>,
     /// What to explain: top, a class's index or label, a difference A-B, or likeness to another picture or (with a CLIP) to a text; may be given more than once [default: top].
     #[arg(
@@ -163,7 +178,9 @@ pub(crate) struct Explain {
         long,
         value_name = "NAME",
         help_heading = "Method",
-        default_value = "grad-cam"
+        default_value = "grad-cam",
+        value_parser = names::method(),
+        hide_possible_values = true
     )]
     pub(crate) method: String,
     /// Set an option of the method; may be given more than once.
@@ -171,11 +188,12 @@ pub(crate) struct Explain {
         long,
         value_name = "OPTION=VALUE",
         help_heading = "Method",
+        value_hint = ValueHint::Other,
         value_parser = option
     )]
     pub(crate) set: Vec<(String, String)>,
     /// How the map is enlarged: nearest, bilinear, bicubic or lanczos3.
-    #[arg(long, help_heading = "Method", default_value_t = Interpolation::Bilinear)]
+    #[arg(long, help_heading = "Method", default_value_t = Interpolation::Bilinear, value_parser = names::interpolation(), hide_possible_values = true)]
     pub(crate) interpolation: Interpolation,
     /// Keep negative evidence.
     #[arg(long, help_heading = "Method")]
@@ -189,14 +207,20 @@ pub(crate) struct Explain {
     #[arg(long, help_heading = "Method", value_enum, default_value_t = Fusion::Mean)]
     pub(crate) fusion: Fusion,
     /// The picture: overlay, heatmap, side-by-side, contour or boxes.
-    #[arg(long, help_heading = "Picture", default_value_t = View::Overlay)]
+    #[arg(long, help_heading = "Picture", default_value_t = View::Overlay, value_parser = names::view(), hide_possible_values = true)]
     pub(crate) view: View,
     /// Colours: turbo, viridis, inferno, magma, cividis, jet or coolwarm [default: turbo; coolwarm with --no-relu].
-    #[arg(long, help_heading = "Picture")]
+    #[arg(long, help_heading = "Picture", value_parser = names::colormap(), hide_possible_values = true)]
     pub(crate) colormap: Option<ColorMap>,
     /// Opacity of the strongest evidence over the photo, 0 to 1.
     #[arg(long, help_heading = "Picture", default_value_t = 0.5)]
     pub(crate) alpha: f32,
+    /// Write class, probability or score, and method below the picture.
+    #[arg(long, help_heading = "Picture")]
+    pub(crate) caption: bool,
+    /// Draw a small picture larger, by the largest whole factor that keeps it within this many pixels; 0 draws it as it is.
+    #[arg(long, value_name = "PIXELS", help_heading = "Picture", default_value_t = 256, value_parser = clap::value_parser!(u32).range(0..=8192))]
+    pub(crate) enlarge: u32,
     /// Show the picture in the terminal.
     #[arg(long, help_heading = "Picture", conflicts_with = "json")]
     pub(crate) show: bool,
@@ -230,14 +254,16 @@ pub(crate) struct Compare {
         value_name = "NAME,…|all",
         help_heading = "Method",
         value_delimiter = ',',
-        default_value = "all"
+        default_value = "all",
+        value_parser = names::methods(),
+        hide_possible_values = true
     )]
     pub(crate) methods: Vec<String>,
     /// Set an option of one of the methods; may be given more than once.
-    #[arg(long, value_name = "METHOD.OPTION=VALUE", help_heading = "Method", value_parser = option)]
+    #[arg(long, value_name = "METHOD.OPTION=VALUE", help_heading = "Method", value_hint = ValueHint::Other, value_parser = option)]
     pub(crate) set: Vec<(String, String)>,
     /// The layer, for the methods that look at one [default: the last one with a spatial map].
-    #[arg(long, value_name = "NAME", help_heading = "Method")]
+    #[arg(long, value_name = "NAME", help_heading = "Method", value_hint = ValueHint::Other)]
     pub(crate) layer: Option<String>,
     /// What to explain: top, a class's index or label, a difference A-B, or likeness to another picture or (with a CLIP) to a text.
     #[arg(
@@ -250,7 +276,7 @@ pub(crate) struct Compare {
     #[command(flatten)]
     pub(crate) sampling: Sampling,
     /// The pictures: overlay, heatmap, side-by-side, contour or boxes.
-    #[arg(long, help_heading = "Picture", default_value_t = View::Overlay)]
+    #[arg(long, help_heading = "Picture", default_value_t = View::Overlay, value_parser = names::view(), hide_possible_values = true)]
     pub(crate) view: View,
     /// The sheet's file, a folder, or - for standard output [default: NAME.compare.png here].
     #[arg(short, long, value_name = "FILE|DIR|-", help_heading = "Output")]
@@ -347,7 +373,7 @@ pub(crate) struct Methods {
     #[arg(long, value_name = "NAME", requires = "model")]
     pub(crate) arch: Option<String>,
     /// The layer for that [default: the last one with a spatial map].
-    #[arg(long, value_name = "NAME", requires = "model")]
+    #[arg(long, value_name = "NAME", requires = "model", value_hint = ValueHint::Other)]
     pub(crate) layer: Option<String>,
     /// Print one JSON object a line for each method.
     #[arg(long)]
@@ -378,7 +404,7 @@ pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) pictures: Pictures,
     /// The layer [default: the last one with a spatial map].
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
     pub(crate) layer: Option<String>,
     /// Units whose derivative is measured.
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=100_000))]
@@ -407,7 +433,9 @@ pub(crate) struct Evaluate {
         value_name = "NAME,…|all",
         help_heading = "Study",
         value_delimiter = ',',
-        default_value = "grad-cam"
+        default_value = "grad-cam",
+        value_parser = names::methods(),
+        hide_possible_values = true
     )]
     pub(crate) methods: Vec<String>,
     /// The metrics, separated by commas, or all that the data set allows; `gradcam metrics` lists them.
@@ -416,7 +444,9 @@ pub(crate) struct Evaluate {
         value_name = "NAME,…|all",
         help_heading = "Study",
         value_delimiter = ',',
-        default_value = "deletion,insertion,sparsity"
+        default_value = "deletion,insertion,sparsity",
+        value_parser = names::metrics(),
+        hide_possible_values = true
     )]
     pub(crate) metrics: Vec<String>,
     /// Maps that know nothing, to compare with: random, centre, permuted, shuffled, untrained or mean-mask; each method has its own.
@@ -425,11 +455,13 @@ pub(crate) struct Evaluate {
         value_name = "NAME,…",
         help_heading = "Study",
         value_delimiter = ',',
-        default_value = "random,centre"
+        default_value = "random,centre",
+        value_parser = names::null(),
+        hide_possible_values = true
     )]
     pub(crate) nulls: Vec<Null>,
     /// The layer, for the methods that look at one [default: the last one with a spatial map].
-    #[arg(long, value_name = "NAME", help_heading = "Study")]
+    #[arg(long, value_name = "NAME", help_heading = "Study", value_hint = ValueHint::Other)]
     pub(crate) layer: Option<String>,
     #[command(flatten)]
     pub(crate) sampling: Sampling,
@@ -484,7 +516,9 @@ pub(crate) struct CardArgs {
         long,
         value_name = "NAME",
         help_heading = "Card",
-        default_value = "grad-cam"
+        default_value = "grad-cam",
+        value_parser = names::method(),
+        hide_possible_values = true
     )]
     pub(crate) method: String,
     /// Methods measured beside it, separated by commas.
@@ -492,11 +526,13 @@ pub(crate) struct CardArgs {
         long,
         value_name = "NAME,…",
         help_heading = "Card",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = names::method(),
+        hide_possible_values = true
     )]
     pub(crate) against: Vec<String>,
     /// The layer, for methods that look at one [default: the last one with a spatial map].
-    #[arg(long, value_name = "NAME", help_heading = "Card")]
+    #[arg(long, value_name = "NAME", help_heading = "Card", value_hint = ValueHint::Other)]
     pub(crate) layer: Option<String>,
     /// The data set's folder, with masks or boxes for the tests that need them.
     #[arg(long, value_name = "DIR", help_heading = "Card")]
@@ -607,7 +643,7 @@ pub(crate) struct DataInfo {
 #[derive(Debug, Args)]
 pub(crate) struct DataMake {
     /// What draws it: shapes, pasted, glyphs or lesions.
-    #[arg(value_name = "GENERATOR")]
+    #[arg(value_name = "GENERATOR", value_parser = names::generator(), hide_possible_values = true)]
     pub(crate) generator: String,
     /// Pictures to train with.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(0..=10_000_000))]

@@ -9,6 +9,7 @@ pub(crate) mod evaluate;
 pub(crate) mod explain;
 pub(crate) mod import;
 pub(crate) mod layers;
+pub(crate) mod man;
 pub(crate) mod methods;
 pub(crate) mod metrics;
 pub(crate) mod models;

@@ -2,10 +2,13 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::{escape, words};
 
 /// The two streams, and how much is said on the second.
 pub(crate) struct Console<'a> {
@@ -38,9 +41,19 @@ impl<'a> Console<'a> {
             .context("cannot write to standard output")
     }
 
-    /// A line for standard output.
+    /// One line for standard output, whatever is in it: a record, or a text for a reader.
     pub(crate) fn line(&mut self, line: impl Display) -> Result<()> {
-        self.data(format!("{line}\n").as_bytes())
+        self.data(format!("{}\n", escape::line(&line.to_string())).as_bytes())
+    }
+
+    /// A file's name on a line of standard output: for a terminal as any line, for a program as it is, so that `xargs` finds the file.
+    pub(crate) fn path(&mut self, path: &Path) -> Result<()> {
+        if io::stdout().is_terminal() {
+            return self.line(path.display());
+        }
+        let mut bytes = path.as_os_str().as_encoded_bytes().to_vec();
+        bytes.push(b'\n');
+        self.data(&bytes)
     }
 
     /// What was done, for a reader at the terminal.
@@ -60,20 +73,27 @@ impl<'a> Console<'a> {
     /// Something that the user should know although the run goes on.
     pub(crate) fn warn(&mut self, line: impl Display) {
         if self.quiet < 2 {
-            self.say(format!("warning: {line}"));
+            self.say(format!("warning: {}", words::plain(&line.to_string())));
         }
     }
 
     /// Why the run ends.
     pub(crate) fn error(&mut self, error: &anyhow::Error) {
         if self.quiet < 2 {
-            self.say(format!("error: {error:#}"));
+            self.say(format!("error: {}", words::plain(&format!("{error:#}"))));
+        }
+    }
+
+    /// What ended the run before everything was done.
+    pub(crate) fn stopped(&mut self, why: &anyhow::Error) {
+        if self.quiet < 2 {
+            self.say(format!("{why:#}"));
         }
     }
 
     fn say(&mut self, line: impl Display) {
         // Standard error may be closed; there is nobody left to tell.
-        let _ = writeln!(self.err, "{line}");
+        let _ = writeln!(self.err, "{}", escape::message(&line.to_string()));
     }
 
     /// A bar on standard error for `total` steps; hidden where nobody looks.

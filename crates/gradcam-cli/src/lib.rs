@@ -12,16 +12,19 @@
 //! # Ok::<(), std::string::FromUtf8Error>(())
 //! ```
 //!
-//! Data goes to the first writer, everything else to the second. A bad image is reported and the others go on.
+//! Data goes to the first writer, everything else to the second. A bad image is reported and the others go on. What others wrote, the names of
+//! files and labels, is shown with its control characters written out, on lines that are for readers; JSON is JSON.
 
 mod args;
 mod card;
 mod commands;
 mod console;
 mod dataset;
+mod escape;
 mod inputs;
 pub mod memory;
 mod model;
+mod names;
 mod outputs;
 mod protect;
 mod record;
@@ -32,14 +35,16 @@ mod stream;
 mod table;
 mod targets;
 mod unsuited;
+mod words;
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, ManArgs};
 use crate::console::{Console, is_broken_pipe};
 
 /// How a run ended.
@@ -51,6 +56,10 @@ pub enum Exit {
     Failed,
     /// The arguments, the model or an image were bad, or a file could not be written.
     Error,
+    /// It was interrupted before everything was done.
+    Interrupted,
+    /// The reader of standard output went away before everything was done.
+    Unread,
 }
 
 impl From<Exit> for std::process::ExitCode {
@@ -59,6 +68,9 @@ impl From<Exit> for std::process::ExitCode {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Error => 2,
+            // As shells say of a program that SIGINT or SIGPIPE ended: 128 and the signal's number.
+            Exit::Interrupted => 130,
+            Exit::Unread => 141,
         }
         .into()
     }
@@ -66,7 +78,7 @@ impl From<Exit> for std::process::ExitCode {
 
 /// Runs `gradcam` with these arguments, the first of which is the program's name.
 ///
-/// When `interrupted` becomes true the run ends after the batch that it is at, with every file whole.
+/// When `interrupted` becomes true the run ends after the batch that it is at, with every file whole, as [`Exit::Interrupted`].
 pub fn run<A: Into<OsString> + Clone>(
     args: impl IntoIterator<Item = A>,
     out: &mut dyn Write,
@@ -76,18 +88,32 @@ pub fn run<A: Into<OsString> + Clone>(
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
-            let text = error.render();
-            if error.use_stderr() {
+            let to_error = error.use_stderr();
+            let text = escape::lines(&plain(error).render().to_string());
+            if to_error {
                 // Standard error may be closed; there is nobody left to tell.
                 let _ = write!(err, "{text}");
                 return Exit::Error;
             }
             // Help and version are data.
             let mut console = Console::new(out, err, 0, false);
-            let written = console.data(text.to_string().as_bytes());
-            return finish(written.map(|()| Exit::Done), &mut console);
+            let written = console.data(text.as_bytes());
+            return finish(
+                written.map(|()| Exit::Done),
+                false,
+                &mut console,
+                interrupted,
+            );
         }
     };
+    let lists = matches!(
+        cli.command,
+        Command::Models(_)
+            | Command::Layers(_)
+            | Command::Methods(_)
+            | Command::Completions { .. }
+            | Command::Man(ManArgs { output: None, .. })
+    );
     let mut console = Console::new(out, err, cli.quiet, cli.verbose);
     let result = match cli.command {
         Command::Explain(args) => commands::explain::run(&args, &mut console, interrupted),
@@ -107,25 +133,51 @@ pub fn run<A: Into<OsString> + Clone>(
             clap_complete::generate(shell, &mut Cli::command(), "gradcam", &mut script);
             console.data(&script).map(|()| Exit::Done)
         }
-        Command::Man => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command())
-                .render(&mut page)
-                .map_err(anyhow::Error::from)
-                .and_then(|()| console.data(&page))
-                .map(|()| Exit::Done)
-        }
+        Command::Man(args) => commands::man::run(&args, &mut console),
     };
-    finish(result, &mut console)
+    finish(result, !lists, &mut console, interrupted)
 }
 
-/// Says what went wrong; a reader that went away is no error.
-fn finish(result: anyhow::Result<Exit>, console: &mut Console<'_>) -> Exit {
-    result.unwrap_or_else(|error| {
-        if is_broken_pipe(&error) {
+/// The same error with the arguments that it quotes on one line each.
+fn plain(mut error: clap::Error) -> clap::Error {
+    let quoted: Vec<(ContextKind, ContextValue)> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => {
+                let text = escape::line(text).into_owned();
+                Some((kind, ContextValue::String(text)))
+            }
+            _ => None,
+        })
+        .collect();
+    for (kind, value) in quoted {
+        error.insert(kind, value);
+    }
+    error
+}
+
+/// Says what went wrong. That the reader of a list went away is nothing to speak of; of a command that `works`, it leaves a rest undone.
+fn finish(
+    result: anyhow::Result<Exit>,
+    works: bool,
+    console: &mut Console<'_>,
+    interrupted: &AtomicBool,
+) -> Exit {
+    let error = match result {
+        Ok(exit) => return exit,
+        Err(error) => error,
+    };
+    if is_broken_pipe(&error) {
+        if !works {
             return Exit::Done;
         }
-        console.error(&error);
-        Exit::Error
-    })
+        console.warn("nobody reads standard output any more; what was left is not done");
+        return Exit::Unread;
+    }
+    if interrupted.load(Ordering::SeqCst) {
+        console.stopped(&error);
+        return Exit::Interrupted;
+    }
+    console.error(&error);
+    Exit::Error
 }

@@ -1,5 +1,6 @@
 //! The binary `gradcam`.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,9 +15,13 @@ fn main() -> ExitCode {
     let flag = Arc::clone(&interrupted);
     // The first Ctrl-C lets the batch at hand finish, the second ends the program.
     let handler = ctrlc::set_handler(move || {
+        // Standard error may be closed; there is nobody left to tell.
+        let mut err = std::io::stderr();
         if flag.swap(true, Ordering::SeqCst) {
-            std::process::exit(2);
+            let _ = writeln!(err, "interrupted at once; every file is whole or not there");
+            std::process::exit(130);
         }
+        let _ = writeln!(err, "finishing what is at hand; Ctrl-C again ends at once");
     });
     // Without a handler Ctrl-C ends the program at once, and files are whole all the same.
     drop(handler);

@@ -207,7 +207,7 @@ fn from_hub(repository: &str, device: &Device, console: &mut Console<'_>) -> Res
         &mut |progress| {
             bar.set_length(progress.total);
             bar.set_position(progress.done);
-            bar.set_message(progress.file.to_string());
+            bar.set_message(crate::escape::line(progress.file).into_owned());
         },
         device,
     );

@@ -64,6 +64,24 @@ impl TargetRecord {
             probability: target.probability,
         }
     }
+
+    /// The class with its probability; a difference or likeness alone.
+    pub(crate) fn with_probability(&self) -> String {
+        match self.probability {
+            Some(p) if self.against.is_none() => format!("{self} {:.1} %", p * 100.0),
+            _ => self.to_string(),
+        }
+    }
+
+    /// What was explained with its probability, or else its score.
+    pub(crate) fn scored(&self) -> String {
+        match (self.probability, &self.label) {
+            // Without a label the text has the score already.
+            (Some(_), _) if self.against.is_none() => self.with_probability(),
+            (_, Some(_)) => format!("{self} {:.3}", self.score),
+            (_, None) => self.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for TargetRecord {

@@ -80,6 +80,15 @@ impl<'a> Reading<'a> {
             turn,
         }
     }
+
+    /// Height and width of the network's inputs; `None` if each picture keeps its own.
+    pub(crate) fn input_size(&self) -> Option<(usize, usize)> {
+        let (height, width) = self.preprocess.input_size;
+        match self.fit {
+            Fit::None => None,
+            Fit::Crop | Fit::Squash => Some((height as usize, width as usize)),
+        }
+    }
 }
 
 /// The threads that work is done on.

@@ -83,7 +83,7 @@ impl Mask {
             return Err(Error::Setting {
                 field: "region",
                 expected: "finite numbers and an area",
-                found: format!("{region:?}"),
+                found: region.to_string(),
             });
         }
         let mut view = Mask::empty(height, width)?;

@@ -1,5 +1,7 @@
 //! A rectangle of a picture.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// A rectangle in a picture's pixels, with fractions: pixel `i` covers `i` to `i + 1`.
@@ -13,6 +15,17 @@ pub struct Rect {
     pub width: f64,
     /// Height, not negative.
     pub height: f64,
+}
+
+impl fmt::Display for Rect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Rect { x, y, .. } = self;
+        write!(
+            f,
+            "x {x}, y {y}, width {}, height {}",
+            self.width, self.height
+        )
+    }
 }
 
 impl Rect {

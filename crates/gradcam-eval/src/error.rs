@@ -110,10 +110,11 @@ impl Error {
 }
 
 fn hint(nearest: &[String]) -> String {
-    if nearest.is_empty() {
-        return String::new();
+    match nearest {
+        [] => String::new(),
+        [name] => format!("; the nearest is `{name}`"),
+        names => format!("; the nearest are `{}`", names.join("`, `")),
     }
-    format!("; the nearest are `{}`", nearest.join("`, `"))
 }
 
 impl From<candle_core::Error> for Error {

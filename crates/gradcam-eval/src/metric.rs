@@ -419,7 +419,7 @@ impl FromStr for Metric {
         let found = Metric::ALL.iter().find(|metric| metric.name() == name);
         found.copied().ok_or_else(|| Error::UnknownMetric {
             name: name.to_string(),
-            nearest: nearest(name),
+            nearest: gradcam::nearest_names(name, Metric::ALL.iter().map(|m| m.name())),
         })
     }
 }
@@ -516,19 +516,4 @@ fn of_curve(area: bool, found: &asked::Calibrated) -> Result<f64> {
         true => Ok(found.curve.area),
         false => Ok(found.correlation?),
     }
-}
-
-/// Up to three names of metrics that are close to `name`, the closest first.
-fn nearest(name: &str) -> Vec<String> {
-    let name = name.to_lowercase();
-    let scored = Metric::ALL
-        .iter()
-        .map(|m| (strsim::jaro_winkler(&name, m.name()), m.name()));
-    let mut scored: Vec<(f64, &str)> = scored.filter(|(score, _)| *score > 0.75).collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    scored
-        .into_iter()
-        .take(3)
-        .map(|(_, name)| name.to_string())
-        .collect()
 }

@@ -10,7 +10,7 @@ use crate::baseline::Inputs;
 use crate::heatmap::{Heatmap, LayerMap, Verdict};
 use crate::layers::{blank, layers_for};
 use crate::method::Source;
-use crate::observation::{Observation, Place, Score};
+use crate::observation::{Observation, Place, Score, Taken};
 use crate::saliency::{Saliency, SignedMap, Subject};
 use crate::target::{Explained, Target};
 use crate::{Error, Grid, Interpolation, Method, Result};
@@ -136,7 +136,8 @@ impl<M: Saliency> Explainer<M> {
         }
         let place = self.place(network, images)?;
         if batch < 2 || !images.device().is_cpu() {
-            return self.explain_observed(&Observation::new(network, images, place)?, targets);
+            let observation = Observation::new(network, images, place)?;
+            return self.explain_observed(&observation, targets, &mut Vec::new());
         }
         // The activations of one image stay in the caches where those of a batch would not, and no core waits for another.
         let each: Vec<_> = (0..batch)
@@ -145,7 +146,7 @@ impl<M: Saliency> Explainer<M> {
             .map(|i| {
                 let image = images.narrow(0, i, 1)?;
                 let observation = Observation::new(network, &image, place.clone())?;
-                self.explain_observed(&observation, &targets[i..=i])
+                self.explain_observed(&observation, &targets[i..=i], &mut Vec::new())
             })
             .collect();
         let mut maps = Vec::with_capacity(batch);
@@ -185,10 +186,14 @@ impl<M: Saliency> Explainer<M> {
         if self.counterfactual { -1.0 } else { 1.0 }
     }
 
-    /// Where the method looks, if it can be applied as it is asked.
-    fn place(&self, network: &dyn Network, images: &Tensor) -> Result<Place> {
+    /// Refuses what means nothing whatever the picture, before any is read; with `size`, for inputs of this height and width.
+    ///
+    /// # Errors
+    /// For an option out of its range, what speaks against a score where the method does not know the target or its map has no sign, a layer
+    /// for a method that looks at the pixels, a layer that is given twice, and a custom baseline without a background.
+    pub fn check_options(&self, size: Option<(usize, usize)>) -> Result<()> {
         let method = &self.method;
-        method.check()?;
+        method.check_inputs(size, &self.inputs)?;
         if self.counterfactual && !method.knows_target() {
             return Err(Error::NoCounterfactual(method.name().to_string()));
         }
@@ -198,15 +203,28 @@ impl<M: Saliency> Explainer<M> {
         if method.source() == Source::Pixels && !self.layers.is_empty() {
             return Err(Error::NoLayer(method.name().to_string()));
         }
+        let layers = &self.layers;
+        match (1..layers.len()).find(|&i| layers[..i].contains(&layers[i])) {
+            Some(i) => Err(Error::RepeatedLayer(layers[i].clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Where the method looks, if it can be applied as it is asked.
+    fn place(&self, network: &dyn Network, images: &Tensor) -> Result<Place> {
+        let (_, _, height, width) = images.dims4()?;
+        self.check_options(Some((height, width)))?;
+        let method = &self.method;
         let looks = (method.source(), method.needs_gradient());
         Place::of(network, images, looks, &self.layers)
     }
 
-    /// The maps of a batch that has been through the network; for each round of targets one backward.
+    /// The maps of a batch that has been through the network; for each round of targets one backward, which `passes` tells of.
     fn explain_observed(
         &self,
         observation: &Observation<'_>,
         targets: &[Vec<Target>],
+        passes: &mut Vec<Taken>,
     ) -> Result<Vec<Vec<Heatmap>>> {
         let Observation { output, logits, .. } = observation;
         let mut maps: Vec<Vec<Heatmap>> = targets.iter().map(|_| Vec::new()).collect();
@@ -225,7 +243,9 @@ impl<M: Saliency> Explainer<M> {
             let gradients = match self.method.needs_gradient() {
                 true => {
                     let score = Score::of(output, logits, &objectives)?;
-                    observation.gradients(&score.signed(self.sign())?)?
+                    let taken = observation.taken(&score.signed(self.sign())?)?;
+                    passes.push(taken.clone());
+                    taken.gradients
                 }
                 false => Default::default(),
             };
@@ -344,10 +364,30 @@ impl<M: Saliency> Explainer<M> {
     }
 }
 
-/// Explains one image, `(1, channels, height, width)`, by several methods, and hands each map to `visit` with the time that it took.
+/// What a map took, apart from passes that another map may have in common with it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cost {
+    /// What was spent for this map alone.
+    pub own: Duration,
+    /// The forward pass to the place that the method looks at, and the backward pass there if it needs one: whoever was the first to need
+    /// them.
+    pub passes: Vec<PassCost>,
+}
+
+/// One pass through the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PassCost {
+    /// Which pass it is: the place, in the order in which places were looked at, and 0 for the forward pass there or the number of the
+    /// backward pass. Maps for which this is the same have the pass in common.
+    pub pass: (usize, usize),
+    /// How long it took.
+    pub time: Duration,
+}
+
+/// Explains one image, `(1, channels, height, width)`, by several methods, and hands each map to `visit` with what it cost.
 ///
-/// Methods that look at the same place share the forward pass, and those that need the same gradient the backward pass too: the first of
-/// them pays for it. A method that cannot be applied does not keep the others from it.
+/// Methods that look at the same place share the forward pass, and those that need the same gradient the backward pass too. A method that
+/// cannot be applied does not keep the others from it.
 ///
 /// # Errors
 /// When `visit` fails.
@@ -356,15 +396,28 @@ pub fn explain_each<M: Saliency, E>(
     network: &dyn Network,
     image: &Tensor,
     target: &Target,
-    mut visit: impl FnMut(usize, Result<Heatmap>, Duration) -> std::result::Result<(), E>,
+    mut visit: impl FnMut(usize, Result<Heatmap>, Cost) -> std::result::Result<(), E>,
 ) -> std::result::Result<(), E> {
     let mut seen: Vec<Observation<'_>> = Vec::new();
     for (index, explainer) in explainers.iter().enumerate() {
         let start = Instant::now();
-        let map = explain_shared(explainer, network, image, target, &mut seen);
-        visit(index, map, start.elapsed())?;
+        let mut spent = Spent::default();
+        let map = explain_shared(explainer, network, image, target, &mut seen, &mut spent);
+        let cost = Cost {
+            own: start.elapsed().saturating_sub(spent.made),
+            passes: spent.passes,
+        };
+        visit(index, map, cost)?;
     }
     Ok(())
+}
+
+/// The passes that a map needed.
+#[derive(Default)]
+struct Spent {
+    passes: Vec<PassCost>,
+    /// The time of those that were made for it, since nobody had needed them before.
+    made: Duration,
 }
 
 /// Explains one image from what was `seen` of it, which grows by what was not.
@@ -374,6 +427,7 @@ fn explain_shared<'a, M: Saliency>(
     image: &'a Tensor,
     target: &Target,
     seen: &mut Vec<Observation<'a>>,
+    spent: &mut Spent,
 ) -> Result<Heatmap> {
     let &[1, _, _, _] = image.dims() else {
         return Err(Error::Input(image.dims().to_vec()));
@@ -382,12 +436,29 @@ fn explain_shared<'a, M: Saliency>(
     let index = match seen.iter().position(|o| o.place == place) {
         Some(index) => index,
         None => {
-            seen.push(Observation::new(network, image, place)?);
+            let observation = Observation::new(network, image, place)?;
+            spent.made += observation.time;
+            seen.push(observation);
             seen.len() - 1
         }
     };
-    let mut maps = explainer.explain_observed(&seen[index], &[vec![target.clone()]])?;
-    maps.pop()
+    let mut taken = Vec::new();
+    let maps = explainer.explain_observed(&seen[index], &[vec![target.clone()]], &mut taken);
+    spent.passes.push(PassCost {
+        pass: (index, 0),
+        time: seen[index].time,
+    });
+    for taken in taken.iter().filter(|taken| taken.pass > 0) {
+        spent.passes.push(PassCost {
+            pass: (index, taken.pass),
+            time: taken.time,
+        });
+        if taken.new {
+            spent.made += taken.time;
+        }
+    }
+    maps?
+        .pop()
         .and_then(|mut maps| maps.pop())
         .ok_or_else(|| Error::Input(image.dims().to_vec()))
 }

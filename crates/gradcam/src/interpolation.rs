@@ -31,6 +31,16 @@ impl Interpolation {
         Interpolation::Lanczos3,
     ];
 
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Interpolation::Nearest => "nearest",
+            Interpolation::Bilinear => "bilinear",
+            Interpolation::Bicubic => "bicubic",
+            Interpolation::Lanczos3 => "lanczos3",
+        }
+    }
+
     /// `map` at `height` × `width`. Cubic and Lanczos kernels overshoot: the result may leave the range of the map.
     ///
     /// A size of zero gives an empty map.
@@ -121,12 +131,7 @@ fn weighted(taps: &[(usize, f64)], value: impl Fn(usize) -> f32) -> f32 {
 
 impl fmt::Display for Interpolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Interpolation::Nearest => "nearest",
-            Interpolation::Bilinear => "bilinear",
-            Interpolation::Bicubic => "bicubic",
-            Interpolation::Lanczos3 => "lanczos3",
-        })
+        f.write_str(self.name())
     }
 }
 

@@ -381,6 +381,23 @@ fn known_hint(known: &[String]) -> String {
     }
 }
 
+/// What an option takes, which its `default` shows; for a word, all those that it may be.
+fn expected(mut fields: Map<String, Value>, option: &str, default: &Value) -> String {
+    match default {
+        Value::Bool(_) => "expected `true` or `false`".to_string(),
+        Value::Number(number) if number.is_u64() => "expected a whole number from 0".to_string(),
+        Value::Number(_) => "expected a number".to_string(),
+        _ => {
+            // serde lists the words when it is given another one: "unknown variant ``, expected one of `a`, `b`".
+            fields.insert(option.to_string(), Value::String(String::new()));
+            let said = serde_json::from_value::<Method>(Value::Object(fields));
+            let said = said.err().map(|error| error.to_string());
+            let words = said.and_then(|said| Some(said.split_once("expected ")?.1.to_string()));
+            format!("expected {}", words.as_deref().unwrap_or("another word"))
+        }
+    }
+}
+
 impl Method {
     /// The method `name` with some of its options set from text, in the order given.
     ///
@@ -403,10 +420,13 @@ impl Method {
                     known: fields.into_iter().map(|(name, _)| name).collect(),
                 });
             };
-            *slot = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
+            let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
+            let default = std::mem::replace(slot, value);
             fields.insert("method".to_string(), Value::String(name.to_string()));
-            method = serde_json::from_value(Value::Object(fields))
-                .map_err(|error| fail(error.to_string()))?;
+            method = match serde_json::from_value(Value::Object(fields.clone())) {
+                Ok(method) => method,
+                Err(_) => return Err(fail(expected(fields, option, &default))),
+            };
         }
         Ok(method)
     }
@@ -488,7 +508,7 @@ mod tests {
         let text = |result: Result<Method, MethodError>| result.unwrap_err().to_string();
         assert_eq!(
             text("gradcam".parse()),
-            "unknown method `gradcam`; the nearest are `grad-cam`, `grad-cam++`, `xgrad-cam`"
+            "unknown method `gradcam`; the nearest is `grad-cam`"
         );
         assert_eq!(
             text(set("fem", "k", "2")),
@@ -498,9 +518,31 @@ mod tests {
             text(set("grad-cam", "method", "fem")),
             "the method `grad-cam` has no option `method`; it has none"
         );
-        assert!(
-            text(set("fem", "sigmas", "many"))
-                .starts_with("the option `sigmas` of `fem` cannot be `many`: invalid type: string")
-        );
+        for (name, option, value, expected) in [
+            ("fem", "sigmas", "many", "a number"),
+            ("fem", "sigmas", "1e999", "a number"),
+            ("rise", "masks", "-1", "a whole number from 0"),
+            ("rise", "masks", "2.5", "a whole number from 0"),
+            ("rise", "centered", "yes", "`true` or `false`"),
+            (
+                "gradient",
+                "channels",
+                "3",
+                "one of `max-abs`, `sum`, `sum-abs`, `norm`",
+            ),
+            (
+                "occlusion",
+                "baseline",
+                "grey",
+                "one of `black`, `white`, `mean`, `blurred`, `uniform`, `custom`",
+            ),
+        ] {
+            assert_eq!(
+                text(set(name, option, value)),
+                format!(
+                    "the option `{option}` of `{name}` cannot be `{value}`: expected {expected}"
+                )
+            );
+        }
     }
 }

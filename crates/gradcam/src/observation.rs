@@ -1,6 +1,7 @@
 //! What a network showed of a batch: one forward pass, and the gradients that were taken from it.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
 use gradcam_nn::Network;
@@ -36,11 +37,7 @@ impl Place {
             let found = layers_for(network, images)?;
             return Ok(Place::Layers(vec![found.automatic()?.name.clone()]));
         }
-        let repeated = (1..named.len()).find(|&i| named[..i].contains(&named[i]));
-        match repeated {
-            Some(i) => Err(Error::RepeatedLayer(named[i].clone())),
-            None => Ok(Place::Layers(named.to_vec())),
-        }
+        Ok(Place::Layers(named.to_vec()))
     }
 
     /// The paths of the places.
@@ -65,12 +62,32 @@ pub(crate) struct Observation<'a> {
     pub(crate) logits: Vec<Vec<f32>>,
     activations: Vec<Activation>,
     record: Option<Record>,
-    /// The last gradients of weighted sums of logits, and the weights.
-    gradients: Mutex<Vec<(Vec<f32>, Gradients)>>,
+    /// How long the forward pass took.
+    pub(crate) time: Duration,
+    gradients: Mutex<Known>,
 }
 
 /// Of each place, for the whole batch.
 type Gradients = std::sync::Arc<Vec<Vec<f32>>>;
+
+/// The last gradients of weighted sums of logits, each with the weights.
+#[derive(Default)]
+struct Known {
+    kept: Vec<(Vec<f32>, Taken)>,
+    /// How many backward passes there were.
+    passes: usize,
+}
+
+/// Gradients, and the backward pass that they come from.
+#[derive(Clone, Default)]
+pub(crate) struct Taken {
+    pub(crate) gradients: Gradients,
+    /// The pass, counted from 1; 0 where there was none.
+    pub(crate) pass: usize,
+    pub(crate) time: Duration,
+    /// Whether it was made for whoever asked; else it was known.
+    pub(crate) new: bool,
+}
 
 /// The activations of a place for the whole batch.
 struct Activation {
@@ -82,6 +99,7 @@ struct Activation {
 
 impl<'a> Observation<'a> {
     pub(crate) fn new(network: &'a dyn Network, images: &'a Tensor, place: Place) -> Result<Self> {
+        let start = Instant::now();
         let (batch, _, height, width) = images.dims4()?;
         let record = match &place {
             Place::Layers(names) => Some(Record::at(network, images, names)?),
@@ -113,25 +131,32 @@ impl<'a> Observation<'a> {
             output,
             activations,
             record,
+            time: start.elapsed(),
             gradients: Mutex::default(),
         })
     }
 
     /// The gradients of `score` at each place; empty where there is no record.
     pub(crate) fn gradients(&self, score: &Score) -> Result<Gradients> {
+        Ok(self.taken(score)?.gradients)
+    }
+
+    /// The gradients of `score` with the pass that they come from.
+    pub(crate) fn taken(&self, score: &Score) -> Result<Taken> {
         let mut known = self
             .gradients
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let same = |(weights, _): &&(Vec<f32>, Gradients)| *weights == score.weights;
+        let same = |(weights, _): &&(Vec<f32>, Taken)| *weights == score.weights;
         if score.own.is_empty()
-            && let Some((_, gradients)) = known.iter().find(same)
+            && let Some((_, taken)) = known.kept.iter().find(same)
         {
-            return Ok(gradients.clone());
+            return Ok(taken.clone());
         }
         let Some(record) = &self.record else {
-            return Ok(Gradients::default());
+            return Ok(Taken::default());
         };
+        let start = Instant::now();
         let found = record.gradients(&score.total(&self.output, self.logits.len())?)?;
         let (_, _, height, width) = self.images.dims4()?;
         let tokens = self.network.tokens();
@@ -142,13 +167,20 @@ impl<'a> Observation<'a> {
             None => Ok(vec![0.0; activation.values.len()]),
         });
         let gradients = Gradients::new(gradients.collect::<Result<_>>()?);
+        known.passes += 1;
+        let taken = Taken {
+            gradients,
+            pass: known.passes,
+            time: start.elapsed(),
+            new: false,
+        };
         if score.own.is_empty() {
-            if known.len() == KNOWN {
-                known.remove(0);
+            if known.kept.len() == KNOWN {
+                known.kept.remove(0);
             }
-            known.push((score.weights.clone(), gradients.clone()));
+            known.kept.push((score.weights.clone(), taken.clone()));
         }
-        Ok(gradients)
+        Ok(Taken { new: true, ..taken })
     }
 
     /// The features of one image at the place number `place`, with its part of `gradients`.

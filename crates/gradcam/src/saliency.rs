@@ -3,12 +3,12 @@
 use candle_core::{Tensor, Var};
 use gradcam_nn::Network;
 
-use crate::baseline::Inputs;
+use crate::baseline::{Baseline, Inputs};
 use crate::input_gradient::input_gradient;
 use crate::method::{Channels, Source};
 use crate::observation::{Score, rows};
 use crate::target::{Target, value};
-use crate::{Grid, Method, Result};
+use crate::{Error, Grid, Method, Result};
 
 /// A method, the crate's own ([`Method`]) or a user's.
 ///
@@ -85,6 +85,14 @@ pub trait Saliency: Send + Sync {
     /// When the method does not suit the network or a layer.
     fn suits(&self, _network: &dyn Network, _image: &Tensor, _layers: &[&str]) -> Result<()> {
         Ok(())
+    }
+    /// Refuses what means nothing together with these inputs, or for an input of this height and width where that is known; and what
+    /// [`check`](Saliency::check) refuses.
+    ///
+    /// # Errors
+    /// For the first such option.
+    fn check_inputs(&self, _size: Option<(usize, usize)>, _inputs: &Inputs) -> Result<()> {
+        self.check()
     }
     /// Another score whose gradient the method takes, if not the target's own; `logits` are those of the image.
     ///
@@ -279,7 +287,14 @@ impl Saliency for Method {
         }
     }
     fn check(&self) -> Result<()> {
-        self.check_options()
+        self.check_options(None)
+    }
+    fn check_inputs(&self, size: Option<(usize, usize)>, inputs: &Inputs) -> Result<()> {
+        self.check_options(size)?;
+        match self.baseline() {
+            Some(Baseline::Custom) if inputs.background.is_none() => Err(Error::NoBackground),
+            _ => Ok(()),
+        }
     }
     fn suits(&self, network: &dyn Network, image: &Tensor, layers: &[&str]) -> Result<()> {
         use crate::{attention, class_activation, pixels::through};
@@ -334,6 +349,7 @@ impl Saliency for Method {
     }
     fn signed_map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         use crate::{attention, class_activation, perturbation, pixels};
+        self.check_inputs(Some(subject.input_size()), subject.inputs)?;
         match self {
             Method::Occlusion(o) => perturbation::occlusion::map(o, subject),
             Method::Rise(o) => perturbation::rise::map(o, subject),

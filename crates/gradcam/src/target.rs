@@ -329,7 +329,7 @@ mod tests {
                 "tabby-9",
                 "class 9 is out of range: the network has 5 classes (0 to 4)",
             ),
-            ("taby", "unknown label `taby`; the nearest are `tabby`"),
+            ("taby", "unknown label `taby`; the nearest is `tabby`"),
             (
                 "crane",
                 "the label `crane` belongs to several classes (2, 3); name one by its index",

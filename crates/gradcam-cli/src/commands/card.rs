@@ -48,7 +48,11 @@ pub(crate) fn run(
             let found = diff(&load(&args.a)?, &load(&args.b)?);
             match args.json {
                 true => console.line(serde_json::to_string(&found)?)?,
-                false => console.line(found.to_string().trim_end())?,
+                false => {
+                    for line in found.to_string().trim_end().lines() {
+                        console.line(line)?;
+                    }
+                }
             }
             Ok(match found.is_empty() {
                 true => Exit::Done,
@@ -80,6 +84,10 @@ fn train(args: &CardTrain, console: &mut Console<'_>, interrupted: &AtomicBool) 
                 false => ControlFlow::Continue(()),
             }
         })?;
+        if interrupted.load(Ordering::SeqCst) {
+            bar.abandon();
+            bail!("interrupted while training; nothing was written");
+        }
         console.note(format!(
             "{}: {:.1} % of the pictures that it was trained with, {:.1} % of others",
             recipe.name,
@@ -90,7 +98,7 @@ fn train(args: &CardTrain, console: &mut Console<'_>, interrupted: &AtomicBool) 
     }
     bar.finish_and_clear();
     write(&args.output, &weights(&trained)?, args.force)?;
-    console.line(args.output.display().to_string())?;
+    console.path(&args.output)?;
     Ok(Exit::Done)
 }
 
@@ -192,7 +200,7 @@ fn make(args: &CardArgs, console: &mut Console<'_>, interrupted: &AtomicBool) ->
     }
     unfinished.clear()?;
     for name in ["card.json", "card.md", "card.html"] {
-        console.line(output.join(name).display().to_string())?;
+        console.path(&output.join(name))?;
     }
     verdicts(&card, &args.fail_on, console)
 }
@@ -296,7 +304,7 @@ fn render(args: &CardRender, console: &mut Console<'_>) -> Result<Exit> {
     for (name, bytes) in pages(&card, &pictures)? {
         let path = args.output.join(name);
         write(&path, &bytes, args.force)?;
-        console.line(path.display().to_string())?;
+        console.path(&path)?;
     }
     Ok(Exit::Done)
 }

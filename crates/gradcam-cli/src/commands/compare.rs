@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use gradcam::{Explainer, Heatmap, Method, Source, Verdict, explain_each, rank_correlations};
+use gradcam::{Cost, Explainer, Heatmap, Method, Source, Verdict, explain_each, rank_correlations};
 use gradcam_viz::{ColorMap, Format, Grid, Panel, Style};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -29,6 +29,8 @@ struct Record {
     model: String,
     layer: String,
     target: TargetRecord,
+    /// Of all methods together.
+    seconds: f64,
     methods: Vec<MethodRecord>,
     /// Spearman's, of the signed maps at the input's size, for the methods that have a map, in their order; `null` for a flat map.
     rank_correlations: BTreeMap<&'static str, Vec<Option<f64>>>,
@@ -42,8 +44,10 @@ struct MethodRecord {
     name: &'static str,
     #[serde(skip_serializing_if = "Map::is_empty")]
     options: Map<String, Value>,
-    /// A forward or backward pass that several methods share counts for the first of them.
+    /// What was spent for this method alone.
     seconds: f64,
+    /// What passes took that it has in common with others of the methods; each of them needs them, and they were made once.
+    shared_seconds: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     map: Option<MapRecord>,
     /// Why there is no map.
@@ -55,7 +59,47 @@ struct MethodRecord {
 struct Made {
     index: usize,
     result: gradcam::Result<Heatmap>,
-    time: Duration,
+    cost: Cost,
+}
+
+/// What a method took.
+#[derive(Clone, Copy)]
+struct Times {
+    own: Duration,
+    /// In passes that other methods needed as well.
+    shared: Duration,
+}
+
+impl std::fmt::Display for Times {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.3} s", self.own.as_secs_f64())?;
+        match self.shared.is_zero() {
+            true => Ok(()),
+            false => write!(f, " + {:.3} s shared", self.shared.as_secs_f64()),
+        }
+    }
+}
+
+/// The times of all methods. A pass that only one of them needed is its own.
+fn times(made: &[Made]) -> Vec<Times> {
+    let mut users: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+    for pass in made.iter().flat_map(|made| &made.cost.passes) {
+        *users.entry(pass.pass).or_default() += 1;
+    }
+    let times = made.iter().map(|made| {
+        let mut times = Times {
+            own: made.cost.own,
+            shared: Duration::ZERO,
+        };
+        for pass in &made.cost.passes {
+            match users.get(&pass.pass) {
+                Some(2..) => times.shared += pass.time,
+                _ => times.own += pass.time,
+            }
+        }
+        times
+    });
+    times.collect()
 }
 
 pub(crate) fn run(
@@ -125,9 +169,19 @@ pub(crate) fn run(
             ..Explainer::of(method)
         })
         .collect();
-    let unsuited = unsuited::unsuited(&explainers, &model)?;
-    unsuited::warn(&explainers, &unsuited, console);
+    for explainer in &explainers {
+        // An option that was set is an error; a default that does not suit the input only keeps the method out.
+        let set = args.set.iter().any(|(option, _)| {
+            let method = option.rsplit_once('.').map(|(method, _)| method);
+            method == Some(explainer.method.name())
+        });
+        let size = reading.input_size().filter(|_| set);
+        explainer.check_options(size)?;
+    }
     let loaded = stream::load(input, &reading, console)?;
+    let (_, height, width) = loaded.tensor.dims3()?;
+    let unsuited = unsuited::unsuited(&explainers, &model, (height, width));
+    unsuited::warn(&explainers, &unsuited, console);
     let image = loaded.tensor.unsqueeze(0)?;
     let workers = Workers::new(args.network.threads)?;
 
@@ -135,17 +189,18 @@ pub(crate) fn run(
     let name = |index: usize| explainers.get(index).map_or("", |e| e.method.name());
     bar.set_message(name(0));
     let mut made = Vec::with_capacity(explainers.len());
+    let start = Instant::now();
     workers.run(|| {
         explain_each(
             &explainers,
             &model.network,
             &image,
             &target,
-            |index, result, time| {
+            |index, result, cost| {
                 made.push(Made {
                     index,
                     result,
-                    time,
+                    cost,
                 });
                 bar.inc(1);
                 bar.set_message(name(index + 1));
@@ -160,9 +215,12 @@ pub(crate) fn run(
             },
         )
     })?;
+    let total = start.elapsed();
     bar.finish_and_clear();
 
-    for Made { index, result, .. } in &made {
+    let times = times(&made);
+    for (Made { index, result, .. }, times) in made.iter().zip(&times) {
+        console.detail(format!("{}: {times}", name(*index)));
         match result {
             // That it does not suit was said before.
             Err(_) if unsuited.iter().any(|(left, _)| left == index) => {}
@@ -177,9 +235,10 @@ pub(crate) fn run(
             Ok(_) => {}
         }
     }
-    let maps: Vec<(usize, &Heatmap, Duration)> = made
+    let maps: Vec<(usize, &Heatmap, Times)> = made
         .iter()
-        .filter_map(|m| Some((m.index, m.result.as_ref().ok()?, m.time)))
+        .zip(&times)
+        .filter_map(|(m, times)| Some((m.index, m.result.as_ref().ok()?, *times)))
         .collect();
     let Some((_, first, _)) = maps.first() else {
         bail!("none of the methods can explain this");
@@ -207,24 +266,21 @@ pub(crate) fn run(
         .map(|row| row.iter().map(|v| v.map(|v| v as f32)).collect())
         .collect();
     let table = gradcam_viz::matrix(&ordered, &values, ColorMap::Coolwarm)?;
-    let whole = gradcam_viz::stack(&[&sheet, &table])?;
+    let title = "Spearman's rank correlation of the signed maps";
+    let title = gradcam_viz::label(title, table.width())?;
+    let whole = gradcam_viz::stack(&[&sheet, &title, &table])?;
     let encoded = gradcam_viz::encode_with_note(&whole, format, "gradcam compare")?;
-    let picture = match names.path(input, 0) {
-        Some(path) => {
-            write(&path, &encoded, args.force)?;
-            Some(path.display().to_string())
-        }
-        None => {
-            console.data(&encoded)?;
-            None
-        }
-    };
+    let path = names.path(input, 0);
+    match &path {
+        Some(path) => write(path, &encoded, args.force)?,
+        None => console.data(&encoded)?,
+    }
     console.note(format!(
         "{}: {what}, layer {}, {} methods in {:.1} s",
         input.name(),
         layer.join("+"),
         maps.len(),
-        made.iter().map(|m| m.time.as_secs_f64()).sum::<f64>()
+        total.as_secs_f64()
     ));
     if args.json {
         let record = Record {
@@ -232,24 +288,32 @@ pub(crate) fn run(
             model: model.name.clone(),
             layer: layer.join("+"),
             target,
+            seconds: rounded(total),
             methods: made
                 .iter()
-                .map(|made| MethodRecord {
+                .zip(&times)
+                .map(|(made, times)| MethodRecord {
                     name: explainers[made.index].method.name(),
                     options: explainers[made.index].method.options(),
-                    seconds: (made.time.as_secs_f64() * 1e4).round() / 1e4,
+                    seconds: rounded(times.own),
+                    shared_seconds: rounded(times.shared),
                     map: made.result.as_ref().ok().map(record::map),
                     error: made.result.as_ref().err().map(ToString::to_string),
                 })
                 .collect(),
             rank_correlations: ordered.iter().copied().zip(correlations).collect(),
-            picture,
+            picture: path.as_ref().map(|path| path.display().to_string()),
         };
         console.line(serde_json::to_string(&record)?)?;
-    } else if let Some(picture) = picture {
-        console.line(picture)?;
+    } else if let Some(path) = path {
+        console.path(&path)?;
     }
     Ok(Exit::Done)
+}
+
+/// In seconds, to a tenth of a millisecond.
+fn rounded(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e4).round() / 1e4
 }
 
 /// The methods with their options.
@@ -279,7 +343,7 @@ fn sheet(
     photo: &image::RgbImage,
     what: &str,
     explainers: &[Explainer],
-    maps: &[(usize, &Heatmap, Duration)],
+    maps: &[(usize, &Heatmap, Times)],
 ) -> Result<image::RgbImage> {
     let (width, height) = photo.dimensions();
     let rows = (u64::from(height) * u64::from(PANEL) / u64::from(width)).max(1);
@@ -287,15 +351,15 @@ fn sheet(
     let photo = image::imageops::resize(photo, PANEL, rows, image::imageops::FilterType::Triangle);
     let size = (usize::try_from(rows)?, usize::try_from(PANEL)?);
     let mut pictures = Vec::with_capacity(maps.len());
-    for (number, (index, heatmap, time)) in maps.iter().enumerate() {
+    for (number, (index, heatmap, times)) in maps.iter().enumerate() {
         let map = explainers[*index].upsample(&heatmap.layers, size);
         let grid = Grid::new(map.height, map.width, &map.values)?;
         let style = explain::styled(&Style::default(), &explainers[*index].method, grid);
         let picture = args.view.draw(&photo, grid, &style)?;
         let title = format!("{} {}", number + 1, explainers[*index].method);
-        let mut caption = format!("{:.3} s", time.as_secs_f64());
+        let mut caption = times.to_string();
         if heatmap.verdict != Verdict::Ok {
-            caption = format!("{caption}, {}", heatmap.verdict);
+            caption = format!("{caption}\n{}", heatmap.verdict);
         }
         pictures.push((title, caption, picture));
     }

@@ -121,7 +121,7 @@ fn make(args: &DataMake, console: &mut Console<'_>) -> Result<Exit> {
     let (train, test) = (usize::try_from(args.train)?, usize::try_from(args.test)?);
     let data = generate(generator, args.seed, train, test)?;
     write(&data, &args.output)?;
-    console.line(args.output.display().to_string())?;
+    console.path(&args.output)?;
     Ok(Exit::Done)
 }
 
@@ -137,7 +137,7 @@ fn paste(args: &DataPaste, console: &mut Console<'_>) -> Result<Exit> {
         ..Compose::default()
     };
     compose(&args.cutouts, &args.scenes, &how, args.seed, &args.output)?;
-    console.line(args.output.display().to_string())?;
+    console.path(&args.output)?;
     Ok(Exit::Done)
 }
 

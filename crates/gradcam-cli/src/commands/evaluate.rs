@@ -276,7 +276,7 @@ fn explainers(
     // Who asks for all of them asks for those that there are.
     match args.methods.as_slice() {
         [all] if all == "all" => {
-            let left = unsuited::unsuited(&asked, model)?;
+            let left = unsuited::unsuited(&asked, model, unsuited::usual(model));
             unsuited::warn(&asked, &left, console);
             for (index, _) in left.iter().rev() {
                 asked.remove(*index);

@@ -1,12 +1,13 @@
 //! `gradcam explain`.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail};
 use candle_core::Tensor;
-use gradcam::{Explainer, Heatmap, Method, Source, Target, Verdict};
+use gradcam::{Explainer, Heatmap, Method, Saliency, Source, Target, Verdict};
 use gradcam_models::Model;
 use gradcam_nn::out_of_memory;
 use gradcam_viz::{ColorMap, Format, Grid, Style};
@@ -116,6 +117,10 @@ pub(crate) fn run(
         budget: args.sampling.budget.map(usize::try_from).transpose()?,
         tolerance: args.sampling.tolerance,
     };
+    match Reading::of(&model, &args.network).input_size() {
+        Some((height, width)) => explainer.check(&model.network, (3, height, width))?,
+        None => explainer.check_options(None)?,
+    }
     let style = Style {
         colors: args.colormap.unwrap_or(if args.no_relu {
             ColorMap::Coolwarm
@@ -195,9 +200,12 @@ pub(crate) fn names(asked: &[String]) -> Result<Vec<String>> {
 
 /// The method with its options.
 pub(crate) fn method(name: &str, options: &[(String, String)]) -> Result<Method> {
-    Method::with_options(name, options).map_err(|error| {
+    let hint = |error: &dyn std::fmt::Display| {
         anyhow!("{error}\n\nhint: `gradcam methods` lists them with their options")
-    })
+    };
+    let method = Method::with_options(name, options).map_err(|error| hint(&error))?;
+    Saliency::check(&method).map_err(|error| hint(&error))?;
+    Ok(method)
 }
 
 /// The targets as they are written: what `--target` says, the ranks of `--top`, or the class that is seen.
@@ -362,7 +370,10 @@ impl Job<'_> {
             batch
                 .par_iter()
                 .zip(&maps)
-                .map(|(loaded, maps)| maps.iter().map(|map| self.paint(loaded, map)).collect())
+                .map(|(loaded, maps)| {
+                    let maps = maps.iter().enumerate();
+                    maps.map(|(i, map)| self.paint(loaded, i, map)).collect()
+                })
                 .collect()
         });
         let mut failed = 0;
@@ -376,13 +387,27 @@ impl Job<'_> {
         Ok(failed)
     }
 
-    fn paint(&self, loaded: &Loaded<'_>, heatmap: &Heatmap) -> Result<image::RgbImage> {
-        let (width, height) = loaded.photo.dimensions();
+    /// The picture of the target number `index`.
+    fn paint(
+        &self,
+        loaded: &Loaded<'_>,
+        index: usize,
+        heatmap: &Heatmap,
+    ) -> Result<image::RgbImage> {
+        let photo = enlarged(&loaded.photo, self.args.enlarge);
+        let (width, height) = photo.dimensions();
         let size = (usize::try_from(height)?, usize::try_from(width)?);
         let map = self.explainer.upsample(&heatmap.layers, size);
         let grid = Grid::new(map.height, map.width, &map.values)?;
         let style = styled(&self.style, &self.explainer.method, grid);
-        Ok(self.args.view.draw(&loaded.photo, grid, &style)?)
+        let picture = self.args.view.draw(&photo, grid, &style)?;
+        if !self.args.caption {
+            return Ok(picture);
+        }
+        let target = TargetRecord::of(&heatmap.target, &self.asked[index], &self.model.labels);
+        let text = format!("{}, {}", target.scored(), self.explainer.method);
+        let caption = gradcam_viz::label(&text, picture.width())?;
+        Ok(gradcam_viz::stack(&[&picture, &caption])?)
     }
 
     /// Writes one map's files and says what came out. Returns whether all of them are there.
@@ -403,8 +428,9 @@ impl Job<'_> {
         let mut kept = |file: Result<Kept>, console: &mut Console<'_>| match file {
             Ok(Kept::Before(path)) => Ok(Some(path.display().to_string())),
             Ok(Kept::Now(path)) => {
-                written.push(path.display().to_string());
-                Ok(written.last().cloned())
+                let name = path.display().to_string();
+                written.push(path);
+                Ok(Some(name))
             }
             Err(error) if is_hopeless(&error) => Err(error),
             Err(error) => {
@@ -434,12 +460,7 @@ impl Job<'_> {
         let layer_names: Vec<&str> = heatmap.layers.iter().map(|l| l.layer.as_str()).collect();
         let layer = layer_names.join("+");
         let target = TargetRecord::of(&heatmap.target, &self.asked[index], &self.model.labels);
-        let mut what = target.to_string();
-        if let Some(p) = target.probability
-            && target.against.is_none()
-        {
-            what = format!("{what} {:.1} %", p * 100.0);
-        }
+        let what = target.with_probability();
         console.note(format!("{}: {what}, layer {layer}", input.name()));
         if heatmap.verdict != Verdict::Ok {
             console.warn(format!("`{}`: {}", input.name(), meaning(heatmap.verdict)));
@@ -461,7 +482,7 @@ impl Job<'_> {
             return Ok(whole);
         }
         for path in written {
-            console.line(path)?;
+            console.path(&path)?;
         }
         if let (true, Ok(picture)) = (args.show, &picture) {
             console.data(gradcam_viz::terminal(picture, 80).as_bytes())?;
@@ -492,6 +513,21 @@ struct Before {
     done: bool,
     /// How many of them do not say how they were made.
     silent: usize,
+}
+
+/// A photo that is less than half as large as `most` pixels, by the largest whole factor that keeps its longer side within them; any other as
+/// it is. Each pixel becomes a square, so that nothing is seen that the photo does not show.
+fn enlarged(photo: &image::RgbImage, most: u32) -> Cow<'_, image::RgbImage> {
+    let (width, height) = photo.dimensions();
+    match most / width.max(height).max(1) {
+        0 | 1 => Cow::Borrowed(photo),
+        factor => Cow::Owned(image::imageops::resize(
+            photo,
+            width * factor,
+            height * factor,
+            image::imageops::FilterType::Nearest,
+        )),
+    }
 }
 
 /// The style of a method's picture: single pixels stand out of a map of the pixels, and must not hide the rest of it.

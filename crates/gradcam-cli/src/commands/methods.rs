@@ -84,15 +84,18 @@ pub(crate) fn run(args: &Methods, console: &mut Console<'_>) -> Result<Exit> {
                     coincide,
                 };
                 console.line(serde_json::to_string(&record)?)?;
-            } else if coincide.is_empty() {
+                continue;
+            }
+            console.line("")?;
+            if coincide.is_empty() {
                 console.line(format!(
-                    "\nat {layer} of {} no two methods are known to coincide",
+                    "at {layer} of {} no two methods are known to coincide",
                     model.name
                 ))?;
             } else {
                 let names = coincide.join(", ");
                 console.line(format!(
-                    "\nat {layer} of {} these give one map: {names}",
+                    "at {layer} of {} these give one map: {names}",
                     model.name
                 ))?;
             }

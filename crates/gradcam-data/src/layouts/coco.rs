@@ -52,14 +52,17 @@ pub(super) struct Annotated {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a `segmentation` that is neither polygons nor `size` and `counts`"
+)]
 pub(super) enum Segmentation {
     Polygons(Vec<Vec<f64>>),
     Runs { size: [usize; 2], counts: Counts },
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`counts` that are neither a list nor a text")]
 pub(super) enum Counts {
     List(Vec<u32>),
     Text(String),
@@ -211,10 +214,7 @@ fn object(
         height,
     });
     if let Some(rect) = rect.filter(|rect| !rect.is_valid()) {
-        return Err(wrong(
-            "a `bbox` of x, y, width, height",
-            format!("{rect:?}"),
-        ));
+        return Err(wrong("a `bbox` of x, y, width, height", rect.to_string()));
     }
     let shape = match annotated.segmentation {
         None => None,

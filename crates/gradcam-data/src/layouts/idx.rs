@@ -110,7 +110,10 @@ pub(crate) fn write(dataset: &Dataset, folder: &Path) -> Result<()> {
             labels.push(label.ok_or_else(|| Error::Setting {
                 field: "class",
                 expected: "a number below 256 for each picture",
-                found: format!("{number:?} for `{}`", sample.id),
+                found: match number {
+                    Some(number) => format!("{number} for `{}`", sample.id),
+                    None => format!("none for `{}`", sample.id),
+                },
             })?);
         }
         let path = folder.join(format!("{part}-labels-idx1-ubyte"));

@@ -28,7 +28,7 @@ pub(super) fn read(path: &Path) -> Read {
         };
         match rect.is_valid() {
             true => Ok(Some(Shape::Box(rect))),
-            false => Err(row.wrong("a box", format!("{rect:?}"))),
+            false => Err(row.wrong("a box", rect.to_string())),
         }
     })
 }

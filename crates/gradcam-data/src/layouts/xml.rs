@@ -49,7 +49,8 @@ pub(super) fn objects(path: &Path, first: f64) -> Result<Vec<Named>> {
         let high = [number("xmax")? - first, number("ymax")? - first];
         let rect = Rect::inclusive(low, high);
         if !rect.is_valid() {
-            let found = format!("{low:?} to {high:?}");
+            let ([left, top], [right, bottom]) = (low, high);
+            let found = format!("x from {left} to {right}, y from {top} to {bottom}");
             let expected = "a box with its minima before its maxima";
             return Err(Error::annotation(path, line(frame), expected, found));
         }

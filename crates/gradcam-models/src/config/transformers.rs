@@ -1,7 +1,7 @@
 //! The `config.json` and `preprocessor_config.json` of Hugging Face transformers.
 
 use gradcam_nn::ops::Activation;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{invalid, triple};
@@ -10,7 +10,7 @@ use crate::architectures::{Architecture, Size};
 use crate::preprocess::{CropMode, Interpolation, Preprocess};
 
 /// The fields of `config.json` that tell the networks apart.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Fields {
     model_type: Option<String>,
     architectures: Option<Vec<String>>,
@@ -53,8 +53,20 @@ impl Fields {
         match name {
             Some(name) => Ok(Some(name)),
             None => Err(invalid(&format!(
-                "no architecture of the model type `{kind}` has these sizes: {self:?}"
+                "no architecture of the model type `{kind}` has these sizes: {}",
+                self.given()
             ))),
+        }
+    }
+
+    /// The fields that the file has, as it writes them.
+    fn given(&self) -> String {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(mut fields)) => {
+                fields.retain(|_, value| !value.is_null());
+                Value::Object(fields).to_string()
+            }
+            _ => String::new(),
         }
     }
 

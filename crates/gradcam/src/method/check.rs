@@ -1,7 +1,7 @@
 //! Which values of the options mean something.
 
 use super::Method;
-use crate::{Error, Result};
+use crate::{Baseline, Error, Result};
 
 /// Gauss-Legendre points that are found in a moment.
 const STEPS: usize = 10_000;
@@ -13,12 +13,18 @@ const SIGMA: f64 = 1000.0;
 const SEGMENTS: usize = 5000;
 
 impl Method {
-    /// Refuses a value that means nothing for any image and network.
+    /// What it compares an image with, where that is an option.
+    pub(crate) fn baseline(&self) -> Option<Baseline> {
+        serde_json::from_value(self.options().remove("baseline")?).ok()
+    }
+
+    /// Refuses a value that means nothing for any image and network; or for any image of the height and width of `input`, if that is known.
     ///
     /// # Errors
     /// For the first such option.
-    pub(crate) fn check_options(&self) -> Result<()> {
+    pub(crate) fn check_options(&self, input: Option<(usize, usize)>) -> Result<()> {
         let check = Check(self.name());
+        let shorter = input.map_or(usize::MAX, |(height, width)| height.min(width));
         match self {
             Method::GradCamPlusPlus(o) => check.at_least_zero("epsilon", o.epsilon),
             Method::XGradCam(o) => check.at_least_zero("epsilon", o.epsilon),
@@ -66,6 +72,8 @@ impl Method {
             }
             Method::Occlusion(o) => {
                 check.that(o.window > 0, "window", "at least 1", o.window)?;
+                let expected = "at least 1 and no larger than the input's shorter side";
+                check.that(o.window <= shorter, "window", expected, o.window)?;
                 // With a larger one some pixels would be under no window.
                 let fits = (1..=o.window).contains(&o.stride);
                 let expected = "at least 1 and no larger than the window";
@@ -74,6 +82,8 @@ impl Method {
             Method::Rise(o) => {
                 check.count("masks", o.masks)?;
                 check.that(o.cells > 0, "cells", "at least 1", o.cells)?;
+                let expected = "at least 1 and no more than the pixels of the input's shorter side";
+                check.that(o.cells <= shorter, "cells", expected, o.cells)?;
                 let fits = o.keep > 0.0 && o.keep <= 1.0;
                 check.that(fits, "keep", "above 0 and at most 1", o.keep)
             }
@@ -165,7 +175,7 @@ mod tests {
     #[test]
     fn defaults_mean_something_and_their_bounds_are_kept() {
         for method in Method::all() {
-            method.check_options().unwrap();
+            method.check_options(None).unwrap();
         }
         for (name, option, value) in [
             ("smoothgrad", "samples", "0"),
@@ -185,9 +195,35 @@ mod tests {
         ] {
             let set = [(option.to_string(), value.to_string())];
             let method = Method::with_options(name, &set).unwrap();
-            let error = method.check_options().unwrap_err();
+            let error = method.check_options(None).unwrap_err();
             let expected = format!("the option `{option}` of `{name}` must be ");
             assert!(error.to_string().starts_with(&expected), "{error}");
         }
+    }
+
+    #[test]
+    fn a_window_and_cells_fit_the_input() {
+        for (name, option) in [("occlusion", "window"), ("rise", "cells")] {
+            let with = |value: usize| {
+                let set = [(option.to_string(), value.to_string())];
+                let set = [&set[..], &[("stride".to_string(), "1".to_string())]].concat();
+                let set = if name == "rise" { &set[..1] } else { &set };
+                Method::with_options(name, set).unwrap()
+            };
+            for (value, input, fits) in [
+                (28, Some((28, 40)), true),
+                (29, Some((28, 40)), false),
+                (29, Some((40, 28)), false),
+                (29, None, true),
+            ] {
+                let found = with(value).check_options(input);
+                assert_eq!(found.is_ok(), fits, "{name} {value} {input:?}");
+            }
+        }
+        assert_eq!(Method::GradCam.baseline(), None);
+        assert_eq!(
+            "lime".parse::<Method>().unwrap().baseline(),
+            Some(Baseline::Mean)
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::hidden::Hidden;
 use crate::method::Occlusion;
 use crate::saliency::{SignedMap, Subject};
-use crate::{Error, Mask, Result};
+use crate::{Mask, Result};
 
 /// What the score loses by a window, averaged at each pixel over the windows that cover it.
 ///
@@ -13,15 +13,6 @@ use crate::{Error, Mask, Result};
 /// there, an axis has `ceil((size - window) / stride) + 1` positions, and the last window is cut off at the border.
 pub(crate) fn map(options: &Occlusion, subject: &Subject<'_>) -> Result<SignedMap> {
     let (height, width) = subject.features.size;
-    if options.window > height.min(width) {
-        let expected = "at least 1 and no larger than the input's shorter side";
-        return Err(Error::option(
-            "occlusion",
-            "window",
-            expected,
-            options.window,
-        ));
-    }
     let hidden = Hidden::new(subject, options.baseline, options.seed)?;
     let columns = positions(width, options);
     let rows = positions(height, options);

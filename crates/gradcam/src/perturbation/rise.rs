@@ -19,11 +19,6 @@ use crate::{Error, Grid, Mask, Result, Taps, Target, probabilities};
 /// mask hides shows the baseline, where the paper has black. `error` is the standard error of this mean at each pixel. With a tolerance,
 /// masks are drawn until the mean of the errors is below its share of the map's range; `standard-error` is the share that was reached.
 pub(crate) fn map(options: &Rise, subject: &Subject<'_>) -> Result<SignedMap> {
-    let (height, width) = subject.features.size;
-    if options.cells > height.min(width) {
-        let expected = "at least 1 and no more than the pixels of the input's shorter side";
-        return Err(Error::option("rise", "cells", expected, options.cells));
-    }
     let hidden = Hidden::new(subject, options.baseline, options.seed)?;
     let (height, width) = hidden.size();
     let mut sums = Sums {

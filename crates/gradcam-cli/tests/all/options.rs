@@ -1,0 +1,157 @@
+//! Options of methods: refused once and before any picture is read, in plain words, with the name that was meant.
+
+use tempfile::tempdir;
+
+use crate::binary::{files, gradcam, photo};
+
+#[test]
+fn a_bad_option_is_one_error_before_any_picture_is_read() {
+    let folder = tempdir().unwrap();
+    std::fs::write(folder.path().join("broken.png"), "no picture").unwrap();
+    let coffee = photo("coffee.png");
+    for (method, set, words) in [
+        (
+            "occlusion",
+            "window=225",
+            "`window` of `occlusion` must be at least 1 and no larger than",
+        ),
+        ("occlusion", "stride=0", "`stride` of `occlusion` must be"),
+        (
+            "rise",
+            "cells=225",
+            "`cells` of `rise` must be at least 1 and no more than",
+        ),
+        ("rise", "keep=2", "`keep` of `rise` must be"),
+        (
+            "lime",
+            "segments=5001",
+            "`segments` of `lime` must be 1 to 5000, found 5001",
+        ),
+        (
+            "integrated-gradients",
+            "steps=0",
+            "`steps` of `integrated-gradients` must be",
+        ),
+        (
+            "smoothgrad",
+            "samples=0",
+            "`samples` of `smoothgrad` must be",
+        ),
+        (
+            "occlusion",
+            "baseline=custom",
+            "custom baseline needs a picture",
+        ),
+        (
+            "shapley-cam",
+            "step=1",
+            "`step` of `shapley-cam` must be above 0 and below 1",
+        ),
+    ] {
+        let args = [
+            "explain",
+            "broken.png",
+            &coffee,
+            "--method",
+            method,
+            "--set",
+            set,
+        ];
+        let run = gradcam(folder.path(), &args);
+        run.refused(&["error: ", words]);
+        assert!(!run.err.contains("warning"), "{}", run.err);
+        assert_eq!(run.err.matches(words).count(), 1, "{}", run.err);
+        // In a comparison as well, where a default that does not suit only keeps a method out.
+        let set = format!("{method}.{set}");
+        let methods = format!("grad-cam,{method}");
+        let args = [
+            "compare",
+            "broken.png",
+            "--methods",
+            &methods,
+            "--set",
+            &set,
+        ];
+        gradcam(folder.path(), &args).refused(&["error: ", words]);
+    }
+    for args in [&["--method", "fem"][..], &["--method", "vargrad"]] {
+        let args = [&["explain", "broken.png", "--counterfactual"], args].concat();
+        let run = gradcam(folder.path(), &args);
+        run.refused(&["error: "]);
+        assert!(!run.err.contains("warning"), "{}", run.err);
+    }
+    assert_eq!(files(folder.path()), ["broken.png"]);
+}
+
+#[test]
+fn the_name_that_was_meant_is_named_alone() {
+    let folder = tempdir().unwrap();
+    let coffee = photo("coffee.png");
+    for name in ["Grad-CAM", "GradCAM", "gradcam", "grad_cam", "GRAD-CAM"] {
+        let run = gradcam(folder.path(), &["explain", &coffee, "--method", name]);
+        run.refused(&[&format!(
+            "unknown method `{name}`; the nearest is `grad-cam`\n"
+        )]);
+        let run = gradcam(folder.path(), &["compare", &coffee, "--methods", name]);
+        run.refused(&["the nearest is `grad-cam`\n"]);
+    }
+    let run = gradcam(folder.path(), &["explain", &coffee, "--method", "ScoreCAM"]);
+    run.refused(&["the nearest is `score-cam`\n"]);
+    let run = gradcam(folder.path(), &["explain", &coffee, "--target", "EXPRESSO"]);
+    run.refused(&["`espresso`"]);
+    let data = [
+        "data", "make", "shapes", "--train", "0", "--test", "4", "-o", "data",
+    ];
+    gradcam(folder.path(), &data).text();
+    let run = gradcam(
+        folder.path(),
+        &["evaluate", "data", "--metrics", "Deletion"],
+    );
+    run.refused(&["unknown metric `Deletion`; the nearest is `deletion`"]);
+}
+
+#[test]
+fn values_are_refused_in_plain_words() {
+    let folder = tempdir().unwrap();
+    let coffee = photo("coffee.png");
+    for (method, set, words) in [
+        ("fem", "sigmas=many", "cannot be `many`: expected a number"),
+        (
+            "rise",
+            "masks=-1",
+            "cannot be `-1`: expected a whole number from 0",
+        ),
+        (
+            "rise",
+            "masks=18446744073709551616",
+            "expected a whole number from 0",
+        ),
+        ("rise", "centered=1", "expected `true` or `false`"),
+        (
+            "gradient",
+            "channels=all",
+            "expected one of `max-abs`, `sum`, `sum-abs`, `norm`",
+        ),
+        ("lrp", "rule=z", "expected one of `epsilon-plus-flat`"),
+    ] {
+        let args = ["explain", &coffee, "--method", method, "--set", set];
+        let run = gradcam(folder.path(), &args);
+        run.refused(&[words]);
+        plain(&run.err);
+    }
+    for set in ["size=large", "size=-1", "size=1.5"] {
+        let args = ["data", "make", "shapes", "-o", "x", "--set", set];
+        let run = gradcam(folder.path(), &args);
+        run.refused(&["size"]);
+        plain(&run.err);
+    }
+}
+
+/// Fails on words that only programmers know.
+fn plain(text: &str) {
+    for word in [
+        "usize", "u64", "i64", "f64", "u8", "untagged", "variant", "struct", "Rect {", "Some(",
+    ] {
+        assert!(!text.contains(word), "`{word}` in: {text}");
+    }
+}
