@@ -1,7 +1,7 @@
 """Makes `default.json.gz`: maps of the default model with its trained weights, from pytorch-grad-cam, torch-cam and Captum, for
 `tests/tests/all/default_model.rs`.
 
-    python -m pip install torch torchvision timm grad-cam torchcam captum zennit scipy transformers safetensors
+    python -m pip install torch torchvision timm grad-cam torchcam captum zennit saliency transformers safetensors
     python tests/golden/default.py models/efficientnet-lite0
 
 The input is by formula, and everything is computed in f64. How the libraries are called is said in `methods.py` and `pixels.py`. Captum looks
@@ -60,10 +60,11 @@ def build(folder):
 
 def class_activation(network, x, c, last):
     layers = []
+    as_map = architectures.as_map("tf_efficientnet_lite0", SIZE)
     for layer in (last, INNER):
         pooled = layer == last
-        found = methods.maps_of(network.double(), x.double(), layer, [c], pooled)
-        single = methods.maps_of(network.float(), x.float(), layer, [c], pooled)
+        found = methods.maps_of(network.double(), x.double(), layer, [c], as_map, False, pooled)
+        single = methods.maps_of(network.float(), x.float(), layer, [c], as_map, False, pooled)
         for method, _ in found:
             if method["method"] == "shapley-cam":
                 # A shorter way along the activation: fewer units of a trained network pass their kink on it.
@@ -73,7 +74,7 @@ def class_activation(network, x, c, last):
         layers.append((layer, found))
     network.double()
     for method, cls in methods.SLOW:
-        layers[0][1].append((method, methods.library(network, x, last, [c], method, cls)))
+        layers[0][1].append((method, methods.library(network, x, last, [c], as_map, method, cls)))
     return [
         {
             "name": layer,

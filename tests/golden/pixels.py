@@ -1,6 +1,6 @@
-"""Makes `pixels.json.gz`: maps at the pixels from Captum, zennit and written-out formulas, for `tests/tests/all/pixels.rs`.
+"""Makes `pixels.json.gz`: maps at the pixels from Captum, zennit, saliency and written-out formulas, for `tests/tests/all/pixels.rs`.
 
-    python -m pip install torch torchvision timm captum zennit scipy transformers grad-cam
+    python -m pip install torch torchvision timm captum zennit saliency transformers grad-cam
     python tests/golden/pixels.py
 
 Networks and inputs are by formula, as in `make.py`; results are made in f64. The attributions are summed over the colours, and the baseline
@@ -8,7 +8,7 @@ is zero. Where Captum and a paper part, the paper is followed and Captum left ou
 
 - DeepLIFT only on a small network without max pooling. On VGG-11 the sum of Captum's attributions misses the difference of the scores by a
   tenth of it (its `return_convergence_delta` says so), and with overlapping windows by more; our rule adds up there.
-- Blur IG and FullGrad are in none of them; they are written out below.
+- Blur IG is that of its authors' package `saliency`. FullGrad is in none of them; it is written out below.
 - Its NoiseTunnel and GradientShap draw their own noise: SmoothGrad, VarGrad and expected gradients are held to closed expectations.
 - The products of Grad-CAM with a map of the pixels take Captum's map and our enlargement (Captum's is by nearest neighbours).
 """
@@ -25,7 +25,7 @@ from captum.attr import (
     IntegratedGradients,
     Saliency,
 )
-from scipy.ndimage import gaussian_filter1d
+from saliency.core import INPUT_OUTPUT_GRADIENTS, BlurIG
 from torchvision.models.resnet import BasicBlock
 from zennit import composites, rules, torchvision as zt, types as zy
 from zennit.attribution import Gradient
@@ -83,21 +83,20 @@ def build(name, gain):
     return network
 
 
-def blur(x, sigma):
-    if sigma == 0:
-        return x
-    rows = gaussian_filter1d(x.numpy(), sigma, axis=2, mode="nearest", truncate=4.0)
-    return torch.from_numpy(gaussian_filter1d(rows, sigma, axis=3, mode="nearest", truncate=4.0))
-
-
 def gradient(network, x, c):
     x = x.clone().requires_grad_(True)
     return torch.autograd.grad(network(x)[0, c], x)[0]
 
 
 def blur_ig(network, x, c, steps, sigma):
-    way = [blur(x, sigma * (steps - i) / steps) for i in range(steps + 1)]
-    return sum(gradient(network, b, c) * (b - a) for a, b in zip(way, way[1:]))
+    """The package takes one picture with its channels last, and asks for the gradients at batches of blurred ones."""
+
+    def gradients(pictures, call_model_args=None, expected_keys=None):
+        found = gradient(network, torch.from_numpy(pictures).permute(0, 3, 1, 2), c)
+        return {INPUT_OUTPUT_GRADIENTS: found.permute(0, 2, 3, 1).numpy()}
+
+    found = BlurIG().GetMask(x[0].permute(1, 2, 0).numpy(), gradients, max_sigma=sigma, steps=steps)
+    return torch.from_numpy(found).permute(2, 0, 1)[None]
 
 
 def full_gradient(network, x, c):

@@ -32,8 +32,8 @@ use crate::dataset::{fingerprint, prepare};
 use crate::stream::Reading;
 
 pub(crate) use self::images::nulls;
-use self::method::{environment, model, of_data, of_method};
 pub(crate) use self::labels::Digits;
+use self::method::{environment, model, of_data, of_method};
 pub(crate) use self::pictures::draw;
 pub(crate) use self::place::{Place, make_folder, refuse};
 pub(crate) use self::restart::Restart;
@@ -174,9 +174,9 @@ impl Subject<'_> {
             fit: format!("{:?}", self.reading.fit),
             methods: explainers.map(|e| e.method.clone()).collect(),
             layer: self.explainer.layers.clone(),
-            data: fingerprint(self.data)?,
+            data: fingerprint(self.data),
             images: self.samples.iter().map(|(index, _)| *index).collect(),
-            labels: fingerprint(self.labels)?,
+            labels: fingerprint(self.labels),
             effort: self.effort,
             seed: self.seed,
         })

@@ -34,7 +34,9 @@ const DEFAULT: [&str; 2] = ["efficientnet-lite0", "default"];
 /// Whether a name stands for the embedded model, in any case and punctuation.
 pub(crate) fn is_default(text: &str) -> bool {
     let plain = architectures::letters(text);
-    DEFAULT.iter().any(|name| architectures::letters(name) == plain)
+    DEFAULT
+        .iter()
+        .any(|name| architectures::letters(name) == plain)
 }
 
 /// Endings of files of weights.

@@ -178,17 +178,12 @@ fn slug(text: &str) -> String {
     }
 }
 
-/// Refuses to go on where a file exists, before anything is computed.
-pub(crate) fn refuse_existing(paths: impl IntoIterator<Item = PathBuf>) -> Result<()> {
-    for path in paths {
-        if path.exists() {
-            bail!(
-                "`{}` exists\n\nhint: `--force` replaces files, `--resume` keeps them and goes on with the others",
-                path.display()
-            );
-        }
+/// Refuses to go on where a file exists, before anything is computed; the hint says what helps.
+pub(crate) fn refuse_existing(paths: impl IntoIterator<Item = PathBuf>, hint: &str) -> Result<()> {
+    match paths.into_iter().find(|path| path.exists()) {
+        Some(path) => bail!("`{}` exists\n\nhint: {hint}", path.display()),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Refuses a folder that files could not be written to, before anything is computed. It is not made yet.

@@ -12,7 +12,7 @@ use gradcam_models::Model;
 use gradcam_viz::Style;
 use sha2::{Digest, Sha256};
 
-use crate::args::{Explain, Network, Sampling};
+use crate::args::{Explain, Network, Pictures, Sampling};
 
 /// The longest value that is written as it is; a digest stands for a longer one.
 const LONGEST: usize = 200;
@@ -67,6 +67,8 @@ impl Settings {
             view,
             colormap: _,
             alpha,
+            caption,
+            enlarge,
             show: _,
             output: _,
             save_maps: _,
@@ -82,6 +84,9 @@ impl Settings {
             precision,
             device: _,
             max_pixels: _,
+            // Said by the model's own architecture.
+            arch: _,
+            pictures: Pictures { window, frame },
         } = network;
         let Sampling {
             budget,
@@ -109,6 +114,8 @@ impl Settings {
         let map = vec![
             ("--model", model),
             ("--fit", lower(fit)),
+            ("--window", or_none(window)),
+            ("--frame", or_none(frame)),
             ("--precision", lower(precision)),
             ("--layer", explainer.layers.join(", ")),
             ("--target", targets.join(", ")),
@@ -127,6 +134,8 @@ impl Settings {
             ("--view", view.to_string()),
             ("--colormap", style.colors.to_string()),
             ("--alpha", alpha.to_string()),
+            ("--caption", caption.to_string()),
+            ("--enlarge", enlarge.to_string()),
         ];
         Ok(Settings { map, drawn })
     }
@@ -153,15 +162,16 @@ impl Settings {
         Ok(serde_json::to_string(&self.note(output, input))?)
     }
 
-    /// Compares the file `path` of an earlier run. Returns whether it says how it was made.
+    /// Compares the file `path` of an earlier run; without an `input`, all but that. Returns whether it says how it was made.
     ///
     /// # Errors
     /// When it was made in another way, or from another picture.
-    pub(crate) fn compare(&self, path: &Path, output: Output, input: &str) -> Result<bool> {
+    pub(crate) fn compare(&self, path: &Path, output: Output, input: Option<&str>) -> Result<bool> {
         let Some(before) = read(path, output) else {
             return Ok(false);
         };
-        let now = self.note(output, input);
+        let unchanged = before.get(INPUT).map_or("", String::as_str);
+        let now = self.note(output, input.unwrap_or(unchanged));
         let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
         let mut differ = Vec::new();
         for name in names {

@@ -404,9 +404,9 @@ mod tests {
             }
             sizes
         };
-        assert_eq!(batches(8, Fit::Crop), [1, 3, 2]);
-        assert_eq!(batches(2, Fit::Squash), [1, 2, 1, 2]);
-        assert_eq!(batches(8, Fit::None), [1, 1, 1, 1, 2]);
+        assert_eq!(batches(8, Fit::Crop), [1, 3, 1, 1]);
+        assert_eq!(batches(2, Fit::Squash), [1, 2, 1, 1, 1]);
+        assert_eq!(batches(8, Fit::None), [1, 1, 1, 1, 1, 1]);
     }
 
     #[test]

@@ -45,10 +45,16 @@ impl Format {
 /// 15444-1).
 fn unread(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     if bytes.get(4..8) == Some(b"ftyp") {
+        const AVIF: (&str, &str) = ("AVIF", "avifdec IN.avif OUT.png");
+        const HEIC: (&str, &str) = ("HEIC", "heif-convert IN.heic OUT.png");
+        // A picture of any codec says among the brands that it is compatible with which it is.
+        let end = bytes.len().min(64);
+        let mut brands = bytes.get(16..end).unwrap_or_default().chunks_exact(4);
         return match bytes.get(8..12)? {
-            b"avif" | b"avis" => Some(("AVIF", "avifdec IN.avif OUT.png")),
+            b"avif" | b"avis" => Some(AVIF),
+            b"mif1" | b"msf1" if brands.any(|brand| brand == b"avif") => Some(AVIF),
             b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => {
-                Some(("HEIC", "heif-convert IN.heic OUT.png"))
+                Some(HEIC)
             }
             _ => None,
         };

@@ -223,7 +223,9 @@ pub enum PictureError {
         found: String,
     },
     /// A format that is known and not read.
-    #[error("{found} pictures are not read; make it a PNG or JPEG first, as `{tool}` does")]
+    #[error(
+        "{found} pictures are not read; they have to be converted to PNG or JPEG first, as `{tool}` does"
+    )]
     Unread {
         /// The format.
         found: &'static str,

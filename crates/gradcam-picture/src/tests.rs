@@ -504,13 +504,14 @@ fn known_formats_that_are_not_read_are_named() {
         (b"\0\0\0\x1cftypavif\0\0\0\0".as_slice(), "AVIF"),
         (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
         (b"\0\0\0\x18ftypmif1\0\0\0\0", "HEIC"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", "AVIF"),
         (b"\xff\x0a\0\0", "JPEG XL"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
     ] {
         let error = decode(bytes, ANY).unwrap_err().to_string();
         assert!(
-            error.starts_with(name) && error.contains("make it a PNG"),
+            error.starts_with(name) && error.contains("converted to PNG"),
             "{error}"
         );
     }

@@ -73,11 +73,12 @@ impl<'a> Grid<'a> {
     /// The value below which a share of the positive values lies, 0 where none is positive. As the end of the colours of a map of single
     /// pixels, 0.99 keeps a few of them from hiding the others (Smilkov et al. 2017, section 3).
     pub fn positive_quantile(&self, share: f32) -> f32 {
-        let mut positive: Vec<f32> = self.finite().filter(|&v| v > 0.0).collect();
-        positive.sort_by(f32::total_cmp);
-        let last = positive.len().saturating_sub(1);
-        let index = (share.clamp(0.0, 1.0) * last as f32).round() as usize;
-        positive.get(index.min(last)).copied().unwrap_or(0.0)
+        quantile(self.finite().filter(|&v| v > 0.0), share)
+    }
+
+    /// The same of the absolute values that are not 0, for colours that show both signs.
+    pub fn absolute_quantile(&self, share: f32) -> f32 {
+        quantile(self.finite().map(f32::abs).filter(|&v| v > 0.0), share)
     }
 
     /// The largest absolute finite value.
@@ -104,6 +105,15 @@ impl<'a> Grid<'a> {
             map_height: self.height,
         })
     }
+}
+
+/// The value below which a share of `values` lies, 0 where there are none.
+fn quantile(values: impl Iterator<Item = f32>, share: f32) -> f32 {
+    let mut values: Vec<f32> = values.collect();
+    values.sort_by(f32::total_cmp);
+    let last = values.len().saturating_sub(1);
+    let index = (share.clamp(0.0, 1.0) * last as f32).round() as usize;
+    values.get(index.min(last)).copied().unwrap_or(0.0)
 }
 
 #[cfg(test)]

@@ -105,8 +105,8 @@ fn check(channels: usize, colour: &[f32]) -> Result<()> {
     }
 }
 
-/// The image, `(1, channels, height, width)`, after a Gaussian blur with a standard deviation of `sigma` pixels, cut off at four of them;
-/// beyond the border the border's own pixels go on. A sigma of 0 changes nothing.
+/// The image, `(1, channels, height, width)`, after a Gaussian blur with a standard deviation of `sigma` pixels; beyond the border the
+/// border's own pixels go on. A sigma of 0 changes nothing.
 ///
 /// # Errors
 /// When the image is not of that shape.
@@ -115,32 +115,61 @@ pub(crate) fn blurred(image: &Tensor, sigma: f64) -> Result<Tensor> {
     if sigma <= 0.0 {
         return Ok(image.clone());
     }
+    let found = gaussian(&exact(image)?, (height, width), sigma, Beyond::Border);
+    Ok(Tensor::from_vec(found, image.shape(), &Device::Cpu)?
+        .to_device(image.device())?
+        .to_dtype(image.dtype())?)
+}
+
+/// A tensor's values in reading order, in `f64`.
+pub(crate) fn exact(tensor: &Tensor) -> Result<Vec<f64>> {
+    let values = tensor.to_dtype(DType::F64)?.to_device(&Device::Cpu)?;
+    Ok(values.flatten_all()?.to_vec1()?)
+}
+
+/// What a blur finds beyond the border.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beyond {
+    /// The border's own pixels.
+    Border,
+    /// Zeros.
+    Zeros,
+}
+
+/// Planes of this height and width after a Gaussian blur with a standard deviation of `sigma` pixels, cut off at four of them.
+pub(crate) fn gaussian(
+    planes: &[f64],
+    (height, width): (usize, usize),
+    sigma: f64,
+    beyond: Beyond,
+) -> Vec<f64> {
     let radius = (4.0 * sigma + 0.5) as usize;
+    if radius == 0 {
+        return planes.to_vec();
+    }
     let mut kernel: Vec<f64> = (0..=2 * radius)
         .map(|i| (-(i as f64 - radius as f64).powi(2) / (2.0 * sigma * sigma)).exp())
         .collect();
     let total: f64 = kernel.iter().sum();
     kernel.iter_mut().for_each(|v| *v /= total);
-    let values: Vec<f64> = image
-        .to_dtype(DType::F64)?
-        .to_device(&Device::Cpu)?
-        .flatten_all()?
-        .to_vec1()?;
-    let mut result = Vec::with_capacity(values.len());
-    for plane in values.chunks_exact(height * width) {
-        let across = down(&transposed(plane, width), height, &kernel);
-        result.extend(down(&transposed(&across, height), width, &kernel));
+    let mut result = Vec::with_capacity(planes.len());
+    for plane in planes.chunks_exact(height * width) {
+        let across = down(&transposed(plane, width), height, &kernel, beyond);
+        result.extend(down(&transposed(&across, height), width, &kernel, beyond));
     }
-    let blurred = Tensor::from_vec(result, image.shape(), &Device::Cpu)?;
-    Ok(blurred.to_device(image.device())?.to_dtype(image.dtype())?)
+    result
 }
 
 /// A plane whose rows have `width` values, filtered from row to row: all columns together, which lie side by side.
-fn down(plane: &[f64], width: usize, kernel: &[f64]) -> Vec<f64> {
+fn down(plane: &[f64], width: usize, kernel: &[f64], beyond: Beyond) -> Vec<f64> {
     let (height, radius) = (plane.len() / width, kernel.len() / 2);
     let mut result = vec![0.0; plane.len()];
     for (y, sums) in result.chunks_exact_mut(width).enumerate() {
         for (tap, weight) in kernel.iter().enumerate() {
+            let within = (radius..radius + height).contains(&(y + tap));
+            if beyond == Beyond::Zeros && !within {
+                continue;
+            }
             let from = (y + tap).saturating_sub(radius).min(height - 1);
             for (sum, value) in sums.iter_mut().zip(&plane[from * width..]) {
                 *sum += weight * value;
@@ -179,6 +208,10 @@ mod tests {
         let found = blurred(&ones, 3.0).unwrap();
         let most = (found - 1.0).unwrap().abs().unwrap().max_all().unwrap();
         assert!(most.to_scalar::<f32>().unwrap() < 1e-6);
+        // Zeros beyond the border darken what lies near it: a corner of a picture of ones keeps what its quarter weighs.
+        let found = gaussian(&[1.0; 41 * 43], (41, 43), 2.0, Beyond::Zeros);
+        assert!((found[20 * 43 + 21] - 1.0).abs() < 1e-9);
+        assert!((found[0] - 0.36).abs() < 0.01, "{}", found[0]);
     }
 
     #[test]

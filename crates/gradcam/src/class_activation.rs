@@ -19,7 +19,7 @@ use gradcam_nn::ops::Linear;
 use crate::layers::pooled_linear;
 use crate::saliency::{Features, SignedMap, Subject};
 use crate::target::Target;
-use crate::{Error, Grid, Method, Result};
+use crate::{Error, Method, Result};
 
 impl Subject<'_> {
     /// CAM's weights: those of the target's classes in the linear layer behind the global average.
@@ -67,7 +67,7 @@ pub(crate) fn objective(
 /// The signed map of one image at one layer.
 pub(crate) fn signed_map(method: &Method, subject: &Subject<'_>) -> Result<SignedMap> {
     let features = subject.features;
-    let grid = match method {
+    Ok(match method {
         Method::Cam => features.weighted(subject.linear_weights()?),
         Method::ScoreCam => features.weighted(score::plain(subject)?),
         Method::SsCam(options) => features.weighted(score::smoothed(options, subject)?),
@@ -75,8 +75,8 @@ pub(crate) fn signed_map(method: &Method, subject: &Subject<'_>) -> Result<Signe
         Method::AblationCam => features.weighted(ablation::weights(subject)?),
         Method::SmoothGradCamPlusPlus(options) => smooth::map(options, subject)?,
         Method::ShapleyCam(options) => shapley::map(options, subject)?,
-        Method::GuidedGradCam => guided::grad_cam_times_guided(subject)?,
-        Method::SmoothGradGradCam(options) => guided::smooth(options, subject)?,
+        Method::GuidedGradCam => guided::grad_cam_times_guided(subject)?.into(),
+        Method::SmoothGradGradCam(options) => guided::smooth(options, subject)?.into(),
         Method::GradCamPlusPlus(options) => {
             let weight = |(a, g): (&[f32], &[f32])| channels::plus_plus(a, g, options.epsilon);
             features.weighted(features.pairs().map(weight))
@@ -96,7 +96,8 @@ pub(crate) fn signed_map(method: &Method, subject: &Subject<'_>) -> Result<Signe
             let columns = features
                 .channels()
                 .map(|a| a.iter().map(|&a| f64::from(a)).collect());
-            features.grid(eigen::first_component(columns.collect(), options.centered))
+            let component = eigen::first_component(columns.collect(), options.centered);
+            features.grid(component).into()
         }
         Method::EigenGradCam(options) => {
             let product = |(a, g): (&[f32], &[f32])| {
@@ -104,15 +105,18 @@ pub(crate) fn signed_map(method: &Method, subject: &Subject<'_>) -> Result<Signe
                 values.map(|(&a, &g)| f64::from(a) * f64::from(g)).collect()
             };
             let columns = features.pairs().map(product);
-            features.grid(eigen::first_component(columns.collect(), options.centered))
+            let component = eigen::first_component(columns.collect(), options.centered);
+            features.grid(component).into()
         }
         // Finer-CAM is Grad-CAM for another score.
         _ => grad_cam(features),
-    };
-    Ok(grid.into())
+    })
 }
 
 /// Grad-CAM's signed map.
-fn grad_cam(features: Features<'_>) -> Grid {
-    features.weighted(features.pairs().map(|(_, g)| channels::mean(g)))
+fn grad_cam(features: Features<'_>) -> SignedMap {
+    let weights = features
+        .pairs()
+        .map(|(_, g)| (channels::mean(g), channels::size(g)));
+    features.balanced(weights)
 }

@@ -298,7 +298,7 @@ impl<M: Saliency> Explainer<M> {
                 });
             }
             let gradient = self.method.takes_backward().then_some(features.gradient);
-            verdicts.push(Verdict::of(&raw, gradient, logits, &explained));
+            verdicts.push(Verdict::of(&raw, &measures, gradient, logits, &explained));
             layers.push(LayerMap {
                 layer: name.to_string(),
                 map: if self.relu { raw.relu() } else { raw.clone() },

@@ -74,6 +74,13 @@ impl<'a> Head<'a> {
         self.piecewise_linear
     }
 
+    /// The layer's own values.
+    pub(crate) fn map(&self) -> crate::Result<Vec<f64>> {
+        let (_, _, height, width) = self.image.dims4()?;
+        let map = tokens::map(&self.activation, self.network.tokens(), (height, width))?;
+        crate::baseline::exact(&map)
+    }
+
     /// The network's output with these values at the layer.
     pub(crate) fn output<T: WithDType>(&self, values: Vec<T>) -> Result<Tensor> {
         self.run(&self.at_layer(values)?, &mut ())

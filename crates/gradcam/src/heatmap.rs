@@ -57,6 +57,11 @@ pub enum Verdict {
     ZeroGradient,
     /// No position stands out: the values differ by less than a millionth of the largest.
     Flat,
+    /// The map vanishes against its parts: they cancel to less than a ten-thousandth of what they add up to without their signs, and what is
+    /// left is rounding, or the epsilon of a norm.
+    Vanishing,
+    /// The map's sum lacks more than half of what it should be, or exceeds it by as much.
+    Incomplete,
     /// Nothing at this layer speaks for the score; the ReLU leaves an empty map.
     AllNegative,
     /// The map shows positive evidence somewhere.
@@ -70,17 +75,29 @@ impl fmt::Display for Verdict {
             Verdict::Saturated => "saturated",
             Verdict::ZeroGradient => "zero-gradient",
             Verdict::Flat => "flat",
+            Verdict::Vanishing => "vanishing",
+            Verdict::Incomplete => "incomplete",
             Verdict::AllNegative => "all-negative",
             Verdict::Ok => "ok",
         })
     }
 }
 
+/// A map that is a smaller share of its parts vanishes. Activations and gradients in `f32` carry errors of 1e-7 to 1e-5 of themselves, and a
+/// norm leaves its epsilon (1e-5 or 1e-6) over its variance; maps that mean something keep a hundredth and more.
+const VANISHING: f64 = 1e-4;
+/// A map that lacks a larger share of what it should add up to is incomplete: more of the score is missing, or made up, than is explained.
+/// Sums over a few dozen points of a way, or over a few dozen draws, miss up to a third.
+const INCOMPLETE: f64 = 0.5;
+/// As a share of the largest logit, what a map should add up to at least for its share to be taken: next to nothing, any error is large.
+const NOTHING: f64 = 1e-3;
+
 impl Verdict {
-    /// The verdict on a signed map `raw` for an image with these `logits` and this target; `gradient` is the one that it was made from, empty
-    /// where a gradient was taken elsewhere, and none where none was taken.
+    /// The verdict on a signed map `raw`, beside which `measures` were taken, for an image with these `logits` and this target; `gradient` is
+    /// the one that it was made from, empty where a gradient was taken elsewhere, and none where none was taken.
     pub(crate) fn of(
         raw: &Grid,
+        measures: &[(&'static str, f64)],
         gradient: Option<&[f32]>,
         logits: &[f32],
         target: &Explained,
@@ -98,12 +115,39 @@ impl Verdict {
             Verdict::ZeroGradient
         } else if max - min <= 1e-6 * largest {
             Verdict::Flat
+        } else if measure(measures, "share-of-parts").is_some_and(|share| share < VANISHING) {
+            Verdict::Vanishing
+        } else if incomplete(measures, logits) {
+            Verdict::Incomplete
         } else if max <= 0.0 {
             Verdict::AllNegative
         } else {
             Verdict::Ok
         }
     }
+}
+
+fn measure(measures: &[(&'static str, f64)], name: &str) -> Option<f64> {
+    let found = measures.iter().find(|(n, _)| *n == name);
+    found.map(|(_, value)| *value)
+}
+
+/// Whether a map does not add up to what it should. What is not a number does not.
+fn incomplete(measures: &[(&'static str, f64)], logits: &[f32]) -> bool {
+    let largest = logits.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+    let fits = |value: Option<f64>, most: f64| value.is_none_or(|value| value <= most);
+    [
+        ("completeness-error", "completeness-gap"),
+        ("conservation-error", "conservation-gap"),
+    ]
+    .into_iter()
+    .any(|(share, gap)| {
+        !fits(measure(measures, share), INCOMPLETE)
+            && !fits(
+                measure(measures, gap),
+                INCOMPLETE * NOTHING * f64::from(largest),
+            )
+    })
 }
 
 /// Whether an output is already what a softmax makes: shares of 1.

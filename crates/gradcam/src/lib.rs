@@ -65,7 +65,7 @@ mod saliency;
 mod target;
 mod tokens;
 
-pub use audit::{Audit, audit_gradient};
+pub use audit::{Audit, audit_gradient, audit_gradient_by};
 pub use baseline::{Baseline, Inputs};
 pub use batch::{BatchMaps, RecordedGradCam, grad_cam_batch};
 pub use dense::{Dense, predicted_region};

@@ -33,6 +33,8 @@ pub struct About {
     pub needs: &'static str,
     /// Where the map comes from.
     pub source: Source,
+    /// What the map has values for: the positions of the layer, or the pixels.
+    pub resolution: Source,
     /// Whether it is made from the score's gradient at the source.
     pub gradient: bool,
     /// Whether it takes a gradient anywhere.
@@ -47,6 +49,7 @@ const LAYER: About = About {
     cost: "1 forward, 1 backward of the head",
     needs: "a layer with a spatial map, and the gradient there",
     source: Source::Layer,
+    resolution: Source::Layer,
     gradient: true,
     backward: true,
     target: true,
@@ -61,6 +64,7 @@ const PIXELS: About = About {
     cost: "1 forward, 1 backward",
     needs: "a gradient",
     source: Source::Pixels,
+    resolution: Source::Pixels,
     gradient: false,
     ..LAYER
 };
@@ -219,11 +223,13 @@ methods! {
         paper: "Selvaraju et al. 2017, Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization",
         cost: "2 forwards, 1 backward and 1 of the head",
         needs: "a layer with a spatial map, and a network whose operations all go through the pass",
+        resolution: Source::Pixels,
     }
     /// SmoothGrad times Grad-CAM at the input's size.
     SmoothGradGradCam(SmoothGrad) = "smoothgrad-grad-cam", LAYER, {
         paper: "Smilkov et al. 2017, SmoothGrad: removing noise by adding noise, times Grad-CAM",
         cost: "51 forwards, 50 backwards and 1 of the head",
+        resolution: Source::Pixels,
     }
     /// The gradient at the pixels and at every bias (Srinivas and Fleuret 2019).
     FullGrad = "fullgrad", RULES, {
@@ -276,7 +282,7 @@ methods! {
     /// The gradient integrated while a blur recedes (Xu et al. 2020).
     BlurIntegratedGradients(BlurIntegratedGradients) = "blur-ig", PIXELS, {
         paper: "Xu et al. 2020, Attribution in Scale and Space",
-        cost: "52 forwards, 50 backwards",
+        cost: "102 forwards, 100 backwards",
     }
     /// Regions ranked by integrated gradients (Kapishnikov et al. 2019).
     Xrai(Xrai) = "xrai", PIXELS, {

@@ -226,18 +226,54 @@ impl<'a> Features<'a> {
     }
 
     /// The sum of the channels, each with a weight.
-    pub(crate) fn weighted(&self, weights: impl IntoIterator<Item = f64>) -> Grid {
-        let mut sums = vec![0.0; self.positions()];
-        for (a, weight) in self.channels().zip(weights) {
+    pub(crate) fn weighted(&self, weights: impl IntoIterator<Item = f64>) -> SignedMap {
+        self.balanced(weights.into_iter().map(|weight| (weight, weight.abs())))
+    }
+
+    /// The sum of the channels, each with a weight that is a sum itself, and what that would be if its parts had one sign.
+    pub(crate) fn balanced(&self, weights: impl IntoIterator<Item = (f64, f64)>) -> SignedMap {
+        let mut sums = vec![Sum::default(); self.positions()];
+        for (a, (weight, size)) in self.channels().zip(weights) {
             // A channel that the score ignores stays out, even if its activation is not finite elsewhere.
             if weight == 0.0 {
                 continue;
             }
             for (sum, &a) in sums.iter_mut().zip(a) {
-                *sum += weight * f64::from(a);
+                let a = f64::from(a);
+                sum.add(weight * a, size * a.abs());
             }
         }
-        self.grid(sums)
+        self.summed(&sums)
+    }
+
+    /// A map of sums, one a position. `share-of-parts` is the largest of them as a share of the largest sum of sizes.
+    pub(crate) fn summed(&self, sums: &[Sum]) -> SignedMap {
+        let largest = |of: fn(&Sum) -> f64| sums.iter().map(of).fold(0.0, f64::max);
+        let share = largest(|sum| sum.sum.abs()) / largest(|sum| sum.size);
+        SignedMap {
+            map: self.grid(sums.iter().map(|sum| sum.sum).collect()),
+            error: None,
+            // Nothing is a share of nothing.
+            measures: match share.is_finite() {
+                true => vec![("share-of-parts", share)],
+                false => Vec::new(),
+            },
+        }
+    }
+}
+
+/// A sum that remembers how large its parts are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sum {
+    sum: f64,
+    /// Of the parts' absolute values.
+    size: f64,
+}
+
+impl Sum {
+    pub(crate) fn add(&mut self, part: f64, size: f64) {
+        self.sum += part;
+        self.size += size;
     }
 }
 
@@ -248,7 +284,12 @@ pub struct SignedMap {
     pub map: Grid,
     /// Its standard error, where it was sampled.
     pub error: Option<Grid>,
-    /// Numbers by name: the error of completeness, the share of explained variance, and the like.
+    /// Numbers by name: the error of completeness, the share of explained variance, and the like. Three are read for the [`Verdict`]:
+    /// `share-of-parts` (the map's largest value as a share of what the parts that it sums would reach without their signs), and
+    /// `completeness-error` or `conservation-error` (what the map's sum lacks of what it should be, as a share of that) with
+    /// `completeness-gap` or `conservation-gap` (the same in units of the score).
+    ///
+    /// [`Verdict`]: crate::Verdict
     pub measures: Vec<(&'static str, f64)>,
 }
 

@@ -269,6 +269,7 @@ proptest! {
     ]), target in 0..3_usize) {
         let target = [Target::Top(0), Target::Difference(0, 0), Target::Index(1)][target].clone();
         for map in case.maps(&Explainer::at("stem"), &[target]).remove(0) {
+            let share = map.layers[0].measures.iter().find(|(name, _)| *name == "share-of-parts");
             let (raw, map, verdict) = (map.raw(), map.map(), map.verdict);
             let finite = raw.values.iter().all(|v| v.is_finite());
             let spread = raw.max() - raw.min();
@@ -281,7 +282,9 @@ proptest! {
                 // The logits may overflow where the map does not.
                 Verdict::NonFinite => prop_assert!(case.x.flatten_all().unwrap().to_vec1::<f32>().unwrap()
                     .iter().any(|v| !v.is_finite() || *v > 1e38)),
+                Verdict::Vanishing => prop_assert!(share.unwrap().1 < 1e-4),
                 Verdict::Saturated => prop_assert!(false, "these logits are no probabilities"),
+                Verdict::Incomplete => prop_assert!(false, "Grad-CAM adds up to nothing"),
             }
             prop_assert!(finite || verdict == Verdict::NonFinite);
         }
@@ -363,6 +366,95 @@ fn every_verdict_has_its_case() {
         .explain_one(&sure, &image, Target::Index(0))
         .unwrap();
     assert_eq!(map.verdict, Verdict::Ok);
+}
+
+/// A layer norm over the channels without parameters, or none, then a weighted sum of the averages.
+struct Normed(bool);
+
+impl Network for Normed {
+    fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+        let x = pass.tap("maps", x.clone())?;
+        let channels = x.dim(1)?;
+        let y = match self.0 {
+            true => {
+                let centred = x.broadcast_sub(&x.mean_keepdim(1)?)?;
+                let variance = centred.sqr()?.mean_keepdim(1)?;
+                centred.broadcast_div(&(variance + 1e-5)?.sqrt()?)?
+            }
+            false => x,
+        };
+        let weights: Vec<f32> = (0..channels).map(|c| (c as f32 * 1.7).sin()).collect();
+        let weights = Tensor::new(weights, y.device())?.to_dtype(y.dtype())?;
+        y.mean((2, 3))?
+            .broadcast_mul(&weights)?
+            .sum(1)?
+            .reshape(((), 1))
+    }
+}
+
+/// A norm does not mind the length of what it norms, so that gradient times activation is nothing but its epsilon (Euler's theorem on
+/// functions of degree 0): HiResCAM's map there has values and a shape, and means nothing.
+#[test]
+fn what_cancels_in_front_of_a_norm_vanishes() {
+    let values: Vec<f32> = (0..64 * 6).map(|i| (i as f32 * 0.61).sin() * 5.0).collect();
+    let x = Tensor::from_vec(values, (1, 64, 2, 3), &Device::Cpu).unwrap();
+    let verdict = |network: &Normed, method: &str| {
+        let explainer = Explainer {
+            method: method.parse().unwrap(),
+            ..Explainer::at("maps")
+        };
+        let map = explainer
+            .explain_one(network, &x, Target::Index(0))
+            .unwrap();
+        (map.raw().max(), map.verdict)
+    };
+    let (max, found) = verdict(&Normed(true), "hires-cam");
+    assert_eq!(found, Verdict::Vanishing);
+    assert!(max != 0.0, "rounding leaves something");
+    assert_eq!(verdict(&Normed(false), "hires-cam").1, Verdict::Ok);
+    // The average of the gradient knows nothing of the length at each position.
+    assert_eq!(verdict(&Normed(true), "grad-cam").1, Verdict::Ok);
+    assert_eq!(verdict(&Normed(true), "layer-cam").1, Verdict::Ok);
+}
+
+/// The sum of the pixels above a threshold.
+struct Above(f64);
+
+impl Network for Above {
+    fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+        let x = pass.tap("maps", x.clone())?;
+        (x.sum((1, 2, 3))? - self.0)?.relu()?.reshape(((), 1))
+    }
+}
+
+/// An integral of one point sees no kink.
+#[test]
+fn a_map_that_does_not_add_up_is_incomplete() {
+    let verdict = |network: &dyn Network, values: &[f32; 4]| {
+        let x = Tensor::new(values, &Device::Cpu).unwrap();
+        let x = x.reshape((1, 1, 2, 2)).unwrap();
+        let options = [("steps", "1"), ("baseline", "mean")];
+        let options = options.map(|(name, value)| (name.to_string(), value.to_string()));
+        let method = gradcam::Method::with_options("integrated-gradients", &options).unwrap();
+        let map = Explainer::of(method).explain_one(network, &x, Target::Index(0));
+        map.unwrap().verdict
+    };
+    // The pixels get 10 where the score rises by 6: two thirds more than there is.
+    assert_eq!(
+        verdict(&Above(4.0), &[1.0, 2.0, 3.0, 4.0]),
+        Verdict::Incomplete
+    );
+    // A fifth more.
+    assert_eq!(verdict(&Above(1.6), &[1.0, 2.0, 3.0, 4.0]), Verdict::Ok);
+    // Of a score that does not change, rounding is a large share, and means nothing.
+    struct Even;
+    impl Network for Even {
+        fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+            let x = pass.tap("maps", x.clone())?;
+            (x.sum((1, 2, 3))? + 5.0)?.reshape(((), 1))
+        }
+    }
+    assert_eq!(verdict(&Even, &[0.1, 0.2, 0.3, -0.599_999_9]), Verdict::Ok);
 }
 
 /// Hands a tensor on, and counts how often a gradient comes back.

@@ -1,6 +1,7 @@
 //! Tests of the whole workspace, in one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod audit;
 mod card;
 mod clip;
 mod committed;

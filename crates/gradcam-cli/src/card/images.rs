@@ -304,8 +304,7 @@ fn lacking(records: &[ImageRecord], metrics: &[Metric]) -> bool {
         let alone = records.iter().filter(|record| own(record)).count();
         let beside = |null: &Null| {
             let both = records.iter().filter(|record| {
-                let mut maps = record.maps.iter().skip(1);
-                let map = maps.find(|map| map.source == null.name());
+                let map = record.held_against(*null, 0, *metric);
                 own(record) && map.is_some_and(|map| valued(map, *metric))
             });
             both.count()
@@ -559,6 +558,8 @@ mod unit {
     fn records(images: usize, flat: usize) -> Vec<ImageRecord> {
         let map = |source: &str, flat: bool| MapRecord {
             source: source.to_string(),
+            of: (source == "untrained").then_some(0),
+            cells: [7, 7],
             verdict: "ok".to_string(),
             tied_cells: None,
             tied_pixels: None,
@@ -580,8 +581,8 @@ mod unit {
             annotated: Some(0),
             predicted: 0,
             rank: Some(0),
-            maps: vec![
-                map("grad-cam", false),
+            maps: vec![map("grad-cam", false)],
+            nulls: vec![
                 map("random", false),
                 map("centre", false),
                 map("untrained", index < flat),

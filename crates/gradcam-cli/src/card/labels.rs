@@ -217,7 +217,10 @@ impl Digits {
             let first = digits.test.images.narrow(0, 0, 1)?;
             let seen = fresh.forward(&first, &mut ());
             seen.with_context(|| {
-                format!("a small network cannot learn the pictures of `{}`", data.name)
+                format!(
+                    "a small network cannot learn the pictures of `{}`",
+                    data.name
+                )
             })?;
         }
         Ok(digits)

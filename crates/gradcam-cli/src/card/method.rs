@@ -310,7 +310,7 @@ fn agnosticism(subject: &Subject<'_>) -> Result<Agnosticism> {
             let graded = match audit.units {
                 0 => Graded {
                     grade: Grade::NotRun,
-                    reason: "every unit lies at a kink".to_string(),
+                    reason: "no unit has a derivative that can be told".to_string(),
                 },
                 _ => grade_exact(audit.deviation, AUDIT),
             };
@@ -372,7 +372,7 @@ fn of_maps(subject: &Subject<'_>) -> Result<Directness> {
     )?;
     let (height, width) = signed.first().map_or((0, 0), |map| (map.height, map.width));
     Ok(Directness {
-        note: match subject.explainer.method.about().source {
+        note: match subject.explainer.method.about().resolution {
             Source::Layer => format!(
                 "The map is made of the {} channels of `{layer}`; one of its positions stands for {} pixels of the input.",
                 found.shape.first().copied().unwrap_or_default(),

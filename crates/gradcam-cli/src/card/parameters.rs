@@ -5,10 +5,10 @@ use candle_core::{DType, Tensor};
 use gradcam::{Grid, Target, ranking};
 use gradcam_eval::card::{Curve, Sections, Test};
 use gradcam_eval::sanity::{
-    Agreement, Classes, Images, Order, Protocol, Randomized, Rebuild, Side, Step, Trained, accuracy, agreement,
-    agreement_test, blocks, cascade_test, classifier_channels, implementation_invariance,
-    linearity, named as by_name, permuted, predicted, randomize, rounded, twin_test,
-    weight_randomization_test,
+    Agreement, Classes, Images, Order, Protocol, Randomized, Rebuild, Side, Step, Trained,
+    accuracy, agreement, agreement_test, blocks, cascade_test, classifier_channels,
+    implementation_invariance, linearity, named as by_name, permuted, predicted, randomize,
+    rounded, twin_test, weight_randomization_test,
 };
 use gradcam_eval::statistics::{Gate, Grade, Graded, Measurement, grade_exact};
 use gradcam_eval::{Metric, Tally};
@@ -429,7 +429,10 @@ fn consistency(subject: &Subject<'_>, rebuild: &Rebuild<'_>) -> Result<Test> {
     };
     let values = |(_, found): &(Vec<usize>, Agreement)| {
         let values = found.likeness.iter();
-        values.map(|l| l.measured.values.values().len()).min().unwrap_or(0)
+        values
+            .map(|l| l.measured.values.values().len())
+            .min()
+            .unwrap_or(0)
     };
     let (count, (classes, found)) = subject.made_up(run, values)?;
     let images = Images { count, load: &load };

@@ -30,9 +30,6 @@ impl Place<'_> {
     /// When something is there already that is not to be replaced, or the folder is in one of the data sets.
     pub(crate) fn check(&self, data: &[&Path]) -> Result<()> {
         let Place { output, .. } = *self;
-        if output.as_os_str().is_empty() {
-            bail!("`-o ''` names no folder; `-o .` is this one");
-        }
         if output.exists() && !output.is_dir() {
             bail!("`{}` is a file; `-o` takes a folder", output.display());
         }
@@ -83,7 +80,14 @@ impl Place<'_> {
     fn free(&self) -> Result<()> {
         let Place { output, resume, .. } = *self;
         let begun = Unfinished::is_in(output);
-        refuse(&output.join("card.json"), self.force)?;
+        let card = output.join("card.json");
+        if begun && resume && card.is_file() && !self.force {
+            bail!(
+                "`{}` exists, beside a card that is not finished\n\nhint: `--resume --force` finishes that and replaces it",
+                card.display()
+            );
+        }
+        refuse(&card, self.force)?;
         if begun && !resume && !self.force {
             bail!(
                 "`{}` has a card that is not finished\n\nhint: `--resume` goes on with it, `--force` begins anew",
@@ -116,7 +120,10 @@ impl Place<'_> {
 /// When something is there.
 pub(crate) fn refuse(path: &Path, force: bool) -> Result<()> {
     if path.is_dir() {
-        bail!("`{}` is a folder, where a file is to be written", path.display());
+        bail!(
+            "`{}` is a folder, where a file is to be written",
+            path.display()
+        );
     }
     if path.exists() && !force {
         bail!("`{}` exists\n\nhint: `--force` replaces it", path.display());

@@ -23,7 +23,12 @@ pub(crate) fn order<'a>(samples: impl IntoIterator<Item = &'a Sample>, seed: u64
         let start = (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
         class.sort_by_cached_key(|_| random.next_u64());
         let place = |rank: usize| (rank as f64 + start) / class.len() as f64;
-        places.extend(class.iter().enumerate().map(|(i, &index)| (place(i), index)));
+        places.extend(
+            class
+                .iter()
+                .enumerate()
+                .map(|(i, &index)| (place(i), index)),
+        );
     }
     places.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     places.into_iter().map(|(_, index)| index).collect()

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
+use gradcam::nearest_names;
 
 use super::{images, labels, parameters, scenes};
 
@@ -30,11 +31,10 @@ pub(crate) fn wanted(names: &[String]) -> Result<()> {
         if known.contains(name.as_str()) {
             continue;
         }
-        let lower = name.to_lowercase().replace(['-', ' '], "_");
-        let close = known.iter().map(|id| (strsim::jaro_winkler(&lower, id), *id));
-        let mut close: Vec<(f64, &str)> = close.filter(|(score, _)| *score > 0.75).collect();
-        close.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-        let close: Vec<String> = close.iter().take(3).map(|(_, id)| format!("`{id}`")).collect();
+        let close: Vec<String> = nearest_names(name, known.iter().copied())
+            .iter()
+            .map(|id| format!("`{id}`"))
+            .collect();
         match close.as_slice() {
             [] => bail!(
                 "`--fail-on {name}`: no test of a card has that name; they are {}",

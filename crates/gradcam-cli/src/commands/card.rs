@@ -316,8 +316,8 @@ fn beside(card: &Card, folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut missing = Vec::new();
     for picture in &named {
         let path = folder.join(&picture.path);
-        let read = bounded::file(&path, MOST)
-            .with_context(|| format!("cannot read `{}`", path.display()));
+        let read =
+            bounded::file(&path, MOST).with_context(|| format!("cannot read `{}`", path.display()));
         match read {
             Ok(bytes) if sha256(&bytes) == picture.sha256 => {
                 found.insert(picture.path.clone(), bytes);

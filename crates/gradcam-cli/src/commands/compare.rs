@@ -149,7 +149,7 @@ pub(crate) fn run(
     let reading = Reading::of(&model, &args.network);
     let layer = explain::layers(args.layer.as_slice(), &args.network.model, &model)?;
     if !args.force {
-        refuse_existing(names.paths(input))?;
+        refuse_existing(names.paths(input), "`--force` replaces it")?;
     }
     let inputs = gradcam::Inputs {
         background: model::background(&args.sampling.background, &reading, console)?,

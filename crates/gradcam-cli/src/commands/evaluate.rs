@@ -251,7 +251,7 @@ fn explainers(
 ) -> Result<Vec<Explainer>> {
     let layer = explain::layers(args.layer.as_slice(), &args.network.model, model)?;
     let inputs = gradcam::Inputs {
-        background: model::background(&args.sampling.background, reading)?,
+        background: model::background(&args.sampling.background, reading, console)?,
         ..model::inputs(&model.preprocess)
     };
     let names = explain::names(&args.methods)?;

@@ -149,7 +149,10 @@ pub(crate) fn run(
             job.files.folders().try_for_each(check_place)?;
         }
     } else if !args.force {
-        refuse_existing(job.files.all(&inputs))?;
+        refuse_existing(
+            job.files.all(&inputs),
+            "`--force` replaces files, `--resume` keeps them and goes on with the others",
+        )?;
     }
     let done_before = before - inputs.len();
     for error in &found.unreadable {
@@ -324,24 +327,28 @@ impl Job<'_> {
 
     /// What an earlier run left of an image.
     fn before(&self, input: &Input) -> Result<Before> {
+        let limits = Reading::of(self.model, &self.args.network).limits;
         let files: Vec<(Output, PathBuf)> = self.files.of(input).collect();
         let there = |(_, path): &&(Output, PathBuf)| path.is_file();
         let mut found = Before {
             done: files.iter().all(|file| there(&file)),
             silent: 0,
         };
-        // Standard input is read once.
-        if input.path.is_none() || !files.iter().any(|file| there(&file)) {
+        if !files.iter().any(|file| there(&file)) {
             return Ok(found);
         }
-        // What cannot be read is reported when it is explained.
-        let Ok(bytes) = input.read() else {
-            found.done = false;
-            return Ok(found);
+        // Standard input is read once, and not for this.
+        let digest = match input.path.as_ref().map(|_| input.read(limits)) {
+            None => None,
+            Some(Ok(bytes)) => Some(settings::digest(&bytes)),
+            // What cannot be read is reported when it is explained.
+            Some(Err(_)) => {
+                found.done = false;
+                return Ok(found);
+            }
         };
-        let digest = settings::digest(&bytes);
         for (output, path) in files.iter().filter(there) {
-            if !self.settings.compare(path, *output, &digest)? {
+            if !self.settings.compare(path, *output, digest.as_deref())? {
                 found.silent += 1;
             }
         }
@@ -532,9 +539,10 @@ fn enlarged(photo: &image::RgbImage, most: u32) -> Cow<'_, image::RgbImage> {
 
 /// The style of a method's picture: single pixels stand out of a map of the pixels, and must not hide the rest of it.
 pub(crate) fn styled(style: &Style, method: &Method, map: Grid<'_>) -> Style {
-    let scale = match (method.about().source, style.colors.is_diverging()) {
+    let scale = match (method.about().resolution, style.colors.is_diverging()) {
         (Source::Pixels, false) => Some(map.positive_quantile(0.99)),
-        _ => style.scale,
+        (Source::Pixels, true) => Some(map.absolute_quantile(0.99)),
+        (Source::Layer, _) => style.scale,
     };
     Style {
         scale,
@@ -552,6 +560,12 @@ pub(crate) fn meaning(verdict: Verdict) -> &'static str {
         }
         Verdict::ZeroGradient => "zero-gradient: the score does not depend on this layer",
         Verdict::Flat => "flat: no position stands out",
+        Verdict::Vanishing => {
+            "vanishing: the parts that the map sums cancel, and what is left is rounding; another layer may show more"
+        }
+        Verdict::Incomplete => {
+            "incomplete: what the pixels get does not add up to the score; more steps or another baseline may help, by `--set`"
+        }
         Verdict::AllNegative => {
             "all-negative: nothing at this layer speaks for the target; `--no-relu` shows what speaks against it"
         }

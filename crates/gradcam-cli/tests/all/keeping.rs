@@ -361,6 +361,17 @@ fn resume_compares_single_files_of_every_format() {
         let other = [&args[..], &["--resume", "--view", "contour"]].concat();
         refused(at, &other, &["--view", "`overlay` then, `contour` now"]);
     }
+    // Standard input, too.
+    let piped = [
+        "explain",
+        "-",
+        "-o",
+        "map.png",
+        "--resume",
+        "--method",
+        "layer-cam",
+    ];
+    refused(at, &piped, &["--method"]);
     let here = ["explain", "cat.png"];
     gradcam(at, &here).text();
     let other = [&here[..], &["--resume", "--method", "layer-cam"]].concat();

@@ -20,6 +20,7 @@ mod options;
 mod outputs;
 mod pages;
 mod pictures;
+mod pixel_pictures;
 mod readable;
 mod stops;
 mod studies;

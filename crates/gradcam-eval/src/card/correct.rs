@@ -1,18 +1,18 @@
 //! One pass among many tests.
 
-use super::Card;
+use super::{Card, Test};
 use crate::Result;
 use crate::statistics::{Grade, Graded, RULE, corrected, holm};
 
 impl Card {
     /// Grades the card as a whole by [`RULE`]: corrects the p-values for their number ([`holm`]), and makes a pass against nulls whose corrected
-    /// p-value does not bear it out inconclusive ([`corrected`]). The agreement with what is published is stated of the grades that come of it,
+    /// p-value does not bear it out inconclusive ([`corrected`]). Tests that were not run are none of the number. The agreement with what is published is stated of the grades that come of it,
     /// so it is to be put in afterwards. Done twice it changes nothing more.
     ///
     /// # Errors
     /// When a p-value is not in 0 to 1.
     pub fn correct(&mut self) -> Result<()> {
-        let raw: Vec<f64> = self.tests().filter_map(|test| test.p_value).collect();
+        let raw: Vec<f64> = self.tests().filter_map(counted).collect();
         let tests = raw.len();
         let mut adjusted = holm(&raw)?.into_iter();
         let methodology = &mut self.methodology;
@@ -21,7 +21,7 @@ impl Card {
         let sections = self.sections.all_mut();
         // In the order of `tests`.
         for test in first.chain(sections) {
-            test.p_holm = test.p_value.and_then(|_| adjusted.next());
+            test.p_holm = counted(test).and_then(|_| adjusted.next());
             // An exact test has no null and no chance to be corrected for.
             if test.nulls.is_empty() || test.grade != Grade::Pass {
                 continue;
@@ -35,6 +35,14 @@ impl Card {
         }
         self.rule_id = RULE.to_string();
         Ok(())
+    }
+}
+
+/// The p-value of a test that says something.
+fn counted(test: &Test) -> Option<f64> {
+    match test.grade {
+        Grade::Pass | Grade::Inconclusive | Grade::Fail => test.p_value,
+        Grade::Info | Grade::NotRun | Grade::NotApplicable => None,
     }
 }
 
@@ -64,7 +72,10 @@ mod tests {
         let exact = card.methodology.determinism.clone();
         card.correct().unwrap();
         let held = deletion(&card);
-        assert_eq!((held.grade, held.p_holm), (Grade::Inconclusive, Some(0.0647)));
+        assert_eq!(
+            (held.grade, held.p_holm),
+            (Grade::Inconclusive, Some(0.0647))
+        );
         assert_eq!(
             held.grade_reason,
             format!(
@@ -77,6 +88,19 @@ mod tests {
         card.correct().unwrap();
         assert_eq!(card, once);
         card.validate().unwrap();
+    }
+
+    /// What was not run makes no other test less sure.
+    #[test]
+    fn only_what_is_graded_counts() {
+        let mut card = example();
+        let before = card.sections.input_sensitivity[0].p_holm;
+        let grey = &mut card.sections.input_sensitivity[2];
+        assert_eq!(grey.grade, Grade::NotRun);
+        grey.p_value = Some(1.0);
+        card.correct().unwrap();
+        let tests = &card.sections.input_sensitivity;
+        assert_eq!((tests[0].p_holm, tests[2].p_holm), (before, None));
     }
 
     /// A pass against nulls that has no p-value cannot be corrected, and is no pass.

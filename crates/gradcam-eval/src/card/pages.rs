@@ -29,17 +29,14 @@ fn the_same_card_gives_the_same_pages() {
     // A card by an earlier rule keeps it, and its pages say what it was.
     let corrected = "corrected for all tests of the card";
     other.rule_id = "measured-card/1".to_string();
-    for text in [
-        render_html(&other, picture).unwrap(),
-        render_markdown(&other).unwrap(),
-    ] {
-        assert!(text.contains("measured-card/1") && !text.contains(corrected));
-    }
-    for text in [
-        render_html(&card, picture).unwrap(),
-        render_markdown(&card).unwrap(),
-    ] {
-        assert!(text.contains("measured-card/2") && text.contains(corrected));
+    for (card, rule) in [(&other, "measured-card/1"), (&card, "measured-card/2")] {
+        for text in [
+            render_html(card, picture).unwrap().replace("&#x2f;", "/"),
+            render_markdown(card).unwrap(),
+        ] {
+            assert!(text.contains(rule));
+            assert_eq!(text.contains(corrected), rule == "measured-card/2");
+        }
     }
     other.rule_id = "mine".to_string();
     assert!(render_html(&other, picture).is_err() && render_markdown(&other).is_err());

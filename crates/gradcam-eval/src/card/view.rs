@@ -187,7 +187,8 @@ pub(super) fn view<'a>(card: &'a Card, uris: &BTreeMap<String, String>) -> View<
                 papers: papers(&entry.doi_or_arxiv),
             })
             .collect(),
-        pictures: card.pictures()
+        pictures: card
+            .pictures()
             .enumerate()
             .map(|(i, artifact)| Picture {
                 anchor: format!("picture-{}", i + 1),
@@ -209,7 +210,7 @@ fn rule(card: &Card) -> String {
         None => return String::new(),
         Some(Rule::Intervals) => String::new(),
         Some(Rule::Corrected) => format!(
-            ", and the p-value against the hardest null, corrected for all tests of the card that have one (Holm), is at most {ALPHA}"
+            ", and the p-value against the hardest null, corrected for all tests of the card that are graded (Holm), is at most {ALPHA}"
         ),
     };
     format!(
@@ -331,7 +332,9 @@ fn sweep(card: &Card) -> Vec<SweepRow> {
                 .map_or("none".to_string(), |v| format!("{v:.0}")),
             picture: setting.picture.clone(),
             anchor: setting.picture.as_ref().and_then(|path| {
-                let place = card.pictures().position(|artifact| artifact.path == *path)?;
+                let place = card
+                    .pictures()
+                    .position(|artifact| artifact.path == *path)?;
                 Some(format!("picture-{}", place + 1))
             }),
         })

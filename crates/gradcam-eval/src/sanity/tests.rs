@@ -248,7 +248,7 @@ fn one_block_alone() {
         (Some(false), 1.0)
     );
     assert!((mean(&spare.fixed, Metric::Spearman) - 1.0).abs() < 1e-12);
-    assert!(cascade_test(&alone, Metric::Ssim).is_err());
+    assert!(cascade_test(&alone, Metric::Ssim, 0).is_err());
 }
 
 #[test]

@@ -251,7 +251,9 @@ pub fn grade(finding: &Finding<'_>) -> Graded {
     }
     let sure = |null: &&Null| null.p.is_some_and(|p| p <= ALPHA);
     if let Some(null) = finding.nulls.iter().find(|null| !sure(null)) {
-        let p = null.p.map_or("no p-value".to_string(), |p| format!("p {p:.4}"));
+        let p = null
+            .p
+            .map_or("no p-value".to_string(), |p| format!("p {p:.4}"));
         let reason = format!(
             "not surely better than a null: {}, {p}",
             against(&null.name, null.interval)
@@ -272,7 +274,10 @@ pub fn corrected(graded: Graded, p: Option<f64>, tests: usize) -> Graded {
         return graded;
     }
     let p = p.map_or("has no p-value".to_string(), |p| format!("has p {p:.4}"));
-    let reason = format!("{}; among {tests} tests it {p} (Holm), above {ALPHA}", graded.reason);
+    let reason = format!(
+        "{}; among {tests} tests it {p} (Holm), above {ALPHA}",
+        graded.reason
+    );
     Graded::new(Grade::Inconclusive, reason)
 }
 
@@ -377,7 +382,13 @@ mod tests {
     #[test]
     fn the_p_value_holds_a_pass_back() {
         let of = |p: Option<f64>| {
-            let nulls = [null(0.1, 0.1, 0.1), Null { p, ..null(0.3, 0.4, 0.49) }];
+            let nulls = [
+                null(0.1, 0.1, 0.1),
+                Null {
+                    p,
+                    ..null(0.3, 0.4, 0.49)
+                },
+            ];
             grade(&finding(&nulls))
         };
         assert_eq!(of(Some(ALPHA)).grade, Grade::Pass);

@@ -229,9 +229,9 @@ impl<'a> Machine<'a> {
 
     fn pop(&mut self) -> Step<Id> {
         let floor = self.marks.last().copied().unwrap_or(0);
-        match self.stack.len() > floor {
-            true => Ok(self.stack.remove(self.stack.len() - 1)),
-            false => broken("nothing is left on the stack"),
+        match self.stack.pop() {
+            Some(id) if self.stack.len() >= floor => Ok(id),
+            _ => broken("nothing is left on the stack"),
         }
     }
 
@@ -580,7 +580,7 @@ mod tests {
             b"R.",
             b"(.",
             b"((u.",
-            b"N(u.",
+            b"K\x01(u.",
             b"}(Nu.",
             b"Ns.",
             b"h\x00.",

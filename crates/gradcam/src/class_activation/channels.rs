@@ -5,6 +5,11 @@ pub(super) fn mean(g: &[f32]) -> f64 {
     g.iter().map(|&g| f64::from(g)).sum::<f64>() / g.len() as f64
 }
 
+/// The mean of the gradient's absolute values: what its mean would be without signs.
+pub(super) fn size(g: &[f32]) -> f64 {
+    g.iter().map(|&g| f64::from(g.abs())).sum::<f64>() / g.len() as f64
+}
+
 /// Grad-CAM++'s closed form for a score that is an exponential (equation 19): `Σ α ReLU(g)` with `α = g² / (2g² + g³ ΣA)`.
 ///
 /// Without `epsilon` this is `1 / (2 + g ΣA)`, which no small gradient spoils. Only positive gradients count, so α is not needed elsewhere.

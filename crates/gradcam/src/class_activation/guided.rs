@@ -18,7 +18,7 @@ pub(super) fn smooth(options: &SmoothGrad, subject: &Subject<'_>) -> Result<Grid
 }
 
 fn times(subject: &Subject<'_>, pixels: &Grid) -> Result<Grid> {
-    let cam = grad_cam(subject.features).relu();
+    let cam = grad_cam(subject.features).map.relu();
     let cam = Interpolation::default().resize(&cam, pixels.height, pixels.width);
     let products = cam.values.iter().zip(&pixels.values).map(|(c, p)| c * p);
     Ok(Grid {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use candle_core::{Tensor, Var};
 
 use super::channels;
+use crate::Result;
 use crate::head::Head;
 use crate::method::ShapleyCam;
 use crate::observation::{Score, rows};
-use crate::saliency::Subject;
+use crate::saliency::{SignedMap, Subject};
 use crate::target::Target;
-use crate::{Grid, Result};
 
 /// The residual softmax score of a class, `y + log p` (ReST); the target's own score for anything but a class.
 pub(super) fn objective(options: &ShapleyCam, target: &Target) -> Option<Target> {
@@ -31,7 +31,7 @@ pub(super) fn objective(options: &ShapleyCam, target: &Target) -> Option<Target>
 /// Behind the layer of a ReLU network the logits are piecewise linear in the activation, and `H A = Jᵀ S J A` with their Jacobian `J` and
 /// the Hessian `S` of the score as a function of the logits: that is what a second derivative by automatic differentiation gives
 /// (pytorch-grad-cam's). Where smooth functions follow, `H A` is the central difference of the gradient along `A`.
-pub(super) fn map(options: &ShapleyCam, subject: &Subject<'_>) -> Result<Grid> {
+pub(super) fn map(options: &ShapleyCam, subject: &Subject<'_>) -> Result<SignedMap> {
     let features = subject.features;
     let positions = features.positions();
     let head = Head::new(subject.network, subject.image, subject.layer)?;

@@ -1,17 +1,17 @@
 //! Smooth Grad-CAM++ (Omeiza et al. 2019).
 
+use crate::Result;
 use crate::method::SmoothGradCamPlusPlus;
 use crate::noise::noisy;
 use crate::observation::{Observation, Place, Score};
-use crate::saliency::Subject;
-use crate::{Grid, Result};
+use crate::saliency::{SignedMap, Subject};
 
 /// Grad-CAM++ with the mean over noisy copies of the image in the place of the gradient, of its square and of its cube, and of the
 /// activation in the denominator: `α = D₂ / (2 D₂ + D₃ ΣA)` and `w = Σ α ReLU(D₁)`. The weights apply to the activation of the image
 /// itself.
 ///
 /// torch-cam takes the gradient of the last copy for `D₁`.
-pub(super) fn map(options: &SmoothGradCamPlusPlus, subject: &Subject<'_>) -> Result<Grid> {
+pub(super) fn map(options: &SmoothGradCamPlusPlus, subject: &Subject<'_>) -> Result<SignedMap> {
     let features = subject.features;
     let samples = subject.affordable(options.samples, 1);
     let mut powers = vec![[0.0_f64; 3]; features.activation.len()];

@@ -291,17 +291,17 @@ impl Default for ExpectedGradients {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BlurIntegratedGradients {
-    /// Steps from the strongest blur to none.
+    /// Steps between the strongest blur and none.
     pub steps: usize,
     /// Standard deviation of the strongest blur in pixels.
     pub sigma: f64,
 }
 
 impl Default for BlurIntegratedGradients {
-    /// 50 steps from a standard deviation of 50 pixels.
+    /// 100 steps from a standard deviation of 50 pixels, as in the authors' package.
     fn default() -> Self {
         BlurIntegratedGradients {
-            steps: 50,
+            steps: 100,
             sigma: 50.0,
         }
     }

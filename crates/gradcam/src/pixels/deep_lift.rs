@@ -44,12 +44,8 @@ pub(crate) fn map(options: &DeepLift, subject: &Subject<'_>) -> Result<SignedMap
         .zip(&difference)
         .map(|(&m, &d)| f64::from(m) * f64::from(d))
         .collect();
-    let error = completeness(subject, &baseline, attribution.iter().sum())?;
-    Ok(signed(
-        subject,
-        &attribution,
-        vec![("completeness-error", error)],
-    ))
+    let measures = completeness(subject, &baseline, attribution.iter().sum())?;
+    Ok(signed(subject, &attribution, measures))
 }
 
 /// The multipliers of the score between two outputs: what the gradient is on the way from the one to the other, on average, so that they add

@@ -6,7 +6,7 @@ use candle_core::Tensor;
 use gradcam_nn::ops::{Activation, BatchNorm, Conv2d, LayerNorm, Linear, multiply, pointwise};
 use gradcam_nn::{Backward, ConvNormAct, Gradient, Rules};
 
-use super::integrated::relative;
+use super::integrated::complete;
 use super::reduce::total;
 use super::through::through;
 use crate::observation::values;
@@ -88,7 +88,7 @@ pub(crate) fn map(subject: &Subject<'_>) -> Result<SignedMap> {
             values: sums.into_iter().map(|v| v as f32).collect(),
         },
         error: None,
-        measures: vec![("completeness-error", relative(sum, score))],
+        measures: complete(sum, score),
     })
 }
 

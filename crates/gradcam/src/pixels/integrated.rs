@@ -17,14 +17,17 @@ const BATCH: usize = 16;
 
 /// Integrated gradients (Sundararajan et al. 2017, eq. 1), summed over the colours.
 ///
-/// `completeness-error` is what the sum of the attributions lacks of the difference of the scores, as a share of it.
+/// `completeness-error` is what the sum of the attributions lacks of the difference of the scores, as a share of it, and `completeness-gap`
+/// the same in units of the score. `quadrature-gap` is how much of it the points explain, as a standard error: the changes of the score's slope
+/// from each to the next, as if their signs were independent, times the largest weight.
 pub(crate) fn map(options: &IntegratedGradients, subject: &Subject<'_>) -> Result<SignedMap> {
     let baseline = options
         .baseline
         .of(subject.image, subject.inputs, options.seed)?;
-    let found = integral(subject, subject.image, &baseline, options.steps)?;
-    let error = completeness(subject, &baseline, found.iter().sum())?;
-    Ok(signed(subject, &found, vec![("completeness-error", error)]))
+    let Integral { products, gap } = integral(subject, subject.image, &baseline, options.steps)?;
+    let mut measures = completeness(subject, &baseline, products.iter().sum())?;
+    measures.push(("quadrature-gap", gap));
+    Ok(signed(subject, &products, measures))
 }
 
 /// Integrated gradients averaged over noisy copies of the image, each from the same baseline.
@@ -40,7 +43,9 @@ pub(crate) fn smooth(
     for draw in 0..samples {
         let copy = noisy(subject.image, options.noise, options.seed, draw)?;
         let found = integral(subject, &copy, &baseline, options.steps)?;
-        sums.iter_mut().zip(found).for_each(|(sum, v)| *sum += v);
+        sums.iter_mut()
+            .zip(found.products)
+            .for_each(|(sum, v)| *sum += v);
     }
     sums.iter_mut().for_each(|sum| *sum /= samples as f64);
     Ok(signed(subject, &sums, vec![("samples", samples as f64)]))
@@ -85,8 +90,8 @@ pub(crate) fn expected(options: &ExpectedGradients, subject: &Subject<'_>) -> Re
         }
     }
     let difference = subject.score(subject.logits)? - expectation;
-    let error = relative(sums.iter().sum(), difference);
-    Ok(signed(subject, &sums, vec![("completeness-error", error)]))
+    let measures = complete(sums.iter().sum(), difference);
+    Ok(signed(subject, &sums, measures))
 }
 
 /// The baseline of a draw: a picture of the background, or a picture of one colour between black and white.
@@ -121,16 +126,26 @@ fn between(a: &Tensor, b: &Tensor, share: f64) -> Result<Tensor> {
     Ok((a + ((b - a)? * share)?)?)
 }
 
-/// `(x - x') ∫ g(x' + α (x - x')) dα` for every number of the image.
+/// An integral of the gradient on a straight way.
+pub(super) struct Integral {
+    /// `(x - x') ∫ g(x' + α (x - x')) dα` for every number of the image.
+    pub(super) products: Vec<f64>,
+    /// How much of the score the points miss, as a standard error.
+    gap: f64,
+}
+
+/// The integral from a baseline to an image, by as many points.
 pub(super) fn integral(
     subject: &Subject<'_>,
     image: &Tensor,
     baseline: &Tensor,
     steps: usize,
-) -> Result<Vec<f64>> {
+) -> Result<Integral> {
     let way = values(&(image - baseline)?)?;
     let mut sums = vec![0.0; way.len()];
-    for points in gauss_legendre(steps).chunks(BATCH) {
+    let points = gauss_legendre(steps);
+    let mut slopes = Vec::with_capacity(points.len());
+    for points in points.chunks(BATCH) {
         let images = points
             .iter()
             .map(|(share, _)| between(baseline, image, *share))
@@ -140,17 +155,41 @@ pub(super) fn integral(
             for (sum, &g) in sums.iter_mut().zip(gradient) {
                 *sum += weight * f64::from(g);
             }
+            let along = gradient.iter().zip(&way);
+            slopes.push(
+                along
+                    .map(|(&g, &d)| f64::from(g) * f64::from(d))
+                    .sum::<f64>(),
+            );
         }
     }
     let products = sums.iter().zip(&way).map(|(sum, &d)| sum * f64::from(d));
-    Ok(products.collect())
+    let changes = slopes.windows(2).map(|pair| (pair[1] - pair[0]).powi(2));
+    let scatter = changes.sum::<f64>().sqrt();
+    let widest = points.iter().map(|(_, weight)| *weight).fold(0.0, f64::max);
+    Ok(Integral {
+        products: products.collect(),
+        gap: scatter * widest,
+    })
 }
 
-/// What `sum` lacks of the difference between the scores of the image and the baseline, as a share of it.
-pub(super) fn completeness(subject: &Subject<'_>, baseline: &Tensor, sum: f64) -> Result<f64> {
+/// What `sum` lacks of the difference between the scores of the image and the baseline.
+pub(super) fn completeness(
+    subject: &Subject<'_>,
+    baseline: &Tensor,
+    sum: f64,
+) -> Result<Vec<(&'static str, f64)>> {
     let logits = rows(&subject.network.forward(baseline, &mut ())?, 1)?;
     let difference = subject.score(subject.logits)? - subject.score(&logits[0])?;
-    Ok(relative(sum, difference))
+    Ok(complete(sum, difference))
+}
+
+/// What parts with this `sum` lack of what they should add up to: as a share of it, and in units of the score.
+pub(super) fn complete(sum: f64, expected: f64) -> Vec<(&'static str, f64)> {
+    vec![
+        ("completeness-error", relative(sum, expected)),
+        ("completeness-gap", (sum - expected).abs()),
+    ]
 }
 
 /// The distance of `found` from `expected` as a share of it; the distance itself where nothing was expected.

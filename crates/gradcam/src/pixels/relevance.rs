@@ -28,7 +28,8 @@ use crate::target::{Target, products};
 ///
 /// A likeness begins with the products whose sum the cosine is. Of any other function of the output its gradient times the output is handed
 /// back, and the rest counts as a bias. A bias keeps its own share, which has no pixel: `bias-share` says how much of the score that is, and
-/// `conservation-error` what pixels and biases together lack of the score, as a share of it (ε takes a little).
+/// `conservation-error` what pixels and biases together lack of the score, as a share of it (ε takes a little); `conservation-gap` is the same
+/// in units of the score.
 pub(crate) fn map(options: &Lrp, subject: &Subject<'_>) -> Result<SignedMap> {
     let image = subject.image.detach();
     let score = subject.score(subject.logits)?;
@@ -51,12 +52,13 @@ pub(crate) fn map(options: &Lrp, subject: &Subject<'_>) -> Result<SignedMap> {
         kept: kept.clone(),
     };
     let found = through("lrp", subject.network, &image, rules, start)?;
-    let pixels = total(&found)?;
+    let conserved = total(&found)? + kept.total();
     Ok(SignedMap {
         map: reduce(&found, Channels::Sum)?,
         error: None,
         measures: vec![
-            ("conservation-error", relative(pixels + kept.total(), score)),
+            ("conservation-error", relative(conserved, score)),
+            ("conservation-gap", (conserved - score).abs()),
             ("bias-share", kept.total() / score),
         ],
     })

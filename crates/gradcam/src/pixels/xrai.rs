@@ -25,7 +25,7 @@ pub(crate) fn map(options: &Xrai, subject: &Subject<'_>) -> Result<SignedMap> {
     let mut attribution = vec![0.0; pixels];
     for baseline in [Baseline::Black, Baseline::White] {
         let baseline = baseline.of(subject.image, subject.inputs, 0)?;
-        let found = integral(subject, subject.image, &baseline, options.steps)?;
+        let found = integral(subject, subject.image, &baseline, options.steps)?.products;
         for colour in found.chunks_exact(pixels) {
             for (sum, v) in attribution.iter_mut().zip(colour) {
                 *sum += v / 2.0;

@@ -84,13 +84,19 @@ fn the_contrast_of_networks_that_look_elsewhere() {
     // Only every third scene has the class that the second network names.
     assert_eq!(found.images, (0..30).map(|i| 3 * i + 2).collect::<Vec<_>>());
     assert_eq!(found.score.mean.unwrap().value, 1.0);
-    assert_eq!(model_contrast_test(&found, 0).unwrap().graded().grade, Grade::Pass);
+    assert_eq!(
+        model_contrast_test(&found, 0).unwrap().graded().grade,
+        Grade::Pass
+    );
     let (a, b) = (side(&objects, &elsewhere), side(&scenes, &there));
     let found = model_contrast(&a, &b, (90, &scene), 0).unwrap();
     assert_eq!(found.score.mean.unwrap().value, -1.0);
     let (a, b) = (side(&objects, &there), side(&scenes, &there));
     let found = model_contrast(&a, &b, (90, &scene), 0).unwrap();
-    assert_eq!(model_contrast_test(&found, 0).unwrap().graded().grade, Grade::Fail);
+    assert_eq!(
+        model_contrast_test(&found, 0).unwrap().graded().grade,
+        Grade::Fail
+    );
 }
 
 fn rate(found: &Contrast) -> f64 {
@@ -131,9 +137,15 @@ fn an_object_that_hides_the_scene_counts() {
     };
     let found = on_any_threads(|| input_dependence(&side, (130, &pairs), 0).unwrap());
     assert_eq!((rate(&found), found.images.len()), (0.75, 120));
-    assert_eq!(input_dependence_test(&found, 0).unwrap().graded().grade, Grade::Pass);
+    assert_eq!(
+        input_dependence_test(&found, 0).unwrap().graded().grade,
+        Grade::Pass
+    );
     let found = input_dependence(&side, (40, &|i| pairs(4 * i + 1)), 0).unwrap();
-    assert_eq!(input_dependence_test(&found, 0).unwrap().graded().grade, Grade::Fail);
+    assert_eq!(
+        input_dependence_test(&found, 0).unwrap().graded().grade,
+        Grade::Fail
+    );
 }
 
 #[test]
