@@ -53,8 +53,8 @@ pub(crate) enum Command {
     Evaluate(Box<Evaluate>),
     /// Measure a saliency card: what a method does and how it fares in every test, as JSON, Markdown and a page.
     Card(Box<CardArgs>),
-    /// Look at data sets, draw them, or compose them.
-    #[command(subcommand)]
+    /// Look at data sets, draw them, or compose them; says how your own pictures become one.
+    #[command(subcommand, after_help = OWN_DATA)]
     Data(Data),
     /// Print a script that completes gradcam's arguments in a shell.
     Completions {
@@ -87,6 +87,9 @@ const EXPLAIN_EXAMPLES: &str = "Examples:
   gradcam explain cat.jpg --method grad-cam++        another method of the family
   gradcam explain cat.jpg --model hf:timm/resnet50.a1_in1k --layer layer3
   gradcam explain - -o - < cat.jpg > map.png         as a filter";
+
+/// How a user's own pictures become a data set.
+const OWN_DATA: &str = include_str!("own_data.txt");
 
 const EVALUATE_NUMBERS: &str = "Intervals are 95 % bootstrap intervals of the mean; * marks those of fewer than 30 images, which are too narrow. \
 p-values are of one-sided sign-flip tests that a method is better than a map that knows nothing, on the same images; Holm's \

@@ -145,6 +145,8 @@ pub enum Layout {
     Voc,
     /// COCO's instances.
     Coco,
+    /// A folder of pictures and a folder of masks of the same names.
+    Masks,
     /// CUB-200-2011.
     Cub,
     /// Benchmarking Attribution Methods.
@@ -163,7 +165,7 @@ pub enum Layout {
 
 impl Layout {
     /// Those that a folder can have, in the order in which [`open`](crate::open) tries them.
-    pub const ALL: [Layout; 10] = [
+    pub const ALL: [Layout; 11] = [
         Layout::Cub,
         Layout::Idx,
         Layout::CheXlocalize,
@@ -173,6 +175,7 @@ impl Layout {
         Layout::ImageNet,
         Layout::Bam,
         Layout::Coco,
+        Layout::Masks,
         Layout::Folder,
     ];
 
@@ -183,6 +186,7 @@ impl Layout {
             Layout::ImageNet => "imagenet",
             Layout::Voc => "voc",
             Layout::Coco => "coco",
+            Layout::Masks => "masks",
             Layout::Cub => "cub",
             Layout::Bam => "bam",
             Layout::Idx => "idx",

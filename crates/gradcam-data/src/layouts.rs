@@ -16,6 +16,7 @@ mod folder;
 mod idx;
 mod imagenet;
 mod keys;
+mod masks;
 mod rsna;
 mod siim;
 mod table;
@@ -32,6 +33,7 @@ pub(crate) fn matches(layout: Layout, path: &Path) -> bool {
         Layout::ImageNet => imagenet::matches(path),
         Layout::Voc => voc::matches(path),
         Layout::Coco => coco::matches(path),
+        Layout::Masks => masks::matches(path),
         Layout::Cub => cub::matches(path),
         Layout::Bam => bam::matches(path),
         Layout::Idx => idx::matches(path),
@@ -49,6 +51,7 @@ pub(crate) fn read(layout: Layout, path: &Path) -> Result<Dataset> {
         Layout::ImageNet => imagenet::read(path),
         Layout::Voc => voc::read(path),
         Layout::Coco => coco::read(path),
+        Layout::Masks => masks::read(path),
         Layout::Cub => cub::read(path),
         Layout::Bam => bam::read(path),
         Layout::Idx => idx::read(path),

@@ -21,7 +21,8 @@ pub(crate) fn run(args: &ManArgs, console: &mut Console<'_>) -> Result<Exit> {
     let mut pages = Vec::new();
     all(find(&program, &args.command)?, &mut pages)?;
     if !args.force {
-        refuse_existing(pages.iter().map(|(name, _)| folder.join(name)))?;
+        let paths = pages.iter().map(|(name, _)| folder.join(name));
+        refuse_existing(paths, "`--force` replaces it")?;
     }
     for (name, page) in pages {
         let path = folder.join(name);

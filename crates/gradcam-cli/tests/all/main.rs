@@ -18,6 +18,7 @@ mod limits;
 mod methods;
 mod options;
 mod outputs;
+mod own_data;
 mod pages;
 mod pictures;
 mod pixel_pictures;
