@@ -172,6 +172,15 @@ impl Subject<'_> {
             precision: format!("{precision:?}"),
             device: format!("{:?}", self.reading.device.location()),
             fit: format!("{:?}", self.reading.fit),
+            window: self
+                .reading
+                .pictures
+                .window
+                .map(|window| window.to_string()),
+            frame: self.reading.pictures.frame,
+            config: sha256(
+                format!("{:?}", (&self.model.preprocess, &self.model.labels)).as_bytes(),
+            ),
             methods: explainers.map(|e| e.method.clone()).collect(),
             layer: self.explainer.layers.clone(),
             data: fingerprint(self.data),
@@ -209,6 +218,10 @@ pub(crate) struct Study {
     precision: String,
     device: String,
     fit: String,
+    window: Option<String>,
+    frame: Option<usize>,
+    /// Of the preprocessing and the labels.
+    config: String,
     methods: Vec<gradcam::Method>,
     layer: Vec<String>,
     data: String,

@@ -89,7 +89,7 @@ pub fn run<A: Into<OsString> + Clone>(
         Ok(cli) => cli,
         Err(error) => {
             let to_error = error.use_stderr();
-            let text = escape::lines(&plain(error).render().to_string());
+            let text = escape::lines(&words::plain(&plain(error).render().to_string()));
             if to_error {
                 // Standard error may be closed; there is nobody left to tell.
                 let _ = write!(err, "{text}");
@@ -111,6 +111,7 @@ pub fn run<A: Into<OsString> + Clone>(
         Command::Models(_)
             | Command::Layers(_)
             | Command::Methods(_)
+            | Command::Metrics(_)
             | Command::Completions { .. }
             | Command::Man(ManArgs { output: None, .. })
     );

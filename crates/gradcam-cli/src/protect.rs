@@ -85,6 +85,15 @@ impl Sources {
         }
     }
 
+    /// Adds the file of weights that `--model` names, with the description beside it; a name of anything else is no file.
+    pub(crate) fn add_weights(&mut self, model: &str) {
+        let path = Path::new(model);
+        if path.is_file() {
+            self.add(path);
+            self.add(&path.with_file_name("config.json"));
+        }
+    }
+
     /// Adds the files of a model.
     pub(crate) fn add_model(&mut self, model: &Model) {
         let entries = model.folder.iter().flat_map(std::fs::read_dir);

@@ -135,7 +135,7 @@ pub(crate) type Step<'s> =
     dyn FnMut(&[Loaded<'_>], &Tensor, &mut Console<'_>) -> Result<usize> + 's;
 
 /// The most that the decoded pictures of a batch take in bytes; a larger one comes alone.
-const MEMORY: u64 = 256 << 20;
+pub(crate) const MEMORY: u64 = 256 << 20;
 
 /// How many of the first inputs make a batch: `most`, or fewer where they are large.
 fn together(inputs: &[Input], most: usize, fit: Fit, limits: picture::Limits) -> usize {
@@ -159,11 +159,15 @@ fn memory(input: &Input, fit: Fit, limits: picture::Limits) -> u64 {
     let Ok(header) = picture::header(path, limits) else {
         return 0;
     };
-    match fit {
+    // A file of many frames is held whole.
+    let file = std::fs::metadata(path).map_or(0, |found| found.len());
+    let held = file.saturating_add(header.unfolded);
+    let decoded = match fit {
         Fit::Crop | Fit::Squash => header.bytes(),
         // The network's input is as large, in numbers of four bytes.
         Fit::None => header.bytes().saturating_mul(5),
-    }
+    };
+    decoded.saturating_add(held)
 }
 
 /// Feeds `inputs` to `step` in batches, and returns how many failed.

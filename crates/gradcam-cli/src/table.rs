@@ -65,7 +65,7 @@ fn meaning(mark: Mark) -> String {
             format!("*: fewer than {MIN_SAMPLES} images; an interval of so few is too narrow")
         }
         Mark::Rank => "rank: the method's place among the methods by their means on the images where all have a value, 1 for the best, with its 95 % interval".to_string(),
-        Mark::Group => "maps of …: the metric looks at a map's own resolution, so maps of one resolution are ranked among themselves".to_string(),
+        Mark::Group => "maps of …: the metric looks at a map's own resolution, so only maps of one resolution are compared".to_string(),
         Mark::Worst => "worst p (Holm): of the one-sided sign-flip tests that the method is better than what knows nothing, the largest p-value, and in brackets what it was held against; corrected by Holm over the methods and nulls of one metric, not over the metrics".to_string(),
         Mark::Ties => "hit, pointing: of several equally high places all must hit; a flat map misses".to_string(),
         Mark::Cut => "cut at: the thresholds of the two halves of the images, each the best one of the other half".to_string(),
@@ -106,7 +106,10 @@ fn table(
     ))?;
     let ranked = summary.sources.iter().any(|source| source.rank.is_some());
     let judged = summary.sources.iter().any(|s| !s.against.is_empty());
+    let labels = summary.sources.iter().map(|s| s.label().chars().count());
+    let width = labels.max().unwrap_or(0).max(NAME);
     let headings = line(
+        width,
         ["", "mean", "95 % interval ", "n", "undefined"],
         if ranked { "rank" } else { "" },
         if judged { "worst p (Holm)" } else { "" },
@@ -129,16 +132,16 @@ fn table(
             console.line(format!("  maps of {cells}"))?;
             marks.insert(Mark::Group);
         }
-        console.line(row(source, marks))?;
+        console.line(row(source, width, marks))?;
         if let Some([a, b]) = source.thresholds {
             marks.insert(Mark::Cut);
-            console.line(format!("  {:<28} cut at {a} and {b}", ""))?;
+            console.line(format!("  {:<width$} cut at {a} and {b}", ""))?;
         }
     }
     Ok(())
 }
 
-fn row(source: &SourceSummary, marks: &mut BTreeSet<Mark>) -> String {
+fn row(source: &SourceSummary, width: usize, marks: &mut BTreeSet<Mark>) -> String {
     let mean = source
         .mean
         .map_or("-".to_string(), |mean| significant(mean.value));
@@ -165,16 +168,25 @@ fn row(source: &SourceSummary, marks: &mut BTreeSet<Mark>) -> String {
     });
     let (values, undefined) = (source.values.to_string(), source.undefined.to_string());
     line(
+        width,
         [&source.label(), &mean, &range, &values, &undefined],
         &rank,
         &worst,
     )
 }
 
-/// One line of a table.
-fn line([name, mean, range, values, undefined]: [&str; 5], rank: &str, worst: &str) -> String {
+/// The least width of the first column.
+const NAME: usize = 28;
+
+/// One line of a table, the first column as wide as the longest name.
+fn line(
+    width: usize,
+    [name, mean, range, values, undefined]: [&str; 5],
+    rank: &str,
+    worst: &str,
+) -> String {
     let line = format!(
-        "  {name:<28} {mean:>9} {range:>23} {values:>6} {undefined:>9} {rank:>15}  {worst}"
+        "  {name:<width$} {mean:>9} {range:>23} {values:>6} {undefined:>9} {rank:>15}  {worst}"
     );
     line.trim_end().to_string()
 }

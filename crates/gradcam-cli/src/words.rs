@@ -1,4 +1,4 @@
-//! What serde says of a file in Rust's words, said in plain ones.
+//! What serde says of a file, and Rust of a number, in Rust's words, said in plain ones.
 //!
 //! The libraries hand on what serde says: those who call them know its words. Those who wrote a `config.json` or annotations need not.
 
@@ -36,6 +36,25 @@ const FOUND: [(&str, &str); 8] = [
     ("unit value,", "`null`,"),
 ];
 
+/// Other phrases.
+const PHRASES: [(&str, &str); 9] = [
+    ("unknown variant `", "unknown word `"),
+    ("missing field `", "no field `"),
+    ("EOF while parsing ", "the text ends inside "),
+    ("expected value at line", "expected JSON at line"),
+    ("expected ident at line", "expected JSON at line"),
+    ("invalid digit found in string", "expected a whole number"),
+    (
+        "cannot parse integer from empty string",
+        "expected a whole number",
+    ),
+    ("invalid float literal", "expected a number"),
+    (
+        "number too large to fit in target type",
+        "the number is too large",
+    ),
+];
+
 /// The message in plain words.
 pub(crate) fn plain(message: &str) -> String {
     let mut said = message.to_string();
@@ -68,9 +87,16 @@ pub(crate) fn plain(message: &str) -> String {
             said.replace_range(start..end, plain);
         }
     }
+    for (phrase, plain) in PHRASES {
+        said = said.replace(phrase, plain);
+    }
+    // A list in the place of an object: its entries would be the fields.
+    said = said.replace(
+        "invalid length 0, expected an object",
+        "found an empty list, expected an object",
+    );
     // Where a message says of the whole what was expected and found.
     said.replace("found found ", "found ")
-        .replace("unknown variant `", "unknown word `")
 }
 
 /// `text` with each `from` that is not the beginning of a longer word as `to`.
@@ -78,7 +104,9 @@ fn word(text: &str, from: &str, to: &str) -> String {
     let mut parts = text.split(from);
     let mut said = parts.next().unwrap_or_default().to_string();
     for part in parts {
-        let longer = part.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+        // `a map of (7, 7) rows` is our own; serde ends there.
+        let longer =
+            part.starts_with(|c: char| c.is_alphanumeric() || c == '_') || part.starts_with(" of ");
         said.push_str(if longer { from } else { to });
         said.push_str(part);
     }
@@ -145,6 +173,8 @@ mod tests {
                 "unknown word `left`, expected `up` or `down`",
             ),
             (r#"{"deep": true}"#, "found `true`, expected an object"),
+            (r#"{"names": ["#, "the text ends inside a list"),
+            ("names", "expected JSON"),
         ] {
             let said = serde_json::from_str::<Fields>(text)
                 .unwrap_err()

@@ -73,7 +73,7 @@ pub fn open(path: &Path) -> Result<File, ReadError> {
 /// The text of an ordinary file.
 ///
 /// # Errors
-/// As [`file`]; and when it is not UTF-8.
+/// As [`file()`]; and when it is not UTF-8.
 pub fn text(path: &Path, limit: u64) -> Result<String, ReadError> {
     String::from_utf8(file(path, limit)?).map_err(|error| ReadError::NotText {
         at: error.utf8_error().valid_up_to(),

@@ -59,7 +59,7 @@ struct Pretrained {
 }
 
 /// The most classes that a network may have; the largest known classifiers have a tenth of it.
-const MAX_CLASSES: usize = 1_000_000;
+pub(crate) const MAX_CLASSES: usize = 1_000_000;
 
 impl Pretrained {
     /// The fields of the preprocessing that are left out; a crop's mode is nearly always the usual one.

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use self::checkpoint::Form;
 use crate::architectures::{Architecture, find};
 use crate::bounded::{self, ReadError};
-use crate::config::Config;
+use crate::config::{Config, MAX_CLASSES};
 use crate::load::{LoadError, Model, hexadecimal, weights_limit};
 use crate::preprocess::Preprocess;
 use crate::wrapper::unwrapped;
@@ -369,7 +369,7 @@ fn classes(
             continue;
         };
         match own.tensor(&name).and_then(|tensor| tensor.dims().get(axis)) {
-            Some(&classes) if classes > 0 => return Ok(classes),
+            Some(&classes) if (1..=MAX_CLASSES).contains(&classes) => return Ok(classes),
             _ => heads.push(name),
         }
     }

@@ -116,6 +116,10 @@ pub(crate) fn header(bytes: &[u8], limits: Limits) -> Result<Header, PictureErro
         width: set.columns,
         height: set.rows,
         pixel_bytes: if deep { 6 } else { 3 },
+        unfolded: match body {
+            Cow::Borrowed(_) => 0,
+            Cow::Owned(ref body) => body.len() as u64,
+        },
         orientation: Orientation::NoTransforms,
     })
 }

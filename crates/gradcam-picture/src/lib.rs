@@ -197,6 +197,8 @@ pub struct Header {
     pub height: u32,
     /// Bytes of a pixel of the decoded picture: 3, or 6 where it has more than 8 bits.
     pub pixel_bytes: u32,
+    /// Bytes that reading holds beside the file and the decoded picture: what a compressed file unfolds to.
+    pub unfolded: u64,
     /// How the stored picture is to be turned, by its EXIF data.
     pub orientation: Orientation,
 }
@@ -418,6 +420,7 @@ pub fn header(path: &Path, limits: Limits) -> Result<Header, PictureError> {
         width,
         height,
         pixel_bytes: if deep { 6 } else { 3 },
+        unfolded: 0,
         orientation,
     })
 }

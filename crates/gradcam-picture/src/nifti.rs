@@ -194,6 +194,7 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Header, PictureError> {
         width: volume.width,
         height: volume.height,
         pixel_bytes: 6,
+        unfolded: 0,
         orientation: Orientation::NoTransforms,
     })
 }

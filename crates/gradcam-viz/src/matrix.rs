@@ -9,12 +9,17 @@ use crate::{ColorMap, Error, Result};
 const INK: Rgb<u8> = Rgb([28, 30, 33]);
 const PALE: Rgb<u8> = Rgb([232, 234, 237]);
 
-/// The table `values`, row after row, on white: each cell has the colour and two digits of its value from -1 to 1, and stays pale where it
-/// is none. Rows have their number and name, columns their number.
+/// The table `values`, row after row, on white below its title: each cell has the colour and two digits of its value from -1 to 1, and stays
+/// pale where it is none. Rows have their number and name, columns their number.
 ///
 /// # Errors
 /// [`Error::EmptySheet`] without names or when `values` does not have a row and a column for each, [`Error::TooLarge`].
-pub fn matrix(names: &[&str], values: &[Vec<Option<f32>>], colors: ColorMap) -> Result<RgbImage> {
+pub fn matrix(
+    title: &str,
+    names: &[&str],
+    values: &[Vec<Option<f32>>],
+    colors: ColorMap,
+) -> Result<RgbImage> {
     let count = names.len();
     if count == 0 || values.len() != count || values.iter().any(|row| row.len() != count) {
         return Err(Error::EmptySheet {
@@ -33,15 +38,21 @@ pub fn matrix(names: &[&str], values: &[Vec<Option<f32>>], colors: ColorMap) -> 
     let (cell, height, margin) = (font.width("-0.00") + line / 4, line + line / 4, line);
     let left = 2 * margin + label_width;
     let width = u64::from(left) + count as u64 * u64::from(cell) + u64::from(margin);
-    let rows = u64::from(2 * margin + line) + count as u64 * u64::from(height);
+    let width = width.max(u64::from(2 * margin) + u64::from(font.width(title)));
+    let head = match title.is_empty() {
+        true => margin,
+        false => margin + line + line / 2,
+    };
+    let top = head + line;
+    let rows = u64::from(top + margin) + count as u64 * u64::from(height);
     let mut image = canvas(width, rows)?;
-    let top = margin + line;
+    font.write(&mut image, title, (margin, margin), INK);
     for (row, label) in labels.iter().enumerate() {
         let y = top + row as u32 * height;
         font.write(&mut image, label, (margin, y + line / 8), INK);
         let number = (row + 1).to_string();
         let x = left + row as u32 * cell + (cell - font.width(&number)) / 2;
-        font.write(&mut image, &number, (x, margin), INK);
+        font.write(&mut image, &number, (x, head), INK);
         for (column, value) in values[row].iter().enumerate() {
             let x = left + column as u32 * cell;
             let color = value.map_or(PALE, |v| colors.color_of(v, 1.0));
@@ -89,11 +100,24 @@ mod tests {
     #[test]
     fn cells_have_the_colours_of_their_values() {
         let values = vec![vec![Some(1.0), Some(-1.0)], vec![None, Some(1.0)]];
-        let image = matrix(&["a", "b"], &values, ColorMap::Coolwarm).unwrap();
+        let draw = |title: &str| matrix(title, &["a", "b"], &values, ColorMap::Coolwarm).unwrap();
+        let image = draw("");
         let count = |color: Rgb<u8>| image.pixels().filter(|p| **p == color).count();
         let (high, low) = (ColorMap::Coolwarm.at(1.0), ColorMap::Coolwarm.at(0.0));
         assert!(count(high) > count(low) && count(low) > 100 && count(PALE) > 100);
-        assert!(matrix(&["a"], &values, ColorMap::Coolwarm).is_err());
+        assert!(matrix("", &["a"], &values, ColorMap::Coolwarm).is_err());
+        // A title stands above, whole, and moves nothing sideways.
+        let titled = draw(&"title ".repeat(20));
+        assert!(titled.width() > image.width() && titled.height() > image.height());
+        let table = imageops::crop_imm(
+            &titled,
+            0,
+            titled.height() - image.height() + 16,
+            image.width(),
+            image.height() - 16,
+        );
+        let whole = imageops::crop_imm(&image, 0, 16, image.width(), image.height() - 16);
+        assert!(table.to_image() == whole.to_image());
         let both = stack(&[&image, &image]).unwrap();
         assert_eq!(both.dimensions(), (image.width(), 2 * image.height()));
     }

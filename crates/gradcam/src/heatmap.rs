@@ -84,10 +84,11 @@ impl fmt::Display for Verdict {
 }
 
 /// A map that is a smaller share of its parts vanishes. Activations and gradients in `f32` carry errors of 1e-7 to 1e-5 of themselves, and a
-/// norm leaves its epsilon (1e-5 or 1e-6) over its variance; maps that mean something keep a hundredth and more.
+/// norm leaves its epsilon (1e-5 or 1e-6) over its variance. Of photos the default model's maps keep a quarter and more; Grad-CAM's, whose
+/// weights are averages, a fourteenth at its middle and a five-hundredth at its first layer.
 const VANISHING: f64 = 1e-4;
 /// A map that lacks a larger share of what it should add up to is incomplete: more of the score is missing, or made up, than is explained.
-/// Sums over a few dozen points of a way, or over a few dozen draws, miss up to a third.
+/// Of five photos and the default model Blur IG misses up to 29 % with its 100 steps, integrated gradients up to 6 %.
 const INCOMPLETE: f64 = 0.5;
 /// As a share of the largest logit, what a map should add up to at least for its share to be taken: next to nothing, any error is large.
 const NOTHING: f64 = 1e-3;

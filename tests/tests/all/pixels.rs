@@ -290,9 +290,10 @@ fn integrals_of_a_square_are_exact() {
     // From baselines drawn at random the expectation is the square less what the baselines have.
     let found = explain(set("expected-gradients", &[("samples", "400")]));
     assert!(measure(&found, "completeness-error") < 0.2);
-    // The way through blurs is cut into pieces, each with the gradient at its end.
-    let found = explain(set("blur-ig", &[("steps", "2000"), ("sigma", "4")]));
-    assert!(measure(&found, "completeness-error") < 5e-3);
+    // On the way through blurs the blur's derivative is a difference to one side, over which kernels that are cut off jump: with any number
+    // of steps the authors' package makes 1.8 % too much of this picture.
+    let found = explain(set("blur-ig", &[("steps", "500"), ("sigma", "4")]));
+    assert!((measure(&found, "completeness-error") - 0.0177).abs() < 5e-4);
 }
 
 /// The mean of `2 (x + n)` over normal noise is `2x`, and its variance `4 σ²`, within a few standard errors.

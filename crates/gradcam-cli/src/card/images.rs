@@ -309,8 +309,14 @@ fn lacking(records: &[ImageRecord], metrics: &[Metric]) -> bool {
             });
             both.count()
         };
+        // An image that the metric does not look at has nothing that could be made up for.
+        let asked = |record: &&ImageRecord| {
+            let map = record.maps.first();
+            map.is_some_and(|map| map.values.contains_key(metric))
+        };
+        let asked = records.iter().filter(asked).count();
         let mut counts = std::iter::once(alone).chain(nulls.iter().map(beside));
-        counts.any(|values| mendable(values, records.len()))
+        counts.any(|values| values < asked && mendable(values, asked))
     })
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use candle_core::Tensor;
-use gradcam::{Explainer, Interpolation, Source, Target, audit_gradient};
+use candle_core::{DType, Tensor};
+use gradcam::{Explainer, Interpolation, Source, Target, audit_gradient_by};
 use gradcam_eval::card::{
     Agnosticism, Annotation, Data, Directness, Efficiency, Environment, Generator, Hyperparameters,
     Kind, Method, Methodology, Model, Role, Score, Setting, Weights,
@@ -16,11 +16,9 @@ use gradcam_eval::{Metric, methodology};
 
 use super::tests::{Named, exact, without};
 use super::{Subject, scenes};
+use crate::commands::check::DEVIATION;
 use crate::console::{Console, Unit};
 use crate::dataset::{Prepared, fingerprint, prepare};
-
-/// How far the gradient may be from finite differences, as a share of the largest.
-const AUDIT: f64 = 0.02;
 
 /// The method as the card names it.
 pub(crate) fn of_method(subject: &Subject<'_>) -> Method {
@@ -299,9 +297,13 @@ fn agnosticism(subject: &Subject<'_>) -> Result<Agnosticism> {
         true => {
             let image = subject.load(0)?;
             let target = Target::Top(0);
-            let audit = audit_gradient(
-                &subject.model.network,
-                &image,
+            // The differences are taken in f64, as `gradcam check` does.
+            let doubled = subject
+                .model
+                .rebuilt(&|_, parameter| parameter.to_dtype(DType::F64))?;
+            let audit = audit_gradient_by(
+                (&subject.model.network, &image),
+                (&doubled.network, &image.to_dtype(DType::F64)?),
                 subject.layer(),
                 &target,
                 32,
@@ -312,7 +314,7 @@ fn agnosticism(subject: &Subject<'_>) -> Result<Agnosticism> {
                     grade: Grade::NotRun,
                     reason: "no unit has a derivative that can be told".to_string(),
                 },
-                _ => grade_exact(audit.deviation, AUDIT),
+                _ => grade_exact(audit.deviation, DEVIATION),
             };
             exact(label, audit.deviation, audit.units, graded)
         }

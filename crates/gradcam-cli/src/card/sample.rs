@@ -21,7 +21,12 @@ pub(crate) fn order<'a>(samples: impl IntoIterator<Item = &'a Sample>, seed: u64
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         random.set_stream(number as u64);
         let start = (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
-        class.sort_by_cached_key(|_| random.next_u64());
+        let mut keyed: Vec<(u64, usize)> = class
+            .iter()
+            .map(|&index| (random.next_u64(), index))
+            .collect();
+        keyed.sort_unstable();
+        class = keyed.into_iter().map(|(_, index)| index).collect();
         let place = |rank: usize| (rank as f64 + start) / class.len() as f64;
         places.extend(
             class

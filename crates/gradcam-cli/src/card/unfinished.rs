@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use gradcam_eval::Metric;
 use gradcam_eval::evaluate::{Header, ImageRecord, Journal, read};
+use gradcam_models::bounded;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -137,7 +138,7 @@ pub(crate) struct Images {
     drawn: BTreeSet<usize>,
 }
 
-/// The curves of an image's maps.
+/// The curves of an image's maps, those of the methods first.
 #[derive(Serialize, Deserialize)]
 struct Curves {
     index: usize,
@@ -157,7 +158,12 @@ impl Images {
     pub(crate) fn add(&mut self, record: &ImageRecord) -> Result<()> {
         let curves = Curves {
             index: record.index,
-            maps: record.maps.iter().map(|map| map.curves.clone()).collect(),
+            maps: record
+                .maps
+                .iter()
+                .chain(&record.nulls)
+                .map(|map| map.curves.clone())
+                .collect(),
         };
         // The record last: with it the image counts as measured.
         if self.drawn.insert(record.index) {
@@ -179,12 +185,14 @@ impl Images {
         let mut curves: BTreeMap<usize, Vec<_>> = curves.collect();
         for record in &mut records {
             let maps = curves.remove(&record.index);
-            let maps = maps.filter(|maps| maps.len() == record.maps.len());
+            let own = record.maps.len() + record.nulls.len();
+            let maps = maps.filter(|maps| maps.len() == own);
             let maps = maps.with_context(|| {
                 let (path, id) = (self.path.display(), &record.id);
                 format!("`{path}` lacks the curves of `{id}`\n\nhint: `--force` measures anew")
             })?;
-            for (map, curves) in record.maps.iter_mut().zip(maps) {
+            let all = record.maps.iter_mut().chain(&mut record.nulls);
+            for (map, curves) in all.zip(maps) {
                 map.curves = curves;
             }
         }
@@ -214,10 +222,7 @@ fn parsed<T: DeserializeOwned>(path: &Path) -> Result<T> {
 
 fn bytes(path: &Path) -> Result<Vec<u8>> {
     let fail = || format!("cannot read `{}`", path.display());
-    let mut bytes = Vec::new();
-    let file = File::open(path).with_context(fail)?;
-    file.take(MOST).read_to_end(&mut bytes).with_context(fail)?;
-    Ok(bytes)
+    bounded::file(path, MOST).with_context(fail)
 }
 
 /// Checks that what is there is of the same study.

@@ -288,13 +288,12 @@ fn load(path: &Path) -> Result<Card> {
 /// Makes the pages of a card again.
 fn render(args: &CardRender, console: &mut Console<'_>) -> Result<Exit> {
     let card = load(&args.card)?;
-    let own = args.card.canonicalize().ok();
-    for name in PAGES {
-        let page = args.output.join(name);
-        if own.is_some() && page.canonicalize().ok() == own {
-            bail!("`{}` is the card itself", page.display());
-        }
-        refuse(&page, args.force)?;
+    let places = PAGES.map(|name| args.output.join(name));
+    let mut sources = Sources::default();
+    sources.add(&args.card);
+    sources.refuse(&places)?;
+    for place in &places {
+        refuse(place, args.force)?;
     }
     let folder = args.card.parent().unwrap_or(Path::new(""));
     let pictures = match args.no_pictures {

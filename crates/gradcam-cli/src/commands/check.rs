@@ -243,7 +243,7 @@ struct Sum {
 }
 
 /// How far a gradient may be from the differences, as a share of the largest.
-const DEVIATION: f64 = 0.02;
+pub(crate) const DEVIATION: f64 = 0.02;
 /// A limit above this says nothing: a sum may be wrong by half.
 const LOOSE: f64 = 0.5;
 /// The rounding error of scores and parts, as a share of them: they are handed out in `f32`.
@@ -260,7 +260,8 @@ const SUMS: [Sum; 4] = [
         method: "integrated-gradients",
         options: &[],
         measure: "completeness",
-        limit: 1e-3,
+        // What fifty points leave on a network with many kinks.
+        limit: 0.05,
     },
     Sum {
         method: "deeplift",
@@ -315,9 +316,11 @@ impl Sum {
             gap / error
         };
         let explained = measured("quadrature-gap").unwrap_or_default() / whole;
-        let limit = self.limit.max(explained);
+        // The points are no excuse where none is needed.
+        let coarse = error > self.limit && explained > self.limit;
+        let limit = if coarse { explained } else { self.limit };
         // What biases keep counts as conserved, and does not reach the pixels.
-        let note = match (measured("bias-share"), explained > self.limit) {
+        let note = match (measured("bias-share"), coarse) {
             (Some(share), _) => format!("biases keep {:.1} % of it", 100.0 * share),
             (None, true) => "the limit is what the points of the integral explain".to_string(),
             (None, false) => String::new(),
@@ -333,7 +336,7 @@ impl Sum {
         };
         let logits = map.logits.iter().map(|v| f64::from(v.abs()));
         let rounding = ROUNDING * (parts + logits.fold(0.0, f64::max));
-        match row.passes == Some(false) && rounding > self.limit * whole {
+        match row.passes == Some(false) && gap <= 2.0 * rounding {
             true => row.cannot_tell(format!(
                 "{whole:.1e} is to be explained, which is lost in the rounding of its parts"
             )),
@@ -444,8 +447,8 @@ mod tests {
         assert_eq!(found(2.0, 1.0), expect("FAILS", "FAILS"));
         // A gradient that is cut off silently.
         assert_eq!(found(0.0, 1.0), expect("FAILS", "FAILS"));
-        // A score that hardly depends on the picture, and one that does not.
-        assert_eq!(found(1.0, 1e-15), expect("cannot tell", "cannot tell"));
+        // A score that hardly depends on the picture, and one that does not: nothing is added up.
+        assert_eq!(found(1.0, 1e-15), expect("cannot tell", "ok"));
         assert_eq!(found(1.0, 0.0), expect("cannot tell", "ok"));
     }
 
@@ -469,7 +472,6 @@ mod tests {
             };
             for (row, verdict) in verdicts(&network(DType::F32), &network(DType::F64), layer, side)
             {
-                println!("{row}");
                 assert_ne!(verdict, "FAILS", "{name}: {row}");
             }
         }

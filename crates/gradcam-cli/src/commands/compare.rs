@@ -129,6 +129,7 @@ pub(crate) fn run(
     let names = Names::new(destination, "png", &found, &[String::new()])?;
     let mut sources = Sources::default();
     sources.add_inputs(&found);
+    sources.add_weights(&args.network.model);
     sources.add_named(&args.sampling.background);
     sources.add_named(&targets::pictures(std::slice::from_ref(&args.target)));
     sources.refuse(names.paths(input))?;
@@ -265,10 +266,9 @@ pub(crate) fn run(
         .iter()
         .map(|row| row.iter().map(|v| v.map(|v| v as f32)).collect())
         .collect();
-    let table = gradcam_viz::matrix(&ordered, &values, ColorMap::Coolwarm)?;
     let title = "Spearman's rank correlation of the signed maps";
-    let title = gradcam_viz::label(title, table.width())?;
-    let whole = gradcam_viz::stack(&[&sheet, &title, &table])?;
+    let table = gradcam_viz::matrix(title, &ordered, &values, ColorMap::Coolwarm)?;
+    let whole = gradcam_viz::stack(&[&sheet, &table])?;
     let encoded = gradcam_viz::encode_with_note(&whole, format, "gradcam compare")?;
     let path = names.path(input, 0);
     match &path {

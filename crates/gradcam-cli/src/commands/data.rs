@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use gradcam_data::{Compose, Generator, compose, describe, generate, open, write};
 
 use crate::Exit;
@@ -111,8 +111,10 @@ fn generator(name: &str, parameters: &[(String, String)]) -> Result<Generator> {
             );
         };
         *place = serde_json::from_str(text).unwrap_or_else(|_| text.clone().into());
+        serde_json::from_value::<Generator>(value.clone())
+            .with_context(|| format!("`--set {parameter}={text}`"))?;
     }
-    serde_json::from_value(value).map_err(|error| anyhow!("`--set`: {error}"))
+    Ok(serde_json::from_value(value)?)
 }
 
 fn make(args: &DataMake, console: &mut Console<'_>) -> Result<Exit> {

@@ -42,6 +42,7 @@ pub(crate) fn run(
     let reading = Reading::of(&model, &args.network);
     let explainers = explainers(args, &model, &reading, console)?;
     let metrics = metrics(&args.metrics, &data, console)?;
+    check_nulls(&args.nulls, &data)?;
     let workers = Workers::new(args.network.threads)?;
     let header = header(
         (&model, &reading),
@@ -50,6 +51,14 @@ pub(crate) fn run(
         (args.nulls.clone(), metrics),
         args.seed,
     )?;
+    let untrained = match args.nulls.contains(&Null::Untrained) {
+        true => Some(untrained(&model, args.seed)?),
+        false => None,
+    };
+    let masks = match args.nulls.contains(&Null::MeanMask) {
+        true => Some(mean_mask(&data, &reading, console)?),
+        false => None,
+    };
     let mut journal = match (&args.records, args.resume) {
         (None, _) => None,
         (Some(path), true) => Some(Journal::resume(path, &header).map_err(another_study)?),
@@ -60,14 +69,6 @@ pub(crate) fn run(
     let mut samples: Vec<(usize, &Sample)> = data.samples.iter().enumerate().collect();
     samples.retain(|(index, _)| index % shard.1 == shard.0);
     samples.retain(|(index, _)| !journal.as_ref().is_some_and(|j| j.has(*index)));
-    let untrained = match args.nulls.contains(&Null::Untrained) {
-        true => Some(untrained(&model, args.seed)?),
-        false => None,
-    };
-    let masks = match args.nulls.contains(&Null::MeanMask) {
-        true => Some(mean_mask(&data, &reading, console)?),
-        false => None,
-    };
     let study = Study {
         network: &model.network,
         untrained: untrained.as_ref().map(|n| n as &dyn gradcam_nn::Network),
@@ -326,6 +327,21 @@ fn metrics(names: &[String], data: &Dataset, console: &mut Console<'_>) -> Resul
         metrics.push(metric);
     }
     Ok(metrics)
+}
+
+/// Refuses nulls that the data set cannot give, or that are given twice.
+fn check_nulls(nulls: &[Null], data: &Dataset) -> Result<()> {
+    if let Some(i) = (1..nulls.len()).find(|&i| nulls[..i].contains(&nulls[i])) {
+        bail!("the null `{}` is given twice", nulls[i]);
+    }
+    let masked = data.samples.iter().any(|sample| !sample.objects.is_empty());
+    if nulls.contains(&Null::MeanMask) && !masked {
+        bail!(
+            "`--nulls mean-mask` needs masks or boxes, which `{}` has not",
+            data.name
+        );
+    }
+    Ok(())
 }
 
 /// `K/N` as the remainder and the divisor of the images' numbers.

@@ -22,7 +22,7 @@ use crate::outputs::{Destination, Names, check_place, is_hopeless, refuse_existi
 use crate::protect::Sources;
 use crate::record::{self, Outputs, Record, TargetRecord};
 use crate::settings::{self, Output, Settings};
-use crate::stream::{Keep, Loaded, Reading, Workers, batches, refuse};
+use crate::stream::{Keep, Loaded, MEMORY, Reading, Workers, batches, refuse};
 use crate::{Exit, inputs, model, targets};
 
 /// Everything that stays the same from batch to batch.
@@ -59,6 +59,9 @@ pub(crate) fn run(
             "`-o -` sends the picture to standard output, where `--json` and `--show` write too; use one of them"
         );
     }
+    if pictures == Destination::Stdout && args.resume {
+        bail!("`--resume` keeps files, and `-o -` writes none; use one of them");
+    }
     let method = method(&args.method, &args.set)?;
     let found = inputs::find(&args.images)?;
     let mut inputs = found.inputs;
@@ -78,6 +81,7 @@ pub(crate) fn run(
     };
     let mut sources = Sources::default();
     sources.add_inputs(&inputs);
+    sources.add_weights(&args.network.model);
     sources.add_named(&args.sampling.background);
     sources.add_named(&targets::pictures(&asked));
     sources.refuse(files.all(&inputs))?;
@@ -372,26 +376,34 @@ impl Job<'_> {
         };
         let count = batch.len() * self.targets.len();
         let millis = start.elapsed().as_secs_f64() * 1000.0 / count.max(1) as f64;
-        // Pictures are painted and compressed side by side, and written in order.
-        let painted: Vec<Vec<Result<image::RgbImage>>> = workers.run(|| {
-            batch
-                .par_iter()
-                .zip(&maps)
-                .map(|(loaded, maps)| {
-                    let maps = maps.iter().enumerate();
-                    maps.map(|(i, map)| self.paint(loaded, i, map)).collect()
-                })
-                .collect()
-        });
-        let mut failed = 0;
-        for ((loaded, maps), pictures) in batch.iter().zip(&maps).zip(painted) {
-            let mut whole = true;
-            for (index, (heatmap, picture)) in maps.iter().zip(pictures).enumerate() {
-                whole &= self.report(loaded, index, heatmap, picture, millis, console)?;
+        let all: Vec<(usize, usize)> = maps
+            .iter()
+            .enumerate()
+            .flat_map(|(image, maps)| (0..maps.len()).map(move |index| (image, index)))
+            .collect();
+        let largest = batch.iter().map(|loaded| self.painted_bytes(loaded)).max();
+        let at_once = usize::try_from(MEMORY / largest.unwrap_or(1).max(1))?.max(1);
+        let mut whole = vec![true; batch.len()];
+        // Pictures are painted side by side, as many as the memory is meant to hold, and written in order.
+        for part in all.chunks(at_once) {
+            let painted: Vec<Result<image::RgbImage>> = workers.run(|| {
+                let paint = |&(image, index): &(usize, usize)| {
+                    self.paint(&batch[image], index, &maps[image][index])
+                };
+                part.par_iter().map(paint).collect()
+            });
+            for (&(image, index), picture) in part.iter().zip(painted) {
+                let (loaded, heatmap) = (&batch[image], &maps[image][index]);
+                whole[image] &= self.report(loaded, index, heatmap, picture, millis, console)?;
             }
-            failed += usize::from(!whole);
         }
-        Ok(failed)
+        Ok(whole.iter().filter(|whole| !**whole).count())
+    }
+
+    /// About how many bytes it takes to paint a map of this picture: two views side by side, and the map in numbers.
+    fn painted_bytes(&self, loaded: &Loaded<'_>) -> u64 {
+        let photo = enlarged_size(&loaded.photo, self.args.enlarge);
+        u64::from(photo.0) * u64::from(photo.1) * 10
     }
 
     /// The picture of the target number `index`.
@@ -525,16 +537,23 @@ struct Before {
 /// A photo that is less than half as large as `most` pixels, by the largest whole factor that keeps its longer side within them; any other as
 /// it is. Each pixel becomes a square, so that nothing is seen that the photo does not show.
 fn enlarged(photo: &image::RgbImage, most: u32) -> Cow<'_, image::RgbImage> {
-    let (width, height) = photo.dimensions();
-    match most / width.max(height).max(1) {
-        0 | 1 => Cow::Borrowed(photo),
-        factor => Cow::Owned(image::imageops::resize(
+    let (width, height) = enlarged_size(photo, most);
+    match (width, height) == photo.dimensions() {
+        true => Cow::Borrowed(photo),
+        false => Cow::Owned(image::imageops::resize(
             photo,
-            width * factor,
-            height * factor,
+            width,
+            height,
             image::imageops::FilterType::Nearest,
         )),
     }
+}
+
+/// Width and height of the photo when it is enlarged so.
+fn enlarged_size(photo: &image::RgbImage, most: u32) -> (u32, u32) {
+    let (width, height) = photo.dimensions();
+    let factor = (most / width.max(height).max(1)).max(1);
+    (width * factor, height * factor)
 }
 
 /// The style of a method's picture: single pixels stand out of a map of the pixels, and must not hide the rest of it.

@@ -1,14 +1,13 @@
 //! `gradcam import`.
 
-use std::path::Path;
-
 use anyhow::{Context, Result, bail};
 use gradcam_models::import::{Imported, import};
 
 use crate::Exit;
 use crate::args::Import;
 use crate::console::Console;
-use crate::outputs::write;
+use crate::outputs::{self, write};
+use crate::protect::Sources;
 
 /// The files of a model's folder.
 const WEIGHTS: &str = "model.safetensors";
@@ -62,26 +61,19 @@ pub(crate) fn run(args: &Import, console: &mut Console<'_>) -> Result<Exit> {
 /// Whether the folder may be written, before anything is read.
 fn check_place(args: &Import) -> Result<()> {
     let folder = &args.output;
-    if !folder.exists() {
-        return Ok(());
-    }
     let shown = folder.display();
-    if !folder.is_dir() {
+    if folder.exists() && !folder.is_dir() {
         bail!("`-o {shown}` is a file, expected a folder");
     }
-    for input in [Some(&args.file), args.labels.as_ref()]
-        .into_iter()
-        .flatten()
-    {
-        if [WEIGHTS, CONFIG]
-            .iter()
-            .any(|name| is_same(&folder.join(name), input))
-        {
-            bail!(
-                "`-o {shown}` would replace `{}`, which is read; name another folder",
-                input.display()
-            );
-        }
+    outputs::check_place(folder)?;
+    let mut sources = Sources::default();
+    sources.add(&args.file);
+    if let Some(labels) = &args.labels {
+        sources.add(labels);
+    }
+    sources.refuse([WEIGHTS, CONFIG].map(|name| folder.join(name)))?;
+    if !folder.exists() {
+        return Ok(());
     }
     let processor = folder.join(PROCESSOR);
     if processor.exists() {
@@ -98,12 +90,4 @@ fn check_place(args: &Import) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// Whether two paths lead to one file.
-fn is_same(a: &Path, b: &Path) -> bool {
-    match (a.canonicalize(), b.canonicalize()) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => false,
-    }
 }

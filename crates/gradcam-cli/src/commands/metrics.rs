@@ -46,7 +46,8 @@ pub(crate) fn run(args: &Metrics, console: &mut Console<'_>) -> Result<Exit> {
         }
     }
     if !args.json {
-        console.line("\nnulls are those of a card; `gradcam evaluate --nulls` holds every method against what it names")?;
+        console.line("")?;
+        console.line("nulls are those of a card; `gradcam evaluate --nulls` holds every method against what it names")?;
         console.line("metrics that need another map are measured by `gradcam compare` and `gradcam card`, not by `gradcam evaluate`")?;
     }
     Ok(Exit::Done)

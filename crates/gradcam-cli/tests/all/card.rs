@@ -107,6 +107,10 @@ fn a_card_is_measured() {
         let test = labels.iter().find(|test| test["id"] == id).unwrap();
         assert!(test["metric"]["value"].is_f64(), "{test}");
     }
+    let deletion = card["sections"]["input_sensitivity"].as_array().unwrap();
+    let deletion = deletion.iter().find(|test| test["id"] == "deletion.rise");
+    let curves = deletion.unwrap()["curves"].as_array().unwrap();
+    assert_eq!(curves.len(), 3, "the method, `random` and `centre`");
     assert!(folder.path().join("card/pictures/example-01.png").is_file());
     let setting = &card["methodology"]["hyperparameters"]["sweep"][0];
     assert_eq!(setting["picture"], "pictures/sweep-01.png");

@@ -177,6 +177,10 @@ fn a_card_that_was_killed_is_gone_on_with() {
     let found = json(&folder.path().join("card/card.json"));
     assert_eq!(found["methodology"]["efficiency"]["median_s"], 7.0);
     assert_eq!(found["rule_id"], "measured-card/2");
+    // Those of the method and of two nulls, as they were kept.
+    let tests = found["sections"]["input_sensitivity"].as_array().unwrap();
+    let deletion = tests.iter().find(|test| test["id"] == "deletion.rise");
+    assert_eq!(deletion.unwrap()["curves"].as_array().unwrap().len(), 3);
     let written = fs::read(folder.path().join("card/records.jsonl")).unwrap();
     // The header and the first image at least.
     let lines = |bytes: &[u8]| {
@@ -240,7 +244,7 @@ fn a_card_is_not_replaced_by_its_page() {
         folder.path(),
         &["card", "render", "card.md", "-o", ".", "--force"],
     )
-    .refused(&["the card itself"]);
+    .refused(&["would replace the input `card.md`"]);
     assert_eq!(fs::read(&path).unwrap(), fs::read(committed).unwrap());
 }
 

@@ -118,6 +118,7 @@ fn a_folder_gives_one_json_object_a_line() {
             "negative_mass",
             "verdict",
             "sha256",
+            "measures",
         ];
         assert_eq!(keys(&record["map"]), BTreeSet::from(expected));
         assert_eq!(record["image"], image);

@@ -314,7 +314,7 @@ fn nothing_is_replaced_unasked() {
             output,
             "--force",
         ];
-        run(&folder, &args).refused(&["would replace `in/model.safetensors`"]);
+        run(&folder, &args).refused(&["would replace the input `in/model.safetensors`"]);
     }
     assert_eq!(fs::read(at("in/model.safetensors")).unwrap(), before);
     run(

@@ -155,6 +155,28 @@ fn the_model_is_an_input() {
 }
 
 #[test]
+fn a_file_of_weights_is_an_input() {
+    let folder = pictures(&["cat.png"]);
+    fs::write(folder.path().join("w.safetensors"), "weights").unwrap();
+    let args = [
+        "explain",
+        "cat.png",
+        "--model",
+        "w.safetensors",
+        "--arch",
+        "resnet18",
+    ];
+    let maps = ["--save-maps", "w.safetensors", "--force"];
+    refused(
+        folder.path(),
+        &[&args[..], &maps].concat(),
+        &["`w.safetensors` would replace the input"],
+    );
+    let stdout = ["explain", "cat.png", "-o", "-", "--resume"];
+    refused(folder.path(), &stdout, &["`--resume`", "`-o -`"]);
+}
+
+#[test]
 fn no_command_writes_into_what_it_reads() {
     let folder = pictures(&["scenes/a.png", "cutouts/x/x.png", "cutouts/y/y.png"]);
     let at = folder.path();
@@ -169,13 +191,13 @@ fn no_command_writes_into_what_it_reads() {
     refused(
         at,
         &[&card[..], &["data"]].concat(),
-        &["`data`", "is the input"],
+        &["`-o data`", "is in the data set"],
     );
     fs::create_dir(at.join("out")).unwrap();
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink("../data/pictures", at.join("out/pictures")).unwrap();
-        refused(at, &[&card[..], &["out"]].concat(), &["is the input"]);
+        refused(at, &[&card[..], &["out"]].concat(), &["is in the data set"]);
     }
     let committed = repository().join("models/efficientnet-lite0/card/card.json");
     fs::copy(committed, at.join("out/card.md")).unwrap();

@@ -147,6 +147,89 @@ fn values_are_refused_in_plain_words() {
     }
 }
 
+/// A model's config and a data set's annotations, whatever is wrong with them.
+#[test]
+fn files_are_refused_in_plain_words() {
+    let folder = tempdir().unwrap();
+    let coffee = photo("coffee.png");
+    let source = crate::binary::repository().join("models/efficientnet-lite0/config.json");
+    let config = std::fs::read_to_string(source).unwrap();
+    let own = folder.path().join("own");
+    std::fs::create_dir(&own).unwrap();
+    std::fs::write(own.join("model.safetensors"), "").unwrap();
+    for (field, value, words) in [
+        (
+            "num_classes",
+            "\"ten\"",
+            "found the text \"ten\", expected a whole number from 0",
+        ),
+        ("num_classes", "-5", "expected a whole number from 0"),
+        ("label_names", "3", "found the number `3`, expected a list"),
+        (
+            "pretrained_cfg",
+            "[]",
+            "found an empty list, expected an object",
+        ),
+        (
+            "pretrained_cfg",
+            "{\"mean\": [1, \"a\", 3]}",
+            "expected a number",
+        ),
+    ] {
+        let mut config: serde_json::Value = serde_json::from_str(&config).unwrap();
+        config[field] = serde_json::from_str(value).unwrap();
+        std::fs::write(own.join("config.json"), config.to_string()).unwrap();
+        let run = gradcam(folder.path(), &["classify", &coffee, "--model", "own"]);
+        run.refused(&["config.json", words]);
+        plain(&run.err);
+    }
+    let resnet = r#"{"model_type": "resnet", "depths": [1, 2], "layer_type": "basic"}"#;
+    std::fs::write(own.join("config.json"), resnet).unwrap();
+    let run = gradcam(folder.path(), &["classify", &coffee, "--model", "own"]);
+    run.refused(&["\"depths\":[1,2]"]);
+    plain(&run.err);
+
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    for (annotations, words) in [
+        (
+            r#"[{"image_id": 1, "category_id": 1, "bbox": [5, 2, -3, 4]}]"#,
+            "found x 5, y 2, width -3, height 4",
+        ),
+        (
+            r#"[{"image_id": 1, "category_id": 1, "segmentation": "x"}]"#,
+            "neither polygons nor",
+        ),
+        (
+            r#"[{"image_id": "a", "category_id": 1}]"#,
+            "found the text \"a\", expected a whole number from 0",
+        ),
+        (r#"[{"category_id": 1}]"#, "found no field `image_id`"),
+        ("3", "found the number `3`, expected a list"),
+    ] {
+        let image = r#"{"id": 1, "file_name": "a.png", "width": 28, "height": 28}"#;
+        let text = format!(
+            r#"{{"images": [{image}], "categories": [{{"id": 1, "name": "x"}}], "annotations": {annotations}}}"#
+        );
+        std::fs::write(data.join("instances.json"), text).unwrap();
+        std::fs::write(data.join("a.png"), "").unwrap();
+        let run = gradcam(folder.path(), &["data", "info", "data"]);
+        run.refused(&["instances.json", words]);
+        plain(&run.err);
+    }
+    for (option, value, words) in [
+        ("--batch", "x", "expected a whole number"),
+        ("--alpha", "x", "expected a number"),
+        (
+            "--max-pixels",
+            "99999999999999999999",
+            "the number is too large",
+        ),
+    ] {
+        gradcam(folder.path(), &["explain", &coffee, option, value]).refused(&[option, words]);
+    }
+}
+
 /// Fails on words that only programmers know.
 fn plain(text: &str) {
     for word in [

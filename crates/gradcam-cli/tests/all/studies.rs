@@ -187,6 +187,27 @@ fn photos_that_are_stored_on_their_sides_are_measured_upright() {
 }
 
 #[test]
+fn nulls_are_checked_before_a_file_is_begun() {
+    let folder = one();
+    let run = |nulls: &str| {
+        let args = [
+            "evaluate",
+            "set",
+            "--metrics",
+            "sparsity",
+            "--nulls",
+            nulls,
+            "--records",
+            "r.jsonl",
+        ];
+        gradcam(folder.path(), &args)
+    };
+    run("random,random").refused(&["`random` is given twice"]);
+    run("mean-mask").refused(&["needs masks or boxes"]);
+    assert!(!folder.path().join("r.jsonl").exists());
+}
+
+#[test]
 fn what_does_not_suit_the_network_is_left_out_before_anything_is_computed() {
     let folder = tempdir().unwrap();
     fs::create_dir_all(folder.path().join("set/cat")).unwrap();

@@ -42,8 +42,26 @@ fn pictures(root: &Path) -> Option<PathBuf> {
     }
 }
 
+/// Whether a mask below `masks` has the name of a picture: `masks` may be a class among others.
+fn pairs(root: &Path, folder: &Path) -> bool {
+    let all = root.join(MASKS);
+    let ids = |folder: &Path| -> BTreeSet<String> {
+        let found = files::pictures_below(folder).unwrap_or_default();
+        let below = found
+            .iter()
+            .filter(|path| folder == all || !path.starts_with(&all));
+        below.map(|path| files::id(folder, path)).collect()
+    };
+    let pictures = ids(folder);
+    ids(&all).iter().any(|id| {
+        let plain = id.strip_suffix(MARK).unwrap_or(id);
+        pictures.contains(id) || pictures.contains(plain)
+    })
+}
+
 pub(super) fn matches(path: &Path) -> bool {
-    path.is_dir() && pictures(path).is_some()
+    let fits = |folder: PathBuf| folder == path.join(IMAGES) || pairs(path, &folder);
+    path.is_dir() && pictures(path).is_some_and(fits)
 }
 
 pub(super) fn read(root: &Path) -> Read {
@@ -182,6 +200,16 @@ mod tests {
             assert_eq!(all, [("cat/1", "cat"), ("dog/1", "dog")]);
             assert!(set.samples.iter().all(|s| s.objects.len() == 1));
         }
+    }
+
+    #[test]
+    fn masks_may_be_a_class() {
+        let dir = files_in(&[]);
+        for path in ["masks/a.png", "no_masks/b.png"] {
+            picture(dir.path(), path, 3, 2);
+        }
+        let set = open(dir.path()).unwrap();
+        assert_eq!((set.layout, set.classes.len()), (Layout::Folder, 2));
     }
 
     #[test]

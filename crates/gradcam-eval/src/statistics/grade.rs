@@ -273,11 +273,11 @@ pub fn corrected(graded: Graded, p: Option<f64>, tests: usize) -> Graded {
     if graded.grade != Grade::Pass || sure {
         return graded;
     }
-    let p = p.map_or("has no p-value".to_string(), |p| format!("has p {p:.4}"));
-    let reason = format!(
-        "{}; among {tests} tests it {p} (Holm), above {ALPHA}",
-        graded.reason
-    );
+    let p = match p {
+        None => "has no p-value".to_string(),
+        Some(p) => format!("has p {p:.4} (Holm), above {ALPHA}"),
+    };
+    let reason = format!("{}; among {tests} tests it {p}", graded.reason);
     Graded::new(Grade::Inconclusive, reason)
 }
 

@@ -1,8 +1,10 @@
 //! The named tensors of a checkpoint: a PyTorch archive or a safetensors file.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use zip::ZipArchive;
@@ -125,22 +127,53 @@ pub(super) fn archive(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<
             found: described(&objects),
         });
     };
+    // Those of one storage together, which is then read once.
+    let mut state: Vec<(&str, &Stored)> = state.into_iter().filter(|(n, _)| wanted(n)).collect();
+    state.sort_by(|(a, one), (b, other)| (&one.storage.key, a).cmp(&(&other.storage.key, b)));
     // Tensors may share their numbers, but a file does not hold many times its own length.
     let mut left = 2 * length;
     let mut tensors = Vec::new();
+    let mut numbers = Numbers::default();
     for (name, stored) in state {
-        if !wanted(&name) {
-            continue;
-        }
-        let tensor = tensor(&mut zip, folder, stored, length, &mut left);
+        let tensor = numbers
+            .of(&mut zip, folder, &stored.storage.key, length)
+            .and_then(|bytes| tensor(bytes, stored, &mut left));
         let tensor = tensor.map_err(|reason| damaged(format!("the tensor `{name}`: {reason}")))?;
-        tensors.push((name, tensor));
+        tensors.push((name.to_string(), tensor));
     }
     Ok(tensors)
 }
 
-/// The tensors of a state dict: those under the usual keys, in dictionaries up to `depth` deep, or else those of the dictionary itself.
-fn state(objects: &Objects, dict: Id, depth: usize) -> Option<Vec<(String, &Stored)>> {
+/// The storage that was read last.
+#[derive(Default)]
+struct Numbers {
+    key: Option<Arc<str>>,
+    bytes: Vec<u8>,
+}
+
+impl Numbers {
+    /// The bytes of a storage, at most `length`.
+    fn of(
+        &mut self,
+        zip: &mut ZipArchive<BufReader<File>>,
+        folder: &str,
+        key: &Arc<str>,
+        length: u64,
+    ) -> std::result::Result<&[u8], String> {
+        if self.key.as_ref() != Some(key) {
+            let entry = zip
+                .by_name(&format!("{folder}data/{key}"))
+                .map_err(|error| error.to_string())?;
+            self.bytes = bounded::all(entry, length).map_err(|error| error.to_string())?;
+            self.key = Some(key.clone());
+        }
+        Ok(&self.bytes)
+    }
+}
+
+/// The tensors of a state dict by their names: those under the usual keys, in dictionaries up to `depth` deep, or else those of the dictionary
+/// itself. Of two with one name the last counts, as in Python.
+fn state(objects: &Objects, dict: Id, depth: usize) -> Option<BTreeMap<&str, &Stored>> {
     let Node::Dict(entries) = objects.node(dict) else {
         return None;
     };
@@ -153,11 +186,11 @@ fn state(objects: &Objects, dict: Id, depth: usize) -> Option<Vec<(String, &Stor
             return inner;
         }
     }
-    let tensors: Vec<(String, &Stored)> = entries
+    let tensors: BTreeMap<&str, &Stored> = entries
         .iter()
         .filter_map(
             |&(key, value)| match (objects.node(key), objects.node(value)) {
-                (Node::Text(name), Node::Tensor(stored)) => Some((name.clone(), stored)),
+                (Node::Text(name), Node::Tensor(stored)) => Some((&**name, stored)),
                 _ => None,
             },
         )
@@ -189,14 +222,8 @@ fn described(objects: &Objects) -> String {
     }
 }
 
-/// A tensor's numbers from their file in the archive; `length` is the archive's, `left` how many bytes may still be taken.
-fn tensor(
-    zip: &mut ZipArchive<BufReader<File>>,
-    folder: &str,
-    stored: &Stored,
-    length: u64,
-    left: &mut u64,
-) -> std::result::Result<Tensor, String> {
+/// A tensor from the bytes of its storage; `left` is how many bytes may still be taken.
+fn tensor(bytes: &[u8], stored: &Stored, left: &mut u64) -> std::result::Result<Tensor, String> {
     let kind = match stored.storage.kind.as_str() {
         "FloatStorage" => DType::F32,
         "DoubleStorage" => DType::F64,
@@ -206,10 +233,6 @@ fn tensor(
         "LongStorage" => DType::I64,
         other => return Err(format!("its numbers are a `{other}`")),
     };
-    let entry = zip
-        .by_name(&format!("{folder}data/{}", stored.storage.key))
-        .map_err(|error| error.to_string())?;
-    let bytes = bounded::all(entry, length).map_err(|error| error.to_string())?;
     let width = kind.size_in_bytes();
     let outside = || "it reaches beyond its numbers".to_string();
     let dims = || stored.shape.iter().zip(&stored.strides);
@@ -239,7 +262,7 @@ fn tensor(
     let raw = match (count, contiguous) {
         (0, _) => Vec::new(),
         (_, true) => bytes[stored.offset * width..][..count * width].to_vec(),
-        (_, false) => gathered(&bytes, stored, count, width),
+        (_, false) => gathered(bytes, stored, count, width),
     };
     Tensor::from_raw_buffer(&raw, kind, &stored.shape, &Device::Cpu).map_err(|e| e.to_string())
 }

@@ -6,6 +6,7 @@
 //! grows beyond what the number of bytes allows.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The place of an object.
 pub(super) type Id = usize;
@@ -16,7 +17,7 @@ pub(super) enum Node {
     /// What no state dict is made of: numbers with fractions, sets, names that are passed over.
     Other,
     Int(i64),
-    Text(String),
+    Text(Arc<str>),
     /// A tuple or a list.
     Row(Vec<Id>),
     Dict(Vec<(Id, Id)>),
@@ -32,7 +33,7 @@ pub(super) struct Storage {
     /// PyTorch's class without `torch.`, as `FloatStorage`.
     pub(super) kind: String,
     /// Its file in the archive.
-    pub(super) key: String,
+    pub(super) key: Arc<str>,
 }
 
 /// A tensor's place in its storage, all in elements.
@@ -52,6 +53,9 @@ pub(super) enum Fault {
     /// It breaks the rules at this byte.
     Broken { at: usize, reason: String },
 }
+
+/// The most dimensions of a tensor; a convolution's weights in three dimensions have five.
+const DIMENSIONS: usize = 8;
 
 /// What checkpoints keep beside the state dict: options, paths, a best accuracy, the state of a schedule.
 const PASSED_OVER: [&str; 24] = [
@@ -133,7 +137,7 @@ impl Objects {
         let found = entries
             .iter()
             .rev()
-            .find(|(name, _)| matches!(self.node(*name), Node::Text(text) if text == key));
+            .find(|(name, _)| matches!(self.node(*name), Node::Text(text) if **text == *key));
         found.map(|&(_, value)| value)
     }
 }
@@ -416,7 +420,7 @@ impl<'a> Machine<'a> {
     fn words(&mut self, width: u64) -> Step<()> {
         let count = self.number(width)?;
         let text = self.text(count)?;
-        self.push(Node::Text(text))
+        self.push(Node::Text(text.into()))
     }
 
     fn skipped(&mut self, width: u64) -> Step<()> {
@@ -522,6 +526,7 @@ impl<'a> Machine<'a> {
             _ => broken("a tensor's size is no number"),
         };
         let sizes = |id: Id| match &self.nodes[id] {
+            Node::Row(row) if row.len() > DIMENSIONS => broken("a tensor has too many dimensions"),
             Node::Row(row) => row.iter().map(|&id| size(id)).collect::<Step<Vec<_>>>(),
             _ => broken("a tensor has no shape"),
         };
