@@ -24,11 +24,11 @@ use gradcam_eval::sanity::Images;
 use gradcam_models::Model;
 use gradcam_nn::Network;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use crate::args::Precision;
 use crate::console::Console;
 use crate::dataset::{fingerprint, prepare};
+use crate::digest::sha256;
 use crate::stream::Reading;
 
 pub(crate) use self::images::nulls;
@@ -229,12 +229,6 @@ pub(crate) struct Study {
     labels: String,
     effort: Effort,
     seed: u64,
-}
-
-/// The SHA-256 in hexadecimal.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Files beside the card: paths from its folder, and bytes.

@@ -6,8 +6,8 @@ use gradcam_data::{Class, Dataset, Object, Rect, Sample, Shape};
 use gradcam_eval::evaluate::Masks;
 use gradcam_models::picture::{Rgb16Image, Turn};
 use image::{DynamicImage, RgbImage};
-use sha2::{Digest, Sha256};
 
+use crate::digest::sha256;
 use crate::stream::{Reading, remark, with_flag};
 
 /// A sample that a network can take.
@@ -160,10 +160,4 @@ pub(crate) fn fingerprint(data: &Dataset) -> String {
         said += &format!("{:?}\n", (&sample.id, class, objects));
     }
     sha256(said.as_bytes())
-}
-
-/// A SHA-256 in hexadecimal digits.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

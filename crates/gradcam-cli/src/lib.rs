@@ -20,6 +20,7 @@ mod card;
 mod commands;
 mod console;
 mod dataset;
+mod digest;
 mod escape;
 mod inputs;
 pub mod memory;

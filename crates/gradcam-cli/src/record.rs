@@ -6,7 +6,8 @@ use std::fmt;
 use gradcam::{Explained, Grid, Heatmap, probabilities, ranking};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
+
+use crate::digest::sha256;
 
 /// One explained image and target.
 #[derive(Debug, Serialize)]
@@ -159,10 +160,7 @@ pub(crate) fn map(heatmap: &Heatmap) -> MapRecord {
         negative_mass: raw.negative_mass(),
         verdict: heatmap.verdict.to_string(),
         measures: heatmap.layers[0].measures.iter().copied().collect(),
-        sha256: Sha256::digest(bytes(raw))
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
+        sha256: sha256(&bytes(raw)),
     }
 }
 

@@ -10,9 +10,9 @@ use candle_core::DType;
 use gradcam::{Explainer, Target};
 use gradcam_models::Model;
 use gradcam_viz::Style;
-use sha2::{Digest, Sha256};
 
 use crate::args::{Explain, Network, Pictures, Sampling};
+use crate::digest;
 
 /// The longest value that is written as it is; a digest stands for a longer one.
 const LONGEST: usize = 200;
@@ -108,7 +108,7 @@ impl Settings {
         let model = format!(
             "{} {}",
             model.architecture.name,
-            digest(prepared.as_bytes())
+            digest::half(prepared.as_bytes())
         );
         let options = serde_json::to_string(&explainer.method.options())?;
         let map = vec![
@@ -148,7 +148,7 @@ impl Settings {
         };
         let values = self.map.iter().chain(drawn).map(|(name, value)| {
             let value = match value.len() > LONGEST {
-                true => digest(value.as_bytes()),
+                true => digest::half(value.as_bytes()),
                 false => value.clone(),
             };
             (name.to_string(), value)
@@ -234,19 +234,9 @@ fn target_text((text, target): (&String, &Target)) -> String {
     }
 }
 
-/// The first half of a SHA-256 in hexadecimal digits.
-pub(crate) fn digest(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
 fn floats(values: &[f32]) -> String {
     let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-    digest(&bytes)
+    digest::half(&bytes)
 }
 
 fn lower(value: impl std::fmt::Debug) -> String {

@@ -13,8 +13,8 @@ use rayon::prelude::*;
 
 use crate::args::{self, Network};
 use crate::console::{Console, Unit};
+use crate::digest;
 use crate::inputs::Input;
-use crate::settings::digest;
 
 /// A picture that a network can take.
 pub(crate) struct Loaded<'a> {
@@ -24,7 +24,7 @@ pub(crate) struct Loaded<'a> {
     pub(crate) photo: RgbImage,
     /// `(3, height, width)`.
     pub(crate) tensor: Tensor,
-    /// The [`digest`](crate::settings::digest) of its file.
+    /// The [`half`](digest::half) digest of its file.
     pub(crate) digest: String,
     /// What the user should know of the picture.
     pub(crate) remark: Option<String>,
@@ -296,7 +296,7 @@ fn prepared<'a>(input: &'a Input, reading: &Reading<'_>, keep: Keep) -> Result<L
             Keep::View => prepared.view,
         },
         tensor,
-        digest: digest(&bytes),
+        digest: digest::half(&bytes),
         remark,
     })
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use gradcam_picture::PictureError;
+use gradcam_picture::bounded::ReadError;
 
 /// Why a data set cannot be read, drawn or written.
 #[derive(Debug, thiserror::Error)]
@@ -14,19 +15,8 @@ pub enum Error {
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A pipe or a device stands where a file should.
-    #[error("`{}` is no ordinary file", .0.display())]
-    NotAFile(PathBuf),
-    /// A file has more bytes than are read of its kind.
-    #[error("`{}` is longer than {limit} bytes, the limit", .path.display())]
-    TooLong {
-        /// The file.
-        path: PathBuf,
-        /// The limit in bytes.
-        limit: u64,
+        /// Why.
+        source: ReadError,
     },
     /// A file or folder cannot be written.
     #[error("cannot write `{}`", .path.display())]
@@ -122,9 +112,12 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    pub(crate) fn read(path: &Path) -> impl FnOnce(io::Error) -> Error {
+    pub(crate) fn read<E: Into<ReadError>>(path: &Path) -> impl FnOnce(E) -> Error {
         let path = path.to_path_buf();
-        move |source| Error::Read { path, source }
+        move |source| Error::Read {
+            path,
+            source: source.into(),
+        }
     }
 
     pub(crate) fn write(path: &Path) -> impl FnOnce(io::Error) -> Error {

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use gradcam_picture::has_ending as is_picture;
+use gradcam_picture::{bounded, has_ending as is_picture};
 
 use crate::{Error, Result};
 
@@ -77,16 +77,21 @@ pub(crate) fn pictures_by(
     folder: &Path,
     key: impl Fn(&Path) -> String,
 ) -> Result<BTreeMap<String, PathBuf>> {
+    let found = pictures_below(folder)?.into_iter();
+    unique(folder, found.map(|path| (key(&path), path)))
+}
+
+/// Pictures of a folder by their keys, which must be different.
+pub(crate) fn unique(
+    folder: &Path,
+    pictures: impl Iterator<Item = (String, PathBuf)>,
+) -> Result<BTreeMap<String, PathBuf>> {
     let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
-    for path in pictures_below(folder)? {
-        if let Some(before) = found.insert(key(&path), path.clone()) {
+    for (key, path) in pictures {
+        if let Some(before) = found.insert(key, path.clone()) {
             let both = format!("`{}` and `{}`", before.display(), path.display());
-            return Err(Error::annotation(
-                folder,
-                "",
-                "one picture of each name",
-                both,
-            ));
+            let expected = "one picture of each name";
+            return Err(Error::annotation(folder, "", expected, both));
         }
     }
     Ok(found)
@@ -131,41 +136,24 @@ pub(crate) fn id(folder: &Path, picture: &Path) -> String {
 /// The most bytes of a file of annotations, twice those of COCO's largest.
 const ANNOTATIONS: u64 = 1 << 30;
 
-/// A file to read: not a pipe, which may never have a writer, nor a device, which may have no end.
+/// A file to read.
 pub(crate) fn open(path: &Path) -> Result<File> {
-    let found = fs::metadata(path).map_err(Error::read(path))?;
-    match found.is_file() || found.is_dir() {
-        true => File::open(path).map_err(Error::read(path)),
-        false => Err(Error::NotAFile(path.to_path_buf())),
-    }
+    bounded::open(path).map_err(Error::read(path))
 }
 
 /// The bytes of a file of annotations.
 pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>> {
-    whole(path, open(path)?, ANNOTATIONS)
+    bounded::file(path, ANNOTATIONS).map_err(Error::read(path))
 }
 
 /// What a reader has to its end, which comes after `limit` bytes at the latest.
 pub(crate) fn whole(path: &Path, reader: impl Read, limit: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut reader = reader.take(limit + 1);
-    reader.read_to_end(&mut bytes).map_err(Error::read(path))?;
-    match bytes.len() as u64 > limit {
-        true => Err(Error::TooLong {
-            path: path.to_path_buf(),
-            limit,
-        }),
-        false => Ok(bytes),
-    }
+    bounded::all(reader, limit).map_err(Error::read(path))
 }
 
 /// A text file.
 pub(crate) fn text(path: &Path) -> Result<String> {
-    let bytes = bytes(path)?;
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        Error::annotation(path, "", "UTF-8", format!("another byte at {at}"))
-    })
+    bounded::text(path, ANNOTATIONS).map_err(Error::read(path))
 }
 
 /// The lines of a text file that are not empty, with their numbers from 1, split at the first white space.

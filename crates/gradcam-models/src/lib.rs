@@ -21,7 +21,6 @@
 //! ```
 
 pub mod architectures;
-pub mod bounded;
 mod config;
 mod embedded;
 #[cfg(feature = "hub")]
@@ -38,5 +37,6 @@ mod wrapper;
 
 pub use config::Config;
 pub use gradcam_picture as picture;
+pub use gradcam_picture::bounded;
 pub use load::{LoadError, Model};
 pub use rename::rename;

@@ -30,7 +30,6 @@
 //! **Memory** follows the header: a picture with too many pixels is refused before any is decoded ([`Limits`]), and
 //! [`header`] says what one will take.
 
-use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 
@@ -39,11 +38,13 @@ use image::{
     DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader, Pixel, RgbImage,
 };
 
+pub mod bounded;
 mod dicom;
 mod format;
 mod nifti;
 mod window;
 
+use bounded::ReadError;
 use format::{Format, is_complete};
 use window::Values;
 pub use window::{NoWindow, Range, Rgb16Image, Window};
@@ -215,7 +216,7 @@ impl Header {
 pub enum PictureError {
     /// The file cannot be opened or read.
     #[error("cannot read the file")]
-    Read(#[from] io::Error),
+    Read(#[from] ReadError),
     /// The content is not one of the supported formats, whatever the file's name says.
     #[error(
         "not a picture that can be read: expected JPEG, PNG, WebP, BMP, GIF, TIFF, DICOM or NIfTI, found {found}"
@@ -400,16 +401,14 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<RgbImage, PictureError> {
 /// # Errors
 /// [`PictureError`], as [`open`]; [`Limits::max_pixels`] is not looked at.
 pub fn header(path: &Path, limits: Limits) -> Result<Header, PictureError> {
-    let mut file = File::open(path)?;
-    let mut head = Vec::new();
-    file.by_ref().take(HEAD).read_to_end(&mut head)?;
+    let head = head(path)?;
     let (format, name) = match Format::of(&head)? {
         Format::Dicom => return dicom::header(&bytes(path, limits)?, limits),
         Format::Nifti => return nifti::header(&head),
         Format::Image(format, name) => (format, name),
     };
     let decoder =
-        ImageReader::with_format(BufReader::new(File::open(path)?), format).into_decoder();
+        ImageReader::with_format(BufReader::new(bounded::open(path)?), format).into_decoder();
     let failed = |error| decoding_error(name, error);
     let mut decoder = decoder.map_err(failed)?;
     let (width, height) = decoder.dimensions();
@@ -428,18 +427,18 @@ pub fn header(path: &Path, limits: Limits) -> Result<Header, PictureError> {
 /// As many bytes as tell what a file is.
 const HEAD: u64 = 4096;
 
+/// The first bytes of a file.
+fn head(path: &Path) -> Result<Vec<u8>, ReadError> {
+    bounded::all(bounded::open(path)?.take(HEAD), HEAD)
+}
+
 /// The bytes of a file that begins like a picture.
 fn bytes(path: &Path, limits: Limits) -> Result<Vec<u8>, PictureError> {
-    let mut file = File::open(path)?;
-    let mut bytes = Vec::new();
-    file.by_ref().take(HEAD).read_to_end(&mut bytes)?;
-    Format::of(&bytes)?;
-    let limit = limits.max_bytes();
-    file.take(limit).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 >= limit {
-        return Err(PictureError::TooLong { limit });
-    }
-    Ok(bytes)
+    Format::of(&head(path)?)?;
+    bounded::file(path, limits.max_bytes()).map_err(|error| match error {
+        ReadError::TooLong { limit } => PictureError::TooLong { limit },
+        other => other.into(),
+    })
 }
 
 /// Every decoded layout as RGB, under the rules of this crate's documentation.

@@ -16,10 +16,11 @@ use gradcam_eval::{Direction, Metric, Need};
 use super::sample::mendable;
 use super::tests::{Counts, Named, measured, without};
 use super::unfinished::Unfinished;
-use super::{RECORDS, Subject, sha256};
+use super::{RECORDS, Subject};
 use crate::commands::evaluate::{difficult, header, untrained};
 use crate::console::{Console, Unit};
 use crate::dataset::{class_of, count_masks, prepare};
+use crate::digest::sha256;
 
 /// The tests, in the card's order: metric, id, section, and what it is compared with.
 pub(crate) const TESTS: [(Metric, &str, Section, &[Null]); 34] = {

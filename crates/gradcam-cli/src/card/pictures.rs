@@ -6,9 +6,10 @@ use gradcam_eval::card::{Artifact, Card};
 use gradcam_viz::{Format, Grid, Style, View, encode_with_note};
 use image::RgbImage;
 
-use super::{Subject, sha256};
+use super::Subject;
 use crate::commands::explain::styled;
 use crate::dataset::{class_of, prepare};
+use crate::digest::sha256;
 
 /// Draws `count` examples and the sweep, names them in the card, and returns them with their paths.
 pub(crate) fn draw(

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use super::RECORDS;
 use super::unfinished::{FOLDER, Unfinished};
-use crate::protect::resolved;
+use crate::protect::refuse_inside;
 
 /// The folder of its pictures.
 pub(crate) const PICTURES: &str = "pictures";
@@ -58,19 +58,11 @@ impl Place<'_> {
 
     /// That no data set gets another picture, nor loses one.
     fn apart(&self, data: &[&Path]) -> Result<()> {
-        let folders = ["", FOLDER, PICTURES].map(|name| self.output.join(name));
+        let below = [FOLDER, PICTURES].map(|name| self.output.join(name));
         for data in data {
-            let Ok(data) = data.canonicalize() else {
-                continue;
-            };
-            for folder in &folders {
-                if resolved(folder).starts_with(&data) {
-                    bail!(
-                        "`-o {}` is in the data set `{}`, which would have the card's files among its own; name another folder",
-                        self.output.display(),
-                        data.display()
-                    );
-                }
+            refuse_inside(self.output, data)?;
+            for folder in &below {
+                refuse_inside(folder, data)?;
             }
         }
         Ok(())

@@ -31,20 +31,13 @@ pub(crate) fn wanted(names: &[String]) -> Result<()> {
         if known.contains(name.as_str()) {
             continue;
         }
-        let close: Vec<String> = nearest_names(name, known.iter().copied())
-            .iter()
-            .map(|id| format!("`{id}`"))
-            .collect();
-        match close.as_slice() {
-            [] => bail!(
-                "`--fail-on {name}`: no test of a card has that name; they are {}",
-                ids().collect::<Vec<_>>().join(", ")
-            ),
-            close => bail!(
-                "`--fail-on {name}`: no test of a card has that name; the nearest are {}",
-                close.join(", ")
-            ),
-        }
+        let close = nearest_names(name, known.iter().copied());
+        let hint = match close.as_slice() {
+            [] => format!("they are {}", ids().collect::<Vec<_>>().join(", ")),
+            [one] => format!("the nearest is `{one}`"),
+            several => format!("the nearest are `{}`", several.join("`, `")),
+        };
+        bail!("`--fail-on {name}`: no test of a card has that name; {hint}");
     }
     Ok(())
 }

@@ -16,10 +16,11 @@ use super::explain;
 use crate::args::{CardArgs, CardCommand, CardRender, CardTrain};
 use crate::card::{
     Digits, EPOCHS, Effort, Place, Restart, Subject, Unfinished, at_most, bytes as weights, draw,
-    make_folder, measure, order, recipes, refuse, sha256, train_one, wanted,
+    make_folder, measure, order, recipes, refuse, train_one, wanted,
 };
 use crate::console::{Console, Unit};
 use crate::dataset::{lying, prepare};
+use crate::digest::sha256;
 use crate::outputs::write;
 use crate::protect::{Sources, resolved};
 use crate::stream::Reading;

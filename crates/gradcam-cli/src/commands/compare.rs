@@ -134,6 +134,9 @@ pub(crate) fn run(
     sources.add_named(&targets::pictures(std::slice::from_ref(&args.target)));
     sources.refuse(names.paths(input))?;
     names.folder().map_or(Ok(()), check_place)?;
+    if !args.force {
+        refuse_existing(names.paths(input), "`--force` replaces it")?;
+    }
     let device = model::device(&args.network.device)?;
     let mut model = args.network.load(&device, console)?;
     model::set_precision(&mut model, args.network.precision)?;
@@ -149,9 +152,6 @@ pub(crate) fn run(
     .remove(0);
     let reading = Reading::of(&model, &args.network);
     let layer = explain::layers(args.layer.as_slice(), &args.network.model, &model)?;
-    if !args.force {
-        refuse_existing(names.paths(input), "`--force` replaces it")?;
-    }
     let inputs = gradcam::Inputs {
         background: model::background(&args.sampling.background, &reading, console)?,
         ..model::inputs(&model.preprocess)

@@ -19,9 +19,15 @@ use gradcam_nn::{ModuleTree, Weights};
 use super::explain;
 use crate::args::{Evaluate, EvaluateCommand};
 use crate::console::{Console, Unit};
-use crate::dataset::{class_of, count_masks, fingerprint, prepare, sha256};
+use crate::dataset::{class_of, count_masks, fingerprint, prepare};
+use crate::digest::sha256;
+use crate::outputs::refuse_existing;
 use crate::stream::{Reading, Workers};
 use crate::{Exit, dataset, model, table, unsuited};
+
+/// The hint where a new run finds a file of records.
+const RECORDS_EXIST: &str =
+    "`--resume` goes on with a file of records; a new run needs another name";
 
 pub(crate) fn run(
     args: &Evaluate,
@@ -36,6 +42,9 @@ pub(crate) fn run(
     let folder = args.data.as_deref().context("there is no data set")?;
     let data = gradcam_data::open(folder)?;
     let shard = shard(args.shard.as_deref())?;
+    if !args.resume {
+        refuse_existing(args.records.clone(), RECORDS_EXIST)?;
+    }
     let device = model::device(&args.network.device)?;
     let mut model = args.network.load(&device, console)?;
     model::set_precision(&mut model, args.network.precision)?;
@@ -51,6 +60,11 @@ pub(crate) fn run(
         (args.nulls.clone(), metrics),
         args.seed,
     )?;
+    let mut journal = match (&args.records, args.resume) {
+        (None, _) => None,
+        (Some(path), true) => Some(Journal::resume(path, &header).map_err(another_study)?),
+        (Some(path), false) => Some(Journal::create(path, &header).context(RECORDS_EXIST)?),
+    };
     let untrained = match args.nulls.contains(&Null::Untrained) {
         true => Some(untrained(&model, args.seed)?),
         false => None,
@@ -58,13 +72,6 @@ pub(crate) fn run(
     let masks = match args.nulls.contains(&Null::MeanMask) {
         true => Some(mean_mask(&data, &reading, console)?),
         false => None,
-    };
-    let mut journal = match (&args.records, args.resume) {
-        (None, _) => None,
-        (Some(path), true) => Some(Journal::resume(path, &header).map_err(another_study)?),
-        (Some(path), false) => Some(Journal::create(path, &header).with_context(
-            || "`--resume` goes on with a file of records; a new run needs another name",
-        )?),
     };
     let mut samples: Vec<(usize, &Sample)> = data.samples.iter().enumerate().collect();
     samples.retain(|(index, _)| index % shard.1 == shard.0);

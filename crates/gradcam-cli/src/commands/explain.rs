@@ -23,7 +23,7 @@ use crate::protect::Sources;
 use crate::record::{self, Outputs, Record, TargetRecord};
 use crate::settings::{self, Output, Settings};
 use crate::stream::{Keep, Loaded, MEMORY, Reading, Workers, batches, refuse};
-use crate::{Exit, inputs, model, targets};
+use crate::{Exit, digest, inputs, model, targets};
 
 /// Everything that stays the same from batch to batch.
 struct Job<'a> {
@@ -87,6 +87,12 @@ pub(crate) fn run(
     sources.refuse(files.all(&inputs))?;
     if !args.resume {
         files.folders().try_for_each(check_place)?;
+        if !args.force {
+            refuse_existing(
+                files.all(&inputs),
+                "`--force` replaces files, `--resume` keeps them and goes on with the others",
+            )?;
+        }
     }
     let device = model::device(&args.network.device)?;
     let mut model = args.network.load(&device, console)?;
@@ -152,11 +158,6 @@ pub(crate) fn run(
         if !inputs.is_empty() {
             job.files.folders().try_for_each(check_place)?;
         }
-    } else if !args.force {
-        refuse_existing(
-            job.files.all(&inputs),
-            "`--force` replaces files, `--resume` keeps them and goes on with the others",
-        )?;
     }
     let done_before = before - inputs.len();
     for error in &found.unreadable {
@@ -344,7 +345,7 @@ impl Job<'_> {
         // Standard input is read once, and not for this.
         let digest = match input.path.as_ref().map(|_| input.read(limits)) {
             None => None,
-            Some(Ok(bytes)) => Some(settings::digest(&bytes)),
+            Some(Ok(bytes)) => Some(digest::half(&bytes)),
             // What cannot be read is reported when it is explained.
             Some(Err(_)) => {
                 found.done = false;

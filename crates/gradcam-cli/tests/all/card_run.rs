@@ -73,9 +73,12 @@ fn everything_is_checked_before_anything_is_measured() {
     refused(&["-o", "file"], &["`file` is a file"]);
     refused(&["-o", "file/card"], &["`file/card`"]);
     refused(&["-o", ""], &["--output"]);
-    refused(&["-o", "shapes"], &["`-o shapes`", "data set"]);
-    refused(&["-o", "shapes/card"], &["`-o shapes/card`", "data set"]);
-    refused(&["-o", "digits/../digits"], &["data set"]);
+    refused(&["-o", "shapes"], &["`shapes` lies in the input `shapes`"]);
+    refused(
+        &["-o", "shapes/card"],
+        &["`shapes/card` lies in the input `shapes`"],
+    );
+    refused(&["-o", "digits/../digits"], &["lies in the input `digits`"]);
     refused(
         &["-o", "card", "--against", "attention-rollout"],
         &["attention-rollout"],

@@ -191,13 +191,17 @@ fn no_command_writes_into_what_it_reads() {
     refused(
         at,
         &[&card[..], &["data"]].concat(),
-        &["`-o data`", "is in the data set"],
+        &["`data` lies in the input"],
     );
     fs::create_dir(at.join("out")).unwrap();
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink("../data/pictures", at.join("out/pictures")).unwrap();
-        refused(at, &[&card[..], &["out"]].concat(), &["is in the data set"]);
+        refused(
+            at,
+            &[&card[..], &["out"]].concat(),
+            &["`out/pictures` lies in the input"],
+        );
     }
     let committed = repository().join("models/efficientnet-lite0/card/card.json");
     fs::copy(committed, at.join("out/card.md")).unwrap();

@@ -294,7 +294,7 @@ fn likeness_to_another_picture() {
     let like = format!("like:{coffee}");
     let mixed = ["explain", &chelsea, "--target", &like, "--target", "top"];
     gradcam(folder.path(), &mixed).refused(&["in a run of their own"]);
-    let missing = ["explain", &chelsea, "--target", "like:no.png"];
+    let missing = ["explain", &chelsea, "--target", "like:no.png", "--force"];
     gradcam(folder.path(), &missing).refused(&["`--target like:no.png`", "cannot read `no.png`"]);
 }
 

@@ -1,17 +1,17 @@
 //! One's own pictures with masks: a folder of pictures beside the folder `masks`, which holds a mask of the same name for each: `images/1.jpg`
 //! and `masks/1.png`, or `images/cat/1.jpg` and `masks/cat/1.png` where folders say the class.
 //!
-//! The pictures' folder may have another name. Without `images`, several folders beside `masks` are classes, with the same folders in it; pictures may also lie beside
-//! `masks` themselves. A mask may end in `_mask` (`1_mask.png`). It has the picture's size, and marks with every pixel that is not black;
-//! where it is a JPEG, which blurs, with those from half white on. A picture without a mask has nothing marked. Without folders of classes the one
-//! class is `object`.
+//! Any other name does where the pictures' folder is the only one beside `masks`; several are classes, and `masks` has the same folders.
+//! Pictures may also lie beside `masks` themselves. A mask's name may end in `_mask` (`1_mask.png`). It has the picture's size, and marks with
+//! every pixel that is not black; where it is a JPEG, which blurs, with those from half white on. A picture without a mask has nothing
+//! marked. Without folders of classes the one class is `object`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::{Read, none};
 use crate::dataset::numbered;
-use crate::{Class, Error, Ink, Object, Picture, Result, Sample, Shape, files};
+use crate::{Class, Ink, Object, Picture, Sample, Shape, files};
 
 /// The folder of the masks.
 const MASKS: &str = "masks";
@@ -70,35 +70,23 @@ pub(super) fn read(root: &Path) -> Read {
     };
     let all = root.join(MASKS);
     let below = |path: &PathBuf| !path.starts_with(&all);
-    let found: BTreeMap<String, PathBuf> = unique(
-        &folder,
-        files::pictures_below(&folder)?
-            .into_iter()
-            .filter(below)
-            .map(|path| (files::id(&folder, &path), path)),
-    )?;
-    let mut masks: BTreeMap<String, PathBuf> = unique(
-        &all,
-        files::pictures_below(&all)?.into_iter().map(|path| {
-            let id = files::id(&all, &path);
+    let pictures = files::pictures_below(&folder)?.into_iter().filter(below);
+    let pictures = pictures.map(|path| (files::id(&folder, &path), path));
+    let found = files::unique(&folder, pictures)?;
+    let mut masks = files::pictures_by(&all, |path| {
+        let id = files::id(&all, path);
+        match id.strip_suffix(MARK) {
             // A picture's own name may end so too.
-            let plain = id
-                .strip_suffix(MARK)
-                .filter(|_| !found.contains_key(&id))
-                .map(str::to_string);
-            (plain.unwrap_or(id), path)
-        }),
-    )?;
-    let names: BTreeSet<&str> = found
-        .keys()
-        .map(|id| id.split_once('/').map_or(OBJECT, |(class, _)| class))
-        .collect();
+            Some(plain) if !found.contains_key(&id) => plain.to_string(),
+            _ => id,
+        }
+    })?;
+    let names: BTreeSet<&str> = found.keys().map(|id| class_name(id)).collect();
     let classes = numbered(&names);
     let by_name: BTreeMap<&str, &Class> = classes.iter().map(|c| (&*c.name, c)).collect();
     let mut samples = Vec::with_capacity(found.len());
     for (id, path) in &found {
-        let name = id.split_once('/').map_or(OBJECT, |(class, _)| class);
-        let class = by_name.get(name).map(|&class| class.clone());
+        let class = by_name.get(class_name(id)).map(|&class| class.clone());
         let object = |path: PathBuf| Some(Object::new(class.clone()?, shape(path)));
         samples.push(Sample {
             id: id.clone(),
@@ -112,20 +100,9 @@ pub(super) fn read(root: &Path) -> Read {
     Ok((classes, samples))
 }
 
-/// Pictures by their ids, which must be different.
-fn unique(
-    folder: &Path,
-    pictures: impl Iterator<Item = (String, PathBuf)>,
-) -> Result<BTreeMap<String, PathBuf>> {
-    let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
-    for (id, path) in pictures {
-        if let Some(before) = found.insert(id, path.clone()) {
-            let both = format!("`{}` and `{}`", before.display(), path.display());
-            let expected = "one picture of each name";
-            return Err(Error::annotation(folder, "", expected, both));
-        }
-    }
-    Ok(found)
+/// The class that a picture's folder names.
+fn class_name(id: &str) -> &str {
+    id.split_once('/').map_or(OBJECT, |(class, _)| class)
 }
 
 fn shape(path: PathBuf) -> Shape {

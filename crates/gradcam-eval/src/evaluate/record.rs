@@ -33,10 +33,8 @@ pub struct Header {
     /// The largest picture that is read, in pixels, where that decides about a null; else a picture that is refused has no record.
     pub max_pixels: Option<u64>,
     /// The values of pictures that became black and white, where that was asked for.
-    #[serde(default)]
     pub window: Option<String>,
     /// The frame of files that have several, where one was asked for.
-    #[serde(default)]
     pub frame: Option<usize>,
     /// The data set's name.
     pub data: String,

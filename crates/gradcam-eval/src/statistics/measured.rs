@@ -52,7 +52,7 @@ impl Measured {
             let sum: f64 = items[..own.len()].iter().map(|&i| all[i]).sum();
             match direction {
                 Direction::Down => -sum,
-                _ => sum,
+                Direction::Up | Direction::None => sum,
             }
         };
         let p = match own.is_empty() {
@@ -81,7 +81,7 @@ impl Measured {
     ) -> Result<Null> {
         let side = match direction {
             Direction::Down => Side::Less,
-            _ => Side::Greater,
+            Direction::Up | Direction::None => Side::Greater,
         };
         let distances: Vec<f64> = self.values.values().iter().map(|v| v - value).collect();
         let p = match distances.is_empty() {

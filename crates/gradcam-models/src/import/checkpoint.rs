@@ -190,7 +190,7 @@ fn state(objects: &Objects, dict: Id, depth: usize) -> Option<BTreeMap<&str, &St
         .iter()
         .filter_map(
             |&(key, value)| match (objects.node(key), objects.node(value)) {
-                (Node::Text(name), Node::Tensor(stored)) => Some((&**name, stored)),
+                (Node::Text(name), Node::Tensor(stored)) => Some((&**name, &**stored)),
                 _ => None,
             },
         )

@@ -23,8 +23,9 @@ pub(super) enum Node {
     Dict(Vec<(Id, Id)>),
     /// A class or a function, `MODULE.NAME`.
     Name(String),
-    Storage(Storage),
-    Tensor(Stored),
+    // Boxed, so that the many small objects of a hostile pickle take little.
+    Storage(Box<Storage>),
+    Tensor(Box<Stored>),
 }
 
 /// Where the numbers of tensors lie.
@@ -378,7 +379,7 @@ impl<'a> Machine<'a> {
                 b'Q' => {
                     let id = self.pop()?;
                     let storage = self.storage(id)?;
-                    self.push(Node::Storage(storage))?;
+                    self.push(Node::Storage(Box::new(storage)))?;
                 }
                 b'q' => self.remember(1)?,
                 b'r' => self.remember(4)?,
@@ -478,7 +479,7 @@ impl<'a> Machine<'a> {
         match (name.as_str(), arguments.as_slice()) {
             (TENSOR, &[storage, offset, shape, strides, ..]) => {
                 let tensor = self.tensor(storage, offset, shape, strides)?;
-                self.push(Node::Tensor(tensor))
+                self.push(Node::Tensor(Box::new(tensor)))
             }
             (PARAMETER, &[tensor, ..]) => {
                 self.stack.push(tensor);
@@ -535,7 +536,7 @@ impl<'a> Machine<'a> {
             return broken("a tensor has more dimensions than strides, or fewer");
         }
         Ok(Stored {
-            storage: storage.clone(),
+            storage: Storage::clone(storage),
             offset: size(offset)?,
             shape,
             strides,
