@@ -8,6 +8,7 @@ mod committed;
 mod crates;
 mod cuda;
 mod default_model;
+mod files;
 mod golden;
 mod hub;
 mod hugging_face;

@@ -1,0 +1,227 @@
+//! What the source of a module says: names that it has, and paths that it goes by.
+
+use std::collections::HashMap;
+
+use proc_macro2::{TokenStream, TokenTree};
+use syn::visit::{self, Visit};
+use syn::{Attribute, Ident, ImplItem, Item, UseTree};
+
+/// What a name of a module stands for.
+#[derive(Debug, Clone)]
+pub(super) enum Meaning {
+    /// A module of this name inside.
+    Child,
+    /// A type or a trait, which has names of its own.
+    Type,
+    /// A function, a constant, a static or a macro.
+    Value,
+    /// What another path stands for.
+    Path(Vec<String>),
+}
+
+/// A path in the source.
+#[derive(Debug)]
+pub(super) struct Mention {
+    pub(super) line: usize,
+    pub(super) path: Vec<String>,
+}
+
+/// A module inside of another.
+#[derive(Debug)]
+pub(super) struct Child {
+    pub(super) name: String,
+    /// `#[path = "…"]`.
+    pub(super) path: Option<String>,
+    /// The module's items if they stand in the same file.
+    pub(super) items: Option<Vec<Item>>,
+}
+
+/// A module's own source, without what is compiled for its tests alone.
+#[derive(Debug, Default)]
+pub(super) struct Module {
+    pub(super) names: HashMap<String, Vec<Meaning>>,
+    /// What `use …::*` takes names from.
+    pub(super) globs: Vec<Vec<String>>,
+    pub(super) mentions: Vec<Mention>,
+    pub(super) children: Vec<Child>,
+}
+
+impl Module {
+    pub(super) fn new(items: &[Item]) -> Self {
+        let mut module = Module::default();
+        for item in items {
+            module.visit_item(item);
+        }
+        module
+    }
+
+    fn name(&mut self, name: &Ident, meaning: Meaning) {
+        let meanings = self.names.entry(name.to_string()).or_default();
+        meanings.push(meaning);
+    }
+
+    fn mention(&mut self, first: &Ident, path: Vec<String>) {
+        let line = first.span().start().line;
+        self.mentions.push(Mention { line, path });
+    }
+
+    /// One `use`, whose path so far is `before`.
+    fn uses(&mut self, tree: &UseTree, mut before: Vec<String>) {
+        match tree {
+            UseTree::Path(path) => {
+                before.push(path.ident.to_string());
+                self.uses(&path.tree, before);
+            }
+            UseTree::Name(name) => self.import(&name.ident, &name.ident, before),
+            UseTree::Rename(rename) => self.import(&rename.ident, &rename.rename, before),
+            // Of a module it is the names that count; of an enum, that it is used.
+            UseTree::Glob(glob) => {
+                let line = glob.star_token.spans[0].start().line;
+                let path = before.clone();
+                self.mentions.push(Mention { line, path });
+                self.globs.push(before);
+            }
+            UseTree::Group(group) => {
+                for tree in &group.items {
+                    self.uses(tree, before.clone());
+                }
+            }
+        }
+    }
+
+    /// `use before::of as name`, where `of` may be `self`.
+    fn import(&mut self, of: &Ident, name: &Ident, mut before: Vec<String>) {
+        let known_as = if of == "self" && name == "self" {
+            before.last().cloned().unwrap_or_default()
+        } else {
+            name.to_string()
+        };
+        if of != "self" || before.is_empty() {
+            before.push(of.to_string());
+        }
+        self.mention(of, before.clone());
+        let meanings = self.names.entry(known_as).or_default();
+        meanings.push(Meaning::Path(before));
+    }
+
+    /// The paths of several words in a macro's tokens.
+    fn tokens(&mut self, tokens: TokenStream) {
+        let mut path: Option<(Ident, Vec<String>)> = None;
+        let mut colons = 0;
+        for token in tokens {
+            match token {
+                TokenTree::Ident(word) => {
+                    match &mut path {
+                        Some((_, words)) if colons == 2 => words.push(word.to_string()),
+                        _ => self.end(path.replace((word.clone(), vec![word.to_string()]))),
+                    }
+                    colons = 0;
+                }
+                TokenTree::Punct(mark) if mark.as_char() == ':' => colons += 1,
+                TokenTree::Group(group) => {
+                    self.end(path.take());
+                    self.tokens(group.stream());
+                }
+                TokenTree::Punct(_) | TokenTree::Literal(_) => self.end(path.take()),
+            }
+        }
+        self.end(path);
+    }
+
+    fn end(&mut self, path: Option<(Ident, Vec<String>)>) {
+        if let Some((first, words)) = path.filter(|(_, words)| words.len() > 1) {
+            self.mention(&first, words);
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Module {
+    fn visit_item(&mut self, item: &'ast Item) {
+        let (attributes, name, meaning) = match item {
+            Item::Const(item) => (&item.attrs, Some(&item.ident), Meaning::Value),
+            Item::Enum(item) => (&item.attrs, Some(&item.ident), Meaning::Type),
+            Item::Fn(item) => (&item.attrs, Some(&item.sig.ident), Meaning::Value),
+            Item::Macro(item) => (&item.attrs, item.ident.as_ref(), Meaning::Value),
+            Item::Mod(item) => (&item.attrs, Some(&item.ident), Meaning::Child),
+            Item::Static(item) => (&item.attrs, Some(&item.ident), Meaning::Value),
+            Item::Struct(item) => (&item.attrs, Some(&item.ident), Meaning::Type),
+            Item::Trait(item) => (&item.attrs, Some(&item.ident), Meaning::Type),
+            Item::Type(item) => (&item.attrs, Some(&item.ident), Meaning::Type),
+            Item::Union(item) => (&item.attrs, Some(&item.ident), Meaning::Type),
+            Item::Impl(item) => (&item.attrs, None, Meaning::Type),
+            Item::Use(item) => (&item.attrs, None, Meaning::Type),
+            Item::ForeignMod(item) => (&item.attrs, None, Meaning::Type),
+            other => panic!("an item that this test does not know: {other:?}"),
+        };
+        if for_tests(attributes) {
+            return;
+        }
+        if let Some(name) = name {
+            self.name(name, meaning);
+        }
+        match item {
+            Item::Use(item) => self.uses(&item.tree, Vec::new()),
+            Item::Mod(item) => self.children.push(Child {
+                name: item.ident.to_string(),
+                path: path_attribute(&item.attrs),
+                items: item.content.as_ref().map(|(_, items)| items.clone()),
+            }),
+            item => visit::visit_item(self, item),
+        }
+    }
+
+    fn visit_impl_item(&mut self, item: &'ast ImplItem) {
+        let attributes = match item {
+            ImplItem::Const(item) => &item.attrs,
+            ImplItem::Fn(item) => &item.attrs,
+            ImplItem::Type(item) => &item.attrs,
+            ImplItem::Macro(item) => &item.attrs,
+            other => panic!("an item that this test does not know: {other:?}"),
+        };
+        if !for_tests(attributes) {
+            visit::visit_impl_item(self, item);
+        }
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        if path.leading_colon.is_none() {
+            let words = path.segments.iter().map(|s| s.ident.to_string());
+            self.mention(&path.segments[0].ident, words.collect());
+        }
+        visit::visit_path(self, path);
+    }
+
+    fn visit_macro(&mut self, used: &'ast syn::Macro) {
+        self.visit_path(&used.path);
+        self.tokens(used.tokens.clone());
+    }
+
+    // `pub(crate)` and what derives read are no use of an item.
+    fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
+    fn visit_attribute(&mut self, _: &'ast Attribute) {}
+}
+
+/// Whether there is a `#[cfg(test)]`, or one with more conditions.
+fn for_tests(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        attribute.path().is_ident("cfg")
+            && attribute.meta.require_list().is_ok_and(|list| {
+                let condition = list.tokens.to_string();
+                condition == "test" || condition.starts_with("all (test ,")
+            })
+    })
+}
+
+/// The file that `#[path = "…"]` names.
+fn path_attribute(attributes: &[Attribute]) -> Option<String> {
+    attributes.iter().find_map(|attribute| {
+        let value = &attribute.meta.require_name_value().ok()?.value;
+        match value {
+            syn::Expr::Lit(syn::ExprLit {
+                lit: syn::Lit::Str(text),
+                ..
+            }) if attribute.path().is_ident("path") => Some(text.value()),
+            _ => None,
+        }
+    })
+}
