@@ -6,6 +6,7 @@ use std::{fmt, str::FromStr};
 
 use image::Rgb;
 
+use crate::error::quoted;
 use crate::{Error, Grid, Result};
 
 /// A colour map. All but [`ColorMap::Coolwarm`] are sequential: they show evidence from 0 up.
@@ -118,7 +119,10 @@ impl FromStr for ColorMap {
         let found = Self::ALL
             .into_iter()
             .find(|map| map.name().eq_ignore_ascii_case(name));
-        found.ok_or_else(|| Error::ColorMap(name.to_owned()))
+        found.ok_or_else(|| Error::ColorMap {
+            name: name.to_owned(),
+            expected: quoted(Self::ALL),
+        })
     }
 }
 

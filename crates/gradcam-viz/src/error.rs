@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::{ColorMap, Format, View};
-
 /// A request that cannot be drawn; the text says what to change.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -44,11 +42,21 @@ pub enum Error {
         map_height: usize,
     },
     /// No colour map has this name.
-    #[error("unknown colour map `{0}`; expected one of {list}", list = quoted(ColorMap::ALL))]
-    ColorMap(String),
+    #[error("unknown colour map `{name}`; expected one of {expected}")]
+    ColorMap {
+        /// The name asked for.
+        name: String,
+        /// The names that there are.
+        expected: String,
+    },
     /// No view has this name.
-    #[error("unknown view `{0}`; expected one of {list}", list = quoted(View::ALL))]
-    View(String),
+    #[error("unknown view `{name}`; expected one of {expected}")]
+    View {
+        /// The name asked for.
+        name: String,
+        /// The names that there are.
+        expected: String,
+    },
     /// The opacity is outside 0 to 1.
     #[error("alpha must lie between 0 and 1, found {0}")]
     Alpha(f32),
@@ -78,12 +86,16 @@ pub enum Error {
     },
     /// The file name has no extension that names a format.
     #[error(
-        "no picture format for `{path}`: {found}; supported extensions are {list}",
-        path = .0.display(),
-        found = found_extension(.0),
-        list = quoted(Format::EXTENSIONS)
+        "no picture format for `{path}`: {found}; supported extensions are {expected}",
+        path = .path.display(),
+        found = found_extension(.path)
     )]
-    Extension(PathBuf),
+    Extension {
+        /// The file's name.
+        path: PathBuf,
+        /// The extensions that there are.
+        expected: String,
+    },
     /// The note of a picture is too long.
     #[error("a picture's note has at most 32 KiB, found {0} bytes")]
     Note(usize),
@@ -91,7 +103,7 @@ pub enum Error {
     #[error("cannot encode a {width}x{height} picture as {format}")]
     Encode {
         /// The format asked for.
-        format: Format,
+        format: String,
         /// Width of the picture.
         width: u32,
         /// Height of the picture.
@@ -104,7 +116,8 @@ pub enum Error {
 /// The result of a drawing function.
 pub type Result<T> = std::result::Result<T, Error>;
 
-fn quoted<T: std::fmt::Display>(names: impl IntoIterator<Item = T>) -> String {
+/// Names as an error lists them.
+pub(crate) fn quoted<T: std::fmt::Display>(names: impl IntoIterator<Item = T>) -> String {
     let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")
 }

@@ -7,6 +7,7 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::codecs::webp::WebPEncoder;
 use image::{ExtendedColorType, ImageEncoder, ImageError, ImageResult, RgbImage};
 
+use crate::error::quoted;
 use crate::{Error, Result, note};
 
 /// JPEG's quality, 1 to 100: colours without visible blocks.
@@ -40,7 +41,10 @@ impl Format {
             Some("png") => Ok(Self::Png),
             Some("jpg" | "jpeg") => Ok(Self::Jpeg),
             Some("webp") => Ok(Self::WebP),
-            _ => Err(Error::Extension(path.to_owned())),
+            _ => Err(Error::Extension {
+                path: path.to_owned(),
+                expected: quoted(Self::EXTENSIONS),
+            }),
         }
     }
 
@@ -102,7 +106,7 @@ fn with_exif(image: &RgbImage, format: Format, exif: Option<Vec<u8>>) -> Result<
     };
     let (width, height) = image.dimensions();
     encoded.map_err(|source| Error::Encode {
-        format,
+        format: format.to_string(),
         width,
         height,
         source,

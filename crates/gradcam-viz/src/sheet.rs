@@ -3,8 +3,8 @@
 use image::{Rgb, RgbImage, imageops};
 
 use crate::overlay::canvas;
+use crate::style::check_scale;
 use crate::text::{Font, short_number};
-use crate::view::check_scale;
 use crate::{ColorMap, Error, Result};
 
 const INK: Rgb<u8> = Rgb([28, 30, 33]);

@@ -1,10 +1,11 @@
-//! How a map is shown: the views by name, and the style that they share.
+//! How a map is shown: the views by name.
 
 use std::{fmt, str::FromStr};
 
 use image::RgbImage;
 
-use crate::{ColorMap, Error, Grid, Result, boxes, contour, heatmap, overlay, side_by_side};
+use crate::error::quoted;
+use crate::{Error, Grid, Result, Style, boxes, contour, heatmap, overlay, side_by_side};
 
 /// A picture of one map.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -72,65 +73,10 @@ impl FromStr for View {
         let found = Self::ALL
             .into_iter()
             .find(|view| view.name().eq_ignore_ascii_case(name));
-        found.ok_or_else(|| Error::View(name.to_owned()))
-    }
-}
-
-/// How a view is drawn. Each view reads the fields that it needs; all are checked.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Style {
-    /// The colour map. Default: turbo.
-    pub colors: ColorMap,
-    /// Opacity of the strongest evidence in an overlay, 0..=1. Default: 0.5.
-    pub alpha: f32,
-    /// The value at the end of the colour map; `None` takes [`ColorMap::scale_of`] the map. Give several maps one
-    /// common scale to compare them. Values beyond it have the end's colour. 0 paints nothing.
-    pub scale: Option<f32>,
-    /// Levels of [`contour`], each a fraction of the scale in 0 (excluded) to 1. Default: 0.5 alone.
-    pub levels: Vec<f32>,
-    /// Threshold of [`boxes`] as a fraction of the map's maximum. Default: 0.15 (Selvaraju et al. 2017, section 3.2).
-    pub box_fraction: f32,
-}
-
-impl Default for Style {
-    fn default() -> Self {
-        Self {
-            colors: ColorMap::default(),
-            alpha: 0.5,
-            scale: None,
-            levels: vec![0.5],
-            box_fraction: 0.15,
-        }
-    }
-}
-
-impl Style {
-    /// Whether every field is in its range.
-    pub(crate) fn check(&self) -> Result<()> {
-        if !(0.0..=1.0).contains(&self.alpha) {
-            return Err(Error::Alpha(self.alpha));
-        }
-        if let Some(scale) = self.scale {
-            check_scale(scale)?;
-        }
-        let mut fractions = self.levels.iter().copied().chain([self.box_fraction]);
-        match fractions.find(|&fraction| !(fraction > 0.0 && fraction <= 1.0)) {
-            Some(fraction) => Err(Error::Fraction(fraction)),
-            None => Ok(()),
-        }
-    }
-
-    /// The value at the end of the colour map for `map`.
-    pub(crate) fn scale_for(&self, map: Grid<'_>) -> f32 {
-        self.scale.unwrap_or_else(|| self.colors.scale_of(map))
-    }
-}
-
-pub(crate) fn check_scale(scale: f32) -> Result<()> {
-    if scale.is_finite() && scale >= 0.0 {
-        Ok(())
-    } else {
-        Err(Error::Scale(scale))
+        found.ok_or_else(|| Error::View {
+            name: name.to_owned(),
+            expected: quoted(Self::ALL),
+        })
     }
 }
 
