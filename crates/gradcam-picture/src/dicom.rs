@@ -11,15 +11,16 @@ use flate2::read::DeflateDecoder;
 use image::RgbImage;
 use image::metadata::Orientation;
 
+use crate::picture::{shallow, shown};
 use crate::window::Values;
-use crate::{Header, Limits, Options, Picture, PictureError, Window, shallow, shown};
+use crate::{Header, Limits, Options, Picture, PictureError, Window};
 
+mod broken;
 mod data_set;
 mod pixels;
 
+use broken::{NAME, broken};
 use data_set::{DataSet, Encoding, Pixels};
-
-const NAME: &str = "DICOM";
 
 /// Where the file's own elements begin, after a preamble and `DICM`.
 const START: usize = 132;
@@ -27,15 +28,6 @@ const START: usize = 132;
 pub(crate) fn is_dicom(bytes: &[u8]) -> bool {
     bytes.get(START - 4..START) == Some(b"DICM")
 }
-
-fn broken(reason: impl Into<String>) -> PictureError {
-    PictureError::Decode {
-        format: NAME,
-        reason: reason.into(),
-    }
-}
-
-const TRUNCATED: PictureError = PictureError::Truncated { format: NAME };
 
 /// How the pixels of a transfer syntax are coded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -34,19 +34,26 @@ use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 
 use image::metadata::Orientation;
-use image::{
-    DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader, Pixel, RgbImage,
-};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
 
 pub mod bounded;
 mod dicom;
+mod error;
 mod format;
+mod header;
 mod nifti;
+mod options;
+mod picture;
 mod window;
 
 use bounded::ReadError;
 use format::{Format, is_complete};
-use window::Values;
+use picture::develop;
+
+pub use error::PictureError;
+pub use header::Header;
+pub use options::{Limits, Options, Turn};
+pub use picture::{Picture, Samples, high_bytes};
 pub use window::{NoWindow, Range, Rgb16Image, Window};
 
 /// Endings of the names of files that are read, in lower case and without the dot. `gz` alone is none of them; [`has_ending`] knows `nii.gz`.
@@ -60,232 +67,6 @@ pub fn has_ending(path: &Path) -> bool {
         |text: Option<&std::ffi::OsStr>| text.unwrap_or_default().to_string_lossy().to_lowercase();
     let ending = lower(path.extension());
     ENDINGS.contains(&ending.as_str()) || lower(path.file_name()).ends_with(".nii.gz")
-}
-
-/// How much a picture may ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// The largest width × height. It is checked against the header, before any pixel is decoded,
-    /// so that a few hostile bytes cannot claim gigabytes. A file with more than 16 bytes for each of these pixels is not read either.
-    ///
-    /// Default: 178 956 970, where Pillow refuses a picture as a decompression bomb; three bytes a pixel
-    /// make that half a gigabyte.
-    pub max_pixels: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            max_pixels: 178_956_970,
-        }
-    }
-}
-
-impl Limits {
-    /// Refuses a size.
-    fn check(self, width: u32, height: u32) -> Result<(), PictureError> {
-        if width == 0 || height == 0 {
-            return Err(PictureError::Empty { width, height });
-        }
-        if u64::from(width) * u64::from(height) > self.max_pixels {
-            return Err(PictureError::TooLarge {
-                width,
-                height,
-                limit: self.max_pixels,
-            });
-        }
-        Ok(())
-    }
-
-    /// The largest file in bytes: 16 a pixel are four channels of 32 bits. A small picture may have a large colour profile.
-    pub fn max_bytes(self) -> u64 {
-        self.max_pixels.saturating_mul(16).max(64 << 20)
-    }
-}
-
-/// How a picture is read.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Options {
-    /// How much it may ask for.
-    pub limits: Limits,
-    /// What becomes black and white; `None` as the file says.
-    pub window: Option<Window>,
-    /// The frame of a DICOM file or the slice of a NIfTI volume, from 0; `None` for the first frame and the middle slice. Other formats show their
-    /// first.
-    pub frame: Option<usize>,
-    /// Whether the picture is turned as its EXIF orientation says.
-    pub turn: Turn,
-}
-
-/// Whether a picture is turned as its EXIF orientation says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Turn {
-    /// It is, as a viewer shows it.
-    #[default]
-    Upright,
-    /// It is not: annotations count the stored pixels.
-    AsStored,
-}
-
-/// A picture.
-#[derive(Debug, Clone)]
-pub struct Picture {
-    /// Its pixels.
-    pub samples: Samples,
-    /// Its values before they were shown, where it has more than 8 bits, or was asked for by its values.
-    pub range: Option<Range>,
-}
-
-/// Pixels, with as many bits as the picture has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Samples {
-    /// 8 bits a sample.
-    Bytes(RgbImage),
-    /// 16 bits a sample.
-    Words(Rgb16Image),
-}
-
-impl Picture {
-    /// Width and height in pixels.
-    pub fn dimensions(&self) -> (u32, u32) {
-        match &self.samples {
-            Samples::Bytes(image) => image.dimensions(),
-            Samples::Words(image) => image.dimensions(),
-        }
-    }
-
-    /// The picture turned as `orientation` says.
-    pub fn turned(self, orientation: Orientation) -> Picture {
-        let samples = match self.samples {
-            Samples::Bytes(image) => {
-                let mut image = DynamicImage::ImageRgb8(image);
-                image.apply_orientation(orientation);
-                Samples::Bytes(image.into_rgb8())
-            }
-            Samples::Words(image) => {
-                let mut image = DynamicImage::ImageRgb16(image);
-                image.apply_orientation(orientation);
-                Samples::Words(image.into_rgb16())
-            }
-        };
-        Picture { samples, ..self }
-    }
-
-    /// The picture as it is shown: of 16 bits the high byte.
-    pub fn into_rgb8(self) -> RgbImage {
-        match self.samples {
-            Samples::Bytes(image) => image,
-            Samples::Words(image) => high_bytes(&image),
-        }
-    }
-}
-
-/// The high byte of every 16-bit sample.
-pub fn high_bytes(picture: &Rgb16Image) -> RgbImage {
-    let mut out = RgbImage::new(picture.width(), picture.height());
-    for (to, from) in out.iter_mut().zip(picture.iter()) {
-        *to = (from >> 8) as u8;
-    }
-    out
-}
-
-/// What a file says about its picture before it is decoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Header {
-    /// Width in pixels, as stored.
-    pub width: u32,
-    /// Height in pixels, as stored.
-    pub height: u32,
-    /// Bytes of a pixel of the decoded picture: 3, or 6 where it has more than 8 bits.
-    pub pixel_bytes: u32,
-    /// Bytes that reading holds beside the file and the decoded picture: what a compressed file unfolds to.
-    pub unfolded: u64,
-    /// How the stored picture is to be turned, by its EXIF data.
-    pub orientation: Orientation,
-}
-
-impl Header {
-    /// The bytes that the decoded picture takes.
-    pub fn bytes(&self) -> u64 {
-        u64::from(self.width) * u64::from(self.height) * u64::from(self.pixel_bytes)
-    }
-}
-
-/// Why bytes are no picture. The file's name is not part of it: the caller knows it.
-#[derive(Debug, thiserror::Error)]
-pub enum PictureError {
-    /// The file cannot be opened or read.
-    #[error("cannot read the file")]
-    Read(#[from] ReadError),
-    /// The content is not one of the supported formats, whatever the file's name says.
-    #[error(
-        "not a picture that can be read: expected JPEG, PNG, WebP, BMP, GIF, TIFF, DICOM or NIfTI, found {found}"
-    )]
-    Format {
-        /// What the content looks like.
-        found: String,
-    },
-    /// A format that is known and not read.
-    #[error(
-        "{found} pictures are not read; they have to be converted to PNG or JPEG first, as `{tool}` does"
-    )]
-    Unread {
-        /// The format.
-        found: &'static str,
-        /// A command that turns it into a PNG.
-        tool: &'static str,
-    },
-    /// A side is zero.
-    #[error("the picture is empty: {width} × {height} pixels")]
-    Empty {
-        /// Width in pixels.
-        width: u32,
-        /// Height in pixels.
-        height: u32,
-    },
-    /// The header claims more pixels than [`Limits::max_pixels`].
-    #[error(
-        "the picture is too large: {width} × {height} is {} pixels, the limit is {limit}",
-        u64::from(*width) * u64::from(*height)
-    )]
-    TooLarge {
-        /// Width in pixels.
-        width: u32,
-        /// Height in pixels.
-        height: u32,
-        /// The limit in pixels.
-        limit: u64,
-    },
-    /// The file has more bytes than a picture of [`Limits::max_pixels`] can have.
-    #[error("the file is too large for a picture: it has more than {limit} bytes")]
-    TooLong {
-        /// The limit in bytes.
-        limit: u64,
-    },
-    /// There is no frame of this number.
-    #[error("there is no frame {frame}: the {format} data have {frames}, counted from 0")]
-    NoFrame {
-        /// `DICOM` or `NIfTI`.
-        format: &'static str,
-        /// What was asked for.
-        frame: usize,
-        /// How many there are.
-        frames: u64,
-    },
-    /// The data end before the picture does.
-    #[error("the {format} data end before the picture does: the file is truncated")]
-    Truncated {
-        /// `JPEG`, `PNG`, and so on.
-        format: &'static str,
-    },
-    /// The data break the rules of their format, or use a part of it that is not supported.
-    #[error("the {format} data cannot be decoded: {reason}")]
-    Decode {
-        /// `JPEG`, `PNG`, and so on.
-        format: &'static str,
-        /// The decoder's own words.
-        reason: String,
-    },
 }
 
 /// Reads the picture in the file `path`, with all its bits.
@@ -439,70 +220,6 @@ fn bytes(path: &Path, limits: Limits) -> Result<Vec<u8>, PictureError> {
         ReadError::TooLong { limit } => PictureError::TooLong { limit },
         other => other.into(),
     })
-}
-
-/// Every decoded layout as RGB, under the rules of this crate's documentation.
-fn develop(decoded: DynamicImage, window: Option<Window>) -> Picture {
-    const WORDS: (f64, f64) = (0.0, 65_535.0);
-    match decoded {
-        DynamicImage::ImageLuma16(image) => deep(&image, WORDS, window),
-        DynamicImage::ImageLumaA16(image) => deep(&image, WORDS, window),
-        DynamicImage::ImageRgb16(image) => deep(&image, WORDS, window),
-        DynamicImage::ImageRgba16(image) => deep(&image, WORDS, window),
-        DynamicImage::ImageRgb32F(image) => deep(&image, (0.0, 1.0), window),
-        DynamicImage::ImageRgba32F(image) => deep(&image, (0.0, 1.0), window),
-        // The layouts of 8 bits.
-        other => shallow(other.into_rgb8(), window),
-    }
-}
-
-/// A picture of 8 bits.
-fn shallow(image: RgbImage, window: Option<Window>) -> Picture {
-    match window {
-        Some(Window::Between { .. }) => deep(&image, (0.0, 255.0), window),
-        Some(Window::Auto) | None => Picture {
-            samples: Samples::Bytes(image),
-            range: None,
-        },
-    }
-}
-
-/// A picture of more bits, which shows the values of `whole` where no window is asked for.
-fn deep<P>(
-    image: &ImageBuffer<P, Vec<P::Subpixel>>,
-    whole: (f64, f64),
-    window: Option<Window>,
-) -> Picture
-where
-    P: Pixel,
-    P::Subpixel: Into<f64>,
-{
-    let values = Values {
-        width: image.width(),
-        height: image.height(),
-        channels: usize::from(P::CHANNEL_COUNT),
-        samples: image.as_raw(),
-    };
-    shown(&values, whole, window, false)
-}
-
-/// Values as a picture, with what lies in the window or else in `usual`.
-fn shown<T: Copy + Into<f64>>(
-    values: &Values<'_, T>,
-    usual: (f64, f64),
-    window: Option<Window>,
-    inverted: bool,
-) -> Picture {
-    let found = values.extent();
-    let shown = match window {
-        None => usual,
-        Some(Window::Auto) => found,
-        Some(Window::Between { low, high }) => (low, high),
-    };
-    Picture {
-        samples: Samples::Words(values.spread(shown, inverted)),
-        range: Some(Range { found, shown }),
-    }
 }
 
 /// The decoder's error, told apart from data that merely end too early.

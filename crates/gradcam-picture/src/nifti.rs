@@ -8,8 +8,9 @@ use std::io::{self, Read};
 use flate2::read::GzDecoder;
 use image::metadata::Orientation;
 
+use crate::picture::shown;
 use crate::window::Values;
-use crate::{Header, Options, Picture, PictureError, shown};
+use crate::{Header, Options, Picture, PictureError};
 
 const NAME: &str = "NIfTI";
 /// The header's length, and where its last field begins, which says what it is.

@@ -1,6 +1,6 @@
 //! The elements of a data set that pixels are made of.
 
-use super::{TRUNCATED, broken};
+use super::broken::{TRUNCATED, broken};
 use crate::PictureError;
 
 /// How elements are coded.

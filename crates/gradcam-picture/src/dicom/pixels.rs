@@ -6,8 +6,8 @@ use std::io::Cursor;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 use jpeg_decoder::PixelFormat;
 
+use super::broken::{TRUNCATED, broken};
 use super::data_set::DataSet;
-use super::{TRUNCATED, broken};
 use crate::PictureError;
 
 /// A frame.
