@@ -9,9 +9,9 @@ use image::{DynamicImage, Rgb, RgbImage, Rgba, Rgba32FImage};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::numbered;
+use crate::class::numbered;
 use crate::generators::{choice, stream, uniform};
-use crate::layouts::{none, write_coco};
+use crate::layouts::write_coco;
 use crate::picture::decode_upright;
 use crate::write::{whole, write_kind};
 use crate::{Class, Error, Kind, Mask, Object, Picture, Result, Sample, Shape, files};
@@ -67,11 +67,11 @@ pub fn compose(
             "{} folders of PNGs, and {needed} classes are needed",
             classes.len()
         );
-        return Err(none(cutouts, &found));
+        return Err(Error::no_layout(cutouts, &found));
     }
     let scenes_found = files::pictures_below(scenes)?;
     if scenes_found.is_empty() {
-        return Err(none(scenes, "no picture is there"));
+        return Err(Error::no_layout(scenes, "no picture is there"));
     }
     let mut named: Vec<Class> = classes.iter().map(|(class, _)| class.clone()).collect();
     named.sort_unstable();
@@ -138,7 +138,7 @@ fn classes(cutouts: &Path) -> Result<Vec<Cutouts>> {
     let mut seen = BTreeSet::new();
     if let Some(twice) = classes.iter().find(|class| !seen.insert(class.number)) {
         let found = format!("two folders have the number {}", twice.number);
-        return Err(none(cutouts, &found));
+        return Err(Error::no_layout(cutouts, &found));
     }
     let pngs = found.into_iter().map(|(_, pngs)| pngs);
     Ok(classes.into_iter().zip(pngs).collect())
@@ -213,7 +213,8 @@ fn cut_out(path: &Path, larger: f64) -> Result<Rgba32FImage> {
         values: image.pixels().map(|pixel| pixel[3] >= 0.5).collect(),
     };
     let bounds = visible.bounds();
-    let bounds = bounds.ok_or_else(|| none(path, "a cut-out that is all transparent"))?;
+    let bounds =
+        bounds.ok_or_else(|| Error::no_layout(path, "a cut-out that is all transparent"))?;
     let [x, y, width, height] = [bounds.x, bounds.y, bounds.width, bounds.height];
     let trimmed = crop_imm(&image, x as u32, y as u32, width as u32, height as u32).to_image();
     let factor = larger / width.max(height);

@@ -1,7 +1,6 @@
 //! A data set: pictures, their classes, and where the objects are.
 
 use std::str::FromStr;
-use std::sync::Arc;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
@@ -9,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::nearest;
 use crate::shape::rectangle;
-use crate::{Error, Mask, Picture, Rect, Result, Shape};
+use crate::{Class, Error, Mask, Picture, Rect, Result, Shape};
 
 /// Pictures with their annotations. Nothing is decoded until it is asked for.
 #[derive(Debug, Clone)]
@@ -26,15 +25,6 @@ pub struct Dataset {
     pub annotation: Annotation,
     /// The pictures, in a fixed order.
     pub samples: Vec<Sample>,
-}
-
-/// A class: its number in the data set, and its name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Class {
-    /// The number, from 0; the data set's own where it has one.
-    pub number: usize,
-    /// The name as the data set says it.
-    pub name: Arc<str>,
 }
 
 /// A picture and what is in it.
@@ -336,21 +326,15 @@ pub(crate) fn annotation(samples: &[Sample]) -> Annotation {
     }
 }
 
-/// Classes numbered by their place.
-pub(crate) fn numbered<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Vec<Class> {
-    let class = |(number, name): (usize, T)| Class {
-        number,
-        name: name.as_ref().into(),
-    };
-    names.into_iter().enumerate().map(class).collect()
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::Arc;
+
     use image::{Rgb, RgbImage};
 
     use super::*;
+    use crate::class::numbered;
     use crate::fixtures::{files_in, oriented};
     use crate::{describe, open};
 

@@ -145,6 +145,14 @@ impl Error {
             found: found.into(),
         }
     }
+
+    /// A path that no layout fits.
+    pub(crate) fn no_layout(path: &Path, found: &str) -> Error {
+        Error::NoLayout {
+            path: path.to_path_buf(),
+            found: found.to_string(),
+        }
+    }
 }
 
 /// At most three of `known` that are close to `name`, the closest first.

@@ -1,20 +1,16 @@
-//! Data sets that are drawn: each picture is a function of the data set's parameters, its seed, and the picture's number.
+//! What draws pictures: each is a function of a generator's parameters, a seed, and the picture's number.
 //!
 //! They stand in for data that one may not have at hand, and every mask is exact. Nothing of them depends on the machine: only sums,
 //! products and roots are used, which are the same everywhere, and a picture's own stream of ChaCha8.
 
-use std::sync::Arc;
-
-use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{annotation, numbered};
-use crate::runs::to_runs;
-use crate::{
-    Class, Dataset, Error, Kind, Layout, Mask, Object, Picture, Result, Sample, Shape, Split,
-};
+use crate::class::numbered;
+use crate::{Class, Result};
 
 mod canvas;
+mod check;
+mod drawn;
 mod figure;
 mod glyphs;
 mod lesions;
@@ -25,12 +21,15 @@ mod shapes;
 mod sprite;
 mod texture;
 
+pub use drawn::{Drawn, DrawnObject};
 pub use glyphs::Glyphs;
 pub use lesions::Lesions;
 pub use pasted::{Labels, Pasted};
 pub use shapes::Shapes;
 
 pub(crate) use random::{choice, stream, uniform};
+
+use check::check_size;
 
 /// What draws pictures. As JSON it is its parameters under its name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,28 +43,6 @@ pub enum Generator {
     Glyphs(Glyphs),
     /// Faint lesions on something like an X-ray.
     Lesions(Lesions),
-}
-
-/// A picture that was drawn, with what is in it.
-#[derive(Debug, Clone)]
-pub struct Drawn {
-    /// The picture.
-    pub image: RgbImage,
-    /// Its class's number.
-    pub class: usize,
-    /// Its objects, the target first where it is one.
-    pub objects: Vec<DrawnObject>,
-}
-
-/// An object of a picture that was drawn.
-#[derive(Debug, Clone)]
-pub struct DrawnObject {
-    /// Its class's number.
-    pub class: usize,
-    /// Its pixels.
-    pub mask: Mask,
-    /// Whether it is small and something else may be taken for it.
-    pub difficult: bool,
 }
 
 impl Generator {
@@ -112,15 +89,9 @@ impl Generator {
     /// Draws a picture. The same parameters, seed and number give the same bytes.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a parameter that is out of its range.
+    /// [`Error::Setting`](crate::Error::Setting) for a parameter that is out of its range.
     pub fn draw(&self, seed: u64, index: u64) -> Result<Drawn> {
-        if !(SIZES).contains(&self.size()) {
-            return Err(Error::Setting {
-                field: "size",
-                expected: "16 to 4096 pixels",
-                found: self.size().to_string(),
-            });
-        }
+        check_size(self.size())?;
         match self {
             Generator::Shapes(shapes) => shapes.draw(seed, index),
             Generator::Pasted(pasted) => pasted.draw(seed, index),
@@ -128,81 +99,6 @@ impl Generator {
             Generator::Lesions(lesions) => lesions.draw(seed, index),
         }
     }
-}
-
-/// The sides that a picture may have.
-const SIZES: std::ops::RangeInclusive<usize> = 16..=4096;
-
-/// Refuses a parameter that is not from 0 to 1.
-fn check_part(field: &'static str, value: f64) -> Result<()> {
-    match (0.0..=1.0).contains(&value) {
-        true => Ok(()),
-        false => Err(Error::Setting {
-            field,
-            expected: "0 to 1",
-            found: value.to_string(),
-        }),
-    }
-}
-
-/// A data set of `train` pictures for training, numbered from 0, and `test` further ones for testing. A picture is drawn again whenever it
-/// is loaded; of the masks the run lengths are kept.
-///
-/// # Errors
-/// [`Error::Setting`] for a parameter that is out of its range, or no pictures.
-pub fn generate(generator: Generator, seed: u64, train: usize, test: usize) -> Result<Dataset> {
-    if train + test == 0 {
-        return Err(Error::Setting {
-            field: "pictures",
-            expected: "at least 1",
-            found: "0".to_string(),
-        });
-    }
-    let kind = Kind::Synthetic {
-        generator: generator.name().to_string(),
-        seed,
-        parameters: serde_json::to_value(&generator)
-            .ok()
-            .and_then(|mut value| value.get_mut("parameters").map(serde_json::Value::take))
-            .unwrap_or_default(),
-    };
-    let classes = generator.classes();
-    let generator = Arc::new(generator);
-    let samples = (0..train + test).map(|i| {
-        let index = i as u64;
-        let drawn = generator.draw(seed, index)?;
-        let object = |object: &DrawnObject| {
-            let shape = Shape::Runs {
-                height: object.mask.height,
-                width: object.mask.width,
-                runs: to_runs(&object.mask),
-            };
-            Object {
-                difficult: object.difficult,
-                ..Object::new(classes[object.class].clone(), shape)
-            }
-        };
-        Ok(Sample {
-            id: format!("{index:06}"),
-            picture: Picture::Generated {
-                generator: Arc::clone(&generator),
-                seed,
-                index,
-            },
-            class: Some(classes[drawn.class].clone()),
-            objects: drawn.objects.iter().map(object).collect(),
-            split: Some(if i < train { Split::Train } else { Split::Test }),
-        })
-    });
-    let samples: Vec<Sample> = samples.collect::<Result<_>>()?;
-    Ok(Dataset {
-        name: generator.name().to_string(),
-        layout: Layout::Generated,
-        kind,
-        annotation: annotation(&samples),
-        classes: classes.clone(),
-        samples,
-    })
 }
 
 #[cfg(test)]

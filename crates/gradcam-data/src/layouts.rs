@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::dataset::annotation;
-use crate::{Class, Dataset, Error, Kind, Layout, Result, Sample, files};
+use crate::{Dataset, Error, Kind, Layout, Result, files};
 
 mod bam;
 mod chexlocalize;
@@ -17,6 +17,7 @@ mod idx;
 mod imagenet;
 mod keys;
 mod masks;
+mod read;
 mod rsna;
 mod siim;
 mod table;
@@ -58,17 +59,17 @@ pub(crate) fn read(layout: Layout, path: &Path) -> Result<Dataset> {
         Layout::CheXlocalize => chexlocalize::read(path),
         Layout::Siim => siim::read(path),
         Layout::Rsna => rsna::read(path),
-        Layout::Generated => return Err(none(path, "it is not on a disk")),
+        Layout::Generated => return Err(Error::no_layout(path, "it is not on a disk")),
     }?;
     if samples.is_empty() {
         let endings = gradcam_picture::ENDINGS.join(", ");
         let found = format!("no picture is there (files that end in {endings})");
-        return Err(none(path, &found));
+        return Err(Error::no_layout(path, &found));
     }
     let mut seen = BTreeSet::new();
     if let Some(twice) = samples.iter().find(|s| !seen.insert(s.id.as_str())) {
         let found = format!("two pictures are called `{}`", twice.id);
-        return Err(none(path, &found));
+        return Err(Error::no_layout(path, &found));
     }
     let folder = match path.is_file() {
         true => path.parent().unwrap_or(path),
@@ -83,13 +84,3 @@ pub(crate) fn read(layout: Layout, path: &Path) -> Result<Dataset> {
         samples,
     })
 }
-
-pub(crate) fn none(path: &Path, found: &str) -> Error {
-    Error::NoLayout {
-        path: path.to_path_buf(),
-        found: found.to_string(),
-    }
-}
-
-/// What every reader hands back.
-type Read = Result<(Vec<Class>, Vec<Sample>)>;

@@ -39,11 +39,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod class;
 mod compose;
 mod dataset;
 mod describe;
 mod error;
 mod files;
+mod generate;
 mod generators;
 mod idx;
 mod layouts;
@@ -60,13 +62,13 @@ mod write;
 #[allow(clippy::unwrap_used)]
 mod fixtures;
 
+pub use class::Class;
 pub use compose::{Compose, compose};
-pub use dataset::{Annotation, Class, Dataset, Kind, Layout, Object, Sample, Split};
+pub use dataset::{Annotation, Dataset, Kind, Layout, Object, Sample, Split};
 pub use describe::{ClassCount, LOOKED_AT, Sizes, Summary, describe};
 pub use error::{Error, Result};
-pub use generators::{
-    Drawn, DrawnObject, Generator, Glyphs, Labels, Lesions, Pasted, Shapes, generate,
-};
+pub use generate::generate;
+pub use generators::{Drawn, DrawnObject, Generator, Glyphs, Labels, Lesions, Pasted, Shapes};
 pub use idx::{Images, read_labels};
 pub use mask::Mask;
 pub use open::{open, open_as};

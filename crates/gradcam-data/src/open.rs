@@ -16,7 +16,7 @@ pub fn open(path: &Path) -> Result<Dataset> {
     let fits = |layout: &Layout| layouts::matches(*layout, path);
     let found = Layout::ALL.into_iter().find(fits);
     let none = || {
-        layouts::none(
+        Error::no_layout(
             path,
             "a file that is no JSON of COCO's instances and no CSV of SIIM or RSNA",
         )

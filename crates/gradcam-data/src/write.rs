@@ -109,8 +109,8 @@ pub(crate) fn read_synthetic(folder: &Path) -> Result<Option<Kind>> {
 mod tests {
     use super::*;
     use crate::fixtures::files_in;
-    use crate::generators::{Generator, generate};
     use crate::open;
+    use crate::{Generator, generate};
 
     /// Everything but the place of the pictures is as before, and the bytes of two writes are the same.
     #[test]

@@ -4,9 +4,10 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::canvas::Canvas;
+use super::check::check_part;
+use super::drawn::Drawn;
 use super::random::{stream, uniform};
 use super::texture::ramp;
-use super::{Drawn, check_part};
 use crate::Result;
 
 /// The side of a picture.

@@ -8,9 +8,10 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::canvas::{Canvas, mix};
+use super::check::check_part;
+use super::drawn::{Drawn, DrawnObject};
 use super::random::{direction, stream, uniform};
 use super::texture::{clouds, ramp, wave};
-use super::{Drawn, DrawnObject, check_part};
 use crate::{Mask, Result};
 
 /// Faint lesions. Pictures of an odd number have one.

@@ -6,11 +6,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::canvas::{coverage, mix};
+use super::drawn::{Drawn, DrawnObject};
 use super::random::{color_between, direction, stream, uniform};
 use super::scene::{self, SCENES};
 use super::sprite::SPRITES;
 use super::texture::clouds;
-use super::{Drawn, DrawnObject};
 use crate::{Error, Result};
 
 /// Objects pasted on scenes. Picture `i` has the object `i` modulo the number of classes, on the scene of the next digit in that base.

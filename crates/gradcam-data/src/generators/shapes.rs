@@ -5,10 +5,11 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::canvas::{Canvas, coverage, mix};
+use super::check::check_part;
+use super::drawn::{Drawn, DrawnObject};
 use super::figure::{FIGURES, Figure};
 use super::random::{choice, color_between, direction, stream, tilt, uniform};
 use super::texture::{clouds, wave};
-use super::{Drawn, DrawnObject, check_part};
 use crate::{Error, Mask, Result};
 
 /// Shapes on textures. The class of picture `i` is `i` modulo the number of classes.

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::{Kind, Mask, Split, generate};
 
 fn shapes(objects: usize) -> Generator {
     let default = Shapes::default();

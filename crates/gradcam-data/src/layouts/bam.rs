@@ -10,8 +10,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{Read, none};
-use crate::dataset::numbered;
+use super::read::Read;
+use crate::class::numbered;
 use crate::{Class, Error, Ink, Object, Picture, Rect, Result, Sample, Shape, Split, files};
 
 pub(super) fn matches(path: &Path) -> bool {
@@ -30,7 +30,7 @@ pub(super) fn read(root: &Path) -> Read {
     if !root.join("val.txt").is_file() {
         let advice =
             "it holds several label sets of BAM; open `obj`, `scene` or `scene_only` in it";
-        return Err(none(root, advice));
+        return Err(Error::no_layout(root, advice));
     }
     let train = root.join("train");
     let folders = match train.is_dir() {

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::Read;
 use super::keys::Keys;
-use crate::dataset::{numbered, target};
+use super::read::Read;
+use crate::class::numbered;
+use crate::dataset::target;
 use crate::runs::{check_runs, decompress};
 use crate::{Class, Error, Object, Picture, Result, Sample, Shape, Split, files};
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Read;
+use super::read::Read;
 use crate::dataset::target;
 use crate::runs::{check_runs, decompress};
 use crate::{Class, Error, Object, Picture, Rect, Result, Sample, Shape, Split, files};

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::Read;
+use super::read::Read;
 use crate::{Class, Error, Ink, Object, Picture, Rect, Result, Sample, Shape, Split, files};
 
 fn root(path: &Path) -> Option<PathBuf> {

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::Read;
+use super::read::Read;
 use super::table::{Row, Table, with_columns};
-use crate::dataset::numbered;
+use crate::class::numbered;
 use crate::{Object, Picture, Result, Sample, Shape, Split, files};
 
 /// Reads the tables of a path with these columns. `shape` is what a row marks, nothing where it says that there is no finding. The classes

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{Read, none};
-use crate::dataset::numbered;
-use crate::{Class, Picture, Sample, Split, files};
+use super::read::Read;
+use crate::class::numbered;
+use crate::{Class, Error, Picture, Sample, Split, files};
 
 pub(super) fn matches(path: &Path) -> bool {
     path.is_dir()
@@ -37,7 +37,7 @@ pub(super) fn read(root: &Path) -> Read {
     }
     let names: BTreeSet<&str> = found.iter().filter_map(|(c, ..)| c.as_deref()).collect();
     if !names.is_empty() && found.iter().any(|(class, ..)| class.is_none()) {
-        return Err(none(
+        return Err(Error::no_layout(
             root,
             "pictures lie both in the folder and in folders of classes",
         ));

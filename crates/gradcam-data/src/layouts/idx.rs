@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Read;
+use super::read::Read;
 use crate::idx::{Images, images_header, labels_bytes, read_labels};
 use crate::{Class, Dataset, Error, Picture, Result, Sample, Split, files};
 

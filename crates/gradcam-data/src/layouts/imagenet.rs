@@ -11,9 +11,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::read::Read;
 use super::table::Table;
-use super::{Read, xml};
-use crate::dataset::numbered;
+use super::xml;
+use crate::class::numbered;
 use crate::{Class, Error, Object, Picture, Rect, Result, Sample, Shape, Split, files};
 
 const SOLUTION: &str = "LOC_val_solution.csv";

@@ -9,9 +9,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{Read, none};
-use crate::dataset::numbered;
-use crate::{Class, Ink, Object, Picture, Sample, Shape, files};
+use super::read::Read;
+use crate::class::numbered;
+use crate::{Class, Error, Ink, Object, Picture, Sample, Shape, files};
 
 /// The folder of the masks.
 const MASKS: &str = "masks";
@@ -66,7 +66,10 @@ pub(super) fn matches(path: &Path) -> bool {
 
 pub(super) fn read(root: &Path) -> Read {
     let Some(folder) = pictures(root) else {
-        return Err(none(root, "no folder `masks` with pictures beside it"));
+        return Err(Error::no_layout(
+            root,
+            "no folder `masks` with pictures beside it",
+        ));
     };
     let all = root.join(MASKS);
     let below = |path: &PathBuf| !path.starts_with(&all);

@@ -5,8 +5,9 @@
 
 use std::path::Path;
 
+use super::findings;
+use super::read::Read;
 use super::table::with_columns;
-use super::{Read, findings};
 use crate::{Rect, Shape};
 
 const COLUMNS: [&str; 6] = ["patientId", "x", "y", "width", "height", "Target"];

@@ -7,8 +7,9 @@
 
 use std::path::Path;
 
+use super::findings;
+use super::read::Read;
 use super::table::with_columns;
-use super::{Read, findings};
 use crate::Shape;
 use crate::runs::from_relative;
 

@@ -7,8 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{Read, xml};
-use crate::dataset::{numbered, target};
+use super::read::Read;
+use super::xml;
+use crate::class::numbered;
+use crate::dataset::target;
 use crate::{Class, Error, Ink, Object, Picture, Result, Sample, Shape, Split, files};
 
 /// The classes of VOC2007 to VOC2012, in the devkit's order.

@@ -1,0 +1,27 @@
+//! Refuses parameters that are out of their range.
+
+use crate::{Error, Result};
+
+/// Refuses a side, in pixels, that no picture may have.
+pub(super) fn check_size(value: usize) -> Result<()> {
+    match (16..=4096).contains(&value) {
+        true => Ok(()),
+        false => Err(Error::Setting {
+            field: "size",
+            expected: "16 to 4096 pixels",
+            found: value.to_string(),
+        }),
+    }
+}
+
+/// Refuses a parameter that is not from 0 to 1.
+pub(super) fn check_part(field: &'static str, value: f64) -> Result<()> {
+    match (0.0..=1.0).contains(&value) {
+        true => Ok(()),
+        false => Err(Error::Setting {
+            field,
+            expected: "0 to 1",
+            found: value.to_string(),
+        }),
+    }
+}
