@@ -1,14 +1,16 @@
 //! The `config.json` of a model folder: timm's form, and that of Hugging Face transformers for ResNet and the transformers.
 
 mod transformers;
+mod value;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
 
+use self::value::{invalid, triple};
 use crate::architectures::{Architecture, Naming, find};
-use crate::load::read_text;
+use crate::files::read_text;
 use crate::preprocess::{CropMode, Interpolation, Preprocess};
 use crate::{LoadError, labels};
 
@@ -203,13 +205,6 @@ fn assumed(architecture: &Architecture, preprocess: &Preprocess) -> String {
     )
 }
 
-fn invalid(reason: &str) -> LoadError {
-    LoadError::Config {
-        file: "config.json".into(),
-        reason: reason.to_string(),
-    }
-}
-
 fn json<T: serde::de::DeserializeOwned>(file: &str, text: &str) -> Result<T, LoadError> {
     serde_json::from_str(text).map_err(|error| LoadError::Config {
         file: file.into(),
@@ -237,15 +232,6 @@ fn by_index(map: BTreeMap<String, String>) -> Vec<String> {
         .collect();
     labels.sort();
     labels.into_iter().map(|(_, label)| label).collect()
-}
-
-fn triple(field: &str, values: Vec<f32>) -> Result<[f32; 3], LoadError> {
-    <[f32; 3]>::try_from(values.as_slice()).map_err(|_| {
-        invalid(&format!(
-            "`{field}` has {} numbers, expected 3 (red, green, blue)",
-            values.len()
-        ))
-    })
 }
 
 fn pretrained(preprocess: &mut Preprocess, cfg: Pretrained) -> Result<(), LoadError> {

@@ -23,6 +23,8 @@
 pub mod architectures;
 mod config;
 mod embedded;
+mod error;
+mod files;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod import;
@@ -36,7 +38,8 @@ pub mod text;
 mod wrapper;
 
 pub use config::Config;
+pub use error::LoadError;
 pub use gradcam_picture as picture;
 pub use gradcam_picture::bounded;
-pub use load::{LoadError, Model};
+pub use load::Model;
 pub use rename::rename;

@@ -7,12 +7,12 @@ use gradcam_nn::{ModuleTree, Weights, WeightsError};
 use sha2::{Digest, Sha256};
 
 use crate::architectures::Architecture;
-use crate::bounded::{self, ReadError};
 use crate::config::Config;
+use crate::files::{read, weights_limit};
 use crate::preprocess::Preprocess;
 use crate::rename::rename;
 use crate::wrapper::wrapper;
-use crate::{embedded, labels};
+use crate::{LoadError, embedded, labels};
 
 /// A network with its weights, its labels and the way that it wants its pictures.
 #[derive(Debug, Clone)]
@@ -50,89 +50,6 @@ struct Parameters {
     classes: usize,
     /// Whether the classifier was taken off after that.
     embedding: bool,
-}
-
-/// Why a model could not be loaded.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// A file cannot be read.
-    #[error("cannot read `{}`", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: ReadError,
-    },
-    /// A description is not what it should be.
-    #[error("`{file}` cannot be read: {reason}")]
-    Config {
-        /// The file.
-        file: String,
-        /// Why.
-        reason: String,
-    },
-    /// No architecture has this name.
-    #[error("unknown architecture `{name}`; the nearest are `{}`", nearest.join("`, `"))]
-    UnknownArchitecture {
-        /// The name.
-        name: String,
-        /// Similar names.
-        nearest: Vec<String>,
-    },
-    /// The weights do not fit the architecture.
-    #[error("the weights of `{model}` do not fit")]
-    Weights {
-        /// The folder or repository.
-        model: String,
-        /// What is wrong.
-        source: WeightsError,
-    },
-    /// The weights hold parameters that the architecture has no place for.
-    #[error("the weights of `{model}` hold {count} parameters that `{architecture}` does not have: `{}`", names.join("`, `"))]
-    Unused {
-        /// The folder or repository.
-        model: String,
-        /// The architecture.
-        architecture: &'static str,
-        /// How many.
-        count: usize,
-        /// The first of them.
-        names: Vec<String>,
-    },
-    /// All parameters lie under a module that training put around the network.
-    #[error(
-        "the parameters of `{model}` are named `{prefix}…`, as training wraps a network; `{architecture}` has them without; `gradcam import FILE {architecture} -o DIR` takes it off"
-    )]
-    Wrapped {
-        /// The folder or repository.
-        model: String,
-        /// The architecture.
-        architecture: &'static str,
-        /// What the names begin with.
-        prefix: &'static str,
-    },
-    /// The weights are not those that the model is known by.
-    #[error(
-        "the weights of `{model}` have the SHA-256 {found}, expected {expected}: the file is damaged or another one"
-    )]
-    Checksum {
-        /// The model.
-        model: String,
-        /// What it should be.
-        expected: String,
-        /// What it is.
-        found: String,
-    },
-    /// The default model's folder is missing.
-    #[error(
-        "the default model is not built in, and its folder `models/efficientnet-lite0` was not found; build with the feature `embedded`"
-    )]
-    NoDefault,
-    /// The hub did not give the files.
-    #[cfg(feature = "hub")]
-    #[error(transparent)]
-    Hub(#[from] crate::hub::HubError),
 }
 
 impl Model {
@@ -355,42 +272,6 @@ impl Model {
     pub fn default_layer(&self) -> &str {
         self.architecture.default_layer
     }
-}
-
-/// The most bytes of a description: label names of a hundred thousand classes take a few million.
-pub(crate) const DESCRIPTION: u64 = 64 << 20;
-
-/// The most bytes of a file of weights: what the network's parameters take as `f64`, as much again for averages and optimisers' states,
-/// and a gigabyte for what lies beside them, as a text tower.
-pub(crate) fn weights_limit(architecture: &Architecture, classes: usize) -> u64 {
-    let skeleton = Weights::skeleton();
-    let built = architecture.build(&skeleton, classes);
-    let count: u64 = match built {
-        Ok(_) => skeleton
-            .requested()
-            .iter()
-            .map(|(_, shape)| shape.iter().product::<usize>() as u64)
-            .sum(),
-        // Why not is said when the network is built from its weights.
-        Err(_) => 0,
-    };
-    (16 * count + (1 << 30)).min(WEIGHTS)
-}
-
-/// The most bytes of any file of weights.
-pub(crate) const WEIGHTS: u64 = 32 << 30;
-
-pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, LoadError> {
-    bounded::file(path, limit).map_err(at(path))
-}
-
-pub(crate) fn read_text(path: &Path) -> Result<String, LoadError> {
-    bounded::text(path, DESCRIPTION).map_err(at(path))
-}
-
-fn at(path: &Path) -> impl FnOnce(ReadError) -> LoadError {
-    let path = path.to_path_buf();
-    move |source| LoadError::Io { path, source }
 }
 
 fn misfit(model: &str) -> impl Fn(WeightsError) -> LoadError {

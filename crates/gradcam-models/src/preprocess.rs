@@ -31,8 +31,10 @@ use image::{Pixel, Rgb, RgbImage};
 use serde::{Deserialize, Serialize};
 
 mod device;
+mod error;
 mod resize;
 
+pub use error::PreprocessError;
 use resize::{Image, Sample, resize};
 pub use resize::{Interpolation, resize_rgb};
 
@@ -165,52 +167,6 @@ pub struct Prepared {
     pub words: Option<Rgb16Image>,
     /// Where in the original picture the view lies.
     pub region: Region,
-}
-
-/// Why a picture cannot be prepared.
-#[derive(Debug, thiserror::Error)]
-pub enum PreprocessError {
-    /// A field of [`Preprocess`] is out of its range.
-    #[error("the preprocessing's `{field}` is {found}, expected {expected}")]
-    Setting {
-        /// The field's name.
-        field: &'static str,
-        /// Its value.
-        found: String,
-        /// The values it may have.
-        expected: &'static str,
-    },
-    /// A side of a picture, or the size asked for, is zero.
-    #[error("cannot resize from or to an empty picture: {width} × {height} pixels")]
-    Empty {
-        /// Width in pixels.
-        width: u32,
-        /// Height in pixels.
-        height: u32,
-    },
-    /// The resize asks for too many pixels, as happens with a picture of one pixel's width and a great height.
-    #[error(
-        "resizing the picture from {from_width} × {from_height} to {width} × {height} pixels takes too much memory: its sides differ too much"
-    )]
-    TooLarge {
-        /// Width before, in pixels.
-        from_width: u32,
-        /// Height before, in pixels.
-        from_height: u32,
-        /// Width asked for, in pixels.
-        width: u64,
-        /// Height asked for, in pixels.
-        height: u64,
-    },
-    /// The resizing library refused.
-    #[error("cannot resize the picture: {reason}")]
-    Resize {
-        /// The library's own words.
-        reason: String,
-    },
-    /// The tensor cannot be made on the device.
-    #[error("cannot put the picture on the device")]
-    Tensor(#[from] candle_core::Error),
 }
 
 impl Preprocess {

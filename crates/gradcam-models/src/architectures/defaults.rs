@@ -4,7 +4,7 @@
 //! crop 0.95 with a bicubic filter, are not what most checkpoints have. For AlexNet, GoogLeNet, SqueezeNet, `mobilenet_v2` and `mobilenet_v3_*`
 //! they are those of torchvision's evaluation: the shorter side to 256 pixels, bilinear.
 
-use super::{Architecture, Family};
+use super::plan::{Architecture, Family};
 use crate::preprocess::{Interpolation, Preprocess};
 
 /// Inception's mean and standard deviation, samples from -1 to 1.

@@ -143,7 +143,7 @@ impl EfficientNet {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::architectures::check::{logits, parameter_count};
+    use crate::architectures::tests::{logits, parameter_count};
 
     fn count(net: EfficientNet) -> usize {
         parameter_count(|w| net.build(w, 1000))

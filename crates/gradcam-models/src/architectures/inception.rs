@@ -225,7 +225,7 @@ fn block_e(w: &Weights, inputs: usize) -> Result<Module> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::architectures::check::{logits, parameter_count};
+    use crate::architectures::tests::{logits, parameter_count};
 
     #[test]
     fn parameters_are_the_published_ones() {

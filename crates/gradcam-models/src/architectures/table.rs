@@ -2,10 +2,19 @@
 
 use gradcam_nn::ops::Activation;
 
-use super::{
-    AlexNet, Architecture, ConvNeXt, DenseNet, EfficientNet, Family, GoogLeNet, InceptionV3,
-    MobileNetV3, ResNet, Size, SqueezeNet, Swin, Vgg, Vit,
-};
+use super::alexnet::AlexNet;
+use super::convnext::ConvNeXt;
+use super::densenet::DenseNet;
+use super::efficientnet::EfficientNet;
+use super::googlenet::GoogLeNet;
+use super::inception::InceptionV3;
+use super::mobilenetv3::MobileNetV3;
+use super::plan::{Architecture, Family};
+use super::resnet::ResNet;
+use super::squeezenet::SqueezeNet;
+use super::swin::Swin;
+use super::vgg::Vgg;
+use super::vit::{Size, Vit};
 
 const fn row(
     name: &'static str,

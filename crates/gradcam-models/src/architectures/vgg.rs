@@ -121,7 +121,7 @@ fn hidden(w: &Weights) -> Result<Module> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::architectures::check::{logits, parameter_count};
+    use crate::architectures::tests::{logits, parameter_count};
 
     const STAGES: [[usize; 5]; 4] = [
         [1, 1, 2, 2, 2],

@@ -298,7 +298,7 @@ impl Vit {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::architectures::check::{logits, parameter_count};
+    use crate::architectures::tests::{logits, parameter_count};
 
     #[test]
     fn parameters_are_the_published_ones() {

@@ -4,7 +4,7 @@ use gradcam_nn::ops::Activation;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{invalid, triple};
+use super::value::{invalid, triple};
 use crate::LoadError;
 use crate::architectures::{Architecture, Size};
 use crate::preprocess::{CropMode, Interpolation, Preprocess};

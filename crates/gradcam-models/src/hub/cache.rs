@@ -17,8 +17,10 @@ use hf_hub::{Cache, CacheRepo, RepoType};
 use sha2::{Digest, Sha256};
 
 use super::client::{Client, Remote};
-use super::transfer;
-use super::{CONFIG, Fetched, HubError, Progress, Repo, WEIGHTS};
+use super::error::{HubError, at};
+use super::files::{CONFIG, Fetched, WEIGHTS};
+use super::repo::{Repo, is_commit, is_hex};
+use super::transfer::{self, Progress};
 use crate::bounded;
 
 /// One repository's part of the cache.
@@ -180,15 +182,6 @@ impl Store {
     }
 }
 
-/// Whether `text` is a full commit hash.
-pub(super) fn is_commit(text: &str) -> bool {
-    is_hex(text, 40)
-}
-
-fn is_hex(text: &str, digits: usize) -> bool {
-    text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-}
-
 /// Compares the SHA-256 of `path` with each of `expected`; a file with another one is deleted.
 pub(super) fn verify(path: &Path, name: &str, expected: &[&str]) -> Result<(), HubError> {
     if expected.is_empty() {
@@ -244,10 +237,4 @@ fn link(blob: &Path, pointer: &Path) -> io::Result<()> {
         // Elsewhere symbolic links may need a privilege.
         fs::hard_link(blob, pointer).or_else(|_| fs::copy(blob, pointer).map(drop))
     }
-}
-
-/// An I/O error with its path.
-pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> HubError {
-    let path = path.to_path_buf();
-    move |source| HubError::Cache { path, source }
 }

@@ -10,8 +10,9 @@ use ureq::config::RedirectAuthHeaders;
 use ureq::http::{HeaderMap, Response, Uri};
 use ureq::{Agent, Body, Timeout};
 
-use super::cache::is_commit;
-use super::{Hub, HubError, Repo};
+use super::error::HubError;
+use super::repo::{Repo, is_commit};
+use super::settings::Hub;
 
 /// Redirects within the hub (a renamed repository) that are followed.
 const REDIRECTS: usize = 5;

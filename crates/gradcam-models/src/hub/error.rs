@@ -1,7 +1,7 @@
 //! What can go wrong between a repository's name and its files.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An error of the hub client; each says what the user can do about it.
 #[derive(Debug, thiserror::Error)]
@@ -160,4 +160,10 @@ pub enum HubError {
         /// The cache folder.
         cache: PathBuf,
     },
+}
+
+/// An I/O error with its path.
+pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> HubError {
+    let path = path.to_path_buf();
+    move |source| HubError::Cache { path, source }
 }

@@ -7,12 +7,22 @@ use std::thread;
 
 use ureq::http::{HeaderMap, StatusCode};
 
-use super::cache::at;
 use super::client::{Client, Remote, text};
-use super::{HubError, Progress};
+use super::error::{HubError, at};
 
 /// Attempts in a row without a new byte before a download is given up.
 const ATTEMPTS: u32 = 5;
+
+/// Where a file's transfer stands; handed to the callback of [`Hub::fetch`](super::Hub::fetch).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress<'a> {
+    /// The file's name in the repository.
+    pub file: &'a str,
+    /// Bytes on disk; above zero at once if an earlier part is taken up, and back to zero if the server sends it all again.
+    pub done: u64,
+    /// Bytes in the whole file.
+    pub total: u64,
+}
 
 /// A download on its way to the file `path`, of which `done` bytes are there.
 struct Part<'a> {

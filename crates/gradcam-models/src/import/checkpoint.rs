@@ -9,7 +9,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use zip::ZipArchive;
 
-use super::ImportError;
+use super::error::ImportError;
 use super::pickle::{self, Fault, Id, Node, Objects, Stored};
 use crate::bounded::{self, ReadError};
 

@@ -26,7 +26,7 @@ use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resize
 use image::{ImageBuffer, Pixel, Primitive, Rgb, RgbImage};
 use serde::{Deserialize, Serialize};
 
-use super::PreprocessError;
+use super::error::PreprocessError;
 
 /// The most pixels a resized picture may have, and the pass in between: Pillow's limit for a decoded one.
 const MAX_PIXELS: u64 = 178_956_970;

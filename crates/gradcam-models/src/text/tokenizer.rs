@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use tokenizers::Tokenizer;
 use tokenizers::processors::roberta::RobertaProcessing;
 
-use super::TextError;
-use crate::load::read_text;
+use super::error::TextError;
+use crate::files::read_text;
 
 /// The token before a text.
 const START: &str = "<|startoftext|>";

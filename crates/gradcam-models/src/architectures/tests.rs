@@ -4,6 +4,7 @@
 use gradcam_nn::candle::{DType, Device, Tensor};
 use gradcam_nn::{Module, ModuleTree, Network, Weights};
 
+use super::*;
 use crate::layers::Result;
 
 /// The number of trained parameters of the network that `build` makes.
@@ -26,4 +27,25 @@ pub(crate) fn logits(modules: &[Module], w: &Weights, size: (usize, usize), clas
     let y: Vec<f32> = y.flatten_all().unwrap().to_vec1().unwrap();
     assert!(y.iter().all(|v| v.is_finite()), "{y:?}");
     assert!(y.iter().any(|v| *v != y[0]), "{y:?}");
+}
+
+#[test]
+fn names_differ_by_more_than_case_and_punctuation() {
+    let names: std::collections::BTreeSet<_> = all().iter().map(|a| letters(a.name)).collect();
+    assert_eq!(names.len(), all().len());
+    for (written, name) in [
+        ("ResNet50", "resnet50"),
+        ("EfficientNet-B0", "efficientnet_b0"),
+        ("resnet50.a1_in1k", "resnet50"),
+        ("SqueezeNet 1.1", "squeezenet1_1"),
+        ("ViT_Base_Patch16_224", "vit_base_patch16_224"),
+    ] {
+        assert_eq!(find(written).unwrap().name, name);
+    }
+    assert_eq!(find("ResNet51").unwrap_err()[0], "resnet50");
+    assert_eq!(
+        named_in("wide_resnet50_2-95faca4d").unwrap().name,
+        "wide_resnet50_2"
+    );
+    assert!(named_in("checkpoint-final").is_none());
 }
