@@ -31,37 +31,38 @@ mod diff;
 mod document;
 mod error;
 mod html;
+mod invalid;
 mod markdown;
+mod measured;
 mod methodology;
 mod number;
 mod published;
+mod schema;
 mod sections;
-mod test;
 mod validate;
 mod view;
 
 #[cfg(test)]
-mod example;
-#[cfg(test)]
-mod pages;
-#[cfg(test)]
-mod schema;
+mod tests;
 
 pub use agreement::{Agreement, PublishedGrade, agreement};
 pub use diff::{Change, Difference, GradeChange, ValueChange, diff};
 pub use document::{
-    Accuracy, Annotation, Artifact, Card, Data, Environment, Erratum, Generator, Kind, Method,
-    Model, Role, SCHEMA, SCHEMA_VERSION, Score, Weights,
+    Accuracy, Annotation, Artifact, Card, Data, Environment, Generator, Kind, Method, Model, Role,
+    Score, Weights,
 };
 pub use error::{Error, Result};
 pub use html::render_html;
+pub use invalid::Invalid;
 pub use markdown::render_markdown;
+pub use measured::{
+    Blur, Compatibility, Curve, Measurement, Null, Protocol, Reference, Source, TargetPolicy, Test,
+};
 pub use methodology::{
     Agnosticism, Directness, Efficiency, Hyperparameters, Methodology, Operation, Setting,
 };
-pub use published::{Figure, Provenance, Published, PublishedCard, PublishedEntry, published};
-pub use sections::{Section, Sections};
-pub use test::{
-    Blur, Compatibility, Curve, Measurement, Null, Protocol, Reference, Source, TargetPolicy, Test,
+pub use published::{
+    Erratum, Figure, Provenance, Published, PublishedCard, PublishedEntry, published,
 };
-pub use validate::Invalid;
+pub use schema::{SCHEMA, SCHEMA_VERSION};
+pub use sections::{Section, Sections};

@@ -14,12 +14,16 @@
 mod journal;
 mod look;
 mod measure;
+mod null;
 mod record;
+mod study;
 mod summary;
 #[cfg(test)]
 mod tests;
 
 pub use journal::{Journal, JournalError, merge, read};
-pub use measure::{Item, Masks, Null, SHUFFLES, Study, measure};
+pub use measure::measure;
+pub use null::{Null, SHUFFLES};
 pub use record::{FORMAT, Header, ImageRecord, MapRecord, Outcome};
+pub use study::{Item, Masks, Study};
 pub use summary::{Against, MetricSummary, SourceSummary, Summary, summarise};

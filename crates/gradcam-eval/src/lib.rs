@@ -76,13 +76,13 @@ mod random;
 mod resolution;
 pub mod sanity;
 pub mod statistics;
+mod undefined;
 
-#[cfg(test)]
-mod ranking;
 #[cfg(test)]
 mod testing;
 
-pub use degenerate::{Tally, Undefined, check, check_finite};
+pub use degenerate::{Tally, check, check_finite};
 pub use error::{Error, Result};
 pub use metric::{About, Direction, Evidence, Metric, Need, Range, measure_all};
 pub use resolution::Resolution;
+pub use undefined::Undefined;

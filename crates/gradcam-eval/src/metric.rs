@@ -1,216 +1,22 @@
-//! The metrics, by name.
+//! The metrics, measured.
 
+mod about;
 mod range;
+mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use gradcam::Grid;
-use serde::{Deserialize, Serialize};
 
+pub use self::about::{About, Direction, Need};
 pub use self::range::Range;
+pub use self::table::Metric;
 use crate::degenerate::check;
 use crate::faithfulness::{self as asked, Explain, Sample};
 use crate::metrics as of;
 use crate::{Error, Result, Undefined};
-
-/// Which way is better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Direction {
-    /// Higher.
-    Up,
-    /// Lower.
-    Down,
-    /// Neither: the metric describes.
-    None,
-}
-
-/// What a metric needs beside the map.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Need {
-    /// Where the object is.
-    Mask,
-    /// The network and its input.
-    Network,
-    /// The method, to explain other inputs.
-    Explainer,
-    /// Another map of the same image.
-    OtherMap,
-    /// The object's class, among those of the network.
-    Class,
-    /// A small object beside one of another class.
-    Distractor,
-    /// A threshold that was tuned on other images.
-    Threshold,
-}
-
-impl fmt::Display for Need {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Need::Mask => "a mask of the object",
-            Need::Network => "the network and its input",
-            Need::Explainer => "the method, to explain other inputs",
-            Need::OtherMap => "another map of the same image",
-            Need::Class => "the object's class, among those of the network",
-            Need::Distractor => "a small object beside one of another class",
-            Need::Threshold => "a threshold that was tuned on other images",
-        })
-    }
-}
-
-/// What there is to know about a metric before it is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct About {
-    /// Its title, for a table.
-    pub title: &'static str,
-    /// Authors, year and title; empty for what is common practice.
-    pub paper: &'static str,
-    /// Which way is better.
-    pub direction: Direction,
-    /// What it needs.
-    pub needs: &'static [Need],
-    /// What it can at worst be, for samples without a value; none where it has no bound or no bad side.
-    pub worst: Option<f64>,
-}
-
-/// Writes the enum and its table.
-macro_rules! metrics {
-    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal, $title:literal, $paper:expr, $direction:ident, [$($need:ident),*], $worst:expr;)*) => {
-        /// A metric with its usual options: it parses from and prints to its name. The functions of this crate have the options.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[non_exhaustive]
-        pub enum Metric {
-            $($(#[doc = $doc])* #[serde(rename = $name)] $variant,)*
-        }
-
-        impl Metric {
-            /// Every metric, in the order of the documentation.
-            pub const ALL: &[Metric] = &[$(Metric::$variant),*];
-
-            /// The usual name.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Metric::$variant => $name,)*
-                }
-            }
-
-            /// Title, paper, direction and needs.
-            pub fn about(self) -> About {
-                match self {
-                    $(Metric::$variant => About {
-                        title: $title,
-                        paper: $paper,
-                        direction: Direction::$direction,
-                        needs: &[$(Need::$need),*],
-                        worst: $worst,
-                    },)*
-                }
-            }
-        }
-    };
-}
-
-const GOMEZ: &str =
-    "Gomez et al. 2022, Metrics for saliency map evaluation of deep learning explanation methods";
-const RISE: &str =
-    "Petsiuk et al. 2018, RISE: Randomized Input Sampling for Explanation of Black-box Models";
-const ADEBAYO: &str = "Adebayo et al. 2018, Sanity Checks for Saliency Maps";
-const ARUN: &str = "Arun et al. 2021, Assessing the Trustworthiness of Saliency Maps for Localizing Abnormalities in Medical Imaging";
-const SAPORTA: &str =
-    "Saporta et al. 2022, Benchmarking saliency methods for chest X-ray interpretation";
-const YEH: &str = "Yeh et al. 2019, On the (In)fidelity and Sensitivity of Explanations";
-const CHATTOPADHAY: &str = "Chattopadhay et al. 2018, Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep Convolutional Networks";
-const ZHANG: &str = "Zhang et al. 2016, Top-down Neural Attention by Excitation Backprop";
-const SELVARAJU: &str = "Selvaraju et al. 2017, Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization";
-const NONE: &str = "";
-
-metrics! {
-    /// [`sparsity`](of::sparsity) of the map brought to 0 to 1, at the map's own resolution.
-    Sparsity = "sparsity", "Sparsity", GOMEZ, None, [], None;
-    /// The same at the input's resolution.
-    SparsityUpsampled = "sparsity-upsampled", "Sparsity at the input's resolution", GOMEZ, None, [], None;
-    /// [`gini`](of::gini) at the map's own resolution.
-    Gini = "gini", "Gini index", "Chalasani et al. 2020, Concise Explanations of Neural Networks using Adversarial Training", None, [], None;
-    /// [`entropy`](of::entropy) at the map's own resolution.
-    Entropy = "entropy", "Entropy", "Bhatt et al. 2020, Evaluating and Aggregating Feature-based Model Explanations", None, [], None;
-    /// [`ssim`](of::ssim) with another map, both brought to 0 to 1, in 7 × 7 windows with a range of 1.
-    Ssim = "ssim", "Structural similarity", "Wang et al. 2004, Image Quality Assessment: From Error Visibility to Structural Similarity", Up, [OtherMap], Some(-1.0);
-    /// [`ssim`](of::ssim) with another map, both brought to 0 to 1, in Gaussian windows with a range of 1.
-    SsimGaussian = "ssim-gaussian", "Structural similarity in Gaussian windows", "Wang et al. 2004, Image Quality Assessment: From Error Visibility to Structural Similarity", Up, [OtherMap], Some(-1.0);
-    /// [`spearman`](of::spearman) with another map.
-    Spearman = "spearman", "Rank correlation", ADEBAYO, Up, [OtherMap], Some(-1.0);
-    /// [`spearman_absolute`](of::spearman_absolute) with another map.
-    SpearmanAbsolute = "spearman-absolute", "Rank correlation of absolute values", ADEBAYO, Up, [OtherMap], Some(-1.0);
-    /// [`hog_correlation`](of::hog_correlation) with another map.
-    Hog = "hog", "Rank correlation of gradient histograms", ADEBAYO, Up, [OtherMap], Some(-1.0);
-    /// [`top_overlap`](of::top_overlap) with another map, of the highest 15 %.
-    TopOverlap = "top-overlap", "Overlap of the highest 15 %", NONE, Up, [OtherMap], Some(0.0);
-    /// [`displacement`](of::displacement) from the peak of another map, in pixels.
-    Displacement = "displacement", "Displacement of the peak", NONE, Down, [OtherMap], None;
-    /// [`average_precision`](of::average_precision).
-    AveragePrecision = "average-precision", "Average precision", ARUN, Up, [Mask], Some(0.0);
-    /// [`precision_trapezoid`](of::precision_trapezoid), for comparison with the paper.
-    PrecisionTrapezoid = "precision-trapezoid", "Area under the precision-recall curve (trapezoid)", ARUN, Up, [Mask], Some(0.0);
-    /// [`segmentation_iou`](of::segmentation_iou) at Otsu's threshold.
-    IouOtsu = "iou-otsu", "IoU at Otsu's threshold", SAPORTA, Up, [Mask], Some(0.0);
-    /// [`segmentation_iou`](of::segmentation_iou) at half the map's range.
-    IouHalf = "iou-half", "IoU at half the range", SAPORTA, Up, [Mask], Some(0.0);
-    /// [`segmentation_iou`](of::segmentation_iou) at the one of the [`THRESHOLDS`](of::THRESHOLDS) that fits other images best.
-    IouTuned = "iou-tuned", "IoU at a tuned threshold", SAPORTA, Up, [Mask, Threshold], Some(0.0);
-    /// [`pointing`](of::pointing) with a tolerance of 15 pixels at 224.
-    Pointing = "pointing", "Pointing game", ZHANG, Up, [Mask], Some(0.0);
-    /// The same, with the mean over classes of their images' means in place of that over images.
-    PointingClassMean = "pointing-class-mean", "Pointing game, mean over classes", ZHANG, Up, [Mask, Class], Some(0.0);
-    /// The same on the images whose object covers less than a quarter, with an object of another class beside it.
-    PointingDifficult = "pointing-difficult", "Pointing game, difficult images", ZHANG, Up, [Mask, Distractor], Some(0.0);
-    /// [`pointing`](of::pointing) without tolerance.
-    Hit = "hit", "Hit rate", SAPORTA, Up, [Mask], Some(0.0);
-    /// [`energy_inside`](of::energy_inside).
-    Energy = "energy", "Energy inside the object", "Wang et al. 2020, Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", Up, [Mask], Some(0.0);
-    /// [`localise`](of::localise) at 15 % against the box of the mask: 1 for a hit.
-    Localisation = "localisation", "Localisation within IoU 0.5", SELVARAJU, Up, [Mask], Some(0.0);
-    /// 0 where the class is the network's first and its map a hit of [`localise`](of::localise), else 1; maps of other classes cannot be right.
-    LocalisationErrorTop1 = "localisation-error-top1", "Localisation error, top 1", SELVARAJU, Down, [Mask, Class], Some(1.0);
-    /// The same where the class is among the network's first five.
-    LocalisationErrorTop5 = "localisation-error-top5", "Localisation error, top 5", SELVARAJU, Down, [Mask, Class], Some(1.0);
-    /// [`deletion`](asked::deletion).
-    Deletion = "deletion", "Deletion", RISE, Down, [Network], Some(1.0);
-    /// [`insertion`](asked::insertion).
-    Insertion = "insertion", "Insertion", RISE, Up, [Network], Some(0.0);
-    /// The area of [`gomez_deletion`](asked::gomez_deletion), of the map at its own resolution.
-    Dauc = "dauc", "Deletion at the map's resolution (DAUC)", GOMEZ, Down, [Network], Some(1.0);
-    /// The area of [`gomez_insertion`](asked::gomez_insertion), of the map at its own resolution.
-    Iauc = "iauc", "Insertion at the map's resolution (IAUC)", GOMEZ, Up, [Network], Some(0.0);
-    /// The correlation of [`gomez_deletion`](asked::gomez_deletion).
-    DeletionCorrelation = "deletion-correlation", "Deletion correlation (DC)", GOMEZ, Up, [Network], Some(-1.0);
-    /// The correlation of [`gomez_insertion`](asked::gomez_insertion).
-    InsertionCorrelation = "insertion-correlation", "Insertion correlation (IC)", GOMEZ, Up, [Network], Some(-1.0);
-    /// The correlation of [`gomez_deletion`](asked::gomez_deletion) with each step alone.
-    DeletionCorrelationAlone = "deletion-correlation-alone", "Deletion correlation (DC), not cumulative", GOMEZ, Up, [Network], Some(-1.0);
-    /// The correlation of [`gomez_insertion`](asked::gomez_insertion) with each step alone.
-    InsertionCorrelationAlone = "insertion-correlation-alone", "Insertion correlation (IC), not cumulative", GOMEZ, Up, [Network], Some(-1.0);
-    /// The combined value of [`road`](asked::road).
-    Road = "road", "Remove and debias (ROAD)", "Rong et al. 2022, A Consistent and Efficient Evaluation Strategy for Attribution Methods", Up, [Network], Some(-0.5);
-    /// The drop of [`average_drop`](asked::average_drop).
-    AverageDrop = "average-drop", "Average drop", CHATTOPADHAY, Down, [Network], Some(1.0);
-    /// The increase of [`average_drop`](asked::average_drop): 1 where there is one.
-    Increase = "increase", "Increase in confidence", CHATTOPADHAY, Up, [Network], Some(0.0);
-    /// The drop in deletion of [`average_drop`](asked::average_drop).
-    DropInDeletion = "drop-in-deletion", "Average drop in deletion", "Jung and Oh 2021, Towards Better Explanations of Class Activation Mapping", Up, [Network], None;
-    /// [`infidelity`](asked::infidelity) of squares, with scaling.
-    Infidelity = "infidelity", "Infidelity", YEH, Down, [Network], None;
-    /// [`sensitivity_n`](asked::sensitivity_n) of a tenth of the pixels.
-    SensitivityN = "sensitivity-n", "Sensitivity-n", "Ancona et al. 2018, Towards better understanding of gradient-based attribution methods for Deep Neural Networks", Up, [Network], Some(-1.0);
-    /// [`region_perturbation`](asked::region_perturbation).
-    RegionPerturbation = "region-perturbation", "Region perturbation (AOPC)", "Samek et al. 2017, Evaluating the Visualization of What a Deep Neural Network Has Learned", Up, [Network], Some(-1.0);
-    /// [`max_sensitivity`](asked::max_sensitivity).
-    MaxSensitivity = "max-sensitivity", "Max-sensitivity", YEH, Down, [Network, Explainer], None;
-    /// [`input_invariance`](asked::input_invariance) under a shift of -1 at each channel.
-    InputInvariance = "input-invariance", "Input invariance", "Kindermans et al. 2019, The (Un)reliability of Saliency Methods", Down, [Network, Explainer], None;
-}
 
 /// A map with all that metrics may need; what is missing is None.
 #[derive(Clone, Copy)]
@@ -404,23 +210,6 @@ impl Metric {
                 asked::input_invariance(&sample, explain()?, &vec![-1.0; channels])
             }
         }
-    }
-}
-
-impl fmt::Display for Metric {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Metric {
-    type Err = Error;
-    fn from_str(name: &str) -> Result<Self> {
-        let found = Metric::ALL.iter().find(|metric| metric.name() == name);
-        found.copied().ok_or_else(|| Error::UnknownMetric {
-            name: name.to_string(),
-            nearest: gradcam::nearest_names(name, Metric::ALL.iter().map(|m| m.name())),
-        })
     }
 }
 

@@ -1,10 +1,12 @@
 //! Metrics of maps alone, or of a map and a mask: no network is asked.
 
 mod calibration;
+mod difference;
 mod energy;
 mod gini;
 mod hog;
 mod localisation;
+mod min_max;
 mod otsu;
 mod overlap;
 mod pointing;
@@ -28,27 +30,5 @@ pub use segmentation::{Cuts, THRESHOLDS, Threshold, cuts, iou, segmentation_iou,
 pub use sparsity::{Scale, sparsity};
 pub use ssim::{Window, ssim};
 
-use gradcam::Grid;
-
-use crate::Result;
-use crate::degenerate::check;
-
-/// The map's values brought to 0 to 1.
-pub(crate) fn min_max(map: &Grid) -> Result<Vec<f64>> {
-    check(map)?;
-    let (low, high) = (f64::from(map.min()), f64::from(map.max()));
-    let scaled = map
-        .values
-        .iter()
-        .map(|&v| (f64::from(v) - low) / (high - low));
-    Ok(scaled.collect())
-}
-
-/// The map brought to 0 to 1.
-pub(crate) fn brought_to_one(map: &Grid) -> Result<Grid> {
-    Ok(Grid {
-        height: map.height,
-        width: map.width,
-        values: min_max(map)?.into_iter().map(|v| v as f32).collect(),
-    })
-}
+pub(crate) use difference::{apart, largest, relative};
+pub(crate) use min_max::{brought_to_one, min_max};

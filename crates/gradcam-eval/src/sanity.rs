@@ -36,7 +36,6 @@ pub use images::{ExplainClass, Images, predicted};
 pub use likeness::{Likeness, MAP_METRICS, PAIRS, likeness_of_pairs, named};
 pub(crate) use likeness::{compare, gathered};
 pub use parameters::{Order, Protocol, Randomized, Rebuild, Step, Trained, randomize};
-pub(crate) use twin::apart;
 pub use twin::{
     Channels, ExplainSum, Twin, classifier_channels, implementation_invariance, linearity,
     permuted, twin_test,

@@ -8,11 +8,12 @@ mod permutation;
 mod sign_flip;
 
 pub use bootstrap::{
-    Interval, RESAMPLES, bootstrap, mean_difference, mean_interval, quantile, weighted_interval,
+    ALPHA, Interval, RESAMPLES, bootstrap, mean_difference, mean_interval, quantile,
+    weighted_interval,
 };
 pub use grade::{
-    ALPHA, Finding, Gate, Grade, Graded, MAX_DEGENERATE, MIN_SAMPLES, Null, RULE, Rule, corrected,
-    grade, grade_exact,
+    Finding, Gate, Grade, Graded, MAX_DEGENERATE, MIN_SAMPLES, Null, RULE, Rule, corrected, grade,
+    grade_exact,
 };
 pub use holm::holm;
 pub use measured::{Measured, Measurement};

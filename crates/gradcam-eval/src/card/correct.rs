@@ -51,7 +51,7 @@ fn counted(test: &Test) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::card::Agreement;
-    use crate::card::example::example;
+    use crate::card::tests::example::example;
 
     /// A pass whose own p-value is small among many that are not.
     #[test]

@@ -292,7 +292,7 @@ fn flatten(name: &str, value: &Value, fields: &mut BTreeMap<String, String>) {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::card::example::example;
+    use crate::card::tests::example::example;
 
     #[test]
     fn a_card_does_not_differ_from_itself() {

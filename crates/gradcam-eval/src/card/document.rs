@@ -4,13 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Methodology, PublishedCard, Result, Sections, Test};
-
-/// The version of the card's fields.
-pub const SCHEMA_VERSION: &str = "1.0.0";
-
-/// The JSON schema of a card (draft 2020-12).
-pub const SCHEMA: &str = include_str!("../../schema/card.schema.json");
+use super::{Erratum, Methodology, PublishedCard, Result, Sections, Test};
 
 /// A measured saliency card.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,7 +13,7 @@ pub struct Card {
     /// The schema's address or file, for editors.
     #[serde(rename = "$schema", default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
-    /// [`SCHEMA_VERSION`].
+    /// [`SCHEMA_VERSION`](super::SCHEMA_VERSION).
     pub schema_version: String,
     /// The rule of the grades: the [`id`](crate::statistics::Rule::id) of one that is known.
     pub rule_id: String,
@@ -256,18 +250,6 @@ pub struct Environment {
     /// How long it took in seconds; left out unless asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall_s: Option<f64>,
-}
-
-/// A place where publications contradict themselves or one another.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Erratum {
-    /// The test it is about; `None` for the card as a whole.
-    pub test_id: Option<String>,
-    /// What is wrong, and what was done instead.
-    pub note: String,
-    /// What shows it.
-    pub evidence: String,
 }
 
 /// A file that belongs to the card.

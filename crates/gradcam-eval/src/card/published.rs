@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Erratum, PublishedGrade, Reference, Result, Section, Source};
+use super::{PublishedGrade, Reference, Result, Section, Source};
 
 /// What is published, [`published`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,6 +75,18 @@ pub struct PublishedEntry {
     pub claim: String,
     /// Where that comes from: `arXiv:` or `doi:` with the number, several with a comma.
     pub doi_or_arxiv: String,
+}
+
+/// A place where publications contradict themselves or one another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Erratum {
+    /// The test it is about; `None` for the card as a whole.
+    pub test_id: Option<String>,
+    /// What is wrong, and what was done instead.
+    pub note: String,
+    /// What shows it.
+    pub evidence: String,
 }
 
 /// A published number.

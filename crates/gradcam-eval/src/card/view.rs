@@ -1,42 +1,20 @@
 //! What both pages say of a card, in words: the templates only place it.
 
 mod about;
-mod test;
+mod measured;
+mod parts;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use self::about::{about, directness, efficiency};
-use self::test::{TestView, test};
+use self::measured::{TestView, test};
+use self::parts::{Fact, Group, Link, Mark, fact, papers};
 use super::chart;
-use super::number::{address, with_interval};
+use super::number::with_interval;
 use super::{Agreement, Card, Kind, PublishedEntry, Section};
 use crate::statistics::{ALPHA, Grade, MAX_DEGENERATE, Rule};
-
-/// A name and what belongs to it.
-#[derive(Serialize)]
-pub(super) struct Fact {
-    name: String,
-    text: String,
-}
-
-/// A grade as key and as word.
-#[derive(Serialize)]
-struct Mark {
-    key: String,
-    word: String,
-}
-
-impl From<Grade> for Mark {
-    fn from(grade: Grade) -> Self {
-        let key = grade.to_string();
-        Mark {
-            word: key.replace('_', " "),
-            key,
-        }
-    }
-}
 
 /// All of a page.
 #[derive(Serialize)]
@@ -63,12 +41,6 @@ pub(super) struct View<'a> {
 struct Count {
     grade: Mark,
     n: usize,
-}
-
-#[derive(Serialize)]
-struct Group {
-    title: &'static str,
-    facts: Vec<Fact>,
 }
 
 /// The tests of a section beside what is published.
@@ -98,12 +70,6 @@ struct SectionView {
     question: &'static str,
     reason: Option<String>,
     tests: Vec<TestView>,
-}
-
-#[derive(Serialize)]
-struct Link {
-    text: String,
-    address: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -223,13 +189,6 @@ fn rule(card: &Card) -> String {
     )
 }
 
-fn fact(name: &str, text: impl Into<String>) -> Fact {
-    Fact {
-        name: name.to_string(),
-        text: text.into(),
-    }
-}
-
 fn counts(card: &Card) -> Vec<Count> {
     let grades = [
         Grade::Pass,
@@ -339,19 +298,4 @@ fn sweep(card: &Card) -> Vec<SweepRow> {
             }),
         })
         .collect()
-}
-
-fn papers(text: &str) -> Vec<Link> {
-    // `doi:…, figure 2` is one source, `arXiv:…, arXiv:…` are two.
-    let mut links: Vec<Link> = Vec::new();
-    for part in text.split(", ") {
-        match (address(part), links.last_mut()) {
-            (None, Some(last)) => last.text += &format!(", {part}"),
-            (address, _) => links.push(Link {
-                text: part.to_string(),
-                address,
-            }),
-        }
-    }
-    links
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use gradcam::Method;
 use serde::{Deserialize, Serialize};
 
-use super::Null;
+use super::null::Null;
 use crate::metrics::Cuts;
 use crate::{Metric, Resolution, Undefined};
 

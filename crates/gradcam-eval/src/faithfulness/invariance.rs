@@ -4,7 +4,7 @@ use candle_core::{Result as Candle, Tensor};
 use gradcam_nn::{Network, Pass, Tokens};
 
 use super::sample::{Explain, Sample};
-use crate::sanity::apart;
+use crate::metrics::apart;
 use crate::{Error, Result};
 
 /// A network that takes its inputs with a constant added to each channel, and says of them what the inner network says without it.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Metric;
+use super::table::Metric;
 
 /// What values a metric can have.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

@@ -11,7 +11,8 @@ use serde::Serialize;
 use super::blocks::module_of;
 use super::images::{Images, predicted};
 use super::{Rebuild, Side};
-use crate::degenerate::{check, check_finite, check_pair};
+use crate::degenerate::check_pair;
+use crate::metrics::{apart, largest, relative};
 use crate::random::{drawn, generator};
 use crate::statistics::{Grade, Graded, grade_exact};
 use crate::{Error, Result, Tally};
@@ -75,47 +76,9 @@ pub fn twin_test(twin: &Twin, tolerance: f64) -> Graded {
     }
 }
 
-/// The largest difference of two maps as a share of the first one's largest absolute value.
-pub(crate) fn apart(a: &Grid, b: &Grid) -> Result<f64> {
-    check(a)?;
-    check_finite(b)?;
-    check_pair(a, b)?;
-    relative(&wide(a), &wide(b))
-}
-
-fn wide(map: &Grid) -> Vec<f64> {
-    map.values.iter().map(|&v| f64::from(v)).collect()
-}
-
 fn logits(network: &dyn Network, image: &Tensor) -> Result<Vec<f64>> {
     let logits = network.forward(image, &mut ())?.flatten_all()?;
     Ok(logits.to_dtype(DType::F64)?.to_vec1()?)
-}
-
-/// The largest of some numbers that are not negative, 0 for none; unlike [`f64::max`] it keeps a NaN.
-fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
-    let larger = |m: f64, v: f64| match m.is_nan() || v.is_nan() {
-        true => f64::NAN,
-        false => m.max(v),
-    };
-    values.into_iter().fold(0.0, larger)
-}
-
-/// The largest difference as a share of the largest absolute value of `a`; 0 where nothing differs.
-fn relative(a: &[f64], b: &[f64]) -> Result<f64> {
-    if a.len() != b.len() {
-        return Err(Error::Length {
-            expected: a.len(),
-            found: b.len(),
-        });
-    }
-    let difference = largest(a.iter().zip(b).map(|(a, b)| (a - b).abs()));
-    let largest = largest(a.iter().map(|v| v.abs()));
-    Ok(if difference == 0.0 {
-        0.0
-    } else {
-        difference / largest
-    })
 }
 
 /// Modules whose channels can be put in another order together.

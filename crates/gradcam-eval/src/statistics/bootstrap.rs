@@ -6,6 +6,8 @@ use serde::Serialize;
 use crate::random::{below, generator};
 use crate::{Error, Result, Undefined};
 
+/// The share of intervals that may miss the truth, and of false passes: the p-value above which there is none.
+pub const ALPHA: f64 = 0.05;
 /// The number of resamples that the rule of the card asks for.
 pub const RESAMPLES: usize = 1000;
 
@@ -83,7 +85,7 @@ pub fn weighted_interval(values: &[f64], weights: &[f64], seed: u64) -> Result<I
             found: weights.len(),
         });
     }
-    bootstrap(values.len(), RESAMPLES, 1.0 - super::ALPHA, seed, |items| {
+    bootstrap(values.len(), RESAMPLES, 1.0 - ALPHA, seed, |items| {
         let sum = |of: &dyn Fn(usize) -> f64| items.iter().map(|&i| of(i)).sum::<f64>();
         sum(&|i| weights[i] * values[i]) / sum(&|i| weights[i])
     })

@@ -7,13 +7,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Interval;
+use super::bootstrap::{ALPHA, Interval};
 use crate::Direction;
 
 /// The name and version of the rule that grades are made by.
 pub const RULE: &str = Rule::Corrected.id();
-/// The share of intervals that may miss the truth, and of false passes: the p-value above which there is none.
-pub const ALPHA: f64 = 0.05;
 /// The least number of samples, unless a test declares another.
 pub const MIN_SAMPLES: usize = 30;
 /// The largest share of samples without a value.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Fact, Group, fact};
+use super::parts::{Fact, Group, fact};
 use crate::card::number::{grouped, number, percent};
 use crate::card::{Annotation, Card, Data, Kind, Role};
 

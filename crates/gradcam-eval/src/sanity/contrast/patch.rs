@@ -6,7 +6,7 @@ use candle_core::{DType, Tensor};
 use gradcam::{Target, input_gradient, probabilities, ranking};
 use gradcam_nn::Network;
 
-use super::{Contrast, Scene, Scenes, counted, given};
+use super::scene::{Contrast, Scene, Scenes, counted, given};
 use crate::faithfulness::logits;
 use crate::sanity::Side;
 use crate::{Error, Result, Undefined};

@@ -3,7 +3,7 @@
 use gradcam::Grid;
 use serde::Serialize;
 
-use super::{Scenes, given, names};
+use super::scene::{Scenes, given, names};
 use crate::metrics::spearman;
 use crate::sanity::Side;
 use crate::sanity::images::each;

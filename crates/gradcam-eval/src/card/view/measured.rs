@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::about::key;
-use super::{Fact, Link, Mark, fact, papers};
+use super::parts::{Fact, Link, Mark, fact, papers};
 use crate::Direction;
 use crate::card::chart::{self, Dot};
 use crate::card::number::{grouped, number, percent, probability, with_interval};

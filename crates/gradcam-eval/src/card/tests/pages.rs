@@ -1,11 +1,9 @@
 //! Tests: the pages of a card, and how a browser shows them.
-#![allow(clippy::unwrap_used)]
-
 use std::fs;
 use std::process::Command;
 
+use super::super::{Card, Efficiency, Section, Sections, render_html, render_markdown};
 use super::example::{example, picture};
-use super::{Card, Efficiency, Section, Sections, render_html, render_markdown};
 
 #[test]
 fn the_same_card_gives_the_same_pages() {

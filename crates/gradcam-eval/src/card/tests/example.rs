@@ -1,16 +1,14 @@
 //! A card for tests: plausible numbers in all grades, none of them measured.
-#![allow(clippy::unwrap_used)]
-
 use std::collections::BTreeMap;
 
-use super::*;
+use super::super::*;
 use crate::Direction;
 use crate::statistics::{Gate, Grade, RULE};
 
 const HASH: &str = "c5e7a6c1b2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d1e2f3a4b5c6d7e8f9";
 
 /// A picture of 24 × 24 pixels as a PNG, without compression.
-pub(super) fn picture(path: &str) -> Option<Vec<u8>> {
+pub(in crate::card) fn picture(path: &str) -> Option<Vec<u8>> {
     let shade = path.len() as u8;
     let mut raw = Vec::new();
     for row in 0..24u32 {
@@ -516,7 +514,7 @@ fn methodology() -> Methodology {
 }
 
 /// The card.
-pub(super) fn example() -> Card {
+pub(in crate::card) fn example() -> Card {
     let published = published().unwrap();
     let sparsity = test(
         Row {

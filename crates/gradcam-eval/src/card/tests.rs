@@ -1,0 +1,7 @@
+//! Tests of the card as a whole.
+
+#![allow(clippy::unwrap_used)]
+
+pub(super) mod example;
+mod pages;
+mod schema;

@@ -1,0 +1,66 @@
+//! What there is to know about a metric before it is measured.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Which way is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// Higher.
+    Up,
+    /// Lower.
+    Down,
+    /// Neither: the metric describes.
+    None,
+}
+
+/// What a metric needs beside the map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Need {
+    /// Where the object is.
+    Mask,
+    /// The network and its input.
+    Network,
+    /// The method, to explain other inputs.
+    Explainer,
+    /// Another map of the same image.
+    OtherMap,
+    /// The object's class, among those of the network.
+    Class,
+    /// A small object beside one of another class.
+    Distractor,
+    /// A threshold that was tuned on other images.
+    Threshold,
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Need::Mask => "a mask of the object",
+            Need::Network => "the network and its input",
+            Need::Explainer => "the method, to explain other inputs",
+            Need::OtherMap => "another map of the same image",
+            Need::Class => "the object's class, among those of the network",
+            Need::Distractor => "a small object beside one of another class",
+            Need::Threshold => "a threshold that was tuned on other images",
+        })
+    }
+}
+
+/// What there is to know about a metric before it is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct About {
+    /// Its title, for a table.
+    pub title: &'static str,
+    /// Authors, year and title; empty for what is common practice.
+    pub paper: &'static str,
+    /// Which way is better.
+    pub direction: Direction,
+    /// What it needs.
+    pub needs: &'static [Need],
+    /// What it can at worst be, for samples without a value; none where it has no bound or no bad side.
+    pub worst: Option<f64>,
+}

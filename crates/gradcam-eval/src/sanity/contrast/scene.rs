@@ -1,0 +1,99 @@
+//! Pictures of an object before a scene, and what a map gives to the object.
+
+use candle_core::Tensor;
+use gradcam::Grid;
+use gradcam_nn::Network;
+use serde::Serialize;
+
+use crate::degenerate::{check, check_mask};
+use crate::sanity::Side;
+use crate::sanity::images::{each, predicted};
+use crate::statistics::{Measured, quantile};
+use crate::{Result, Tally, Undefined};
+
+/// Where maps are clipped.
+const CLIP: f64 = 0.99;
+
+/// A picture of an object before a scene, and of the scene alone.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// The input `(1, channels, height, width)`.
+    pub image: Tensor,
+    /// The same without the object.
+    pub alone: Tensor,
+    /// Which of the `height * width` pixels belong to the object (or to its box).
+    pub object: Vec<bool>,
+    /// The class of the object, in the network that knows objects.
+    pub object_class: usize,
+    /// The class of the scene, in the networks that know scenes.
+    pub scene_class: usize,
+}
+
+/// How many scenes there are, and what loads one by its number.
+pub type Scenes<'a> = (usize, &'a (dyn Fn(usize) -> Result<Scene> + Sync + 'a));
+
+/// What was measured on the pictures that the networks name rightly.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Contrast {
+    /// One value a picture that counted.
+    pub score: Measured,
+    /// The images that counted, by their numbers.
+    pub images: Vec<usize>,
+}
+
+/// The positive part of a map, brought to 0 to 1 with everything above its 99th percentile at 1.
+///
+/// # Errors
+/// [`check`](crate::check)'s; [`Undefined::NoMass`] where the positive part is empty, [`Undefined::Constant`] where the percentile is its
+/// smallest value: a map that is 0 at 99 of 100 pixels.
+pub fn contrast_map(map: &Grid) -> Result<Grid> {
+    check(map)?;
+    let map = map.relu();
+    if map.max() <= 0.0 {
+        return Err(Undefined::NoMass.into());
+    }
+    let values: Vec<f64> = map.values.iter().map(|&v| f64::from(v)).collect();
+    let (low, high) = (f64::from(map.min()), quantile(&values, CLIP)?);
+    if high <= low {
+        return Err(Undefined::Constant.into());
+    }
+    Ok(map.map(|v| ((f64::from(v) - low) / (high - low)).clamp(0.0, 1.0) as f32))
+}
+
+/// The mean of the map, as [`contrast_map`] has it, over the pixels of a mask, 0 to 1.
+///
+/// # Errors
+/// Those of [`contrast_map`]; when the mask does not fit or is empty.
+pub fn inside(map: &Grid, mask: &[bool]) -> Result<f64> {
+    check_mask(map, mask)?;
+    let map = contrast_map(map)?;
+    let marked = map.values.iter().zip(mask).filter(|(_, inside)| **inside);
+    let sum: f64 = marked.clone().map(|(v, _)| f64::from(*v)).sum();
+    Ok(sum / marked.count() as f64)
+}
+
+/// What a side's map of a class gives to the object.
+pub(super) fn given(side: &Side<'_>, image: &Tensor, class: usize, object: &[bool]) -> Result<f64> {
+    inside(&(side.explain)(side.network, image, class)?, object)
+}
+
+/// Whether a network names this class for an input.
+pub(super) fn names(network: &dyn Network, image: &Tensor, class: usize) -> Result<bool> {
+    Ok(predicted(network, image)? == class)
+}
+
+/// `measure` of each scene, `None` for one that does not count; the numbers of those that do, and their values.
+pub(super) fn counted(
+    (count, load): Scenes<'_>,
+    measure: impl Fn(Scene) -> Result<Option<Result<f64>>> + Sync,
+    seed: u64,
+) -> Result<Contrast> {
+    let found = each(count, |i| measure(load(i)?))?;
+    let numbered = found.into_iter().enumerate();
+    let (images, values): (Vec<usize>, Vec<Result<f64>>) =
+        numbered.filter_map(|(i, value)| Some((i, value?))).unzip();
+    Ok(Contrast {
+        score: Measured::of(Tally::collect(values)?, seed)?,
+        images,
+    })
+}
