@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::Plan;
+use super::plan::Plan;
 
 /// A running worker. `xtask/bench/peers.py` describes the protocol.
 pub(crate) struct Worker {
