@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use proc_macro2::{TokenStream, TokenTree};
+use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
-use syn::{Attribute, Ident, ImplItem, Item, UseTree};
+use syn::{Attribute, Expr, ExprLit, Ident, ImplItem, Item, Lit, Meta, Token, UseTree};
 
 /// What a name of a module stands for.
 #[derive(Debug, Clone)]
@@ -104,13 +105,18 @@ impl Module {
         meanings.push(Meaning::Path(before));
     }
 
-    /// The paths of several words in a macro's tokens.
+    /// The paths of several words in a macro's tokens, and the items that it makes.
     fn tokens(&mut self, tokens: TokenStream) {
         let mut path: Option<(Ident, Vec<String>)> = None;
         let mut colons = 0;
+        let mut made = None;
         for token in tokens {
             match token {
                 TokenTree::Ident(word) => {
+                    if let Some(meaning) = made.take() {
+                        self.name(&word, meaning);
+                    }
+                    made = made_by(&word);
                     match &mut path {
                         Some((_, words)) if colons == 2 => words.push(word.to_string()),
                         _ => self.end(path.replace((word.clone(), vec![word.to_string()]))),
@@ -122,7 +128,10 @@ impl Module {
                     self.end(path.take());
                     self.tokens(group.stream());
                 }
-                TokenTree::Punct(_) | TokenTree::Literal(_) => self.end(path.take()),
+                TokenTree::Punct(_) | TokenTree::Literal(_) => {
+                    self.end(path.take());
+                    made = None;
+                }
             }
         }
         self.end(path);
@@ -201,15 +210,29 @@ impl<'ast> Visit<'ast> for Module {
     fn visit_attribute(&mut self, _: &'ast Attribute) {}
 }
 
-/// Whether there is a `#[cfg(test)]`, or one with more conditions.
+/// What the word behind a keyword stands for in a macro.
+fn made_by(keyword: &Ident) -> Option<Meaning> {
+    match keyword.to_string().as_str() {
+        "enum" | "struct" | "trait" | "type" | "union" => Some(Meaning::Type),
+        "const" | "fn" | "static" => Some(Meaning::Value),
+        _ => None,
+    }
+}
+
+/// Whether there is a `#[cfg(test)]`, perhaps with more conditions.
 fn for_tests(attributes: &[Attribute]) -> bool {
-    attributes.iter().any(|attribute| {
-        attribute.path().is_ident("cfg")
-            && attribute.meta.require_list().is_ok_and(|list| {
-                let condition = list.tokens.to_string();
-                condition == "test" || condition.starts_with("all (test ,")
-            })
-    })
+    let mut conditions = attributes.iter().filter(|a| a.path().is_ident("cfg"));
+    conditions.any(|condition| condition.parse_args().is_ok_and(|meta| wants_test(&meta)))
+}
+
+fn wants_test(condition: &Meta) -> bool {
+    match condition {
+        Meta::Path(path) => path.is_ident("test"),
+        Meta::List(list) if list.path.is_ident("all") => list
+            .parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)
+            .is_ok_and(|all| all.iter().any(wants_test)),
+        Meta::List(_) | Meta::NameValue(_) => false,
+    }
 }
 
 /// The file that `#[path = "…"]` names.
@@ -217,8 +240,8 @@ fn path_attribute(attributes: &[Attribute]) -> Option<String> {
     attributes.iter().find_map(|attribute| {
         let value = &attribute.meta.require_name_value().ok()?.value;
         match value {
-            syn::Expr::Lit(syn::ExprLit {
-                lit: syn::Lit::Str(text),
+            Expr::Lit(ExprLit {
+                lit: Lit::Str(text),
                 ..
             }) if attribute.path().is_ident("path") => Some(text.value()),
             _ => None,

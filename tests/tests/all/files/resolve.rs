@@ -20,8 +20,17 @@ pub(super) struct Names {
     children: HashMap<(usize, String), usize>,
 }
 
+/// What of a name is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Wanted {
+    /// What has names inside: a module or a type.
+    Scope,
+    /// Whatever has the name.
+    Any,
+}
+
 /// Names that are being looked up: one that leads to itself ends there.
-type Asked = HashSet<(usize, String)>;
+type Asked = HashSet<(usize, String, Wanted)>;
 
 impl Names {
     /// Adds a module and returns its number.
@@ -42,29 +51,34 @@ impl Names {
 
     /// What `path` stands for in the module `at`: nothing if it is of another crate or local, several where a name has several meanings.
     pub(super) fn resolve(&self, at: usize, path: &[String]) -> Vec<Target> {
-        self.follow(at, path, &mut Asked::new())
+        self.follow(at, path, Wanted::Any, &mut Asked::new())
     }
 
-    fn follow(&self, at: usize, path: &[String], asked: &mut Asked) -> Vec<Target> {
+    fn follow(&self, at: usize, path: &[String], wanted: Wanted, asked: &mut Asked) -> Vec<Target> {
         let Some((first, rest)) = path.split_first() else {
             return Vec::new();
+        };
+        let parent = |of: usize| self.parents[of].map(Target::Module).into_iter().collect();
+        let before = |rest: &[String]| match rest {
+            [] => wanted,
+            [_, ..] => Wanted::Scope,
         };
         let mut found = match first.as_str() {
             "crate" => vec![Target::Module(0)],
             "self" => vec![Target::Module(at)],
-            "super" => self.parents[at].map(Target::Module).into_iter().collect(),
-            name => self.look_up(at, name, asked).unwrap_or_default(),
+            "super" => parent(at),
+            name => self
+                .look_up(at, name, before(rest), asked)
+                .unwrap_or_default(),
         };
-        for name in rest {
+        for (i, name) in rest.iter().enumerate() {
+            let wanted = before(&rest[i + 1..]);
             let inside = found.into_iter().flat_map(|target| match target {
-                Target::Module(module) if name == "super" => self.parents[module]
-                    .map(Target::Module)
-                    .into_iter()
-                    .collect(),
+                Target::Module(module) if name == "super" => parent(module),
                 // A macro may have made a name that is not there to see.
                 Target::Module(module) => self
-                    .look_up(module, name, asked)
-                    .unwrap_or_else(|| vec![Target::Value(module)]),
+                    .look_up(module, name, wanted, asked)
+                    .unwrap_or_else(|| vec![Target::Type(module)]),
                 Target::Type(_) => vec![target],
                 Target::Value(_) => Vec::new(),
             });
@@ -74,9 +88,15 @@ impl Names {
     }
 
     /// What `name` stands for in the module `at`; `None` if the module has no such name.
-    fn look_up(&self, at: usize, name: &str, asked: &mut Asked) -> Option<Vec<Target>> {
-        if !asked.insert((at, name.to_string())) {
-            return None;
+    fn look_up(
+        &self,
+        at: usize,
+        name: &str,
+        wanted: Wanted,
+        asked: &mut Asked,
+    ) -> Option<Vec<Target>> {
+        if !asked.insert((at, name.to_string(), wanted)) {
+            return Some(Vec::new());
         }
         let module = &self.modules[at];
         let found = if let Some(meanings) = module.names.get(name) {
@@ -89,22 +109,23 @@ impl Names {
                         .collect()
                 }
                 Meaning::Type => vec![Target::Type(at)],
+                Meaning::Value if wanted == Wanted::Scope => Vec::new(),
                 Meaning::Value => vec![Target::Value(at)],
-                Meaning::Path(path) => self.follow(at, path, asked),
+                Meaning::Path(path) => self.follow(at, path, wanted, asked),
             });
             Some(targets.collect())
         } else {
-            let places = module
-                .globs
-                .iter()
-                .flat_map(|glob| self.follow(at, glob, asked));
-            let places: Vec<Target> = places.collect();
+            let globs = module.globs.iter();
+            let places: Vec<Target> = globs
+                .flat_map(|glob| self.follow(at, glob, Wanted::Scope, asked))
+                .collect();
             places.into_iter().find_map(|place| match place {
-                Target::Module(place) => self.look_up(place, name, asked),
+                Target::Module(place) if asked.contains(&(place, name.to_string(), wanted)) => None,
+                Target::Module(place) => self.look_up(place, name, wanted, asked),
                 Target::Type(_) | Target::Value(_) => None,
             })
         };
-        asked.remove(&(at, name.to_string()));
+        asked.remove(&(at, name.to_string(), wanted));
         found
     }
 }
