@@ -25,7 +25,6 @@ mod escape;
 mod inputs;
 pub mod memory;
 mod model;
-mod names;
 mod outputs;
 mod protect;
 mod record;

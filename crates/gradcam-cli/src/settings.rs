@@ -116,7 +116,7 @@ impl Settings {
             ("--fit", lower(fit)),
             ("--window", or_none(window)),
             ("--frame", or_none(frame)),
-            ("--precision", lower(precision)),
+            ("--precision", precision.name().to_string()),
             ("--layer", explainer.layers.join(", ")),
             ("--target", targets.join(", ")),
             ("--top", top.map_or("none".into(), |top| top.to_string())),

@@ -57,11 +57,7 @@ impl<'a> Reading<'a> {
     pub(crate) fn of(model: &'a Model, options: &Network) -> Self {
         Reading {
             preprocess: &model.preprocess,
-            fit: match options.fit {
-                args::Fit::Crop => Fit::Crop,
-                args::Fit::Squash => Fit::Squash,
-                args::Fit::None => Fit::None,
-            },
+            fit: options.fit,
             limits: picture::Limits {
                 max_pixels: options.max_pixels,
             },

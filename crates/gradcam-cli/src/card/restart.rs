@@ -9,7 +9,7 @@ use gradcam_models::bounded;
 use image::DynamicImage;
 use safetensors::SafeTensors;
 
-use crate::args::{Network, Precision};
+use crate::args::Network;
 
 /// What starts this program again.
 pub(crate) struct Restart {
@@ -22,19 +22,13 @@ impl Restart {
     /// This program, where it runs as itself: inside of another (a test, a downstream crate) there is nothing to start.
     pub(crate) fn new(network: &Network) -> Option<Self> {
         let program = std::env::current_exe().ok()?;
-        let precision = match network.precision {
-            Precision::F32 => "f32",
-            Precision::Tf32 => "tf32",
-            Precision::F16 => "f16",
-            Precision::Bf16 => "bf16",
-        };
         (program.file_stem()? == "gradcam").then(|| Restart {
             program,
             network: [
                 ("--model", Some(network.model.clone())),
                 ("--arch", network.arch.clone()),
                 ("--device", Some(network.device.clone())),
-                ("--precision", Some(precision.to_string())),
+                ("--precision", Some(network.precision.name().to_string())),
             ]
             .into_iter()
             .filter_map(|(name, value)| Some(format!("{name}={}", value?)))

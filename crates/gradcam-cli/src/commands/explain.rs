@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
-use crate::args::{Explain, Fusion};
+use crate::args::Explain;
 use crate::console::Console;
 use crate::inputs::Input;
 use crate::outputs::{Destination, Names, check_place, is_hopeless, refuse_existing, slugs, write};
@@ -111,11 +111,7 @@ pub(crate) fn run(
         interpolation: args.interpolation,
         relu: !args.no_relu,
         counterfactual: args.counterfactual,
-        fusion: match args.fusion {
-            Fusion::Mean => gradcam::Fusion::Mean,
-            Fusion::Max => gradcam::Fusion::Max,
-            Fusion::Tanh => gradcam::Fusion::Tanh,
-        },
+        fusion: args.fusion,
         inputs: gradcam::Inputs {
             background: model::background(
                 &args.sampling.background,

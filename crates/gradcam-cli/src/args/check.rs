@@ -1,0 +1,35 @@
+//! `gradcam check`.
+
+use clap::{Args, ValueHint};
+
+use super::network::Pictures;
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The name of an architecture, a folder, a repository of the hub, or with --arch a file of weights.
+    #[arg(
+        value_name = "NAME|DIR|FILE|hf:REPO[@REV]",
+        default_value = "efficientnet-lite0"
+    )]
+    pub(crate) model: String,
+    /// The architecture of a file of weights.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) arch: Option<String>,
+    /// A picture to check with [default: a seeded pattern].
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+    #[command(flatten)]
+    pub(crate) pictures: Pictures,
+    /// The layer [default: the last one with a spatial map].
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
+    pub(crate) layer: Option<String>,
+    /// Units whose derivative is measured.
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) units: u64,
+    /// Seed of the pattern and of the choice of units.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Print one JSON object a line for each check.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

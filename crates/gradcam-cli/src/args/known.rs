@@ -1,0 +1,187 @@
+//! Arguments whose values are known by name: each says them in its help, and to a shell that completes.
+
+use std::ffi::OsStr;
+use std::str::FromStr;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Arg, Command, Error};
+use gradcam::{Fusion, Interpolation, Method};
+use gradcam_eval::evaluate::Null;
+use gradcam_eval::{Metric, Need};
+use gradcam_models::preprocess::Fit;
+use gradcam_viz::{ColorMap, View};
+
+use super::precision::Precision;
+use crate::escape;
+
+pub(super) fn fit() -> impl TypedValueParser<Value = Fit> {
+    listed(&[
+        (
+            "crop",
+            Fit::Crop,
+            "Resize the shorter side, cut out the centre: as the network was evaluated",
+        ),
+        (
+            "squash",
+            Fit::Squash,
+            "Resize both sides, whatever their ratio: the whole picture is seen",
+        ),
+        ("none", Fit::None, "Leave the picture as it is"),
+    ])
+}
+
+pub(super) fn precision() -> impl TypedValueParser<Value = Precision> {
+    listed(&[
+        ("f32", Precision::F32, "24 significant bits"),
+        (
+            "tf32",
+            Precision::Tf32,
+            "The convolutions' factors have 11 significant bits, sums 24",
+        ),
+        (
+            "f16",
+            Precision::F16,
+            "11 significant bits, up to 65,504; sums have 24",
+        ),
+        (
+            "bf16",
+            Precision::Bf16,
+            "8 significant bits; sums have 24. On a processor the convolutions' factors alone",
+        ),
+    ])
+}
+
+pub(super) fn fusion() -> impl TypedValueParser<Value = Fusion> {
+    listed(&[
+        ("mean", Fusion::Mean, "The average"),
+        ("max", Fusion::Max, "The maximum"),
+        (
+            "tanh",
+            Fusion::Tanh,
+            "The maximum, of tanh(2 v) at layers finer than the coarsest: LayerCAM's",
+        ),
+    ])
+}
+
+pub(super) fn view() -> Known<View> {
+    typed(View::ALL.map(View::name))
+}
+
+pub(super) fn colormap() -> Known<ColorMap> {
+    typed(ColorMap::ALL.map(ColorMap::name))
+}
+
+pub(super) fn interpolation() -> Known<Interpolation> {
+    typed(Interpolation::ALL.map(Interpolation::name))
+}
+
+pub(super) fn null() -> Known<Null> {
+    typed(Null::ALL.iter().map(|null| null.name()))
+}
+
+pub(super) fn method() -> Known<String> {
+    untyped(Method::all().iter().map(Method::name))
+}
+
+pub(super) fn methods() -> Known<String> {
+    untyped(Method::all().iter().map(Method::name).chain([ALL]))
+}
+
+/// Those that need one map; the others are of two, and `gradcam evaluate` says so.
+pub(super) fn metrics() -> Known<String> {
+    let alone = |metric: &&Metric| !metric.about().needs.contains(&Need::OtherMap);
+    let names = Metric::ALL.iter().filter(alone).map(|metric| metric.name());
+    untyped(names.chain([ALL]))
+}
+
+pub(super) fn generator() -> Known<String> {
+    let known = gradcam_data::Generator::defaults();
+    untyped(known.iter().map(|generator| generator.name()))
+}
+
+/// The name that stands for every other.
+const ALL: &str = "all";
+
+/// A parser of one of some names. What is said about another name is `parse`'s own.
+#[derive(Clone)]
+pub(super) struct Known<T> {
+    names: Vec<&'static str>,
+    parse: fn(&str) -> Result<T, String>,
+}
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Known<T> {
+    type Value = T;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, Error> {
+        self.parse.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.names.iter().map(PossibleValue::new)))
+    }
+}
+
+/// `T`'s names, and `T` of one of them.
+fn typed<T>(names: impl IntoIterator<Item = &'static str>) -> Known<T>
+where
+    T: FromStr<Err: ToString>,
+{
+    Known {
+        names: names.into_iter().collect(),
+        parse: |text| {
+            let said = |error: T::Err| escape::line(&error.to_string()).into_owned();
+            text.parse().map_err(said)
+        },
+    }
+}
+
+/// Names that are looked up where more is known of them: together with options, or beside `all`.
+fn untyped(names: impl IntoIterator<Item = &'static str>) -> Known<String> {
+    Known {
+        names: names.into_iter().collect(),
+        parse: |text| Ok(text.to_string()),
+    }
+}
+
+/// Names with their values and what these do, for a type that does not name them itself.
+fn listed<T: Copy + Send + Sync + 'static>(
+    all: &'static [(&'static str, T, &'static str)],
+) -> impl TypedValueParser<Value = T> {
+    let names = all
+        .iter()
+        .map(|(name, _, help)| PossibleValue::new(name).help(help));
+    PossibleValuesParser::new(names).try_map(|text| {
+        let found = all.iter().find(|(name, ..)| *name == text);
+        found.map(|(_, value, _)| *value).ok_or("unknown")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use crate::args::Cli;
+
+    /// Adds the arguments of `command`, and of those below it, whose help lacks one of their values.
+    fn add_silent(command: &Command, found: &mut Vec<String>) {
+        for arg in command.get_arguments() {
+            let help = arg.get_long_help().or(arg.get_help());
+            let help = help.map_or(String::new(), ToString::to_string);
+            let mut values = arg.get_possible_values().into_iter();
+            if arg.is_hide_possible_values_set() && !values.all(|v| help.contains(v.get_name())) {
+                found.push(format!("{} {}", command.get_name(), arg.get_id()));
+            }
+        }
+        for below in command.get_subcommands() {
+            add_silent(below, found);
+        }
+    }
+
+    /// clap lists the values of the other arguments.
+    #[test]
+    fn a_sentence_that_lists_values_has_them_all() {
+        let mut silent = Vec::new();
+        add_silent(&Cli::command(), &mut silent);
+        assert_eq!(silent, [""; 0]);
+    }
+}
