@@ -21,7 +21,7 @@ mod sampling;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use self::card::{CardArgs, CardCommand, CardRender, CardTrain};
+pub(crate) use self::card::{CardArgs, CardCommand, CardDiff, CardRender, CardTrain};
 pub(crate) use self::check::Check;
 pub(crate) use self::classify::Classify;
 pub(crate) use self::compare::Compare;

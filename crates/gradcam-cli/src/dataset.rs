@@ -2,13 +2,12 @@
 
 use anyhow::{Context, Result, bail};
 use candle_core::Tensor;
-use gradcam_data::{Class, Dataset, Object, Rect, Sample, Shape};
+use gradcam_data::{Class, Rect, Sample};
 use gradcam_eval::evaluate::Masks;
 use gradcam_models::picture::{Rgb16Image, Turn};
 use image::{DynamicImage, RgbImage};
 
-use crate::digest::sha256;
-use crate::stream::{Reading, remark, with_flag};
+use crate::reading::{Reading, remark, with_flag};
 
 /// A sample that a network can take.
 pub(crate) struct Prepared {
@@ -117,7 +116,7 @@ pub(crate) fn count_masks<'a>(
     masks
 }
 
-/// The network's index of a data set's class: the label of the same name, in any case. None where the network does not have it.
+/// The network's index of a data set's class: the label of the same name, in any case. `None` if the network does not have it.
 pub(crate) fn class_of(class: &Class, labels: &[String]) -> Option<usize> {
     let name = class.name.to_lowercase();
     let mut same = labels.iter().enumerate();
@@ -135,29 +134,13 @@ pub(crate) fn class_of(class: &Class, labels: &[String]) -> Option<usize> {
     }
 }
 
-/// The SHA-256 of what a data set's annotations say: names, classes and objects, in their order.
-pub(crate) fn fingerprint(data: &Dataset) -> String {
-    let mut said = String::new();
-    for sample in &data.samples {
-        let class = sample.class.as_ref().map(|class| &*class.name);
-        let annotated = |object: &Object| match object.shape {
-            Shape::Box(rect) => Some(object.rect.unwrap_or(rect)),
-            _ => object.rect,
-        };
-        let rects: Vec<Option<Rect>> = match sample.objects.is_empty() {
-            true => Vec::new(),
-            // Of a picture that cannot be read; it is said when it is measured.
-            false => sample
-                .rects()
-                .unwrap_or_else(|_| sample.objects.iter().map(annotated).collect()),
-        };
-        let objects: Vec<(&str, Option<Rect>)> = sample
-            .objects
-            .iter()
-            .map(|object| &*object.class.name)
-            .zip(rects)
-            .collect();
-        said += &format!("{:?}\n", (&sample.id, class, objects));
-    }
-    sha256(said.as_bytes())
+/// Whether the pointing game calls an image difficult (Zhang et al. 2016): its object covers less than a quarter of what the network sees,
+/// and another class has an object in the picture.
+pub(crate) fn difficult(sample: &Sample, mask: Option<&[bool]>) -> bool {
+    let small = mask.is_some_and(|mask| {
+        let inside = mask.iter().filter(|inside| **inside).count();
+        4 * inside < mask.len()
+    });
+    let mut others = sample.objects.iter();
+    small && others.any(|object| Some(&object.class) != sample.class.as_ref())
 }

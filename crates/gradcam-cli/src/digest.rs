@@ -1,4 +1,4 @@
-//! Digests: what tells bytes from all others.
+//! Digests: what tells bytes from all others, and numbers as bytes.
 
 use sha2::{Digest, Sha256};
 
@@ -13,6 +13,14 @@ pub(crate) fn half(bytes: &[u8]) -> String {
     let mut digits = sha256(bytes);
     digits.truncate(32);
     digits
+}
+
+/// Numbers as the bytes that digests and files have of them.
+pub(crate) fn little_endian(values: &[f32]) -> Vec<u8> {
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
 }
 
 #[cfg(test)]

@@ -94,9 +94,10 @@ pub(crate) fn find(arguments: &[String]) -> Result<Found> {
 /// As [`find`], and when a folder cannot be searched.
 pub(crate) fn resolve(arguments: &[String]) -> Result<Vec<Input>> {
     let mut found = find(arguments)?;
-    match found.unreadable.is_empty() {
-        true => Ok(found.inputs),
-        false => Err(found.unreadable.remove(0)),
+    if found.unreadable.is_empty() {
+        Ok(found.inputs)
+    } else {
+        Err(found.unreadable.remove(0))
     }
 }
 

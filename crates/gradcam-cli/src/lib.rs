@@ -16,26 +16,35 @@
 //! files and labels, is shown with its control characters written out, on lines that are for readers; JSON is JSON.
 
 mod args;
+mod asked;
+mod batches;
 mod card;
 mod commands;
 mod console;
 mod dataset;
 mod digest;
 mod escape;
+mod exit;
+mod files;
+mod gradient;
 mod inputs;
+mod interruption;
+mod map_file;
 pub mod memory;
-mod model;
-mod outputs;
+mod names;
+mod nearest;
 mod protect;
+mod random;
+mod reading;
 mod record;
-mod settings;
 mod skipped;
 mod stems;
-mod stream;
+mod study;
+mod style;
 mod table;
-mod targets;
-mod unsuited;
+mod verdict;
 mod words;
+mod workers;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -47,34 +56,7 @@ use clap::{CommandFactory, Parser};
 use crate::args::{Cli, Command, ManArgs};
 use crate::console::{Console, is_broken_pipe};
 
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// Everything was done.
-    Done,
-    /// A check failed.
-    Failed,
-    /// The arguments, the model or an image were bad, or a file could not be written.
-    Error,
-    /// It was interrupted before everything was done.
-    Interrupted,
-    /// The reader of standard output went away before everything was done.
-    Unread,
-}
-
-impl From<Exit> for std::process::ExitCode {
-    fn from(exit: Exit) -> Self {
-        match exit {
-            Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::Error => 2,
-            // As shells say of a program that SIGINT or SIGPIPE ended: 128 and the signal's number.
-            Exit::Interrupted => 130,
-            Exit::Unread => 141,
-        }
-        .into()
-    }
-}
+pub use crate::exit::Exit;
 
 /// Runs `gradcam` with these arguments, the first of which is the program's name.
 ///

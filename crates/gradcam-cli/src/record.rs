@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use gradcam::{Explained, Grid, Heatmap, probabilities, ranking};
+use gradcam::{Explained, Heatmap, probabilities, ranking};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::digest::sha256;
+use crate::digest::{little_endian, sha256};
 
 /// One explained image and target.
 #[derive(Debug, Serialize)]
@@ -160,11 +160,6 @@ pub(crate) fn map(heatmap: &Heatmap) -> MapRecord {
         negative_mass: raw.negative_mass(),
         verdict: heatmap.verdict.to_string(),
         measures: heatmap.layers[0].measures.iter().copied().collect(),
-        sha256: sha256(&bytes(raw)),
+        sha256: sha256(&little_endian(&raw.values)),
     }
-}
-
-/// A map's values as little-endian bytes.
-pub(crate) fn bytes(grid: &Grid) -> Vec<u8> {
-    grid.values.iter().flat_map(|v| v.to_le_bytes()).collect()
 }

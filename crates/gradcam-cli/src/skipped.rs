@@ -132,9 +132,10 @@ impl fmt::Display for Skipped {
             })
             .collect();
         write!(f, "{} skipped", self.count())?;
-        match kinds.is_empty() {
-            true => Ok(()),
-            false => write!(f, " ({})", kinds.join(", ")),
+        if kinds.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " ({})", kinds.join(", "))
         }
     }
 }

@@ -68,9 +68,10 @@ impl Name {
 
     fn stem(&self) -> PathBuf {
         let file = Path::new(&self.file);
-        let mut last = match self.ending {
-            true => self.file.clone(),
-            false => file.file_stem().unwrap_or_default().to_os_string(),
+        let mut last = if self.ending {
+            self.file.clone()
+        } else {
+            file.file_stem().unwrap_or_default().to_os_string()
         };
         if self.number > 1 {
             last.push(format!("-{}", self.number));

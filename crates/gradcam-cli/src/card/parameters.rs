@@ -14,8 +14,8 @@ use gradcam_eval::statistics::{Gate, Grade, Graded, Measurement, grade_exact};
 use gradcam_eval::{Metric, Tally};
 use gradcam_nn::Network;
 
-use super::Subject;
-use super::tests::{Counts, Named, exact, measured, without};
+use super::entry::{Counts, Named, exact, measured, without};
+use super::subject::Subject;
 use crate::console::{Console, Unit};
 
 const ADEBAYO: &str = "Adebayo et al. 2018, Sanity Checks for Saliency Maps";

@@ -3,13 +3,13 @@
 use anyhow::{Context, Result};
 use gradcam::{Explainer, Interpolation, Target};
 use gradcam_eval::card::{Artifact, Card};
-use gradcam_viz::{Format, Grid, Style, View, encode_with_note};
+use gradcam_viz::{Format, Style, View, encode_with_note};
 use image::RgbImage;
 
-use super::Subject;
-use crate::commands::explain::styled;
+use super::subject::Subject;
 use crate::dataset::{class_of, prepare};
 use crate::digest::sha256;
+use crate::style;
 
 /// Draws `count` examples and the sweep, names them in the card, and returns them with their paths.
 pub(crate) fn draw(
@@ -71,9 +71,8 @@ pub(crate) fn draw(
 }
 
 fn overlay(explainer: &Explainer, view: &RgbImage, map: &gradcam::Grid) -> Result<RgbImage> {
-    let grid = Grid::new(map.height, map.width, &map.values)?;
-    let style = styled(&Style::default(), &explainer.method, grid);
-    Ok(View::Overlay.draw(view, grid, &style)?)
+    let (method, style) = (&explainer.method, Style::default());
+    style::paint(View::Overlay, view, map, method, &style)
 }
 
 /// Names a picture among the card's artifacts.

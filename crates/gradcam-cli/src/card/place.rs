@@ -1,15 +1,23 @@
 //! The folder of a card, looked at before anything is measured.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use gradcam_data::{Dataset, Picture};
 
-use super::RECORDS;
 use super::unfinished::{FOLDER, Unfinished};
-use crate::protect::refuse_inside;
+use crate::files::{make_folder, refuse};
+use crate::protect::{Sources, refuse_inside, resolved};
 
+/// The card itself.
+pub(crate) const CARD: &str = "card.json";
+/// Its pages.
+pub(crate) const PAGES: [&str; 2] = ["card.md", "card.html"];
+/// Each image's values, as `gradcam evaluate --records` writes them.
+pub(super) const RECORDS: &str = "records.jsonl";
 /// The folder of its pictures.
-pub(crate) const PICTURES: &str = "pictures";
+const PICTURES: &str = "pictures";
 
 /// How a card's folder is used.
 pub(crate) struct Place<'a> {
@@ -42,6 +50,26 @@ impl Place<'_> {
         self.free()
     }
 
+    /// Refuses to put the card's files in the place of those that it is measured on, or its pictures among them.
+    ///
+    /// # Errors
+    /// When one of them would be.
+    pub(crate) fn protect(&self, data: &Dataset) -> Result<()> {
+        let mut sources = Sources::default();
+        let mut folders = BTreeSet::new();
+        for sample in &data.samples {
+            if let Picture::File(path) = &sample.picture {
+                sources.add(path);
+                folders.extend(path.parent());
+            }
+        }
+        for folder in folders {
+            refuse_folder(&self.output.join(PICTURES), folder)?;
+        }
+        let names = [CARD, RECORDS].into_iter().chain(PAGES);
+        sources.refuse(names.map(|name| self.output.join(name)))
+    }
+
     /// Makes the folder.
     ///
     /// # Errors
@@ -72,7 +100,7 @@ impl Place<'_> {
     fn free(&self) -> Result<()> {
         let Place { output, resume, .. } = *self;
         let begun = Unfinished::is_in(output);
-        let card = output.join("card.json");
+        let card = output.join(CARD);
         if begun && resume && card.is_file() && !self.force {
             bail!(
                 "`{}` exists, beside a card that is not finished\n\nhint: `--resume --force` finishes that and replaces it",
@@ -88,7 +116,7 @@ impl Place<'_> {
         }
         // What was written of a card that was interrupted while it was written is its own.
         let own = self.force || (begun && resume);
-        for name in ["card.md", "card.html", RECORDS] {
+        for name in PAGES.into_iter().chain([RECORDS]) {
             refuse(&output.join(name), own)?;
         }
         let Ok(there) = std::fs::read_dir(output.join(PICTURES)) else {
@@ -106,31 +134,14 @@ impl Place<'_> {
     }
 }
 
-/// Refuses a file that exists, unless it may be replaced, and whatever else is in its place.
-///
-/// # Errors
-/// When something is there.
-pub(crate) fn refuse(path: &Path, force: bool) -> Result<()> {
-    if path.is_dir() {
-        bail!(
-            "`{}` is a folder, where a file is to be written",
-            path.display()
-        );
+/// Refuses to put a card among the files of a data set.
+fn refuse_folder(output: &Path, data: &Path) -> Result<()> {
+    match data.canonicalize() {
+        Ok(data_at) if data_at == resolved(output) => bail!(
+            "`{}` is the input `{}`\n\nhint: name a folder of its own for the card",
+            output.display(),
+            data.display()
+        ),
+        _ => Ok(()),
     }
-    if path.exists() && !force {
-        bail!("`{}` exists\n\nhint: `--force` replaces it", path.display());
-    }
-    Ok(())
-}
-
-/// Makes a folder that a file can be put in.
-///
-/// # Errors
-/// When it cannot be made or written to.
-pub(crate) fn make_folder(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
-    tempfile::tempfile_in(folder)
-        .with_context(|| format!("cannot write to the folder `{}`", folder.display()))?;
-    Ok(())
 }

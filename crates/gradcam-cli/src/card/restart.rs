@@ -1,15 +1,14 @@
 //! The same maps from a process of its own.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use gradcam::{Explainer, Grid};
-use gradcam_models::bounded;
 use image::DynamicImage;
-use safetensors::SafeTensors;
 
 use crate::args::Network;
+use crate::map_file::upsampled;
 
 /// What starts this program again.
 pub(crate) struct Restart {
@@ -73,23 +72,4 @@ impl Restart {
         let read = |i| upsampled(&maps.join(format!("{i}.safetensors")));
         (0..views.len()).map(read).collect()
     }
-}
-
-/// The map at the input's resolution in a file that `explain --save-maps` wrote.
-fn upsampled(path: &Path) -> Result<Grid> {
-    // A map of the longest sides that a network takes.
-    let bytes = bounded::file(path, 1 << 30)
-        .with_context(|| format!("cannot read `{}`", path.display()))?;
-    let tensors = SafeTensors::deserialize(&bytes)?;
-    let map = tensors.tensor("upsampled")?;
-    let &[height, width] = map.shape() else {
-        bail!("`{}` has no map", path.display());
-    };
-    let values = map.data().chunks_exact(4);
-    let values = values.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-    Ok(Grid {
-        height,
-        width,
-        values: values.collect(),
-    })
 }

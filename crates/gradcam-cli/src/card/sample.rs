@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use gradcam_data::{Class, Sample};
+use gradcam_data::{Class, Dataset, Sample};
 use gradcam_eval::statistics::{MAX_DEGENERATE, MIN_SAMPLES};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+use crate::console::Console;
+use crate::dataset::{lying, prepare};
+use crate::random::Random;
+use crate::reading::Reading;
 
 /// The samples' numbers in an order that is drawn from the seed, of which any first part has the classes in their proportions: of classes of the
 /// same size none has two more than another. (Each class is shuffled and laid evenly over the order from a random start: systematic
 /// sampling of strata, Cochran 1977, chapter 8.) What has no class is a class of its own.
-pub(crate) fn order<'a>(samples: impl IntoIterator<Item = &'a Sample>, seed: u64) -> Vec<usize> {
+pub(super) fn order<'a>(samples: impl IntoIterator<Item = &'a Sample>, seed: u64) -> Vec<usize> {
     let mut classes: BTreeMap<Option<&Class>, Vec<usize>> = BTreeMap::new();
     for (index, sample) in samples.into_iter().enumerate() {
         let class = classes.entry(sample.class.as_ref()).or_default();
@@ -18,12 +21,11 @@ pub(crate) fn order<'a>(samples: impl IntoIterator<Item = &'a Sample>, seed: u64
     }
     let mut places: Vec<(f64, usize)> = Vec::new();
     for (number, mut class) in classes.into_values().enumerate() {
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        random.set_stream(number as u64);
-        let start = (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+        let mut random = Random::new(seed, number as u64);
+        let start = random.share();
         let mut keyed: Vec<(u64, usize)> = class
             .iter()
-            .map(|&index| (random.next_u64(), index))
+            .map(|&index| (random.number(), index))
             .collect();
         keyed.sort_unstable();
         class = keyed.into_iter().map(|(_, index)| index).collect();
@@ -40,13 +42,47 @@ pub(crate) fn order<'a>(samples: impl IntoIterator<Item = &'a Sample>, seed: u64
 }
 
 /// How many images are looked at, at most, so that `count` have something to measure: with more, a larger share than the rule allows has not.
-pub(crate) fn at_most(count: usize) -> usize {
+pub(super) fn at_most(count: usize) -> usize {
     (count as f64 / (1.0 - MAX_DEGENERATE)) as usize
 }
 
 /// Whether more images can bring a test with `values` of `images` to the rule's number: it has too few, but not for too large a share without.
-pub(crate) fn mendable(values: usize, images: usize) -> bool {
+pub(super) fn mendable(values: usize, images: usize) -> bool {
     values < MIN_SAMPLES && values as f64 >= (1.0 - MAX_DEGENERATE) * images as f64
+}
+
+/// The samples that are looked at, and behind them those that make up for some of them. What cannot be read is said at once and the next one
+/// taken, so that every test looks at the same images.
+pub(crate) fn drawn<'a>(
+    data: &'a Dataset,
+    count: usize,
+    seed: u64,
+    reading: &Reading<'_>,
+    console: &mut Console<'_>,
+) -> Vec<(usize, &'a Sample)> {
+    let most = at_most(count.min(data.samples.len()));
+    let mut samples = Vec::new();
+    let mut lies = 0;
+    for index in order(&data.samples, seed) {
+        if samples.len() == most {
+            break;
+        }
+        let sample = &data.samples[index];
+        match prepare(sample, reading) {
+            Ok(prepared) => {
+                lies += usize::from(prepared.lies);
+                if let Some(remark) = prepared.remark {
+                    console.warn(format!("`{}`: {remark}", sample.id));
+                }
+                samples.push((index, sample));
+            }
+            Err(error) => console.warn(format!("{error:#}")),
+        }
+    }
+    if lies > 0 {
+        console.warn(lying(lies));
+    }
+    samples
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! Label sensitivity on drawn objects before drawn scenes, by networks that learned to name the one or the other (BAM).
 
-mod networks;
-
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
@@ -18,13 +16,12 @@ use gradcam_eval::sanity::{
 use gradcam_eval::statistics::{Gate, Grade, Graded, Measured, Measurement};
 use gradcam_nn::{ModuleTree, Network};
 
-use self::networks::{CLASSES, LAYER, SIDE, load, planes};
-use super::Subject;
+use super::data_sets::SCENES;
+use super::entry::{Counts, Named, measured, without};
+use super::networks::{CLASSES, LAYER, SIDE, load, planes, recipes};
 use super::small::explain;
-use super::tests::{Counts, Named, measured, without};
+use super::subject::Subject;
 use crate::console::{Console, Unit};
-
-pub(crate) use self::networks::{EPOCHS, bytes, recipes, train_one};
 
 const BAM: &str =
     "Yang and Kim 2019, Benchmarking Attribution Methods with Relative Feature Importance";
@@ -135,7 +132,7 @@ pub(crate) fn measure(
 pub(crate) fn of_data(subject: &Subject<'_>) -> Data {
     let pasted = pasted(None);
     Data {
-        id: super::SCENES.to_string(),
+        id: SCENES.to_string(),
         role: Role::Eval,
         kind: Kind::Synthetic,
         loader: "drawn".to_string(),

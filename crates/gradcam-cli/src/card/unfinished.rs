@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::outputs::write;
+use crate::files::write;
 
 /// The folder in the card's folder.
 pub(crate) const FOLDER: &str = "unfinished";

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use anyhow::{Result, bail};
 use gradcam::nearest_names;
 
-use super::{images, labels, parameters, scenes};
+use super::{labels, metrics, parameters, scenes};
+use crate::nearest;
 
 /// All tests of a card by their ids.
 fn ids() -> impl Iterator<Item = &'static str> {
     let methodology = ["determinism", "gradient_check"];
-    let images = images::TESTS.iter().map(|(_, id, ..)| *id);
+    let images = metrics::TESTS.iter().map(|(_, id, ..)| *id);
     let others = labels::TESTS.into_iter().chain(parameters::TESTS);
     let all = methodology.into_iter().chain(images).chain(others);
     all.chain(scenes::TESTS)
@@ -32,11 +33,8 @@ pub(crate) fn wanted(names: &[String]) -> Result<()> {
             continue;
         }
         let close = nearest_names(name, known.iter().copied());
-        let hint = match close.as_slice() {
-            [] => format!("they are {}", ids().collect::<Vec<_>>().join(", ")),
-            [one] => format!("the nearest is `{one}`"),
-            several => format!("the nearest are `{}`", several.join("`, `")),
-        };
+        let all = || format!("they are {}", ids().collect::<Vec<_>>().join(", "));
+        let hint = nearest::said(&close).unwrap_or_else(all);
         bail!("`--fail-on {name}`: no test of a card has that name; {hint}");
     }
     Ok(())

@@ -7,15 +7,18 @@ use gradcam_models::Model;
 use gradcam_models::picture::Limits;
 use gradcam_models::preprocess::Fit;
 use gradcam_nn::Network;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::Serialize;
 
-use super::explain;
 use crate::args::Check;
+use crate::asked::explainers::inputs_of;
+use crate::asked::layers::layers;
+use crate::asked::model;
 use crate::console::{Console, Unit};
-use crate::stream::{self, Reading};
-use crate::{Exit, inputs, model};
+use crate::exit::Exit;
+use crate::gradient::{self, DEVIATION};
+use crate::inputs;
+use crate::random::Random;
+use crate::reading::{self, Reading};
 
 /// One check.
 #[derive(Debug, Serialize)]
@@ -74,15 +77,15 @@ struct Subject<'a> {
 
 pub(crate) fn run(args: &Check, console: &mut Console<'_>) -> Result<Exit> {
     let model = model::load(&args.model, args.arch.as_deref(), &Device::Cpu, console)?;
-    let layers = explain::layers(args.layer.as_slice(), &args.model, &model)?;
+    let layers = layers(args.layer.as_slice(), &args.model, &model)?;
     let image = image(args, &model, console)?;
-    let exact = model.rebuilt(&|_, parameter| parameter.to_dtype(DType::F64))?;
+    let exact = gradient::exact(&model)?;
     let subject = Subject {
         network: &model.network,
         exact: &exact.network,
         exact_image: image.to_dtype(DType::F64)?,
         image,
-        inputs: model::inputs(&model.preprocess),
+        inputs: inputs_of(&model.preprocess),
     };
     let bar = console.bar(CHECKS, Unit::Checks);
     let mut rows = Vec::new();
@@ -119,9 +122,10 @@ pub(crate) fn run(args: &Check, console: &mut Console<'_>) -> Result<Exit> {
         );
         console.line(line.trim_end())?;
     }
-    match rows.iter().any(|row| row.passes == Some(false)) {
-        false => Ok(Exit::Done),
-        true => Ok(Exit::Failed),
+    if rows.iter().any(|row| row.passes == Some(false)) {
+        Ok(Exit::Failed)
+    } else {
+        Ok(Exit::Done)
     }
 }
 
@@ -140,22 +144,22 @@ fn image(args: &Check, model: &Model, console: &mut Console<'_>) -> Result<Tenso
             device: &Device::Cpu,
             dtype: DType::F32,
         };
-        return Ok(stream::load(input, &reading, console)?
+        return Ok(reading::load(input, &reading, console)?
             .tensor
             .unsqueeze(0)?);
     }
-    let inputs = model::inputs(&model.preprocess);
+    let inputs = inputs_of(&model.preprocess);
     let (height, width) = model.preprocess.input_size;
     let (height, width) = (usize::try_from(height)?, usize::try_from(width)?);
     // A colour for each of eight by eight squares, and mixtures between them.
-    let mut random = ChaCha8Rng::seed_from_u64(args.seed);
+    let mut random = Random::new(args.seed, 0);
     let mut values = Vec::with_capacity(3 * height * width);
     for (&black, &white) in inputs.black.iter().zip(&inputs.white) {
         let squares = Grid {
             height: 8,
             width: 8,
             values: (0..64)
-                .map(|_| black + (white - black) * random.next_u32() as f32 / u32::MAX as f32)
+                .map(|_| black + (white - black) * random.level())
                 .collect(),
         };
         values.extend(
@@ -242,8 +246,6 @@ struct Sum {
     limit: f64,
 }
 
-/// How far a gradient may be from the differences, as a share of the largest.
-pub(crate) const DEVIATION: f64 = 0.02;
 /// A limit above this says nothing: a sum may be wrong by half.
 const LOOSE: f64 = 0.5;
 /// The rounding error of scores and parts, as a share of them: they are handed out in `f32`.
@@ -336,11 +338,12 @@ impl Sum {
         };
         let logits = map.logits.iter().map(|v| f64::from(v.abs()));
         let rounding = ROUNDING * (parts + logits.fold(0.0, f64::max));
-        match row.passes == Some(false) && gap <= 2.0 * rounding {
-            true => row.cannot_tell(format!(
+        if row.passes == Some(false) && gap <= 2.0 * rounding {
+            row.cannot_tell(format!(
                 "{whole:.1e} is to be explained, which is lost in the rounding of its parts"
-            )),
-            false => row,
+            ))
+        } else {
+            row
         }
     }
 }

@@ -8,10 +8,13 @@ use gradcam_nn::{Network, out_of_memory};
 use serde::Serialize;
 
 use crate::args::Classify;
+use crate::batches::{batches, refuse};
 use crate::console::Console;
+use crate::exit::Exit;
+use crate::inputs;
+use crate::reading::Keep;
 use crate::record::{Prediction, predictions};
-use crate::stream::{Keep, Workers, batches, refuse};
-use crate::{Exit, inputs, model};
+use crate::workers::Workers;
 
 /// A line of `--json`.
 #[derive(Serialize)]
@@ -28,9 +31,7 @@ pub(crate) fn run(
 ) -> Result<Exit> {
     let found = inputs::find(&args.images)?;
     let inputs = &found.inputs;
-    let device = model::device(&args.network.device)?;
-    let mut model = args.network.load(&device, console)?;
-    model::set_precision(&mut model, args.network.precision)?;
+    let model = args.network.load(console)?;
     let workers = Workers::new(args.network.threads)?;
     let count = usize::try_from(args.top)?;
     for error in &found.unreadable {

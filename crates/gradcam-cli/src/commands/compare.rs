@@ -5,19 +5,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use gradcam::{Cost, Explainer, Heatmap, Method, Source, Verdict, explain_each, rank_correlations};
-use gradcam_viz::{ColorMap, Format, Grid, Panel, Style};
+use gradcam::{Cost, Explainer, Heatmap, Method, Verdict, explain_each, rank_correlations};
+use gradcam_viz::{ColorMap, Panel, Style};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::explain;
 use crate::args::Compare;
+use crate::asked::explainers::Shared;
+use crate::asked::layers::layers;
+use crate::asked::{methods, targets, unsuited};
 use crate::console::{Console, Unit};
-use crate::outputs::{Destination, Names, check_place, refuse_existing, write};
+use crate::exit::Exit;
+use crate::files::{check_place, refuse_existing, write};
+use crate::inputs;
+use crate::names::{Destination, Names};
 use crate::protect::Sources;
+use crate::reading::{self, Reading};
 use crate::record::{self, MapRecord, TargetRecord};
-use crate::stream::{self, Reading, Workers};
-use crate::{Exit, inputs, model, targets, unsuited};
+use crate::workers::Workers;
+use crate::{style, verdict};
 
 /// The width of a picture of the sheet in pixels.
 const PANEL: u32 = 224;
@@ -73,9 +79,10 @@ struct Times {
 impl std::fmt::Display for Times {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:.3} s", self.own.as_secs_f64())?;
-        match self.shared.is_zero() {
-            true => Ok(()),
-            false => write!(f, " + {:.3} s shared", self.shared.as_secs_f64()),
+        if self.shared.is_zero() {
+            Ok(())
+        } else {
+            write!(f, " + {:.3} s shared", self.shared.as_secs_f64())
         }
     }
 }
@@ -113,7 +120,7 @@ pub(crate) fn run(
             "`-o -` sends the sheet to standard output, where `--json` writes too; use one of them"
         );
     }
-    let methods = methods(args)?;
+    let methods = asked(args)?;
     let found = inputs::resolve(std::slice::from_ref(&args.image))?;
     let [input] = found.as_slice() else {
         bail!(
@@ -122,10 +129,7 @@ pub(crate) fn run(
             found.len()
         );
     };
-    let format = match &destination {
-        Destination::File(path) => Format::from_path(path)?,
-        _ => Format::Png,
-    };
+    let format = destination.format()?;
     let names = Names::new(destination, "png", &found, &[String::new()])?;
     let mut sources = Sources::default();
     sources.add_inputs(&found);
@@ -137,9 +141,7 @@ pub(crate) fn run(
     if !args.force {
         refuse_existing(names.paths(input), "`--force` replaces it")?;
     }
-    let device = model::device(&args.network.device)?;
-    let mut model = args.network.load(&device, console)?;
-    model::set_precision(&mut model, args.network.precision)?;
+    let mut model = args.network.load(console)?;
     let mut sources = Sources::default();
     sources.add_model(&model);
     sources.refuse(names.paths(input))?;
@@ -151,25 +153,10 @@ pub(crate) fn run(
     )?
     .remove(0);
     let reading = Reading::of(&model, &args.network);
-    let layer = explain::layers(args.layer.as_slice(), &args.network.model, &model)?;
-    let inputs = gradcam::Inputs {
-        background: model::background(&args.sampling.background, &reading, console)?,
-        ..model::inputs(&model.preprocess)
-    };
-    let budget = args.sampling.budget.map(usize::try_from).transpose()?;
-    let explainers: Vec<Explainer> = methods
-        .into_iter()
-        .map(|method| Explainer {
-            layers: match method.about().source {
-                Source::Layer => layer.clone(),
-                Source::Pixels => Vec::new(),
-            },
-            inputs: inputs.clone(),
-            budget,
-            tolerance: args.sampling.tolerance,
-            ..Explainer::of(method)
-        })
-        .collect();
+    let layer = layers(args.layer.as_slice(), &args.network.model, &model)?;
+    let shared = Shared::sampled(layer.clone(), &args.sampling, &reading, console)?;
+    let explainers = methods.into_iter().map(|method| shared.explainer(method));
+    let explainers: Vec<Explainer> = explainers.collect();
     for explainer in &explainers {
         // An option that was set is an error; a default that does not suit the input only keeps the method out.
         let set = args.set.iter().any(|(option, _)| {
@@ -179,7 +166,7 @@ pub(crate) fn run(
         let size = reading.input_size().filter(|_| set);
         explainer.check_options(size)?;
     }
-    let loaded = stream::load(input, &reading, console)?;
+    let loaded = reading::load(input, &reading, console)?;
     let (_, height, width) = loaded.tensor.dims3()?;
     let unsuited = unsuited::unsuited(&explainers, &model, (height, width));
     unsuited::warn(&explainers, &unsuited, console);
@@ -205,13 +192,14 @@ pub(crate) fn run(
                 });
                 bar.inc(1);
                 bar.set_message(name(index + 1));
-                match interrupted.load(Ordering::SeqCst) {
-                    true => bail!(
+                if interrupted.load(Ordering::SeqCst) {
+                    bail!(
                         "interrupted after {} of {} methods",
                         index + 1,
                         explainers.len()
-                    ),
-                    false => Ok(()),
+                    )
+                } else {
+                    Ok(())
                 }
             },
         )
@@ -230,7 +218,7 @@ pub(crate) fn run(
                 console.warn(format!(
                     "{}: {}",
                     name(*index),
-                    explain::meaning(map.verdict)
+                    verdict::meaning(map.verdict)
                 ));
             }
             Ok(_) => {}
@@ -317,8 +305,8 @@ fn rounded(time: Duration) -> f64 {
 }
 
 /// The methods with their options.
-fn methods(args: &Compare) -> Result<Vec<Method>> {
-    let names = explain::names(&args.methods)?;
+fn asked(args: &Compare) -> Result<Vec<Method>> {
+    let names = methods::names(&args.methods)?;
     let mut options: BTreeMap<&str, Vec<(String, String)>> = BTreeMap::new();
     for (option, value) in &args.set {
         let Some((method, option)) = option.rsplit_once('.') else {
@@ -333,7 +321,7 @@ fn methods(args: &Compare) -> Result<Vec<Method>> {
     let none = Vec::new();
     names
         .iter()
-        .map(|name| explain::method(name, options.get(name.as_str()).unwrap_or(&none)))
+        .map(|name| methods::method(name, options.get(name.as_str()).unwrap_or(&none)))
         .collect()
 }
 
@@ -353,10 +341,9 @@ fn sheet(
     let mut pictures = Vec::with_capacity(maps.len());
     for (number, (index, heatmap, times)) in maps.iter().enumerate() {
         let map = explainers[*index].upsample(&heatmap.layers, size);
-        let grid = Grid::new(map.height, map.width, &map.values)?;
-        let style = explain::styled(&Style::default(), &explainers[*index].method, grid);
-        let picture = args.view.draw(&photo, grid, &style)?;
-        let title = format!("{} {}", number + 1, explainers[*index].method);
+        let method = &explainers[*index].method;
+        let picture = style::paint(args.view, &photo, &map, method, &Style::default())?;
+        let title = format!("{} {method}", number + 1);
         let mut caption = times.to_string();
         if heatmap.verdict != Verdict::Ok {
             caption = format!("{caption}\n{}", heatmap.verdict);

@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use gradcam_data::{Compose, Generator, compose, describe, generate, open, write};
 
-use crate::Exit;
 use crate::args::{Data, DataInfo, DataMake, DataPaste};
 use crate::console::Console;
+use crate::exit::Exit;
 use crate::protect::refuse_inside;
 
 pub(crate) fn run(args: &Data, console: &mut Console<'_>) -> Result<Exit> {
@@ -40,16 +40,18 @@ fn info(args: &DataInfo, console: &mut Console<'_>) -> Result<Exit> {
         .iter()
         .map(|(split, count)| format!("{split:?} {count}").to_lowercase())
         .collect();
-    let splits = match splits.is_empty() {
-        true => String::new(),
-        false => format!(" ({})", splits.join(", ")),
+    let splits = if splits.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", splits.join(", "))
     };
     console.line(format!("pictures     {}{splits}", summary.pictures))?;
     if let Some(sizes) = summary.sizes {
         let size = |(height, width): (usize, usize)| format!("{width} x {height}");
-        let sizes = match sizes.least == sizes.most {
-            true => size(sizes.least),
-            false => format!("{} to {}", size(sizes.least), size(sizes.most)),
+        let sizes = if sizes.least == sizes.most {
+            size(sizes.least)
+        } else {
+            format!("{} to {}", size(sizes.least), size(sizes.most))
         };
         console.line(format!("sizes        {sizes}"))?;
     }
@@ -77,9 +79,10 @@ fn info(args: &DataInfo, console: &mut Console<'_>) -> Result<Exit> {
     for id in &summary.unreadable {
         console.warn(format!("`{id}` cannot be read"));
     }
-    Ok(match summary.unreadable.is_empty() {
-        true => Exit::Done,
-        false => Exit::Error,
+    Ok(if summary.unreadable.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Error
     })
 }
 
@@ -144,8 +147,9 @@ fn paste(args: &DataPaste, console: &mut Console<'_>) -> Result<Exit> {
 }
 
 fn refuse_existing(folder: &Path) -> Result<()> {
-    match folder.exists() {
-        true => bail!("`{}` exists; name a folder that does not", folder.display()),
-        false => Ok(()),
+    if folder.exists() {
+        bail!("`{}` exists; name a folder that does not", folder.display())
+    } else {
+        Ok(())
     }
 }

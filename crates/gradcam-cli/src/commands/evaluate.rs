@@ -3,27 +3,25 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
-use candle_core::{DType, Device, Tensor};
-use gradcam::{Explainer, Source};
+use gradcam::Explainer;
 use gradcam_data::{Dataset, Sample};
 use gradcam_eval::evaluate::{
-    FORMAT, Header, ImageRecord, Item, Journal, JournalError, Masks, Null, Study, Summary, measure,
-    merge, read, summarise,
+    ImageRecord, Item, Journal, Masks, Null, Study, Summary, measure, merge, read, summarise,
 };
 use gradcam_eval::{Metric, Need};
 use gradcam_models::Model;
-use gradcam_models::preprocess::Fit;
-use gradcam_nn::ops::Precision;
-use gradcam_nn::{ModuleTree, Weights};
 
-use super::explain;
 use crate::args::{Evaluate, EvaluateCommand};
+use crate::asked::explainers::Shared;
+use crate::asked::layers::layers;
+use crate::asked::{methods, unsuited};
 use crate::console::{Console, Unit};
-use crate::dataset::{class_of, count_masks, fingerprint, prepare};
-use crate::digest::sha256;
-use crate::outputs::refuse_existing;
-use crate::stream::{Reading, Workers};
-use crate::{Exit, dataset, model, table, unsuited};
+use crate::dataset::{class_of, count_masks, difficult, prepare};
+use crate::exit::Exit;
+use crate::files::refuse_existing;
+use crate::reading::Reading;
+use crate::workers::Workers;
+use crate::{dataset, study, table};
 
 /// The hint where a new run finds a file of records.
 const RECORDS_EXIST: &str =
@@ -35,7 +33,7 @@ pub(crate) fn run(
     interrupted: &AtomicBool,
 ) -> Result<Exit> {
     if let Some(EvaluateCommand::Merge(args)) = &args.command {
-        let (header, records) = merge(&args.records).map_err(another_study)?;
+        let (header, records) = merge(&args.records).map_err(study::another)?;
         report(&summarise(&header, &records)?, args.json, console)?;
         return Ok(Exit::Done);
     }
@@ -45,15 +43,13 @@ pub(crate) fn run(
     if !args.resume {
         refuse_existing(args.records.clone(), RECORDS_EXIST)?;
     }
-    let device = model::device(&args.network.device)?;
-    let mut model = args.network.load(&device, console)?;
-    model::set_precision(&mut model, args.network.precision)?;
+    let model = args.network.load(console)?;
     let reading = Reading::of(&model, &args.network);
     let explainers = explainers(args, &model, &reading, console)?;
     let metrics = metrics(&args.metrics, &data, console)?;
     check_nulls(&args.nulls, &data)?;
     let workers = Workers::new(args.network.threads)?;
-    let header = header(
+    let header = study::header(
         (&model, &reading),
         &data,
         &explainers,
@@ -62,17 +58,14 @@ pub(crate) fn run(
     )?;
     let mut journal = match (&args.records, args.resume) {
         (None, _) => None,
-        (Some(path), true) => Some(Journal::resume(path, &header).map_err(another_study)?),
+        (Some(path), true) => Some(Journal::resume(path, &header).map_err(study::another)?),
         (Some(path), false) => Some(Journal::create(path, &header).context(RECORDS_EXIST)?),
     };
-    let untrained = match args.nulls.contains(&Null::Untrained) {
-        true => Some(untrained(&model, args.seed)?),
-        false => None,
-    };
-    let masks = match args.nulls.contains(&Null::MeanMask) {
-        true => Some(mean_mask(&data, &reading, console)?),
-        false => None,
-    };
+    let has = |null: Null| args.nulls.contains(&null);
+    let untrained = has(Null::Untrained).then(|| study::untrained(&model, args.seed));
+    let untrained = untrained.transpose()?;
+    let masks = has(Null::MeanMask).then(|| mean_mask(&data, &reading, console));
+    let masks = masks.transpose()?;
     let mut samples: Vec<(usize, &Sample)> = data.samples.iter().enumerate().collect();
     samples.retain(|(index, _)| index % shard.1 == shard.0);
     samples.retain(|(index, _)| !journal.as_ref().is_some_and(|j| j.has(*index)));
@@ -153,103 +146,6 @@ pub(crate) fn run(
     Ok(if failed == 0 { Exit::Done } else { Exit::Error })
 }
 
-/// All that the numbers of a study depend on.
-pub(crate) fn header(
-    (model, reading): (&Model, &Reading<'_>),
-    data: &Dataset,
-    explainers: &[Explainer],
-    (nulls, metrics): (Vec<Null>, Vec<Metric>),
-    seed: u64,
-) -> Result<Header> {
-    let fit = match reading.fit {
-        Fit::Crop => "crop",
-        Fit::Squash => "squash",
-        Fit::None => "none",
-    };
-    let precision = match (model.dtype, model.network.precision()) {
-        (DType::F32, Precision::F32) => "f32",
-        (DType::F32, Precision::Tf32) => "tf32",
-        (DType::F32, Precision::Bf16) => "bf16",
-        (other, _) => other.as_str(),
-    };
-    let device = match model.device {
-        Device::Cpu => "cpu",
-        Device::Cuda(_) => "cuda",
-        Device::Metal(_) => "metal",
-    };
-    let config = format!("{:?}", (&model.preprocess, &model.labels));
-    let layers = explainers.iter().flat_map(|e| e.layers.clone());
-    let first = explainers.first();
-    let background = first.and_then(|e| e.inputs.background.as_ref());
-    Ok(Header {
-        format: FORMAT.to_string(),
-        model: model.name.clone(),
-        model_sha256: model.sha256.clone(),
-        config_sha256: sha256(config.as_bytes()),
-        precision: precision.to_string(),
-        device: device.to_string(),
-        fit: fit.to_string(),
-        max_pixels: nulls
-            .contains(&Null::MeanMask)
-            .then_some(reading.limits.max_pixels),
-        window: reading.pictures.window.map(|window| window.to_string()),
-        frame: reading.pictures.frame,
-        data: data.name.clone(),
-        data_sha256: fingerprint(data),
-        images: data.samples.len(),
-        methods: explainers.iter().map(|e| e.method.clone()).collect(),
-        layers: layers.take(1).collect(),
-        interpolation: first.map_or(String::new(), |e| e.interpolation.to_string()),
-        budget: first.and_then(|e| e.budget),
-        tolerance: first.and_then(|e| e.tolerance),
-        background_sha256: background.map(pixels_sha256).transpose()?,
-        nulls,
-        metrics,
-        seed,
-    })
-}
-
-/// Of pictures as the network gets them: their shape and their numbers.
-fn pixels_sha256(pictures: &Tensor) -> Result<String> {
-    let mut bytes = format!("{:?}\n", pictures.dims()).into_bytes();
-    let numbers = pictures.to_dtype(DType::F32)?.flatten_all()?;
-    for number in numbers.to_vec1::<f32>()? {
-        bytes.extend(number.to_le_bytes());
-    }
-    Ok(sha256(&bytes))
-}
-
-/// Says what argument makes the study another one.
-fn another_study(error: JournalError) -> anyhow::Error {
-    let JournalError::Study { field, .. } = &error else {
-        return error.into();
-    };
-    let argument = match field.as_str() {
-        "model" | "model_sha256" | "config_sha256" => "`--model`",
-        "data" | "data_sha256" | "images" => "the data set",
-        "background_sha256" => "`--background`",
-        "layers" => "`--layer`",
-        "max_pixels" => "`--max-pixels`, which decides about the null `mean-mask`,",
-        // The others are called as their arguments.
-        own => &format!("`--{own}`"),
-    };
-    let hint = format!(
-        "hint: {argument} must be the same for all records of a study; another study needs another file for `--records`"
-    );
-    anyhow::anyhow!("{error}\n\n{hint}")
-}
-
-/// Whether the pointing game calls an image difficult (Zhang et al. 2016): its object covers less than a quarter of what the network sees,
-/// and another class has an object in the picture.
-pub(crate) fn difficult(sample: &Sample, mask: Option<&[bool]>) -> bool {
-    let small = mask.is_some_and(|mask| {
-        let inside = mask.iter().filter(|inside| **inside).count();
-        4 * inside < mask.len()
-    });
-    let mut others = sample.objects.iter();
-    small && others.any(|object| Some(&object.class) != sample.class.as_ref())
-}
-
 /// The methods at the layer, as far as they suit the network.
 fn explainers(
     args: &Evaluate,
@@ -257,26 +153,10 @@ fn explainers(
     reading: &Reading<'_>,
     console: &mut Console<'_>,
 ) -> Result<Vec<Explainer>> {
-    let layer = explain::layers(args.layer.as_slice(), &args.network.model, model)?;
-    let inputs = gradcam::Inputs {
-        background: model::background(&args.sampling.background, reading, console)?,
-        ..model::inputs(&model.preprocess)
-    };
-    let names = explain::names(&args.methods)?;
-    let budget = args.sampling.budget.map(usize::try_from).transpose()?;
-    let explainer = |name: &String| -> Result<Explainer> {
-        let method = explain::method(name, &[])?;
-        Ok(Explainer {
-            layers: match method.about().source {
-                Source::Layer => layer.clone(),
-                Source::Pixels => Vec::new(),
-            },
-            inputs: inputs.clone(),
-            budget,
-            tolerance: args.sampling.tolerance,
-            ..Explainer::of(method)
-        })
-    };
+    let layers = layers(args.layer.as_slice(), &args.network.model, model)?;
+    let shared = Shared::sampled(layers, &args.sampling, reading, console)?;
+    let names = methods::names(&args.methods)?;
+    let explainer = |name: &String| Ok(shared.explainer(methods::method(name, &[])?));
     let mut asked = names
         .iter()
         .map(explainer)
@@ -363,13 +243,6 @@ fn shard(text: Option<&str>) -> Result<(usize, usize)> {
     }
 }
 
-/// The model's network with random parameters.
-pub(crate) fn untrained(model: &Model, seed: u64) -> Result<ModuleTree> {
-    Ok(model
-        .architecture
-        .build(&Weights::random(seed), model.labels.len())?)
-}
-
 /// How often each pixel of the input is marked over the whole data set.
 fn mean_mask(data: &Dataset, reading: &Reading<'_>, console: &mut Console<'_>) -> Result<Masks> {
     let bar = console.bar(data.samples.len() as u64, Unit::Images);
@@ -387,8 +260,9 @@ fn mean_mask(data: &Dataset, reading: &Reading<'_>, console: &mut Console<'_>) -
 
 /// Prints a summary: one object, or tables.
 fn report(summary: &Summary, json: bool, console: &mut Console<'_>) -> Result<()> {
-    match json {
-        true => console.line(serde_json::to_string(summary)?),
-        false => table::print(summary, console),
+    if json {
+        console.line(serde_json::to_string(summary)?)
+    } else {
+        table::print(summary, console)
     }
 }

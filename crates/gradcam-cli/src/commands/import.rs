@@ -3,10 +3,10 @@
 use anyhow::{Context, Result, bail};
 use gradcam_models::import::{Imported, import};
 
-use crate::Exit;
 use crate::args::Import;
 use crate::console::Console;
-use crate::outputs::{self, write};
+use crate::exit::Exit;
+use crate::files::{self, write};
 use crate::protect::Sources;
 
 /// The files of a model's folder.
@@ -65,7 +65,7 @@ fn check_place(args: &Import) -> Result<()> {
     if folder.exists() && !folder.is_dir() {
         bail!("`-o {shown}` is a file, expected a folder");
     }
-    outputs::check_place(folder)?;
+    files::check_place(folder)?;
     let mut sources = Sources::default();
     sources.add(&args.file);
     if let Some(labels) = &args.labels {

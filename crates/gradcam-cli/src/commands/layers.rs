@@ -5,10 +5,10 @@ use candle_core::Device;
 use gradcam_nn::Weights;
 use serde::Serialize;
 
-use crate::Exit;
 use crate::args::Layers;
+use crate::asked::model::{self, Choice};
 use crate::console::Console;
-use crate::model::{self, Choice};
+use crate::exit::Exit;
 
 /// A line of `--json`.
 #[derive(Serialize)]

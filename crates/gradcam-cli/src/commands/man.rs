@@ -4,10 +4,10 @@ use anyhow::{Result, bail};
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 
-use crate::Exit;
 use crate::args::{Cli, ManArgs};
 use crate::console::Console;
-use crate::outputs::{refuse_existing, write};
+use crate::exit::Exit;
+use crate::files::{refuse_existing, write};
 
 pub(crate) fn run(args: &ManArgs, console: &mut Console<'_>) -> Result<Exit> {
     // The command `help` has no page: `gradcam man` is it.

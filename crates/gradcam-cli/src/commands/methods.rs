@@ -5,10 +5,11 @@ use gradcam::Method;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::explain;
 use crate::args::Methods;
+use crate::asked::layers::layers;
+use crate::asked::model;
 use crate::console::Console;
-use crate::{Exit, model};
+use crate::exit::Exit;
 
 /// A line of `--json`.
 #[derive(Serialize)]
@@ -72,7 +73,7 @@ pub(crate) fn run(args: &Methods, console: &mut Console<'_>) -> Result<Exit> {
     if let Some(name) = &args.model {
         let arch = args.arch.as_deref();
         let model = model::load(name, arch, &candle_core::Device::Cpu, console)?;
-        let layers = explain::layers(args.layer.as_slice(), name, &model)?;
+        let layers = layers(args.layer.as_slice(), name, &model)?;
         let (height, width) = model.preprocess.input_size;
         let size = (3, usize::try_from(height)?, usize::try_from(width)?);
         for layer in &layers {

@@ -5,10 +5,10 @@ use gradcam_eval::evaluate::Null;
 use gradcam_eval::{Direction, Metric, Need, Range};
 use serde::Serialize;
 
-use crate::Exit;
 use crate::args::Metrics;
-use crate::card::nulls;
+use crate::card::metrics::nulls;
 use crate::console::Console;
+use crate::exit::Exit;
 use crate::table::way;
 
 /// A line of `--json`.
@@ -40,9 +40,10 @@ pub(crate) fn run(args: &Metrics, console: &mut Console<'_>) -> Result<Exit> {
             evaluate: !about.needs.contains(&Need::OtherMap),
             paper: about.paper,
         };
-        match args.json {
-            true => console.line(serde_json::to_string(&record)?)?,
-            false => describe(&record, console)?,
+        if args.json {
+            console.line(serde_json::to_string(&record)?)?
+        } else {
+            describe(&record, console)?
         }
     }
     if !args.json {
@@ -79,8 +80,9 @@ fn describe(record: &Record, console: &mut Console<'_>) -> Result<()> {
 
 /// A bound, most of which are whole.
 fn short(bound: f64) -> String {
-    match bound.fract() == 0.0 {
-        true => format!("{bound:.0}"),
-        false => bound.to_string(),
+    if bound.fract() == 0.0 {
+        format!("{bound:.0}")
+    } else {
+        bound.to_string()
     }
 }

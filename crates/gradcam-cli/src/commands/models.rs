@@ -5,10 +5,10 @@ use gradcam_models::architectures;
 use gradcam_nn::{Network, Weights};
 use serde::Serialize;
 
-use crate::Exit;
 use crate::args::Models;
+use crate::asked::model::is_default;
 use crate::console::Console;
-use crate::model::is_default;
+use crate::exit::Exit;
 
 /// A line of `--json`.
 #[derive(Serialize)]

@@ -3,16 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use candle_core::{DType, Device, Tensor};
-use gradcam::Inputs;
+use candle_core::Device;
 use gradcam_models::architectures::{self, Architecture};
-use gradcam_models::preprocess::Preprocess;
 use gradcam_models::{Model, import};
-use gradcam_nn::ops::Precision;
 
-use crate::args;
+use super::device;
+use crate::args::Network;
 use crate::console::{Console, Unit};
-use crate::stream::Reading;
+use crate::{escape, nearest};
 
 /// What `--model` names.
 pub(crate) enum Choice {
@@ -63,9 +61,9 @@ pub(crate) fn choose(text: &str, arch: Option<&str>) -> Result<Choice> {
     } else {
         match architectures::find(text) {
             Ok(architecture) => Choice::Architecture(architecture),
-            Err(nearest) => bail!(
-                "no model `{text}`: neither a folder nor an architecture; the nearest are `{}`\n\nhint: `gradcam models` lists them; a repository of the hub is written `hf:OWNER/NAME`",
-                nearest.join("`, `")
+            Err(close) => bail!(
+                "no model `{text}`: neither a folder nor an architecture; {}\n\nhint: `gradcam models` lists them; a repository of the hub is written `hf:OWNER/NAME`",
+                nearest::said(&close).unwrap_or_default()
             ),
         }
     };
@@ -119,9 +117,10 @@ fn file(path: &Path, arch: Option<&str>) -> Result<Choice> {
 /// A word of a command line, in quotes where a shell would split it.
 fn word(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./+=:@,".contains(c);
-    match text.chars().all(plain) {
-        true => text.to_string(),
-        false => format!("'{}'", text.replace('\'', "'\\''")),
+    if text.chars().all(plain) {
+        text.to_string()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
     }
 }
 
@@ -159,42 +158,14 @@ pub(crate) fn load(
     Ok(model)
 }
 
-impl args::Network {
-    /// Loads the network that `--model` and `--arch` name.
-    pub(crate) fn load(&self, device: &Device, console: &mut Console<'_>) -> Result<Model> {
-        load(&self.model, self.arch.as_deref(), device, console)
+impl Network {
+    /// Loads the network that `--model` and `--arch` name, where `--device` says and as exactly as `--precision` says.
+    pub(crate) fn load(&self, console: &mut Console<'_>) -> Result<Model> {
+        let device = device::named(&self.device)?;
+        let mut model = load(&self.model, self.arch.as_deref(), &device, console)?;
+        device::set_precision(&mut model, self.precision)?;
+        Ok(model)
     }
-}
-
-/// What the network's inputs look like.
-pub(crate) fn inputs(preprocess: &Preprocess) -> Inputs {
-    let value = |sample: f32| {
-        let each = preprocess.mean.iter().zip(&preprocess.std);
-        each.map(|(mean, std)| (sample - mean) / std).collect()
-    };
-    Inputs {
-        black: value(0.0),
-        white: value(1.0),
-        background: None,
-    }
-}
-
-/// The pictures that `--background` names, as a batch.
-pub(crate) fn background(
-    names: &[String],
-    reading: &Reading<'_>,
-    console: &mut Console<'_>,
-) -> Result<Option<Tensor>> {
-    if names.is_empty() {
-        return Ok(None);
-    }
-    let mut pictures = Vec::new();
-    for input in crate::inputs::resolve(names)? {
-        let loaded = crate::stream::load(&input, reading, console)
-            .with_context(|| format!("`--background {}`", input.name()))?;
-        pictures.push(loaded.tensor);
-    }
-    Ok(Some(Tensor::stack(&pictures, 0)?))
 }
 
 #[cfg(feature = "hub")]
@@ -209,7 +180,7 @@ fn from_hub(repository: &str, device: &Device, console: &mut Console<'_>) -> Res
         &mut |progress| {
             bar.set_length(progress.total);
             bar.set_position(progress.done);
-            bar.set_message(crate::escape::line(progress.file).into_owned());
+            bar.set_message(escape::line(progress.file).into_owned());
         },
         device,
     );
@@ -221,65 +192,5 @@ fn from_hub(repository: &str, device: &Device, console: &mut Console<'_>) -> Res
 fn from_hub(repository: &str, _: &Device, _: &mut Console<'_>) -> Result<Model> {
     bail!(
         "this build cannot fetch `hf:{repository}`: it was made without the feature `hub`; give a folder with `config.json` and `model.safetensors`"
-    )
-}
-
-/// Sets `--precision`.
-pub(crate) fn set_precision(model: &mut Model, precision: args::Precision) -> Result<()> {
-    let on_processor = model.device.is_cpu();
-    match precision {
-        args::Precision::F32 => {}
-        args::Precision::Bf16 if on_processor => {
-            if !Precision::Bf16.is_supported() {
-                bail!(
-                    "`--precision bf16`: this processor lacks AVX-512 BF16; leave the option out"
-                );
-            }
-            model.network.set_precision(Precision::Bf16);
-        }
-        args::Precision::Tf32 | args::Precision::F16 if on_processor => {
-            bail!("`--precision`: tf32 and f16 are for GPUs; a processor has f32 and bf16")
-        }
-        args::Precision::Tf32 => model.network.set_precision(Precision::Tf32),
-        args::Precision::F16 => *model = model.in_type(DType::F16)?,
-        args::Precision::Bf16 => *model = model.in_type(DType::BF16)?,
-    }
-    Ok(())
-}
-
-/// Reads `--device`.
-pub(crate) fn device(text: &str) -> Result<Device> {
-    let (kind, index) = text.split_once(':').unwrap_or((text, "0"));
-    match kind {
-        "cpu" if text == "cpu" => Ok(Device::Cpu),
-        "cuda" => match index.parse() {
-            Ok(index) => cuda(text, index),
-            Err(_) => bail!("unknown device `{text}`, expected `cpu`, `cuda` or `cuda:N`"),
-        },
-        _ => bail!("unknown device `{text}`, expected `cpu`, `cuda` or `cuda:N`"),
-    }
-}
-
-#[cfg(feature = "cuda")]
-fn cuda(text: &str, index: usize) -> Result<Device> {
-    let device = gradcam_nn::cuda_device(index).with_context(|| {
-        format!("`--device {text}`: there is no NVIDIA GPU of this number with a driver for it")
-    })?;
-    // A first kernel: candle's are built for one compute capability and those after it.
-    Tensor::ones(1, DType::F32, &device)
-        .and_then(|one| one.affine(2.0, 1.0))
-        .and_then(|_| device.synchronize())
-        .with_context(|| {
-            format!(
-                "`--device {text}`: this build's kernels do not run on the GPU; build it with CUDA_COMPUTE_CAP set to the GPU's compute capability (80 for 8.0)"
-            )
-        })?;
-    Ok(device)
-}
-
-#[cfg(not(feature = "cuda"))]
-fn cuda(text: &str, _: usize) -> Result<Device> {
-    bail!(
-        "`--device {text}`: this build computes on the processor; build it with `--features cuda` for NVIDIA GPUs"
     )
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Result, bail};
@@ -12,14 +11,11 @@ use gradcam_models::Model;
 use gradcam_viz::Style;
 
 use crate::args::{Explain, Network, Pictures, Sampling};
-use crate::digest;
+use crate::digest::{self, little_endian};
+use crate::map_file;
 
 /// The longest value that is written as it is; a digest stands for a longer one.
 const LONGEST: usize = 200;
-/// The largest header of a file of maps that is read for its note.
-const HEADER: u64 = 1 << 20;
-/// The entry of a safetensors file's metadata.
-const ENTRY: &str = "gradcam";
 /// The entry of a note for the picture that was explained.
 const INPUT: &str = "input";
 
@@ -27,14 +23,14 @@ type Note = BTreeMap<String, String>;
 
 /// A kind of output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Output {
+pub(super) enum Output {
     Picture,
     Maps,
 }
 
 /// The arguments that outputs depend on, with their values.
 #[derive(Debug)]
-pub(crate) struct Settings {
+pub(super) struct Settings {
     /// What the numbers depend on.
     map: Vec<(&'static str, String)>,
     /// What the pictures depend on beside them.
@@ -43,7 +39,7 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Of the arguments, with what stands for the ones that were left out. Nothing names a folder of the user's: pictures are passed on.
-    pub(crate) fn of(
+    pub(super) fn of(
         args: &Explain,
         model: &Model,
         explainer: &Explainer,
@@ -93,9 +89,10 @@ impl Settings {
             tolerance,
             background: _,
         } = sampling;
-        let targets: Vec<String> = match target.is_empty() {
-            true => vec!["top".to_string()],
-            false => target.iter().zip(targets).map(target_text).collect(),
+        let targets: Vec<String> = if target.is_empty() {
+            vec!["top".to_string()]
+        } else {
+            target.iter().zip(targets).map(target_text).collect()
         };
         let background = match &explainer.inputs.background {
             None => "none".to_string(),
@@ -147,9 +144,10 @@ impl Settings {
             Output::Maps => &[],
         };
         let values = self.map.iter().chain(drawn).map(|(name, value)| {
-            let value = match value.len() > LONGEST {
-                true => digest::half(value.as_bytes()),
-                false => value.clone(),
+            let value = if value.len() > LONGEST {
+                digest::half(value.as_bytes())
+            } else {
+                value.clone()
             };
             (name.to_string(), value)
         });
@@ -158,7 +156,7 @@ impl Settings {
     }
 
     /// The note of an output as it is written; `input` is the [`digest`] of the picture's file.
-    pub(crate) fn text(&self, output: Output, input: &str) -> Result<String> {
+    pub(super) fn text(&self, output: Output, input: &str) -> Result<String> {
         Ok(serde_json::to_string(&self.note(output, input))?)
     }
 
@@ -166,7 +164,7 @@ impl Settings {
     ///
     /// # Errors
     /// When it was made in another way, or from another picture.
-    pub(crate) fn compare(&self, path: &Path, output: Output, input: Option<&str>) -> Result<bool> {
+    pub(super) fn compare(&self, path: &Path, output: Output, input: Option<&str>) -> Result<bool> {
         let Some(before) = read(path, output) else {
             return Ok(false);
         };
@@ -179,14 +177,14 @@ impl Settings {
                 note.get(name)
                     .map_or("not said".into(), |v| format!("`{v}`"))
             };
-            match before.get(name) == now.get(name) {
-                true => {}
-                false if name == INPUT => differ.push("another picture".to_string()),
-                false => {
-                    let (before, now) = (of(&before), of(&now));
-                    differ.push(format!("another `{name}` ({before} then, {now} now)"));
-                }
+            if before.get(name) == now.get(name) {
+                continue;
             }
+            differ.push(if name == INPUT {
+                "another picture".to_string()
+            } else {
+                format!("another `{name}` ({} then, {} now)", of(&before), of(&now))
+            });
         }
         if !differ.is_empty() {
             bail!(
@@ -199,27 +197,12 @@ impl Settings {
     }
 }
 
-/// The metadata of a file of maps.
-pub(crate) fn metadata(note: String) -> Option<std::collections::HashMap<String, String>> {
-    Some([(ENTRY.to_string(), note)].into())
-}
-
 /// What a file says of how it was made; `None` where it says nothing that can be read.
 fn read(path: &Path, output: Output) -> Option<Note> {
-    let mut file = File::open(path).ok()?;
+    let file = File::open(path).ok()?;
     let text = match output {
         Output::Picture => gradcam_viz::note(file)?,
-        Output::Maps => {
-            let mut length = [0; 8];
-            file.read_exact(&mut length).ok()?;
-            let length = u64::from_le_bytes(length);
-            let mut header = Vec::new();
-            file.take(length.min(HEADER))
-                .read_to_end(&mut header)
-                .ok()?;
-            let header: serde_json::Value = serde_json::from_slice(&header).ok()?;
-            header["__metadata__"][ENTRY].as_str()?.to_string()
-        }
+        Output::Maps => map_file::note(file)?,
     };
     serde_json::from_str(&text).ok()
 }
@@ -235,8 +218,7 @@ fn target_text((text, target): (&String, &Target)) -> String {
 }
 
 fn floats(values: &[f32]) -> String {
-    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-    digest::half(&bytes)
+    digest::half(&little_endian(values))
 }
 
 fn lower(value: impl std::fmt::Debug) -> String {

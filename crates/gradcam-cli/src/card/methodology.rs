@@ -1,133 +1,24 @@
-//! What the card is about, and how the method works.
-
-use std::collections::BTreeMap;
+//! How the method works: the first part of the card.
 
 use anyhow::Result;
 use candle_core::{DType, Tensor};
 use gradcam::{Explainer, Interpolation, Source, Target, audit_gradient_by};
 use gradcam_eval::card::{
-    Agnosticism, Annotation, Data, Directness, Efficiency, Environment, Generator, Hyperparameters,
-    Kind, Method, Methodology, Model, Role, Score, Setting, Weights,
+    Agnosticism, Directness, Efficiency, Hyperparameters, Methodology, Setting, Test,
 };
 use gradcam_eval::methodology::{Varied, determinism, directness, efficiency, sweep};
 use gradcam_eval::sanity::{named, predicted};
 use gradcam_eval::statistics::{Grade, Graded, grade_exact};
-use gradcam_eval::{Metric, methodology};
+use gradcam_eval::{Metric, methodology as measured};
 
-use super::tests::{Named, exact, without};
-use super::{Subject, scenes};
-use crate::commands::check::DEVIATION;
+use super::entry::{Named, exact, without};
+use super::subject::Subject;
 use crate::console::{Console, Unit};
-use crate::dataset::{Prepared, fingerprint, prepare};
+use crate::dataset::{Prepared, prepare};
+use crate::gradient::{self, DEVIATION};
 
-/// The method as the card names it.
-pub(crate) fn of_method(subject: &Subject<'_>) -> Method {
-    let method = &subject.explainer.method;
-    let grad_cam = *method == gradcam::Method::GradCam;
-    let options = method.options();
-    Method {
-        name: method.name().to_string(),
-        variant: (!options.is_empty()).then(|| serde_json::Value::Object(options).to_string()),
-        target: Score::Logit,
-        relu: subject.explainer.relu,
-        weights: grad_cam.then_some(Weights::Mean),
-        layer: subject.explainer.layers.first().cloned(),
-        interpolation: subject.explainer.interpolation.to_string(),
-        align_corners: false,
-        normalisation: "none; pictures divide by the largest value".to_string(),
-    }
-}
-
-/// The model as the card names it.
-pub(crate) fn model(subject: &Subject<'_>) -> Result<Model> {
-    let model = subject.model;
-    let (channels, height, width) = subject.input()?;
-    let layers = gradcam::layers(&model.network, (channels, height, width))?;
-    let parameters = gradcam_nn::Network::parameters(&model.network);
-    Ok(Model {
-        name: model.name.clone(),
-        format: format!("safetensors, {}", model.architecture.name),
-        sha256: model.sha256.clone(),
-        params: parameters.iter().map(|(_, count)| count).sum(),
-        input_shape: vec![channels, height, width],
-        classes: model.labels.len(),
-        cam_layer_shape: Some(layers.find(subject.layer())?.shape.clone()),
-        accuracy: None,
-    })
-}
-
-/// The data sets as the card names them.
-pub(crate) fn of_data(subject: &Subject<'_>) -> Result<Vec<Data>> {
-    let all = [
-        (subject.data, super::IMAGES, Role::Eval),
-        (subject.labels, super::DIGITS, Role::Train),
-    ];
-    let mut found: Vec<Data> = all
-        .into_iter()
-        .map(|(data, id, role)| {
-            let (kind, generator) = match &data.kind {
-                gradcam_data::Kind::Real => (Kind::Real, None),
-                gradcam_data::Kind::Synthetic {
-                    generator,
-                    seed,
-                    parameters,
-                } => {
-                    let parameters = parameters.as_object().into_iter().flatten();
-                    let params: BTreeMap<String, String> = parameters
-                        .map(|(name, value)| (name.clone(), value.to_string()))
-                        .collect();
-                    let generator = Generator {
-                        name: generator.clone(),
-                        seed: *seed,
-                        params,
-                    };
-                    (Kind::Synthetic, Some(generator))
-                }
-            };
-            Ok(Data {
-                id: id.to_string(),
-                role,
-                kind,
-                loader: data.layout.name().to_string(),
-                path_hash: Some(fingerprint(data)),
-                n: data.samples.len(),
-                classes: data.classes.len(),
-                annotation: match data.annotation {
-                    gradcam_data::Annotation::None => Annotation::None,
-                    gradcam_data::Annotation::Box => Annotation::Box,
-                    gradcam_data::Annotation::Mask => Annotation::Mask,
-                },
-                generator,
-            })
-        })
-        .collect::<Result<_>>()?;
-    found.push(scenes::of_data(subject));
-    Ok(found)
-}
-
-/// Where the card was made.
-pub(crate) fn environment(seed: u64) -> Environment {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let cpu = cpu
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
-        .map_or(std::env::consts::ARCH, |(_, name)| name.trim())
-        .to_string();
-    Environment {
-        toolkit_version: env!("CARGO_PKG_VERSION").to_string(),
-        git_commit: None,
-        rustc: env!("CARGO_PKG_RUST_VERSION").to_string() + " or later",
-        cpu,
-        threads: rayon::current_num_threads(),
-        os: std::env::consts::OS.to_string(),
-        seed,
-        started: None,
-        wall_s: None,
-    }
-}
-
-/// The first part of the card.
-pub(crate) fn methodology(subject: &Subject<'_>, console: &mut Console<'_>) -> Result<Methodology> {
+/// Measures it.
+pub(super) fn methodology(subject: &Subject<'_>, console: &mut Console<'_>) -> Result<Methodology> {
     let bar = console.bar(5, Unit::Checks);
     let step = |message: &'static str| {
         bar.set_message(message);
@@ -153,7 +44,7 @@ pub(crate) fn methodology(subject: &Subject<'_>, console: &mut Console<'_>) -> R
     })
 }
 
-fn same_bytes(subject: &Subject<'_>) -> Result<gradcam_eval::card::Test> {
+fn same_bytes(subject: &Subject<'_>) -> Result<Test> {
     let samples = subject.samples.iter().take(6);
     let prepared = samples
         .map(|(_, sample)| prepare(sample, &subject.reading))
@@ -257,7 +148,7 @@ fn hyperparameters(subject: &Subject<'_>) -> Result<Hyperparameters> {
         Interpolation::Bicubic,
     ];
     let found = sweep(&subject.few(&load), &names, &kinds, &explain, subject.seed)?;
-    let value = |setting: &methodology::Setting, metric: Metric| {
+    let value = |setting: &measured::Setting, metric: Metric| {
         let measured = named(&setting.likeness, metric).ok()?;
         measured.mean.map(|mean| mean.value)
     };
@@ -292,32 +183,28 @@ fn agnosticism(subject: &Subject<'_>) -> Result<Agnosticism> {
         unit: "share of the largest gradient",
         protocol: "The score's derivative at 32 random units of the layer against central differences.",
     };
-    let check = match about.gradient {
-        false => without(label, Grade::NotApplicable, "the method takes no gradient"),
-        true => {
-            let image = subject.load(0)?;
-            let target = Target::Top(0);
-            // The differences are taken in f64, as `gradcam check` does.
-            let doubled = subject
-                .model
-                .rebuilt(&|_, parameter| parameter.to_dtype(DType::F64))?;
-            let audit = audit_gradient_by(
-                (&subject.model.network, &image),
-                (&doubled.network, &image.to_dtype(DType::F64)?),
-                subject.layer(),
-                &target,
-                32,
-                subject.seed,
-            )?;
-            let graded = match audit.units {
-                0 => Graded {
-                    grade: Grade::NotRun,
-                    reason: "no unit has a derivative that can be told".to_string(),
-                },
-                _ => grade_exact(audit.deviation, DEVIATION),
-            };
-            exact(label, audit.deviation, audit.units, graded)
-        }
+    let check = if about.gradient {
+        let image = subject.load(0)?;
+        let target = Target::Top(0);
+        let doubled = gradient::exact(subject.model)?;
+        let audit = audit_gradient_by(
+            (&subject.model.network, &image),
+            (&doubled.network, &image.to_dtype(DType::F64)?),
+            subject.layer(),
+            &target,
+            32,
+            subject.seed,
+        )?;
+        let graded = match audit.units {
+            0 => Graded {
+                grade: Grade::NotRun,
+                reason: "no unit has a derivative that can be told".to_string(),
+            },
+            _ => grade_exact(audit.deviation, DEVIATION),
+        };
+        exact(label, audit.deviation, audit.units, graded)
+    } else {
+        without(label, Grade::NotApplicable, "the method takes no gradient")
     };
     Ok(Agnosticism {
         applicable: true,

@@ -1,12 +1,12 @@
-//! Where pictures and maps go.
+//! The names of the files that a run writes, planned before anything is computed.
 
 use std::collections::HashSet;
-use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use gradcam_viz::Format;
 
+use crate::files::here;
 use crate::inputs::Input;
 
 /// Where one kind of output goes.
@@ -32,6 +32,17 @@ impl Destination {
                 Destination::File(text.into())
             }
         })
+    }
+
+    /// The format of pictures there.
+    ///
+    /// # Errors
+    /// When a file's ending names none.
+    pub(crate) fn format(&self) -> Result<Format> {
+        match self {
+            Destination::File(path) => Ok(Format::from_path(path)?),
+            Destination::Stdout | Destination::Folder(..) => Ok(Format::Png),
+        }
     }
 
     /// Where maps go by `--save-maps`.
@@ -130,14 +141,6 @@ impl Names {
     }
 }
 
-/// The folder itself, or the one that is worked in for an empty path.
-fn here(folder: &Path) -> &Path {
-    match folder == Path::new("") {
-        true => Path::new("."),
-        false => folder,
-    }
-}
-
 /// A part of a file name for each target; no two are alike, in any case of letters.
 ///
 /// # Errors
@@ -172,79 +175,11 @@ fn slug(text: &str) -> String {
         .collect();
     let plain = plain.to_lowercase();
     let parts: Vec<&str> = plain.split('-').filter(|part| !part.is_empty()).collect();
-    match parts.is_empty() {
-        true => "target".to_string(),
-        false => parts.join("-"),
-    }
-}
-
-/// Refuses to go on where a file exists, before anything is computed; the hint says what helps.
-pub(crate) fn refuse_existing(paths: impl IntoIterator<Item = PathBuf>, hint: &str) -> Result<()> {
-    match paths.into_iter().find(|path| path.exists()) {
-        Some(path) => bail!("`{}` exists\n\nhint: {hint}", path.display()),
-        None => Ok(()),
-    }
-}
-
-/// Refuses a folder that files could not be written to, before anything is computed. It is not made yet.
-///
-/// # Errors
-/// When the folder, or the one that it would be made in, is no folder or takes no file.
-pub(crate) fn check_place(folder: &Path) -> Result<()> {
-    let there = folder.ancestors().map(here).find(|f| f.exists());
-    let there = there.unwrap_or(Path::new("."));
-    match there.is_dir() {
-        true => beside(there).map(drop),
-        false => Err(ErrorKind::NotADirectory.into()),
-    }
-    .with_context(|| match folder.is_dir() {
-        true => format!("cannot write to the folder `{}`", folder.display()),
-        false => format!("cannot make the folder `{}`", folder.display()),
-    })
-}
-
-/// Whether no other file could be written either.
-pub(crate) fn is_hopeless(error: &anyhow::Error) -> bool {
-    let kinds = error.chain().filter_map(|cause| cause.downcast_ref());
-    kinds.map(std::io::Error::kind).any(|kind| {
-        matches!(
-            kind,
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem
-        )
-    })
-}
-
-/// Writes a file beside its place and then renames it, so that no reader and no interruption ever meets half of it.
-///
-/// # Errors
-/// When the folder cannot be made or written to, the disk is full, or the file exists and `replace` is off.
-pub(crate) fn write(path: &Path, bytes: &[u8], replace: bool) -> Result<()> {
-    let folder = here(path.parent().unwrap_or(Path::new("")));
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
-    let fail = || format!("cannot write `{}`", path.display());
-    let mut file = beside(folder).with_context(fail)?;
-    file.write_all(bytes).with_context(fail)?;
-    let kept = if replace {
-        file.persist(path)
+    if parts.is_empty() {
+        "target".to_string()
     } else {
-        file.persist_noclobber(path)
-    };
-    kept.map(drop)
-        .map_err(|error| anyhow::Error::from(error.error))
-        .with_context(fail)
-}
-
-/// A hidden file in `folder` that disappears unless it is kept, with the permissions that an ordinary new file has.
-fn beside(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".gradcam-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
+        parts.join("-")
     }
-    builder.tempfile_in(folder)
 }
 
 #[cfg(test)]
@@ -312,43 +247,11 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_checked_and_not_made() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        std::fs::write(at("file"), "mine").unwrap();
-        assert!(check_place(&at("new/deep")).is_ok());
-        for place in ["file", "file/deep/er"] {
-            let error = check_place(&at(place)).unwrap_err().to_string();
-            assert!(
-                error.contains(&format!("folder `{}`", at(place).display())),
-                "{error}"
-            );
-        }
-        let names = std::fs::read_dir(folder.path()).unwrap();
-        assert_eq!(names.count(), 1);
-    }
-
-    #[test]
     fn one_file_takes_one_output() {
         let pair = [input("a.jpg"), input("b.jpg")];
         let one = Destination::pictures(Some("x.png"), ".gradcam").unwrap();
         let error = Names::new(one, "png", &pair, &["top".into()]).unwrap_err();
         assert!(error.to_string().contains("2 to write"));
         assert!(Destination::pictures(Some("x.gif"), ".gradcam").is_err());
-    }
-
-    #[test]
-    fn a_file_is_replaced_only_on_request() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("deep/file");
-        write(&path, b"one", false).unwrap();
-        assert!(write(&path, b"two", false).is_err());
-        assert_eq!(std::fs::read(&path).unwrap(), b"one");
-        write(&path, b"two", true).unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"two");
-        assert_eq!(
-            std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
-            1
-        );
     }
 }

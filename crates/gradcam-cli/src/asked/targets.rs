@@ -6,7 +6,7 @@ use gradcam_models::Model;
 use gradcam_nn::Network;
 
 use crate::console::Console;
-use crate::stream::{self, Reading};
+use crate::reading::{self, Reading};
 use crate::{args, inputs};
 
 /// What a target begins with that is likeness to a picture, or to a text.
@@ -106,7 +106,7 @@ fn like(
     let [input] = found.as_slice() else {
         bail!("expected one picture, found {}", found.len());
     };
-    let loaded = stream::load(input, reading, console)?;
+    let loaded = reading::load(input, reading, console)?;
     let embedding = model
         .network
         .forward(&loaded.tensor.unsqueeze(0)?, &mut ())

@@ -1,0 +1,71 @@
+//! Where a network runs, and how exactly.
+
+use anyhow::{Result, bail};
+use candle_core::{DType, Device};
+use gradcam_models::Model;
+use gradcam_nn::ops;
+
+use crate::args::Precision;
+
+/// Reads `--device`.
+pub(super) fn named(text: &str) -> Result<Device> {
+    let (kind, index) = text.split_once(':').unwrap_or((text, "0"));
+    match kind {
+        "cpu" if text == "cpu" => Ok(Device::Cpu),
+        "cuda" => match index.parse() {
+            Ok(index) => cuda(text, index),
+            Err(_) => bail!("unknown device `{text}`, expected `cpu`, `cuda` or `cuda:N`"),
+        },
+        _ => bail!("unknown device `{text}`, expected `cpu`, `cuda` or `cuda:N`"),
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(text: &str, index: usize) -> Result<Device> {
+    use anyhow::Context;
+    use candle_core::Tensor;
+
+    let device = gradcam_nn::cuda_device(index).with_context(|| {
+        format!("`--device {text}`: there is no NVIDIA GPU of this number with a driver for it")
+    })?;
+    // A first kernel: candle's are built for one compute capability and those after it.
+    Tensor::ones(1, DType::F32, &device)
+        .and_then(|one| one.affine(2.0, 1.0))
+        .and_then(|_| device.synchronize())
+        .with_context(|| {
+            format!(
+                "`--device {text}`: this build's kernels do not run on the GPU; build it with CUDA_COMPUTE_CAP set to the GPU's compute capability (80 for 8.0)"
+            )
+        })?;
+    Ok(device)
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(text: &str, _: usize) -> Result<Device> {
+    bail!(
+        "`--device {text}`: this build computes on the processor; build it with `--features cuda` for NVIDIA GPUs"
+    )
+}
+
+/// Sets `--precision`.
+pub(super) fn set_precision(model: &mut Model, precision: Precision) -> Result<()> {
+    let on_processor = model.device.is_cpu();
+    match precision {
+        Precision::F32 => {}
+        Precision::Bf16 if on_processor => {
+            if !ops::Precision::Bf16.is_supported() {
+                bail!(
+                    "`--precision bf16`: this processor lacks AVX-512 BF16; leave the option out"
+                );
+            }
+            model.network.set_precision(ops::Precision::Bf16);
+        }
+        Precision::Tf32 | Precision::F16 if on_processor => {
+            bail!("`--precision`: tf32 and f16 are for GPUs; a processor has f32 and bf16")
+        }
+        Precision::Tf32 => model.network.set_precision(ops::Precision::Tf32),
+        Precision::F16 => *model = model.in_type(DType::F16)?,
+        Precision::Bf16 => *model = model.in_type(DType::BF16)?,
+    }
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! From `--layer` to layers.
+
+use anyhow::{Result, anyhow};
+use gradcam_models::Model;
+
+/// The layers to look at, under the tree's own paths.
+pub(crate) fn layers(wanted: &[String], name: &str, model: &Model) -> Result<Vec<String>> {
+    if wanted.is_empty() {
+        return Ok(vec![model.default_layer().to_string()]);
+    }
+    let (height, width) = model.preprocess.input_size;
+    let size = (3, usize::try_from(height)?, usize::try_from(width)?);
+    let known = gradcam::layers(&model.network, size)?;
+    let mut names: Vec<String> = Vec::new();
+    for wanted in wanted {
+        let layer = known.find(wanted).or_else(|error| {
+            // torchvision's path of the same module is understood too.
+            model
+                .architecture
+                .from_torchvision(wanted)
+                .and_then(|own| known.find(&own).ok())
+                .ok_or(error)
+        });
+        let layer = layer
+            .map_err(|error| anyhow!("{error}\n\nhint: `gradcam layers {name}` lists them"))?;
+        if !layer.is_spatial() {
+            return Err(gradcam::Error::NotSpatial {
+                name: layer.name.clone(),
+                shape: layer.shape.clone(),
+            }
+            .into());
+        }
+        if names.contains(&layer.name) {
+            return Err(gradcam::Error::RepeatedLayer(layer.name.clone()).into());
+        }
+        names.push(layer.name.clone());
+    }
+    Ok(names)
+}

@@ -1,0 +1,107 @@
+//! What a card is measured of.
+
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Result;
+use candle_core::Tensor;
+use gradcam::{Explainer, Grid, Target};
+use gradcam_data::{Dataset, Sample};
+use gradcam_eval::sanity::Images;
+use gradcam_models::Model;
+use gradcam_nn::Network;
+
+use super::digits::Digits;
+use super::effort::Effort;
+use super::restart::Restart;
+use super::sample::{at_most, mendable};
+use crate::dataset::prepare;
+use crate::reading::Reading;
+
+/// All that the tests look at.
+pub(crate) struct Subject<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) explainer: &'a Explainer,
+    pub(crate) against: &'a [Explainer],
+    pub(crate) data: &'a Dataset,
+    /// Samples of the data set with their numbers, in the order in which they are drawn: those that are looked at, and behind them those that
+    /// make up for some that have nothing to measure.
+    pub(crate) samples: Vec<(usize, &'a Sample)>,
+    /// How many of them are looked at in any case.
+    pub(crate) sample: usize,
+    pub(crate) reading: Reading<'a>,
+    /// Small pictures of classes, for the networks of the label test.
+    pub(crate) labels: &'a Dataset,
+    /// The same, read.
+    pub(crate) digits: &'a Digits,
+    pub(crate) effort: Effort,
+    pub(crate) seed: u64,
+    /// What makes the same maps in another process.
+    pub(crate) restart: Option<Restart>,
+    pub(crate) interrupted: &'a AtomicBool,
+}
+
+impl Subject<'_> {
+    /// The layer that the method looks at, or the network's default one.
+    pub(crate) fn layer(&self) -> &str {
+        let own = self.explainer.layers.first();
+        own.map_or(self.model.default_layer(), String::as_str)
+    }
+
+    /// Channels, rows and columns of the network's input.
+    pub(crate) fn input(&self) -> Result<(usize, usize, usize)> {
+        let (height, width) = self.model.preprocess.input_size;
+        Ok((3, usize::try_from(height)?, usize::try_from(width)?))
+    }
+
+    /// The network's input of sample number `i` of those that are looked at.
+    pub(crate) fn load(&self, i: usize) -> gradcam_eval::Result<Tensor> {
+        let (_, sample) = self.samples[i];
+        let prepared = prepare(sample, &self.reading);
+        let prepared = prepared.map_err(|e| gradcam::Error::Candle(format!("{e:#}")))?;
+        Ok(prepared.image)
+    }
+
+    /// `few` images, one after the other.
+    pub(crate) fn few<'b>(
+        &'b self,
+        load: &'b (dyn Fn(usize) -> gradcam_eval::Result<Tensor> + Sync),
+    ) -> Images<'b> {
+        Images {
+            count: self.sample.min(self.effort.few),
+            load,
+        }
+    }
+
+    /// Runs a test on few images, and on more where so many of them have no value that the rule's number is not reached, but more bring it.
+    /// Returns how many they were as well.
+    pub(crate) fn made_up<T>(
+        &self,
+        run: impl Fn(usize) -> Result<T>,
+        values: impl Fn(&T) -> usize,
+    ) -> Result<(usize, T)> {
+        let count = self.sample.min(self.effort.few);
+        let found = run(count)?;
+        let more = at_most(count).min(self.samples.len());
+        if more > count && mendable(values(&found), count) {
+            return Ok((more, run(more)?));
+        }
+        Ok((count, found))
+    }
+
+    /// The signed map of a class at the input's resolution: the tests that compare networks look at it before the ReLU.
+    pub(crate) fn signed(
+        &self,
+        network: &dyn Network,
+        image: &Tensor,
+        class: usize,
+    ) -> gradcam_eval::Result<Grid> {
+        let found = self
+            .explainer
+            .explain_one(network, image, Target::Index(class))?;
+        let (_, _, height, width) = image.dims4()?;
+        Ok(self
+            .explainer
+            .interpolation
+            .resize(found.raw(), height, width))
+    }
+}

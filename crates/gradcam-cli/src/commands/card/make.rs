@@ -1,0 +1,182 @@
+//! `gradcam card` itself: measures a card and writes it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, Result, bail};
+use gradcam::{Explainer, Method, Source};
+use gradcam_data::{Generator, Glyphs, generate};
+use gradcam_eval::card::{Card, Test};
+use gradcam_eval::statistics::{Grade, MIN_SAMPLES};
+use gradcam_models::Model;
+
+use crate::args::CardArgs;
+use crate::asked::explainers::Shared;
+use crate::asked::layers::layers;
+use crate::asked::methods::method;
+use crate::asked::unsuited;
+use crate::card::digits::Digits;
+use crate::card::effort::Effort;
+use crate::card::measure;
+use crate::card::pages::pages;
+use crate::card::pictures::draw;
+use crate::card::place::{CARD, PAGES, Place};
+use crate::card::restart::Restart;
+use crate::card::sample::drawn;
+use crate::card::study::Study;
+use crate::card::subject::Subject;
+use crate::card::unfinished::Unfinished;
+use crate::card::wanted::wanted;
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::files::write;
+use crate::reading::Reading;
+
+/// Glyphs that are drawn to test with, where no digits are at hand.
+const DRAWN: usize = 300;
+
+pub(super) fn run(
+    args: &CardArgs,
+    console: &mut Console<'_>,
+    interrupted: &AtomicBool,
+) -> Result<Exit> {
+    let (Some(folder), Some(output)) = (&args.data, &args.output) else {
+        bail!("`--data DIR` and `-o DIR` are needed");
+    };
+    wanted(&args.fail_on)?;
+    let examples = usize::try_from(args.examples)?;
+    let data = gradcam_data::open(folder)?;
+    let place = Place {
+        output,
+        force: args.force,
+        resume: args.resume,
+        pictures: examples > 0,
+    };
+    let inputs: Vec<&Path> = [Some(folder), args.labels_data.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
+        .collect();
+    place.check(&inputs)?;
+    place.protect(&data)?;
+    if let Some(threads) = args.network.threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(usize::try_from(threads)?)
+            .build_global()
+            .context("`--threads`: the threads run already")?;
+    }
+    let effort = if args.full {
+        Effort::FULL
+    } else {
+        Effort::QUICK
+    };
+    let labels = match &args.labels_data {
+        Some(folder) => gradcam_data::open(folder)?,
+        None => {
+            let glyphs = Generator::Glyphs(Glyphs::default());
+            generate(glyphs, args.seed, effort.digits, DRAWN)?
+        }
+    };
+    let digits = Digits::load(&labels, effort.digits, args.seed)?;
+    let model = args.network.load(console)?;
+    let explainers = explainers(args, &model)?;
+    unsuited::refuse(&explainers, &model)?;
+    place.make()?;
+    let reading = Reading::of(&model, &args.network);
+    let samples = drawn(&data, effort.images, args.seed, &reading, console);
+    if samples.is_empty() {
+        bail!("`{}` has no picture that can be read", folder.display());
+    }
+    if samples.len() < MIN_SAMPLES {
+        console.warn(format!(
+            "`{}` has {} pictures: a test over images is only graded with {MIN_SAMPLES}",
+            folder.display(),
+            samples.len()
+        ));
+    }
+    let subject = Subject {
+        model: &model,
+        explainer: &explainers[0],
+        against: &explainers[1..],
+        data: &data,
+        sample: samples.len().min(effort.images),
+        samples,
+        reading,
+        labels: &labels,
+        digits: &digits,
+        effort,
+        seed: args.seed,
+        restart: Restart::new(&args.network),
+        interrupted,
+    };
+    let study = Study::of(&subject, args.network.precision);
+    let unfinished = Unfinished::new(output, &study, args.resume)?;
+    let (card, mut files) = measure(&subject, &unfinished, console)
+        .and_then(|(mut card, mut files)| {
+            files.extend(draw(&subject, &mut card, examples)?);
+            Ok((card, files))
+        })
+        .inspect_err(|_| {
+            console.note(format!(
+                "what was measured is kept in `{}`; `--resume` goes on with it",
+                output.display()
+            ));
+        })?;
+    let pictures: BTreeMap<String, Vec<u8>> = files.iter().cloned().collect();
+    // The card last: where it is, it is whole.
+    files.extend(pages(&card, &pictures)?);
+    files.push((CARD.to_string(), card.to_json()?.into_bytes()));
+    for (path, bytes) in files {
+        write(&output.join(path), &bytes, args.force || args.resume)?;
+    }
+    unfinished.clear()?;
+    for name in [CARD].into_iter().chain(PAGES) {
+        console.path(&output.join(name))?;
+    }
+    verdicts(&card, &args.fail_on, console)
+}
+
+/// The card's method and those beside it.
+fn explainers(args: &CardArgs, model: &Model) -> Result<Vec<Explainer>> {
+    let names = std::iter::once(&args.method).chain(&args.against);
+    let methods = names
+        .map(|name| method(name, &[]))
+        .collect::<Result<Vec<Method>>>()?;
+    let looks = |method: &Method| method.about().source == Source::Layer;
+    let layers = if methods.iter().any(looks) {
+        layers(args.layer.as_slice(), &args.network.model, model)?
+    } else {
+        Vec::new()
+    };
+    let shared = Shared::at(layers, model);
+    let explainers = methods.into_iter().map(|method| shared.explainer(method));
+    Ok(explainers.collect())
+}
+
+/// Says how the tests came out; exit status 1 where one that must not fail does.
+fn verdicts(card: &Card, fail_on: &[String], console: &mut Console<'_>) -> Result<Exit> {
+    let mut exit = Exit::Done;
+    for wanted in fail_on {
+        let named = |test: &&Test| test.id == *wanted || test.published_id() == wanted;
+        let tests = card.tests().filter(named);
+        for test in tests.filter(|test| test.grade == Grade::Fail) {
+            console.warn(format!("{}: {}", test.id, test.grade_reason));
+            exit = Exit::Failed;
+        }
+    }
+    let mut counts = BTreeMap::new();
+    for test in card.tests() {
+        *counts.entry(test.grade.to_string()).or_insert(0) += 1;
+    }
+    let counts: Vec<String> = counts
+        .into_iter()
+        .map(|(grade, count)| format!("{count} {}", grade.replace('_', " ")))
+        .collect();
+    console.note(format!(
+        "{} tests: {}",
+        card.tests().count(),
+        counts.join(", ")
+    ));
+    Ok(exit)
+}

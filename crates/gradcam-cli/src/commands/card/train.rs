@@ -1,0 +1,51 @@
+//! `gradcam card train`.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Result, bail};
+
+use crate::args::CardTrain;
+use crate::card::networks::{EPOCHS, bytes, recipes, train_one};
+use crate::console::{Console, Unit};
+use crate::exit::Exit;
+use crate::files::{make_folder, refuse, write};
+use crate::interruption::flow;
+
+pub(super) fn run(
+    args: &CardTrain,
+    console: &mut Console<'_>,
+    interrupted: &AtomicBool,
+) -> Result<Exit> {
+    refuse(&args.output, args.force)?;
+    let folder = args.output.parent();
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    make_folder(folder.unwrap_or(Path::new(".")))?;
+    let recipes = recipes();
+    let mut trained = Vec::with_capacity(recipes.len());
+    let bar = console.bar((recipes.len() * EPOCHS) as u64, Unit::Epochs);
+    for (number, recipe) in recipes.into_iter().enumerate() {
+        bar.set_message(recipe.name.clone());
+        let found = train_one(&recipe, number as u64, &mut |progress| {
+            if progress.step == progress.steps {
+                bar.inc(1);
+            }
+            flow(interrupted)
+        })?;
+        if interrupted.load(Ordering::SeqCst) {
+            bar.abandon();
+            bail!("interrupted while training; nothing was written");
+        }
+        console.note(format!(
+            "{}: {:.1} % of the pictures that it was trained with, {:.1} % of others",
+            recipe.name,
+            100.0 * found.train_accuracy,
+            100.0 * found.test_accuracy.unwrap_or_default()
+        ));
+        trained.push((recipe.name, found));
+    }
+    bar.finish_and_clear();
+    write(&args.output, &bytes(&trained)?, args.force)?;
+    console.path(&args.output)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,150 @@
+//! Files that are written: their places are looked at before anything is computed, and they are whole or not there.
+
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// The folder itself, or the one that is worked in for an empty path.
+pub(crate) fn here(folder: &Path) -> &Path {
+    if folder == Path::new("") {
+        Path::new(".")
+    } else {
+        folder
+    }
+}
+
+/// Refuses to go on where a file exists, before anything is computed; the hint says what helps.
+pub(crate) fn refuse_existing(paths: impl IntoIterator<Item = PathBuf>, hint: &str) -> Result<()> {
+    match paths.into_iter().find(|path| path.exists()) {
+        Some(path) => bail!("`{}` exists\n\nhint: {hint}", path.display()),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a folder that files could not be written to, before anything is computed. It is not made yet.
+///
+/// # Errors
+/// When the folder, or the one that it would be made in, is no folder or takes no file.
+pub(crate) fn check_place(folder: &Path) -> Result<()> {
+    let there = folder.ancestors().map(here).find(|f| f.exists());
+    let there = there.unwrap_or(Path::new("."));
+    let probed = if there.is_dir() {
+        beside(there).map(drop)
+    } else {
+        Err(ErrorKind::NotADirectory.into())
+    };
+    let verb = if folder.is_dir() { "write to" } else { "make" };
+    probed.with_context(|| format!("cannot {verb} the folder `{}`", folder.display()))
+}
+
+/// Refuses a file that exists, unless it may be replaced, and whatever else is in its place.
+///
+/// # Errors
+/// When something is there.
+pub(crate) fn refuse(path: &Path, force: bool) -> Result<()> {
+    if path.is_dir() {
+        bail!(
+            "`{}` is a folder, where a file is to be written",
+            path.display()
+        );
+    }
+    if path.exists() && !force {
+        bail!("`{}` exists\n\nhint: `--force` replaces it", path.display());
+    }
+    Ok(())
+}
+
+/// Makes a folder that a file can be put in.
+///
+/// # Errors
+/// When it cannot be made or written to.
+pub(crate) fn make_folder(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+    tempfile::tempfile_in(folder)
+        .with_context(|| format!("cannot write to the folder `{}`", folder.display()))?;
+    Ok(())
+}
+
+/// Whether no other file could be written either.
+pub(crate) fn is_hopeless(error: &anyhow::Error) -> bool {
+    let kinds = error.chain().filter_map(|cause| cause.downcast_ref());
+    kinds.map(std::io::Error::kind).any(|kind| {
+        matches!(
+            kind,
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem
+        )
+    })
+}
+
+/// Writes a file beside its place and then renames it, so that no reader and no interruption ever meets half of it.
+///
+/// # Errors
+/// When the folder cannot be made or written to, the disk is full, or the file exists and `replace` is off.
+pub(crate) fn write(path: &Path, bytes: &[u8], replace: bool) -> Result<()> {
+    let folder = here(path.parent().unwrap_or(Path::new("")));
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+    let fail = || format!("cannot write `{}`", path.display());
+    let mut file = beside(folder).with_context(fail)?;
+    file.write_all(bytes).with_context(fail)?;
+    let kept = if replace {
+        file.persist(path)
+    } else {
+        file.persist_noclobber(path)
+    };
+    kept.map(drop)
+        .map_err(|error| anyhow::Error::from(error.error))
+        .with_context(fail)
+}
+
+/// A hidden file in `folder` that disappears unless it is kept, with the permissions that an ordinary new file has.
+fn beside(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".gradcam-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_checked_and_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("file"), "mine").unwrap();
+        assert!(check_place(&at("new/deep")).is_ok());
+        for place in ["file", "file/deep/er"] {
+            let error = check_place(&at(place)).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("folder `{}`", at(place).display())),
+                "{error}"
+            );
+        }
+        let names = std::fs::read_dir(folder.path()).unwrap();
+        assert_eq!(names.count(), 1);
+    }
+
+    #[test]
+    fn a_file_is_replaced_only_on_request() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/file");
+        write(&path, b"one", false).unwrap();
+        assert!(write(&path, b"two", false).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"one");
+        write(&path, b"two", true).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(
+            std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            1
+        );
+    }
+}

@@ -1,0 +1,10 @@
+//! What is said of the names that are nearest to an unknown one.
+
+/// Which they are; `None` if there is none.
+pub(crate) fn said(names: &[String]) -> Option<String> {
+    match names {
+        [] => None,
+        [one] => Some(format!("the nearest is `{one}`")),
+        several => Some(format!("the nearest are `{}`", several.join("`, `"))),
+    }
+}

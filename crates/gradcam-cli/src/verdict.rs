@@ -1,0 +1,25 @@
+//! Verdicts in words.
+
+use gradcam::Verdict;
+
+/// What a verdict means for the reader of the picture.
+pub(crate) fn meaning(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ok => "the map shows positive evidence",
+        Verdict::NonFinite => "non-finite: the network's numbers overflow, the map cannot be used",
+        Verdict::Saturated => {
+            "saturated: the network ends in a softmax, and its gradient has vanished"
+        }
+        Verdict::ZeroGradient => "zero-gradient: the score does not depend on this layer",
+        Verdict::Flat => "flat: no position stands out",
+        Verdict::Vanishing => {
+            "vanishing: the parts that the map sums cancel, and what is left is rounding; another layer may show more"
+        }
+        Verdict::Incomplete => {
+            "incomplete: what the pixels get does not add up to the score; more steps or another baseline may help, by `--set`"
+        }
+        Verdict::AllNegative => {
+            "all-negative: nothing at this layer speaks for the target; `--no-relu` shows what speaks against it"
+        }
+    }
+}
