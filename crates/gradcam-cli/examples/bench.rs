@@ -57,9 +57,10 @@ enum Request {
 fn main() -> ExitCode {
     gradcam_cli::memory::keep_pages();
     let names: Vec<String> = std::env::args().skip(1).collect();
-    let result = match names.is_empty() {
-        true => serve(),
-        false => names.iter().try_for_each(|name| find(name).map(drop)),
+    let result = if names.is_empty() {
+        serve()
+    } else {
+        names.iter().try_for_each(|name| find(name).map(drop))
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -177,17 +178,16 @@ impl Subject {
         let images = ((values((batch, 3, side, side))? * 4.0)? - 2.0)?;
         let images = images.to_device(&device)?.to_dtype(dtype)?;
         let layer = architecture.default_layer;
-        let recorded = match device.is_cpu() {
-            true => None,
-            false => {
-                let classes = Tensor::full(CLASS as u32, batch, &device)?;
-                Some(RecordedGradCam::new(
-                    &network,
-                    &images,
-                    layer,
-                    Some(&classes),
-                )?)
-            }
+        let recorded = if device.is_cpu() {
+            None
+        } else {
+            let classes = Tensor::full(CLASS as u32, batch, &device)?;
+            Some(RecordedGradCam::new(
+                &network,
+                &images,
+                layer,
+                Some(&classes),
+            )?)
         };
         Ok(Subject {
             network,

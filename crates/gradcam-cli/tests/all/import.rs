@@ -144,9 +144,12 @@ fn checkpoint(path: &Path, parameters: &Parameters, keys: &[&str], prefix: &str,
     pickle.0.push(b'.');
     let storages: Vec<Vec<u8>> = parameters
         .values()
-        .map(|(shape, values)| match by_column {
-            true => bytes(&turned(shape, values)),
-            false => bytes(values),
+        .map(|(shape, values)| {
+            if by_column {
+                bytes(&turned(shape, values))
+            } else {
+                bytes(values)
+            }
         })
         .collect();
     archive(path, &pickle.0, &storages, &["version"]);

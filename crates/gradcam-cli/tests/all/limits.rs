@@ -222,9 +222,10 @@ fn annotations_end() {
         let folder = tempdir().unwrap();
         let data = folder.path().join("data");
         fs::create_dir(&data).unwrap();
-        match is_pipe {
-            true => pipe(&data.join(name)),
-            false => symlink("/dev/zero", data.join(name)).unwrap(),
+        if is_pipe {
+            pipe(&data.join(name))
+        } else {
+            symlink("/dev/zero", data.join(name)).unwrap()
         }
         for path in ["data".to_string(), format!("data/{name}")] {
             let run = run(&folder, &["data", "info", &path]);
