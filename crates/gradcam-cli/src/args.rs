@@ -16,6 +16,7 @@ mod metrics;
 mod models;
 mod network;
 mod option;
+mod pictures;
 mod precision;
 mod sampling;
 
@@ -34,7 +35,8 @@ pub(crate) use self::man::ManArgs;
 pub(crate) use self::methods::Methods;
 pub(crate) use self::metrics::Metrics;
 pub(crate) use self::models::Models;
-pub(crate) use self::network::{Network, Pictures};
+pub(crate) use self::network::Network;
+pub(crate) use self::pictures::Pictures;
 pub(crate) use self::precision::Precision;
 pub(crate) use self::sampling::Sampling;
 

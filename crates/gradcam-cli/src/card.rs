@@ -2,7 +2,7 @@
 
 mod about;
 mod curves;
-pub(crate) mod data_sets;
+mod data_sets;
 pub(crate) mod digits;
 pub(crate) mod effort;
 mod entry;
@@ -13,6 +13,7 @@ mod methodology;
 pub(crate) mod metrics;
 pub(crate) mod networks;
 pub(crate) mod pages;
+mod papers;
 mod parameters;
 pub(crate) mod pictures;
 pub(crate) mod place;

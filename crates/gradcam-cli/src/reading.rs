@@ -158,7 +158,7 @@ fn seen(original: RgbImage, view: RgbImage, region: Region) -> RgbImage {
     cropped(original, (x, y), (width, height)).unwrap_or(view)
 }
 
-/// The rectangle of a picture, in the picture's own memory: a large one does not take it twice. None where it does not lie inside.
+/// The rectangle of a picture, in the picture's own memory: a large one does not take it twice. `None` if it does not lie inside.
 fn cropped(
     original: RgbImage,
     (x, y): (u32, u32),

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueHint};
 
-use super::network::Pictures;
+use super::pictures::Pictures;
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {

@@ -1,10 +1,11 @@
 //! Which network runs, and how: the options of every command that runs one.
 
 use clap::Args;
-use gradcam_models::picture::{Limits, Window};
+use gradcam_models::picture::Limits;
 use gradcam_models::preprocess::Fit;
 
 use super::known;
+use super::pictures::Pictures;
 use super::precision::Precision;
 
 /// Which network runs, and how.
@@ -41,15 +42,4 @@ pub(crate) struct Network {
     pub(crate) max_pixels: u64,
     #[command(flatten)]
     pub(crate) pictures: Pictures,
-}
-
-/// What of a picture is shown.
-#[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct Pictures {
-    /// The values that become black and white, as 0:4095 for 12 bits in a 16-bit file; auto for those of each picture [default: all that the file can have; a DICOM's own window].
-    #[arg(long, value_name = "LO:HI|auto", allow_hyphen_values = true)]
-    pub(crate) window: Option<Window>,
-    /// The frame of a DICOM file or the slice of a NIfTI volume, from 0 [default: the first frame, the middle slice].
-    #[arg(long, value_name = "N")]
-    pub(crate) frame: Option<usize>,
 }

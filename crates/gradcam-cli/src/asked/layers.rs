@@ -3,14 +3,14 @@
 use anyhow::{Result, anyhow};
 use gradcam_models::Model;
 
+use super::model::shape;
+
 /// The layers to look at, under the tree's own paths.
 pub(crate) fn layers(wanted: &[String], name: &str, model: &Model) -> Result<Vec<String>> {
     if wanted.is_empty() {
         return Ok(vec![model.default_layer().to_string()]);
     }
-    let (height, width) = model.preprocess.input_size;
-    let size = (3, usize::try_from(height)?, usize::try_from(width)?);
-    let known = gradcam::layers(&model.network, size)?;
+    let known = gradcam::layers(&model.network, shape(model))?;
     let mut names: Vec<String> = Vec::new();
     for wanted in wanted {
         let layer = known.find(wanted).or_else(|error| {

@@ -158,6 +158,12 @@ pub(crate) fn load(
     Ok(model)
 }
 
+/// Channels, rows and columns of the pictures that a model was made for.
+pub(crate) fn shape(model: &Model) -> (usize, usize, usize) {
+    let (height, width) = model.preprocess.input_size;
+    (3, height as usize, width as usize)
+}
+
 impl Network {
     /// Loads the network that `--model` and `--arch` name, where `--device` says and as exactly as `--precision` says.
     pub(crate) fn load(&self, console: &mut Console<'_>) -> Result<Model> {

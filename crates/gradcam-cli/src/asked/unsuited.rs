@@ -4,27 +4,21 @@ use anyhow::Result;
 use gradcam::Explainer;
 use gradcam_models::Model;
 
+use super::model::shape;
 use crate::console::Console;
 
-/// The methods that cannot explain the network, by their places among those that were asked for, with the reason. Nothing is computed but
+/// The methods that cannot explain the network for such an input, by their places among those that were asked for, with the reason. Nothing is computed but
 /// shapes.
 pub(crate) fn unsuited(
     asked: &[Explainer],
     model: &Model,
-    (height, width): (usize, usize),
+    input: (usize, usize, usize),
 ) -> Vec<(usize, gradcam::Error)> {
-    let input = (3, height, width);
     let checked = asked.iter().map(|e| e.check(&model.network, input));
     let refused = checked.enumerate();
     refused
         .filter_map(|(index, checked)| Some((index, checked.err()?)))
         .collect()
-}
-
-/// Height and width of the pictures that the model was made for.
-pub(crate) fn usual(model: &Model) -> (usize, usize) {
-    let (height, width) = model.preprocess.input_size;
-    (height as usize, width as usize)
 }
 
 /// Says what is left out.
@@ -40,7 +34,7 @@ pub(crate) fn warn(
 
 /// Refuses what is named and does not suit.
 pub(crate) fn refuse(asked: &[Explainer], model: &Model) -> Result<()> {
-    match unsuited(asked, model, usual(model)).into_iter().next() {
+    match unsuited(asked, model, shape(model)).into_iter().next() {
         None => Ok(()),
         Some((index, error)) => {
             Err(anyhow::Error::from(error).context(format!("the method `{}`", asked[index].method)))

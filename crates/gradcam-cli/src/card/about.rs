@@ -34,7 +34,7 @@ pub(super) fn of_method(subject: &Subject<'_>) -> Method {
 /// The model as the card names it.
 pub(super) fn model(subject: &Subject<'_>) -> Result<Model> {
     let model = subject.model;
-    let (channels, height, width) = subject.input()?;
+    let (channels, height, width) = subject.input();
     let layers = gradcam::layers(&model.network, (channels, height, width))?;
     let parameters = model.network.parameters();
     Ok(Model {

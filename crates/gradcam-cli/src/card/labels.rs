@@ -15,13 +15,12 @@ use gradcam_train::{build, initial};
 
 use super::digits::{CNN, Digits, PAPER, RESIDUAL};
 use super::entry::{Counts, Named, measured, without};
+use super::papers::{ADEBAYO, ARUN};
 use super::small::explain;
 use super::subject::Subject;
 use super::training::{Labelled, Net, School};
 use crate::console::{Console, Unit};
 
-const ADEBAYO: &str = "Adebayo et al. 2018, Sanity Checks for Saliency Maps";
-const ARUN: &str = "Arun et al. 2021, Assessing the Trustworthiness of Saliency Maps for Localizing Abnormalities in Medical Imaging";
 const OWN_CLASS: Named<'_> = Named {
     id: "data_randomization.predicted",
     title: "Data randomization (each network's own class)",

@@ -100,7 +100,7 @@ fn same_bytes(subject: &Subject<'_>) -> Result<Test> {
 
 /// The layers of the sweep: the method's own, then for each size of map, from the output down, the last of the outermost modules.
 fn swept_layers(subject: &Subject<'_>) -> Result<Vec<String>> {
-    let layers = gradcam::layers(&subject.model.network, subject.input()?)?;
+    let layers = gradcam::layers(&subject.model.network, subject.input())?;
     let mut wanted = vec![layers.find(subject.layer())?.name.clone()];
     let spatial = || layers.layers.iter().rev().filter(|l| l.is_spatial());
     let size = |layer: &gradcam::Layer| layer.shape.get(1..).unwrap_or_default().to_vec();
@@ -254,7 +254,7 @@ fn of_maps(subject: &Subject<'_>) -> Result<Directness> {
     let layer = subject.layer();
     let found = directness(
         &subject.model.network,
-        subject.input()?,
+        subject.input(),
         layer,
         &signed,
         subject.seed,

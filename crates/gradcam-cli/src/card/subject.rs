@@ -14,6 +14,7 @@ use super::digits::Digits;
 use super::effort::Effort;
 use super::restart::Restart;
 use super::sample::{at_most, mendable};
+use crate::asked::model::shape;
 use crate::dataset::prepare;
 use crate::reading::Reading;
 
@@ -48,9 +49,8 @@ impl Subject<'_> {
     }
 
     /// Channels, rows and columns of the network's input.
-    pub(crate) fn input(&self) -> Result<(usize, usize, usize)> {
-        let (height, width) = self.model.preprocess.input_size;
-        Ok((3, usize::try_from(height)?, usize::try_from(width)?))
+    pub(crate) fn input(&self) -> (usize, usize, usize) {
+        shape(self.model)
     }
 
     /// The network's input of sample number `i` of those that are looked at.

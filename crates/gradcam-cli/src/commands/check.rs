@@ -1,14 +1,19 @@
 //! `gradcam check`.
 
+mod row;
+mod subject;
+mod sums;
+
 use anyhow::{Context, Result};
 use candle_core::{DType, Device, Tensor};
-use gradcam::{Explainer, Grid, Heatmap, Inputs, Interpolation, Method, Target, audit_gradient_by};
+use gradcam::{Explainer, Grid, Heatmap, Interpolation, Target, audit_gradient_by};
 use gradcam_models::Model;
 use gradcam_models::picture::Limits;
 use gradcam_models::preprocess::Fit;
-use gradcam_nn::Network;
-use serde::Serialize;
 
+use self::row::Row;
+use self::subject::Subject;
+use self::sums::SUMS;
 use crate::args::Check;
 use crate::asked::explainers::inputs_of;
 use crate::asked::layers::layers;
@@ -19,61 +24,6 @@ use crate::gradient::{self, DEVIATION};
 use crate::inputs;
 use crate::random::Random;
 use crate::reading::{self, Reading};
-
-/// One check.
-#[derive(Debug, Serialize)]
-struct Row {
-    check: String,
-    /// What was measured: a deviation as a share, or how many maps differ.
-    found: f64,
-    /// What is allowed.
-    limit: f64,
-    /// `None` where there is nothing to tell by.
-    passes: Option<bool>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    note: String,
-}
-
-impl Row {
-    fn new(check: impl Into<String>, found: f64, limit: f64, note: impl Into<String>) -> Self {
-        Row {
-            check: check.into(),
-            found,
-            limit,
-            // Not `found > limit`: NaN fails.
-            passes: Some(found <= limit),
-            note: note.into(),
-        }
-    }
-
-    /// A check that says nothing of this network and picture, and why.
-    fn cannot_tell(self, why: impl Into<String>) -> Self {
-        Row {
-            passes: None,
-            note: why.into(),
-            ..self
-        }
-    }
-
-    fn verdict(&self) -> &'static str {
-        match self.passes {
-            Some(true) => "ok",
-            Some(false) => "FAILS",
-            None => "cannot tell",
-        }
-    }
-}
-
-/// What is checked.
-struct Subject<'a> {
-    network: &'a dyn Network,
-    image: Tensor,
-    /// The same network and picture in `f64`: rounding is no fault, and in `f32` it may be larger than what is measured.
-    exact: &'a dyn Network,
-    exact_image: Tensor,
-    /// What the network's inputs look like.
-    inputs: Inputs,
-}
 
 pub(crate) fn run(args: &Check, console: &mut Console<'_>) -> Result<Exit> {
     let model = model::load(&args.model, args.arch.as_deref(), &Device::Cpu, console)?;
@@ -149,8 +99,7 @@ fn image(args: &Check, model: &Model, console: &mut Console<'_>) -> Result<Tenso
             .unsqueeze(0)?);
     }
     let inputs = inputs_of(&model.preprocess);
-    let (height, width) = model.preprocess.input_size;
-    let (height, width) = (usize::try_from(height)?, usize::try_from(width)?);
+    let (channels, height, width) = model::shape(model);
     // A colour for each of eight by eight squares, and mixtures between them.
     let mut random = Random::new(args.seed, 0);
     let mut values = Vec::with_capacity(3 * height * width);
@@ -170,7 +119,7 @@ fn image(args: &Check, model: &Model, console: &mut Console<'_>) -> Result<Tenso
     }
     Ok(Tensor::from_vec(
         values,
-        (1, 3, height, width),
+        (1, channels, height, width),
         &Device::Cpu,
     )?)
 }
@@ -236,123 +185,12 @@ fn determinism(subject: &Subject<'_>, layer: &str) -> Result<Vec<Row>> {
     ])
 }
 
-/// A method whose parts add up to a score, or to a difference of two.
-struct Sum {
-    method: &'static str,
-    options: &'static [(&'static str, &'static str)],
-    /// What its measures are called, before `-error` and `-gap`.
-    measure: &'static str,
-    /// How large the error may be as a share, where nothing else explains it.
-    limit: f64,
-}
-
-/// A limit above this says nothing: a sum may be wrong by half.
-const LOOSE: f64 = 0.5;
-/// The rounding error of scores and parts, as a share of them: they are handed out in `f32`.
-const ROUNDING: f64 = 1e-7;
-
-const SUMS: [Sum; 4] = [
-    Sum {
-        method: "fullgrad",
-        options: &[],
-        measure: "completeness",
-        limit: 1e-3,
-    },
-    Sum {
-        method: "integrated-gradients",
-        options: &[],
-        measure: "completeness",
-        // What fifty points leave on a network with many kinks.
-        limit: 0.05,
-    },
-    Sum {
-        method: "deeplift",
-        options: &[],
-        measure: "completeness",
-        limit: 0.01,
-    },
-    Sum {
-        method: "lrp",
-        // A small stabiliser takes less.
-        options: &[("epsilon", "1e-9")],
-        measure: "conservation",
-        limit: 0.01,
-    },
-];
-
-impl Sum {
-    /// Whether what the method hands out adds up.
-    fn row(&self, subject: &Subject<'_>) -> Row {
-        let check = format!("{}: {} error", self.method, self.measure);
-        let options: Vec<(String, String)> = self
-            .options
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect();
-        let found = Method::with_options(self.method, &options)
-            .map_err(anyhow::Error::from)
-            .and_then(|method| {
-                let explainer = Explainer {
-                    inputs: subject.inputs.clone(),
-                    ..Explainer::of(method)
-                };
-                Ok(explainer.explain_one(subject.exact, &subject.exact_image, Target::Top(0))?)
-            });
-        match found {
-            Err(error) => Row::new(check, f64::NAN, self.limit, "").cannot_tell(error.to_string()),
-            Ok(map) => self.judged(check, &map),
-        }
-    }
-
-    fn judged(&self, check: String, map: &Heatmap) -> Row {
-        let measured = |name: &str| {
-            let mut measures = map.layers[0].measures.iter();
-            measures.find(|(n, _)| *n == name).map(|(_, v)| *v)
-        };
-        let named = |kind: &str| measured(&format!("{}-{kind}", self.measure)).unwrap_or(f64::NAN);
-        let (error, gap) = (named("error"), named("gap"));
-        // What the parts should add up to; without a gap there is nothing to divide by, and nothing to find fault with.
-        let whole = if gap == 0.0 {
-            f64::INFINITY
-        } else {
-            gap / error
-        };
-        let explained = measured("quadrature-gap").unwrap_or_default() / whole;
-        // The points are no excuse where none is needed.
-        let coarse = error > self.limit && explained > self.limit;
-        let limit = if coarse { explained } else { self.limit };
-        // What biases keep counts as conserved, and does not reach the pixels.
-        let note = match (measured("bias-share"), coarse) {
-            (Some(share), _) => format!("biases keep {:.1} % of it", 100.0 * share),
-            (None, true) => "the limit is what the points of the integral explain".to_string(),
-            (None, false) => String::new(),
-        };
-        let row = Row::new(check, error, limit, note);
-        if limit > LOOSE {
-            return row.cannot_tell("the integral has too few points for its kinks");
-        }
-        // FullGrad's map is not the sum of its terms.
-        let parts: f64 = match self.method {
-            "fullgrad" => 0.0,
-            _ => map.raw().values.iter().map(|v| f64::from(v.abs())).sum(),
-        };
-        let logits = map.logits.iter().map(|v| f64::from(v.abs()));
-        let rounding = ROUNDING * (parts + logits.fold(0.0, f64::max));
-        if row.passes == Some(false) && gap <= 2.0 * rounding {
-            row.cannot_tell(format!(
-                "{whole:.1e} is to be explained, which is lost in the rounding of its parts"
-            ))
-        } else {
-            row
-        }
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use candle_core::{CpuStorage, CustomOp1, Layout, Shape};
-    use gradcam_nn::{Pass, Weights};
+    use gradcam::Inputs;
+    use gradcam_nn::{Network, Pass, Weights};
 
     use super::*;
 

@@ -1,15 +1,20 @@
 //! `gradcam compare`.
 
+mod record;
+mod sheet;
+mod times;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 use gradcam::{Cost, Explainer, Heatmap, Method, Verdict, explain_each, rank_correlations};
-use gradcam_viz::{ColorMap, Panel, Style};
-use serde::Serialize;
-use serde_json::{Map, Value};
+use gradcam_viz::ColorMap;
 
+use self::record::{MethodRecord, Record};
+use self::sheet::sheet;
+use self::times::{Times, rounded, times};
 use crate::args::Compare;
 use crate::asked::explainers::Shared;
 use crate::asked::layers::layers;
@@ -21,92 +26,15 @@ use crate::inputs;
 use crate::names::{Destination, Names};
 use crate::protect::Sources;
 use crate::reading::{self, Reading};
-use crate::record::{self, MapRecord, TargetRecord};
+use crate::record::{TargetRecord, map};
+use crate::verdict;
 use crate::workers::Workers;
-use crate::{style, verdict};
-
-/// The width of a picture of the sheet in pixels.
-const PANEL: u32 = 224;
-
-/// What `--json` prints.
-#[derive(Serialize)]
-struct Record {
-    image: String,
-    model: String,
-    layer: String,
-    target: TargetRecord,
-    /// Of all methods together.
-    seconds: f64,
-    methods: Vec<MethodRecord>,
-    /// Spearman's, of the signed maps at the input's size, for the methods that have a map, in their order; `null` for a flat map.
-    rank_correlations: BTreeMap<&'static str, Vec<Option<f64>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    picture: Option<String>,
-}
-
-/// One method.
-#[derive(Serialize)]
-struct MethodRecord {
-    name: &'static str,
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    options: Map<String, Value>,
-    /// What was spent for this method alone.
-    seconds: f64,
-    /// What passes took that it has in common with others of the methods; each of them needs them, and they were made once.
-    shared_seconds: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    map: Option<MapRecord>,
-    /// Why there is no map.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-}
 
 /// What a method made.
 struct Made {
     index: usize,
     result: gradcam::Result<Heatmap>,
     cost: Cost,
-}
-
-/// What a method took.
-#[derive(Clone, Copy)]
-struct Times {
-    own: Duration,
-    /// In passes that other methods needed as well.
-    shared: Duration,
-}
-
-impl std::fmt::Display for Times {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.3} s", self.own.as_secs_f64())?;
-        if self.shared.is_zero() {
-            Ok(())
-        } else {
-            write!(f, " + {:.3} s shared", self.shared.as_secs_f64())
-        }
-    }
-}
-
-/// The times of all methods. A pass that only one of them needed is its own.
-fn times(made: &[Made]) -> Vec<Times> {
-    let mut users: BTreeMap<(usize, usize), usize> = BTreeMap::new();
-    for pass in made.iter().flat_map(|made| &made.cost.passes) {
-        *users.entry(pass.pass).or_default() += 1;
-    }
-    let times = made.iter().map(|made| {
-        let mut times = Times {
-            own: made.cost.own,
-            shared: Duration::ZERO,
-        };
-        for pass in &made.cost.passes {
-            match users.get(&pass.pass) {
-                Some(2..) => times.shared += pass.time,
-                _ => times.own += pass.time,
-            }
-        }
-        times
-    });
-    times.collect()
 }
 
 pub(crate) fn run(
@@ -167,8 +95,7 @@ pub(crate) fn run(
         explainer.check_options(size)?;
     }
     let loaded = reading::load(input, &reading, console)?;
-    let (_, height, width) = loaded.tensor.dims3()?;
-    let unsuited = unsuited::unsuited(&explainers, &model, (height, width));
+    let unsuited = unsuited::unsuited(&explainers, &model, loaded.tensor.dims3()?);
     unsuited::warn(&explainers, &unsuited, console);
     let image = loaded.tensor.unsqueeze(0)?;
     let workers = Workers::new(args.network.threads)?;
@@ -207,7 +134,8 @@ pub(crate) fn run(
     let total = start.elapsed();
     bar.finish_and_clear();
 
-    let times = times(&made);
+    let costs: Vec<&Cost> = made.iter().map(|made| &made.cost).collect();
+    let times = times(&costs);
     for (Made { index, result, .. }, times) in made.iter().zip(&times) {
         console.detail(format!("{}: {times}", name(*index)));
         match result {
@@ -245,7 +173,7 @@ pub(crate) fn run(
 
     let target = TargetRecord::of(&first.target, &args.target, &model.labels);
     let what = target.to_string();
-    let sheet = sheet(args, &loaded.photo, &what, &explainers, &maps)?;
+    let sheet = sheet(args.view, &loaded.photo, &what, &explainers, &maps)?;
     let ordered: Vec<&'static str> = maps
         .iter()
         .map(|(i, ..)| explainers[*i].method.name())
@@ -285,7 +213,7 @@ pub(crate) fn run(
                     options: explainers[made.index].method.options(),
                     seconds: rounded(times.own),
                     shared_seconds: rounded(times.shared),
-                    map: made.result.as_ref().ok().map(record::map),
+                    map: made.result.as_ref().ok().map(map),
                     error: made.result.as_ref().err().map(ToString::to_string),
                 })
                 .collect(),
@@ -297,11 +225,6 @@ pub(crate) fn run(
         console.path(&path)?;
     }
     Ok(Exit::Done)
-}
-
-/// In seconds, to a tenth of a millisecond.
-fn rounded(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e4).round() / 1e4
 }
 
 /// The methods with their options.
@@ -323,43 +246,4 @@ fn asked(args: &Compare) -> Result<Vec<Method>> {
         .iter()
         .map(|name| methods::method(name, options.get(name.as_str()).unwrap_or(&none)))
         .collect()
-}
-
-/// The photo and the methods' pictures, each with its time, in about as many rows as columns.
-fn sheet(
-    args: &Compare,
-    photo: &image::RgbImage,
-    what: &str,
-    explainers: &[Explainer],
-    maps: &[(usize, &Heatmap, Times)],
-) -> Result<image::RgbImage> {
-    let (width, height) = photo.dimensions();
-    let rows = (u64::from(height) * u64::from(PANEL) / u64::from(width)).max(1);
-    let rows = u32::try_from(rows)?;
-    let photo = image::imageops::resize(photo, PANEL, rows, image::imageops::FilterType::Triangle);
-    let size = (usize::try_from(rows)?, usize::try_from(PANEL)?);
-    let mut pictures = Vec::with_capacity(maps.len());
-    for (number, (index, heatmap, times)) in maps.iter().enumerate() {
-        let map = explainers[*index].upsample(&heatmap.layers, size);
-        let method = &explainers[*index].method;
-        let picture = style::paint(args.view, &photo, &map, method, &Style::default())?;
-        let title = format!("{} {method}", number + 1);
-        let mut caption = times.to_string();
-        if heatmap.verdict != Verdict::Ok {
-            caption = format!("{caption}\n{}", heatmap.verdict);
-        }
-        pictures.push((title, caption, picture));
-    }
-    let mut panels = vec![Panel {
-        title: what,
-        caption: "",
-        image: &photo,
-    }];
-    panels.extend(pictures.iter().map(|(title, caption, image)| Panel {
-        title,
-        caption,
-        image,
-    }));
-    let columns = (panels.len() as f64).sqrt().ceil() as usize;
-    Ok(gradcam_viz::sheet(&panels, columns, None)?)
 }

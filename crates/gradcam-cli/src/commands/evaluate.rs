@@ -14,6 +14,7 @@ use gradcam_models::Model;
 use crate::args::{Evaluate, EvaluateCommand};
 use crate::asked::explainers::Shared;
 use crate::asked::layers::layers;
+use crate::asked::model::shape;
 use crate::asked::{methods, unsuited};
 use crate::console::{Console, Unit};
 use crate::dataset::{class_of, count_masks, difficult, prepare};
@@ -164,7 +165,7 @@ fn explainers(
     // Who asks for all of them asks for those that there are.
     match args.methods.as_slice() {
         [all] if all == "all" => {
-            let left = unsuited::unsuited(&asked, model, unsuited::usual(model));
+            let left = unsuited::unsuited(&asked, model, shape(model));
             unsuited::warn(&asked, &left, console);
             for (index, _) in left.iter().rev() {
                 asked.remove(*index);

@@ -74,10 +74,8 @@ pub(crate) fn run(args: &Methods, console: &mut Console<'_>) -> Result<Exit> {
         let arch = args.arch.as_deref();
         let model = model::load(name, arch, &candle_core::Device::Cpu, console)?;
         let layers = layers(args.layer.as_slice(), name, &model)?;
-        let (height, width) = model.preprocess.input_size;
-        let size = (3, usize::try_from(height)?, usize::try_from(width)?);
         for layer in &layers {
-            let coincide = gradcam::coincide(&model.network, size, layer)?;
+            let coincide = gradcam::coincide(&model.network, model::shape(&model), layer)?;
             if args.json {
                 let record = Coincide {
                     model: &model.name,
