@@ -2,10 +2,10 @@
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 
-use crate::Pass;
-use crate::group::tap_all;
 use crate::limit;
-use crate::ops::{Linear, Rearrange};
+use crate::ops::linear::Linear;
+use crate::ops::rearrange::Rearrange;
+use crate::pass::Pass;
 
 /// An operation with the paths of its output.
 pub type Named<T> = (Vec<String>, T);
@@ -38,16 +38,16 @@ impl Attention {
     pub fn run(&self, x: &Tensor, bias: Option<&Tensor>, pass: &mut dyn Pass) -> Result<Tensor> {
         let (names, layer) = &self.qkv;
         let joint = pass.linear(layer, x)?;
-        let joint = tap_all(names, joint, pass)?;
+        let joint = pass.tap_all(names, joint)?;
         let part = |part| Rearrange::Heads {
             part,
             parts: 3,
             heads: self.heads,
         };
         let query = pass.rearrange(&part(0), &joint)?;
-        let query = tap_all(&self.query_names, query, pass)?;
+        let query = pass.tap_all(&self.query_names, query)?;
         let key = pass.rearrange(&part(1), &joint)?;
-        let key = tap_all(&self.key_names, key, pass)?;
+        let key = pass.tap_all(&self.key_names, key)?;
         let value = pass.rearrange(&part(2), &joint)?;
 
         let scale = 1.0 / (query.dim(3)? as f64).sqrt();
@@ -59,13 +59,13 @@ impl Attention {
             scores = pass.add(&scores, bias)?;
         }
         let attention = pass.softmax(&scores)?;
-        let attention = tap_all(&self.attention_names, attention, pass)?;
+        let attention = pass.tap_all(&self.attention_names, attention)?;
         let mixed = pass.matmul(&attention, &value)?;
         let mixed = pass.rearrange(&Rearrange::JoinHeads, &mixed)?;
-        let mixed = tap_all(&self.mixed_names, mixed, pass)?;
+        let mixed = pass.tap_all(&self.mixed_names, mixed)?;
         let (names, layer) = &self.proj;
         let y = pass.linear(layer, &mixed)?;
-        tap_all(names, y, pass)
+        pass.tap_all(names, y)
     }
 }
 
@@ -148,7 +148,7 @@ impl WindowAttention {
         let windows = pass.rearrange(&Rearrange::Windows { size, shift }, x)?;
         let bias = self.bias(n, (rows, columns), shift)?;
         let y = self.attention.run(&windows, Some(&bias), pass)?;
-        let y = tap_all(&self.names, y, pass)?;
+        let y = pass.tap_all(&self.names, y)?;
         let back = Rearrange::JoinWindows {
             rows,
             columns,

@@ -2,11 +2,11 @@
 
 use candle_core::{Result, Tensor, bail};
 
-use crate::Pass;
 use crate::attention::Named;
-use crate::group::tap_all;
 use crate::limit;
-use crate::ops::{Conv2d, Rearrange};
+use crate::ops::conv2d::Conv2d;
+use crate::ops::rearrange::Rearrange;
+use crate::pass::Pass;
 
 /// The embedding of patches with their positions, and the tokens before them (ViT, Dosovitskiy et al. 2021, section 3.1):
 /// `(n, 3, h, w)` to `(n, prefix + patches, channels)`.
@@ -40,10 +40,10 @@ impl Embedding {
             );
         }
         let map = pass.conv2d(conv, x)?;
-        let map = tap_all(names, map, pass)?;
+        let map = pass.tap_all(names, map)?;
         let (_, c, rows, columns) = map.dims4()?;
         let tokens = pass.rearrange(&Rearrange::Tokens, &map)?;
-        let tokens = tap_all(&self.token_names, tokens, pass)?;
+        let tokens = pass.tap_all(&self.token_names, tokens)?;
         let positions = resized(&self.positions, (rows, columns))?
             .reshape((1, rows * columns, c))?
             .broadcast_as((n, rows * columns, c))?;

@@ -2,7 +2,8 @@
 
 use candle_core::Result;
 
-use crate::{ConvNormAct, Kind, Module, ModuleTree};
+use crate::module::{Kind, Module, ModuleTree};
+use crate::ops::conv_norm_act::ConvNormAct;
 
 impl ModuleTree {
     /// The network with every batch norm that follows a convolution folded into the convolution's weights and bias: another network that
@@ -24,22 +25,17 @@ fn fold(modules: &mut [Module]) -> Result<()> {
     for module in modules {
         match &mut module.kind {
             Kind::Conv(group) => {
-                if let Some((names, _)) = &group.norm {
-                    let conv = (names.clone(), group.merged()?);
-                    **group = ConvNormAct::new(conv, None, group.activation.clone())?;
+                if let Some((names, _)) = group.norm() {
+                    let conv = (names.to_vec(), group.merged()?);
+                    let activation = group.activation().map(|(names, f)| (names.to_vec(), f));
+                    **group = ConvNormAct::new(conv, None, activation)?;
                 }
             }
-            Kind::Sequence(inner)
-            | Kind::Concat(inner)
-            | Kind::Dense(inner)
-            | Kind::Gate(inner) => fold(inner)?,
-            Kind::Residual {
-                branch, shortcut, ..
-            } => {
-                fold(branch)?;
-                fold(shortcut)?;
+            other => {
+                for modules in other.modules_mut() {
+                    fold(modules)?;
+                }
             }
-            _ => {}
         }
     }
     Ok(())

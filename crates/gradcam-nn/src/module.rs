@@ -2,12 +2,22 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::group::{ConvNormAct, tap_all};
-use crate::ops::{
-    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, LayerNorm, Linear, MaxPool2d, Precision,
-    Rearrange,
-};
-use crate::{Attention, Embedding, Network, Pass, Tokens, Weights, WindowAttention};
+use crate::attention::{Attention, WindowAttention};
+use crate::embedding::Embedding;
+use crate::network::{Network, Tokens};
+use crate::ops::activation::Activation;
+use crate::ops::adaptive_pool::AdaptiveAvgPool2d;
+use crate::ops::avg_pool::AvgPool2d;
+use crate::ops::batch_norm::BatchNorm;
+use crate::ops::conv_norm_act::ConvNormAct;
+use crate::ops::conv2d::Precision;
+use crate::ops::layer_norm::LayerNorm;
+use crate::ops::linear::Linear;
+use crate::ops::linear_map::LinearMap;
+use crate::ops::max_pool::MaxPool2d;
+use crate::ops::rearrange::Rearrange;
+use crate::pass::Pass;
+use crate::weights::Weights;
 
 /// One module of a network, under the paths that the original checkpoint gives it.
 #[derive(Debug, Clone)]
@@ -52,8 +62,8 @@ pub enum Kind {
     Attention(Box<Attention>),
     /// Self-attention inside the windows of a feature map.
     WindowAttention(Box<WindowAttention>),
-    /// Values in other places.
-    Rearrange(Rearrange),
+    /// A linear map of one input that has no kind of its own here.
+    LinearMap(LinearMap),
     /// The average over the tokens from this one on, `(n, channels)`.
     TokenMean(usize),
     /// The modules in turn.
@@ -120,7 +130,7 @@ impl Module {
             Kind::Embedding(embedding) => embedding.run(x, pass)?,
             Kind::Attention(attention) => attention.run(x, None, pass)?,
             Kind::WindowAttention(attention) => attention.run(x, pass)?,
-            Kind::Rearrange(op) => pass.rearrange(op, x)?,
+            Kind::LinearMap(map) => pass.linear_map(map, x)?,
             Kind::TokenMean(first) => token_mean(*first, x, pass)?,
             Kind::Sequence(modules) => sequence(modules, x, pass)?,
             Kind::Residual {
@@ -148,7 +158,39 @@ impl Module {
                 pass.multiply(x, &gate)?
             }
         };
-        tap_all(&self.names, y, pass)
+        pass.tap_all(&self.names, y)
+    }
+}
+
+impl Kind {
+    /// The modules that this one combines: two lists at most.
+    pub(crate) fn modules_mut(&mut self) -> [&mut [Module]; 2] {
+        match self {
+            Kind::Sequence(modules)
+            | Kind::Concat(modules)
+            | Kind::Dense(modules)
+            | Kind::Gate(modules) => [modules, &mut []],
+            Kind::Residual {
+                branch, shortcut, ..
+            } => [branch, shortcut],
+            Kind::Conv(_)
+            | Kind::BatchNorm(_)
+            | Kind::LayerNorm(_)
+            | Kind::Activation(_)
+            | Kind::MaxPool(_)
+            | Kind::AvgPool(_)
+            | Kind::AdaptiveAvgPool(_)
+            | Kind::Linear(_)
+            | Kind::AtLeast(_)
+            | Kind::Flatten
+            | Kind::Identity
+            | Kind::Scale(_)
+            | Kind::Embedding(_)
+            | Kind::Attention(_)
+            | Kind::WindowAttention(_)
+            | Kind::LinearMap(_)
+            | Kind::TokenMean(_) => [&mut [], &mut []],
+        }
     }
 }
 
@@ -156,21 +198,13 @@ impl Module {
 fn set_precision(modules: &mut [Module], precision: Precision) {
     for module in modules {
         match &mut module.kind {
-            Kind::Conv(group) => group.conv.set_precision(precision),
+            Kind::Conv(group) => group.set_precision(precision),
             Kind::Embedding(embedding) => embedding.patches.1.set_precision(precision),
-            Kind::Sequence(inner)
-            | Kind::Concat(inner)
-            | Kind::Dense(inner)
-            | Kind::Gate(inner) => {
-                set_precision(inner, precision);
+            other => {
+                for modules in other.modules_mut() {
+                    set_precision(modules, precision);
+                }
             }
-            Kind::Residual {
-                branch, shortcut, ..
-            } => {
-                set_precision(branch, precision);
-                set_precision(shortcut, precision);
-            }
-            _ => {}
         }
     }
 }
@@ -195,16 +229,11 @@ fn at_least((rows, columns): (usize, usize), x: &Tensor, pass: &mut dyn Pass) ->
 /// Averages the tokens from number `first` on, as a feature map of one row.
 fn token_mean(first: usize, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
     let len = x.dim(1)?.saturating_sub(first);
-    let narrow = Rearrange::Narrow {
-        dim: 1,
-        start: first,
-        len,
-    };
     let map = Rearrange::Map {
         rows: 1,
         columns: len,
     };
-    let x = pass.rearrange(&narrow, x)?;
+    let x = pass.linear_map(&LinearMap::narrow(1, first, len), x)?;
     let x = pass.rearrange(&map, &x)?;
     let x = pass.adaptive_avg_pool(&AdaptiveAvgPool2d::new(1), &x)?;
     pass.flatten(&x)
@@ -241,7 +270,7 @@ fn residual(
             pass.activation(f, &sum)?
         }
     };
-    tap_all(names, y, pass)
+    pass.tap_all(names, y)
 }
 
 /// A network as a sequence of modules.

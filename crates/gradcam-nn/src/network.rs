@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
-use crate::Pass;
+use crate::pass::Pass;
 
 /// How the tokens of a transformer lie over its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

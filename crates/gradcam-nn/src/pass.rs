@@ -2,16 +2,24 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::ConvNormAct;
-use crate::ops::{
-    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, LayerNorm, Linear, MaxPool2d,
-    Rearrange, add, concat, matmul, multiply, softmax,
-};
+use crate::op::Op;
+use crate::ops::activation::Activation;
+use crate::ops::adaptive_pool::AdaptiveAvgPool2d;
+use crate::ops::avg_pool::AvgPool2d;
+use crate::ops::batch_norm::BatchNorm;
+use crate::ops::conv_norm_act::ConvNormAct;
+use crate::ops::conv2d::Conv2d;
+use crate::ops::layer_norm::LayerNorm;
+use crate::ops::linear::Linear;
+use crate::ops::linear_map::LinearMap;
+use crate::ops::max_pool::MaxPool2d;
+use crate::ops::rearrange::Rearrange;
 
 /// How the operations of a network run; `()` is plain inference.
 ///
-/// Every method has a default, so a pass states only what it does differently. A pass that redefines an operation also redefines
-/// [`conv_norm_act`](Pass::conv_norm_act) or returns `false` from [`fuses`](Pass::fuses): a fused group would otherwise go past it. A network may hand the pass to another thread.
+/// Every method has a default, so a pass states only what it does differently. A network calls an operation by its name (`pass.conv2d(layer,
+/// x)`, methods of `dyn Pass`); every one of them arrives at [`operation`](Pass::operation), the one method that a pass redefines. A network may
+/// hand the pass to another thread.
 pub trait Pass: Send {
     /// Sees the output of the module `name` (its path in the original checkpoint: `layer4.2.conv3`), and may replace it.
     ///
@@ -24,137 +32,161 @@ pub trait Pass: Send {
     fn wants(&self, _name: &str) -> bool {
         false
     }
-    /// Brings an activation that the pass wants into the usual order in memory, before it is offered.
-    ///
-    /// # Errors
-    /// None that plain tensors could cause.
-    fn contiguous(&mut self, x: &Tensor) -> Result<Tensor> {
-        x.contiguous()
-    }
-    /// Whether a group of operations may run as one kernel.
+    /// Whether a convolution, its norm, a residual and an activation may come as one [`Op::ConvNormAct`] rather than one by one.
     fn fuses(&self) -> bool {
         true
     }
+    /// Runs an operation.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    fn operation(&mut self, op: Op<'_>, inputs: &[&Tensor]) -> Result<Tensor> {
+        op.forward(inputs)
+    }
+}
+
+/// Plain inference.
+impl Pass for () {}
+
+/// The operations by their names.
+impl dyn Pass + '_ {
     /// A convolution.
     ///
     /// # Errors
     /// When the shapes do not fit.
-    fn conv2d(&mut self, layer: &Conv2d, x: &Tensor) -> Result<Tensor> {
-        layer.forward(x)
+    pub fn conv2d(&mut self, layer: &Conv2d, x: &Tensor) -> Result<Tensor> {
+        self.operation(Op::Conv2d(layer), &[x])
     }
-    /// A fully connected layer.
+    /// A convolution, its norm, an optional residual and an activation as one kernel, for a pass that [`fuses`](Pass::fuses).
     ///
     /// # Errors
     /// When the shapes do not fit.
-    fn linear(&mut self, layer: &Linear, x: &Tensor) -> Result<Tensor> {
-        layer.forward(x)
-    }
-    /// A batch norm in evaluation mode.
-    ///
-    /// # Errors
-    /// When the shapes do not fit.
-    fn batch_norm(&mut self, layer: &BatchNorm, x: &Tensor) -> Result<Tensor> {
-        layer.forward(x)
-    }
-    /// A layer norm.
-    ///
-    /// # Errors
-    /// When the shapes do not fit.
-    fn layer_norm(&mut self, layer: &LayerNorm, x: &Tensor) -> Result<Tensor> {
-        layer.forward(x)
-    }
-    /// An activation function.
-    ///
-    /// # Errors
-    /// When the element type is not supported.
-    fn activation(&mut self, f: Activation, x: &Tensor) -> Result<Tensor> {
-        f.forward(x)
-    }
-    /// A max pooling.
-    ///
-    /// # Errors
-    /// When the window does not fit.
-    fn max_pool(&mut self, pool: &MaxPool2d, x: &Tensor) -> Result<Tensor> {
-        pool.forward(x)
-    }
-    /// An average pooling.
-    ///
-    /// # Errors
-    /// When the window does not fit.
-    fn avg_pool(&mut self, pool: &AvgPool2d, x: &Tensor) -> Result<Tensor> {
-        pool.forward(x)
-    }
-    /// An average pooling to a given size; to 1×1 it is the global average pooling.
-    ///
-    /// # Errors
-    /// When the input is empty.
-    fn adaptive_avg_pool(&mut self, pool: &AdaptiveAvgPool2d, x: &Tensor) -> Result<Tensor> {
-        pool.forward(x)
-    }
-    /// The sum of a branch and its shortcut.
-    ///
-    /// # Errors
-    /// When the shapes differ.
-    fn add(&mut self, branch: &Tensor, shortcut: &Tensor) -> Result<Tensor> {
-        add(branch, shortcut)
-    }
-    /// A feature map times a gate or a scale that is broadcast over it.
-    ///
-    /// # Errors
-    /// When the shapes do not fit.
-    fn multiply(&mut self, x: &Tensor, gate: &Tensor) -> Result<Tensor> {
-        multiply(x, gate)
-    }
-    /// Feature maps joined along the channels.
-    ///
-    /// # Errors
-    /// When the other dimensions differ.
-    fn concat(&mut self, parts: &[Tensor]) -> Result<Tensor> {
-        concat(parts)
-    }
-    /// The softmax over the last dimension.
-    ///
-    /// # Errors
-    /// When the tensor is empty.
-    fn softmax(&mut self, x: &Tensor) -> Result<Tensor> {
-        softmax(x, x.rank().saturating_sub(1))
-    }
-    /// The matrix products of two tensors, `(…, m, k)` and `(…, k, n)`.
-    ///
-    /// # Errors
-    /// When the shapes do not fit.
-    fn matmul(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        matmul(a, b)
-    }
-    /// Values in other places.
-    ///
-    /// # Errors
-    /// When the shape does not fit.
-    fn rearrange(&mut self, op: &Rearrange, x: &Tensor) -> Result<Tensor> {
-        op.forward(x)
-    }
-    /// All dimensions after the first as one.
-    ///
-    /// # Errors
-    /// None that plain tensors could cause.
-    fn flatten(&mut self, x: &Tensor) -> Result<Tensor> {
-        x.flatten_from(1)
-    }
-    /// A convolution, its norm, an optional residual and an activation as one kernel; called only when [`fuses`](Pass::fuses) and no
-    /// inner name is wanted.
-    ///
-    /// # Errors
-    /// When the shapes do not fit.
-    fn conv_norm_act(
+    pub fn conv_norm_act(
         &mut self,
         group: &ConvNormAct,
         x: &Tensor,
         residual: Option<&Tensor>,
         activation: Activation,
     ) -> Result<Tensor> {
-        group.fused(x, residual, activation)
+        let op = Op::ConvNormAct(group, activation);
+        match residual {
+            None => self.operation(op, &[x]),
+            Some(residual) => self.operation(op, &[x, residual]),
+        }
+    }
+    /// A fully connected layer.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn linear(&mut self, layer: &Linear, x: &Tensor) -> Result<Tensor> {
+        self.operation(Op::Linear(layer), &[x])
+    }
+    /// A batch norm in evaluation mode.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn batch_norm(&mut self, layer: &BatchNorm, x: &Tensor) -> Result<Tensor> {
+        self.operation(Op::BatchNorm(layer), &[x])
+    }
+    /// A layer norm.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn layer_norm(&mut self, layer: &LayerNorm, x: &Tensor) -> Result<Tensor> {
+        self.operation(Op::LayerNorm(layer), &[x])
+    }
+    /// An activation function.
+    ///
+    /// # Errors
+    /// When the element type is not supported.
+    pub fn activation(&mut self, f: Activation, x: &Tensor) -> Result<Tensor> {
+        self.operation(Op::Activation(f), &[x])
+    }
+    /// A max pooling.
+    ///
+    /// # Errors
+    /// When the window does not fit.
+    pub fn max_pool(&mut self, pool: &MaxPool2d, x: &Tensor) -> Result<Tensor> {
+        self.operation(Op::MaxPool(pool), &[x])
+    }
+    /// The softmax over the last dimension.
+    ///
+    /// # Errors
+    /// When the tensor is empty.
+    pub fn softmax(&mut self, x: &Tensor) -> Result<Tensor> {
+        self.operation(Op::Softmax, &[x])
+    }
+    /// The sum of a branch and its shortcut.
+    ///
+    /// # Errors
+    /// When the shapes differ.
+    pub fn add(&mut self, branch: &Tensor, shortcut: &Tensor) -> Result<Tensor> {
+        self.operation(Op::Add, &[branch, shortcut])
+    }
+    /// A feature map times a gate or a scale that is broadcast over it.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn multiply(&mut self, x: &Tensor, gate: &Tensor) -> Result<Tensor> {
+        self.operation(Op::Multiply, &[x, gate])
+    }
+    /// The matrix products of two tensors, `(…, m, k)` and `(…, k, n)`.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn matmul(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        self.operation(Op::Matmul, &[a, b])
+    }
+    /// Feature maps joined along the channels.
+    ///
+    /// # Errors
+    /// When the other dimensions differ.
+    pub fn concat(&mut self, parts: &[Tensor]) -> Result<Tensor> {
+        self.operation(Op::Concat, &parts.iter().collect::<Vec<_>>())
+    }
+    /// A linear map of one input.
+    ///
+    /// # Errors
+    /// When the shape does not fit.
+    pub fn linear_map(&mut self, map: &LinearMap, x: &Tensor) -> Result<Tensor> {
+        self.operation(Op::LinearMap(map), &[x])
+    }
+    /// An average pooling.
+    ///
+    /// # Errors
+    /// When the window does not fit.
+    pub fn avg_pool(&mut self, pool: &AvgPool2d, x: &Tensor) -> Result<Tensor> {
+        self.linear_map(&LinearMap::AvgPool(*pool), x)
+    }
+    /// An average pooling to a given size; to 1×1 it is the global average pooling.
+    ///
+    /// # Errors
+    /// When the input is empty.
+    pub fn adaptive_avg_pool(&mut self, pool: &AdaptiveAvgPool2d, x: &Tensor) -> Result<Tensor> {
+        self.linear_map(&LinearMap::AdaptiveAvgPool(*pool), x)
+    }
+    /// Values in other places.
+    ///
+    /// # Errors
+    /// When the shape does not fit.
+    pub fn rearrange(&mut self, op: &Rearrange, x: &Tensor) -> Result<Tensor> {
+        self.linear_map(&LinearMap::Rearrange(*op), x)
+    }
+    /// All dimensions after the first as one.
+    ///
+    /// # Errors
+    /// None that plain tensors could cause.
+    pub fn flatten(&mut self, x: &Tensor) -> Result<Tensor> {
+        self.linear_map(&LinearMap::Flatten, x)
+    }
+    /// Offers `x` under each of its names in turn, in the usual order in memory if the pass wants it.
+    pub(crate) fn tap_all(&mut self, names: &[String], x: Tensor) -> Result<Tensor> {
+        names.iter().try_fold(x, |x, name| {
+            let x = match self.wants(name) {
+                true => self.linear_map(&LinearMap::Contiguous, &x)?,
+                false => x,
+            };
+            self.tap(name, x)
+        })
     }
 }
-
-/// Plain inference.
-impl Pass for () {}

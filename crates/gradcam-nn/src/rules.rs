@@ -2,13 +2,17 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::ConvNormAct;
+use crate::ops::activation::Activation;
+use crate::ops::batch_norm::BatchNorm;
 use crate::ops::combine::{gate_backward, multiply_backward};
+use crate::ops::conv_norm_act::ConvNormAct;
+use crate::ops::conv2d::Conv2d;
+use crate::ops::layer_norm::LayerNorm;
+use crate::ops::linear::Linear;
+use crate::ops::linear_map::LinearMap;
 use crate::ops::matmul::{left_backward, right_backward};
+use crate::ops::max_pool::MaxPool2d;
 use crate::ops::softmax::softmax_backward;
-use crate::ops::{
-    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, LayerNorm, Linear, MaxPool2d,
-};
 
 /// From what arrives at an operation's output to what goes on to one of its inputs.
 pub type Backward = Box<dyn Fn(&Tensor) -> Result<Tensor> + Send + Sync>;
@@ -25,7 +29,7 @@ pub trait Rules: Send + Sync {
     }
     /// A convolution with its norm folded into one factor and one summand a channel.
     fn conv_norm(&self, group: &ConvNormAct, x: &Tensor, _y: &Tensor) -> Backward {
-        let (conv, scale) = (group.conv.clone(), group.folded().0.cloned());
+        let (conv, scale) = (group.conv().1.clone(), group.folded().0.cloned());
         let dims = x.dims().to_vec();
         match scale {
             None => Box::new(move |grad| conv.backward(&dims, grad)),
@@ -67,22 +71,17 @@ pub trait Rules: Send + Sync {
         let (pool, x) = (*pool, x.clone());
         Box::new(move |grad| pool.backward(&x, grad))
     }
-    /// An average pooling.
-    fn avg_pool(&self, pool: &AvgPool2d, x: &Tensor, _y: &Tensor) -> Backward {
-        let (pool, x) = (*pool, x.clone());
-        Box::new(move |grad| pool.backward(&x, grad))
-    }
-    /// An average pooling to a given size.
-    fn adaptive_avg_pool(&self, pool: &AdaptiveAvgPool2d, x: &Tensor, _y: &Tensor) -> Backward {
-        let (pool, x) = (*pool, x.clone());
-        Box::new(move |grad| pool.backward(&x, grad))
+    /// A linear map of one input: values in other places, averages, sums, resizes.
+    fn linear_map(&self, map: &LinearMap, x: &Tensor, _y: &Tensor) -> Backward {
+        let (map, dims) = (map.clone(), x.dims().to_vec());
+        Box::new(move |grad| map.adjoint(&dims, grad))
     }
     /// To one of the two summands of a sum.
     fn add(&self, _summand: &Tensor, _sum: &Tensor) -> Backward {
         Box::new(|grad| Ok(grad.clone()))
     }
     /// What becomes of what comes back to a constant that is added to, or joined with, what follows from a source: a position embedding, a
-    /// class token. None where nobody asks.
+    /// class token. `None` if nobody asks.
     fn constant(&self, _value: &Tensor) -> Option<Backward> {
         None
     }

@@ -4,14 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use candle_core::{Result, Tensor, TensorId, bail};
 
+use crate::op::Op;
+use crate::ops::activation::Activation;
 use crate::ops::combine::accumulate;
+use crate::ops::conv_norm_act::ConvNormAct;
 use crate::ops::conv2d::before;
-use crate::ops::{
-    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, LayerNorm, Linear, MaxPool2d,
-    Rearrange, add, concat, matmul, multiply, softmax,
-};
+use crate::pass::Pass;
 use crate::rules::{Backward, Gradient, Rules};
-use crate::{ConvNormAct, Pass};
 
 /// A pass that writes down what follows from some tensors, its sources, and takes gradients back to them, or what else its [`Rules`] make
 /// of them.
@@ -72,13 +71,13 @@ impl Tape {
         }
     }
 
-    /// The activation of each module that the tape was made [`at`](Tape::at), of its last call where it ran more than once; none for a
-    /// name that the network has not offered.
+    /// The activation of each module that the tape was made [`at`](Tape::at), of its last call where it ran more than once; `None` for
+    /// a name that the network has not offered.
     pub fn activations(&self) -> &[Option<Tensor>] {
         &self.activations
     }
 
-    /// The gradient at each of the `sources`, or none where the output does not depend on it, from `grad`, the one at `output`. A source is
+    /// The gradient at each of the `sources`, or `None` if the output does not depend on it, from `grad`, the one at `output`. A source is
     /// the tape's input or an activation.
     ///
     /// # Errors
@@ -140,95 +139,58 @@ impl Tape {
         Some((x.id(), Box::new(move |grad| sink(&back(grad)?))))
     }
 
-    /// Records an operation of one tensor, if that depends on a source.
+    /// Runs and records an operation of one input.
     fn one(
         &mut self,
-        x: &Tensor,
-        y: Tensor,
-        rule: impl FnOnce(&dyn Rules, &Tensor) -> Backward,
-    ) -> Tensor {
+        op: Op<'_>,
+        inputs: &[&Tensor],
+        rule: impl FnOnce(&dyn Rules, &Tensor, &Tensor) -> Backward,
+    ) -> Result<Tensor> {
+        let (x, y) = (op.input(inputs)?, op.forward(inputs)?);
         // An operation that hands its input on has nothing to record.
         if self.has(x) && y.id() != x.id() {
-            let back = rule(&*self.rules, &y);
+            let back = rule(&*self.rules, x, &y);
             self.record(&y, vec![(x.id(), back)]);
-        }
-        y
-    }
-}
-
-impl Pass for Tape {
-    fn wants(&self, name: &str) -> bool {
-        self.names.iter().any(|wanted| wanted == name)
-    }
-    fn tap(&mut self, name: &str, x: Tensor) -> Result<Tensor> {
-        if let Some(index) = self.names.iter().position(|wanted| wanted == name) {
-            self.recorded.insert(x.id());
-            self.activations[index] = Some(x.clone());
-        }
-        Ok(x)
-    }
-    fn contiguous(&mut self, x: &Tensor) -> Result<Tensor> {
-        let y = x.contiguous()?;
-        Ok(self.one(x, y, |_, _| Box::new(|grad| Ok(grad.clone()))))
-    }
-    fn conv2d(&mut self, layer: &Conv2d, x: &Tensor) -> Result<Tensor> {
-        let y = layer.forward(x)?;
-        Ok(self.one(x, y, |rules, y| rules.conv2d(layer, x, y)))
-    }
-    fn linear(&mut self, layer: &Linear, x: &Tensor) -> Result<Tensor> {
-        let y = layer.forward(x)?;
-        Ok(self.one(x, y, |rules, y| rules.linear(layer, x, y)))
-    }
-    fn batch_norm(&mut self, layer: &BatchNorm, x: &Tensor) -> Result<Tensor> {
-        let y = layer.forward(x)?;
-        Ok(self.one(x, y, |rules, y| rules.batch_norm(layer, x, y)))
-    }
-    fn layer_norm(&mut self, layer: &LayerNorm, x: &Tensor) -> Result<Tensor> {
-        let y = layer.forward(x)?;
-        Ok(self.one(x, y, |rules, y| rules.layer_norm(layer, x, y)))
-    }
-    fn activation(&mut self, f: Activation, x: &Tensor) -> Result<Tensor> {
-        let y = f.forward(x)?;
-        Ok(self.one(x, y, |rules, y| rules.activation(f, x, y)))
-    }
-    fn max_pool(&mut self, pool: &MaxPool2d, x: &Tensor) -> Result<Tensor> {
-        let y = pool.forward(x)?;
-        Ok(self.one(x, y, |rules, y| rules.max_pool(pool, x, y)))
-    }
-    fn avg_pool(&mut self, pool: &AvgPool2d, x: &Tensor) -> Result<Tensor> {
-        let y = pool.forward(x)?;
-        Ok(self.one(x, y, |rules, y| rules.avg_pool(pool, x, y)))
-    }
-    fn adaptive_avg_pool(&mut self, pool: &AdaptiveAvgPool2d, x: &Tensor) -> Result<Tensor> {
-        let y = pool.forward(x)?;
-        Ok(self.one(x, y, |rules, y| rules.adaptive_avg_pool(pool, x, y)))
-    }
-    fn add(&mut self, branch: &Tensor, shortcut: &Tensor) -> Result<Tensor> {
-        let y = add(branch, shortcut)?;
-        if self.has(branch) || self.has(shortcut) {
-            let summands = [branch, shortcut].into_iter();
-            let back = summands.filter_map(|x| self.part(x, self.rules.add(x, &y)));
-            let back = back.collect();
-            self.record(&y, back);
         }
         Ok(y)
     }
-    fn multiply(&mut self, x: &Tensor, gate: &Tensor) -> Result<Tensor> {
-        let y = multiply(x, gate)?;
+
+    /// Runs and records a product of two factors, with a rule for each.
+    fn product(
+        &mut self,
+        op: Op<'_>,
+        inputs: &[&Tensor],
+        to_a: impl FnOnce(&dyn Rules, &Tensor, &Tensor, &Tensor) -> Backward,
+        to_b: impl FnOnce(&dyn Rules, &Tensor, &Tensor, &Tensor) -> Backward,
+    ) -> Result<Tensor> {
+        let ([a, b], y) = (op.inputs(inputs)?, op.forward(inputs)?);
         let mut back = Vec::new();
-        if self.has(x) {
-            back.push((x.id(), self.rules.gated(x, gate, &y)));
+        if self.has(a) {
+            back.push((a.id(), to_a(&*self.rules, a, b, &y)));
         }
-        if self.has(gate) {
-            back.push((gate.id(), self.rules.gate(x, gate, &y)));
+        if self.has(b) {
+            back.push((b.id(), to_b(&*self.rules, a, b, &y)));
         }
         if !back.is_empty() {
             self.record(&y, back);
         }
         Ok(y)
     }
-    fn concat(&mut self, parts: &[Tensor]) -> Result<Tensor> {
-        let y = concat(parts)?;
+
+    fn sum(&mut self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let y = Op::Add.forward(inputs)?;
+        if inputs.iter().any(|x| self.has(x)) {
+            let back = inputs
+                .iter()
+                .filter_map(|x| self.part(x, self.rules.add(x, &y)));
+            let back = back.collect();
+            self.record(&y, back);
+        }
+        Ok(y)
+    }
+
+    fn joined(&mut self, parts: &[&Tensor]) -> Result<Tensor> {
+        let y = Op::Concat.forward(parts)?;
         if !parts.iter().any(|part| self.has(part)) {
             return Ok(y);
         }
@@ -243,57 +205,29 @@ impl Pass for Tape {
         self.record(&y, back);
         Ok(y)
     }
-    fn softmax(&mut self, x: &Tensor) -> Result<Tensor> {
-        let y = softmax(x, x.rank().saturating_sub(1))?;
-        Ok(self.one(x, y, |rules, y| rules.softmax(x, y)))
-    }
-    fn matmul(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        let y = matmul(a, b)?;
-        let mut back = Vec::new();
-        if self.has(a) {
-            back.push((a.id(), self.rules.left_factor(a, b, &y)));
-        }
-        if self.has(b) {
-            back.push((b.id(), self.rules.right_factor(a, b, &y)));
-        }
-        if !back.is_empty() {
-            self.record(&y, back);
-        }
-        Ok(y)
-    }
-    fn rearrange(&mut self, op: &Rearrange, x: &Tensor) -> Result<Tensor> {
-        let (y, op, dims) = (op.forward(x)?, *op, x.dims().to_vec());
-        Ok(self.one(x, y, |_, _| Box::new(move |grad| op.backward(&dims, grad))))
-    }
-    fn flatten(&mut self, x: &Tensor) -> Result<Tensor> {
-        let y = x.flatten_from(1)?;
-        let dims = x.dims().to_vec();
-        Ok(self.one(x, y, |_, _| {
-            Box::new(move |grad| grad.reshape(dims.as_slice()))
-        }))
-    }
-    fn conv_norm_act(
+
+    fn group(
         &mut self,
         group: &ConvNormAct,
+        activation: Activation,
         x: &Tensor,
         residual: Option<&Tensor>,
-        activation: Activation,
     ) -> Result<Tensor> {
         let to_x = self.has(x);
         let to_residual = residual.filter(|residual| self.has(residual));
         let recorded = to_x || to_residual.is_some();
         if recorded && !self.rules.fuses() {
-            let mut y = group.fused(x, None, Activation::Identity)?;
-            y = self.one(x, y, |rules, y| rules.conv_norm(group, x, y));
+            let op = Op::ConvNormAct(group, Activation::Identity);
+            let mut y = self.one(op, &[x], |rules, x, y| rules.conv_norm(group, x, y))?;
             if let Some(residual) = residual {
-                y = self.add(&y, residual)?;
+                y = self.sum(&[&y, residual])?;
             }
-            return self.activation(activation, &y);
+            return self.operation(Op::Activation(activation), &[&y]);
         }
         if recorded && !activation.is_idempotent() {
             // The derivative needs the activation's input.
-            let y = self.conv_norm_act(group, x, residual, Activation::Identity)?;
-            return self.activation(activation, &y);
+            let y = self.group(group, Activation::Identity, x, residual)?;
+            return self.operation(Op::Activation(activation), &[&y]);
         }
         let y = group.fused(x, residual, activation)?;
         if recorded {
@@ -305,7 +239,7 @@ impl Pass for Tape {
             }
             if to_x {
                 let (kept, dims) = (y.clone(), x.dims().to_vec());
-                let (conv, scale) = (group.conv.clone(), group.folded().0.cloned());
+                let (conv, scale) = (group.conv().1.clone(), group.folded().0.cloned());
                 let back_to = move |grad: &Tensor| {
                     conv.fused_backward(&dims, &kept, grad, scale.as_ref(), activation)
                 };
@@ -314,5 +248,48 @@ impl Pass for Tape {
             self.record(&y, back);
         }
         Ok(y)
+    }
+}
+
+impl Pass for Tape {
+    fn wants(&self, name: &str) -> bool {
+        self.names.iter().any(|wanted| wanted == name)
+    }
+    fn tap(&mut self, name: &str, x: Tensor) -> Result<Tensor> {
+        if let Some(index) = self.names.iter().position(|wanted| wanted == name) {
+            self.recorded.insert(x.id());
+            self.activations[index] = Some(x.clone());
+        }
+        Ok(x)
+    }
+    fn operation(&mut self, op: Op<'_>, inputs: &[&Tensor]) -> Result<Tensor> {
+        match op {
+            Op::Conv2d(layer) => self.one(op, inputs, |rules, x, y| rules.conv2d(layer, x, y)),
+            Op::ConvNormAct(group, activation) => {
+                let (x, residual) = op.with_residual(inputs)?;
+                self.group(group, activation, x, residual)
+            }
+            Op::Linear(layer) => self.one(op, inputs, |rules, x, y| rules.linear(layer, x, y)),
+            Op::BatchNorm(norm) => self.one(op, inputs, |rules, x, y| rules.batch_norm(norm, x, y)),
+            Op::LayerNorm(norm) => self.one(op, inputs, |rules, x, y| rules.layer_norm(norm, x, y)),
+            Op::Activation(f) => self.one(op, inputs, |rules, x, y| rules.activation(f, x, y)),
+            Op::MaxPool(pool) => self.one(op, inputs, |rules, x, y| rules.max_pool(pool, x, y)),
+            Op::Softmax => self.one(op, inputs, |rules, x, y| rules.softmax(x, y)),
+            Op::LinearMap(map) => self.one(op, inputs, |rules, x, y| rules.linear_map(map, x, y)),
+            Op::Add => self.sum(inputs),
+            Op::Multiply => self.product(
+                op,
+                inputs,
+                |rules, x, gate, y| rules.gated(x, gate, y),
+                |rules, x, gate, y| rules.gate(x, gate, y),
+            ),
+            Op::Matmul => self.product(
+                op,
+                inputs,
+                |rules, a, b, y| rules.left_factor(a, b, y),
+                |rules, a, b, y| rules.right_factor(a, b, y),
+            ),
+            Op::Concat => self.joined(inputs),
+        }
     }
 }

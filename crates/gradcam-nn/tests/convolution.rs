@@ -532,8 +532,8 @@ fn linear_is_its_definition() {
         dims.pop();
         dims.push(outputs);
         prop_assert_eq!(found.dims(), &dims[..]);
-        let (x, weight) = (values(&x), values(&layer.weight));
-        let bias = layer.bias.as_ref().map(values);
+        let (x, weight) = (values(&x), values(layer.weight()));
+        let bias = layer.bias().map(values);
         let mut sums = Vec::new();
         for x in x.chunks(inputs) {
             for (output, weight) in weight.chunks(inputs).enumerate() {
@@ -622,6 +622,6 @@ fn bad_arguments_are_refused() {
     refused(layer.forward(&zeros(&[])), "expects 5 inputs");
     let empty = Linear::new(zeros(&[3, 0]), None);
     refused(empty.forward(&zeros(&[2, 0])), "found a weight of [3, 0]");
-    let short = Linear::new(layer.weight, Some(zeros(&[2])));
+    let short = Linear::new(layer.weight().clone(), Some(zeros(&[2])));
     refused(short.forward(&zeros(&[2, 5])), "bias");
 }

@@ -9,7 +9,7 @@ use gradcam_nn::ops::{
     Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, ConvOptions, Linear, MaxPool2d,
     Padding,
 };
-use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Network, Pass, Weights};
+use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Network, Op, Pass, Weights};
 
 use numbers::splitmix64;
 
@@ -100,35 +100,26 @@ impl Pass for Log {
     fn fuses(&self) -> bool {
         !self.split
     }
-    fn conv2d(&mut self, layer: &Conv2d, x: &Tensor) -> Result<Tensor> {
-        self.kernels.push("conv");
-        layer.forward(x)
-    }
-    fn batch_norm(&mut self, layer: &BatchNorm, x: &Tensor) -> Result<Tensor> {
-        self.kernels.push("norm");
-        layer.forward(x)
-    }
-    fn activation(&mut self, f: Activation, x: &Tensor) -> Result<Tensor> {
-        self.kernels.push("activation");
-        f.forward(x)
-    }
-    fn add(&mut self, branch: &Tensor, shortcut: &Tensor) -> Result<Tensor> {
-        self.kernels.push("add");
-        branch + shortcut
-    }
-    fn conv_norm_act(
-        &mut self,
-        group: &ConvNormAct,
-        x: &Tensor,
-        residual: Option<&Tensor>,
-        activation: Activation,
-    ) -> Result<Tensor> {
-        self.kernels.push(if residual.is_some() {
-            "fused with residual"
-        } else {
-            "fused"
+    fn operation(&mut self, op: Op<'_>, inputs: &[&Tensor]) -> Result<Tensor> {
+        self.kernels.extend(match op {
+            Op::Conv2d(_) => Some("conv"),
+            Op::BatchNorm(_) => Some("norm"),
+            Op::Activation(_) => Some("activation"),
+            Op::Add => Some("add"),
+            Op::ConvNormAct(..) => Some(match inputs.len() {
+                1 => "fused",
+                _ => "fused with residual",
+            }),
+            Op::Linear(_)
+            | Op::LayerNorm(_)
+            | Op::MaxPool(_)
+            | Op::Softmax
+            | Op::LinearMap(_)
+            | Op::Multiply
+            | Op::Matmul
+            | Op::Concat => None,
         });
-        group.fused(x, residual, activation)
+        op.forward(inputs)
     }
 }
 

@@ -103,7 +103,7 @@ impl Noted {
 impl Rules for Noted {
     // The layers here have no norm.
     fn conv_norm(&self, group: &ConvNormAct, x: &Tensor, y: &Tensor) -> Backward {
-        self.conv2d(&group.conv, x, y)
+        self.conv2d(group.conv().1, x, y)
     }
     fn conv2d(&self, layer: &Conv2d, x: &Tensor, _y: &Tensor) -> Backward {
         let (noted, layer, x) = (self.clone(), layer.clone(), x.clone());
@@ -119,8 +119,8 @@ impl Rules for Noted {
     fn linear(&self, layer: &Linear, x: &Tensor, _y: &Tensor) -> Backward {
         let (noted, layer, x) = (self.clone(), layer.clone(), x.clone());
         Box::new(move |grad| {
-            noted.note(Some(&layer.weight), matmul(&grad.t()?, &x)?);
-            noted.note(layer.bias.as_ref(), grad.sum(0)?);
+            noted.note(Some(layer.weight()), matmul(&grad.t()?, &x)?);
+            noted.note(layer.bias(), grad.sum(0)?);
             layer.backward(grad)
         })
     }

@@ -26,10 +26,10 @@ impl Subject<'_> {
     fn linear_weights(&self) -> Result<Vec<f64>> {
         let linear = head_of_cam(self.network, self.image, self.layer)?;
         let parts = self.target.weights(self.logits)?.ok_or(Error::NoClass)?;
-        let mut weights = vec![0.0; linear.weight.dim(1)?];
+        let mut weights = vec![0.0; linear.weight().dim(1)?];
         for (class, sign) in parts {
             let row = linear
-                .weight
+                .weight()
                 .get(class)?
                 .to_dtype(DType::F32)?
                 .to_vec1::<f32>()?;

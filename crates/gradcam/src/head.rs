@@ -3,11 +3,8 @@
 use std::collections::HashSet;
 
 use candle_core::{Device, Result, Shape, Tensor, TensorId, Var, WithDType};
-use gradcam_nn::ops::{
-    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, LayerNorm, Linear, MaxPool2d,
-    Rearrange,
-};
-use gradcam_nn::{ConvNormAct, Network, Pass, Tape};
+use gradcam_nn::ops::Activation;
+use gradcam_nn::{Network, Op, Pass, Tape};
 
 use crate::observation::values;
 use crate::record::in_pool;
@@ -46,7 +43,7 @@ impl<'a> Head<'a> {
             used: HashSet::new(),
             bent: false,
         };
-        network.forward(image, &mut Through(&mut pass))?;
+        network.forward(image, &mut pass)?;
         let mut before = Vec::new();
         pass.outputs.truncate(pass.cut);
         for output in pass.outputs {
@@ -140,23 +137,11 @@ impl<'a> Head<'a> {
             activation,
             inner,
         };
-        self.network.forward(self.image, &mut Through(&mut pass))
+        self.network.forward(self.image, &mut pass)
     }
 }
 
-/// A pass that sees every operation alike: what it reads, and how it is computed under an inner pass.
-trait Operations: Send {
-    fn wants(&self, name: &str) -> bool;
-    fn tap(&mut self, name: &str, x: Tensor) -> Result<Tensor>;
-    fn operation(
-        &mut self,
-        reads: &[&Tensor],
-        run: &mut dyn FnMut(&mut dyn Pass) -> Result<Tensor>,
-    ) -> Result<Tensor>;
-    /// The next operation is no piecewise linear function.
-    fn bends(&mut self) {}
-}
-
+/// The pass that notes what is computed before the layer and what is read behind it.
 struct Recording<'a> {
     layer: &'a str,
     /// What the layer's last call returned.
@@ -172,7 +157,7 @@ struct Recording<'a> {
     bent: bool,
 }
 
-impl Operations for Recording<'_> {
+impl Pass for Recording<'_> {
     fn wants(&self, name: &str) -> bool {
         self.layer == name
     }
@@ -185,23 +170,18 @@ impl Operations for Recording<'_> {
         }
         Ok(x)
     }
-    fn bends(&mut self) {
-        self.bent = true;
-    }
-    fn operation(
-        &mut self,
-        reads: &[&Tensor],
-        run: &mut dyn FnMut(&mut dyn Pass) -> Result<Tensor>,
-    ) -> Result<Tensor> {
-        let y = run(&mut ())?;
+    fn operation(&mut self, op: Op<'_>, inputs: &[&Tensor]) -> Result<Tensor> {
+        self.bent |= bends(op);
+        let y = op.forward(inputs)?;
         if self.keeps {
-            self.used.extend(reads.iter().map(|x| x.id()));
+            self.used.extend(inputs.iter().map(|x| x.id()));
             self.outputs.push(y.clone());
         }
         Ok(y)
     }
 }
 
+/// The pass that computes what comes behind the layer alone, from another activation.
 struct Replay<'a> {
     head: &'a Head<'a>,
     next: usize,
@@ -210,7 +190,7 @@ struct Replay<'a> {
     inner: &'a mut dyn Pass,
 }
 
-impl Operations for Replay<'_> {
+impl Pass for Replay<'_> {
     fn wants(&self, name: &str) -> bool {
         self.head.layer == name
     }
@@ -220,111 +200,37 @@ impl Operations for Replay<'_> {
             false => Ok(x),
         }
     }
-    fn operation(
-        &mut self,
-        _reads: &[&Tensor],
-        run: &mut dyn FnMut(&mut dyn Pass) -> Result<Tensor>,
-    ) -> Result<Tensor> {
+    fn operation(&mut self, op: Op<'_>, inputs: &[&Tensor]) -> Result<Tensor> {
         if let Some(known) = self.head.before.get(self.next) {
             self.next += 1;
             return Ok(known.clone());
         }
-        run(self.inner)
+        self.inner.operation(op, inputs)
     }
 }
 
-/// Operations as a pass.
-struct Through<'a, O>(&'a mut O);
-
-impl<O: Operations> Pass for Through<'_, O> {
-    fn wants(&self, name: &str) -> bool {
-        self.0.wants(name)
+/// Whether an operation is not known to be linear between kinks.
+fn bends(op: Op<'_>) -> bool {
+    match op {
+        Op::Conv2d(_)
+        | Op::Linear(_)
+        | Op::BatchNorm(_)
+        | Op::MaxPool(_)
+        | Op::LinearMap(_)
+        | Op::Add
+        | Op::Concat => false,
+        Op::LayerNorm(_) | Op::Softmax | Op::Multiply | Op::Matmul => true,
+        Op::Activation(f) | Op::ConvNormAct(_, f) => match f {
+            Activation::Identity
+            | Activation::Relu
+            | Activation::Relu6
+            | Activation::HardSigmoid => false,
+            Activation::Silu
+            | Activation::Gelu
+            | Activation::GeluTanh
+            | Activation::QuickGelu
+            | Activation::HardSwish
+            | Activation::Sigmoid => true,
+        },
     }
-    fn tap(&mut self, name: &str, x: Tensor) -> Result<Tensor> {
-        self.0.tap(name, x)
-    }
-    fn contiguous(&mut self, x: &Tensor) -> Result<Tensor> {
-        self.0.operation(&[x], &mut |pass| pass.contiguous(x))
-    }
-    fn conv2d(&mut self, layer: &Conv2d, x: &Tensor) -> Result<Tensor> {
-        self.0.operation(&[x], &mut |pass| pass.conv2d(layer, x))
-    }
-    fn linear(&mut self, layer: &Linear, x: &Tensor) -> Result<Tensor> {
-        self.0.operation(&[x], &mut |pass| pass.linear(layer, x))
-    }
-    fn batch_norm(&mut self, layer: &BatchNorm, x: &Tensor) -> Result<Tensor> {
-        self.0
-            .operation(&[x], &mut |pass| pass.batch_norm(layer, x))
-    }
-    fn layer_norm(&mut self, layer: &LayerNorm, x: &Tensor) -> Result<Tensor> {
-        self.0.bends();
-        self.0
-            .operation(&[x], &mut |pass| pass.layer_norm(layer, x))
-    }
-    fn activation(&mut self, f: Activation, x: &Tensor) -> Result<Tensor> {
-        if bends(f) {
-            self.0.bends();
-        }
-        self.0.operation(&[x], &mut |pass| pass.activation(f, x))
-    }
-    fn max_pool(&mut self, pool: &MaxPool2d, x: &Tensor) -> Result<Tensor> {
-        self.0.operation(&[x], &mut |pass| pass.max_pool(pool, x))
-    }
-    fn avg_pool(&mut self, pool: &AvgPool2d, x: &Tensor) -> Result<Tensor> {
-        self.0.operation(&[x], &mut |pass| pass.avg_pool(pool, x))
-    }
-    fn adaptive_avg_pool(&mut self, pool: &AdaptiveAvgPool2d, x: &Tensor) -> Result<Tensor> {
-        self.0
-            .operation(&[x], &mut |pass| pass.adaptive_avg_pool(pool, x))
-    }
-    fn add(&mut self, branch: &Tensor, shortcut: &Tensor) -> Result<Tensor> {
-        self.0
-            .operation(&[branch, shortcut], &mut |pass| pass.add(branch, shortcut))
-    }
-    fn multiply(&mut self, x: &Tensor, gate: &Tensor) -> Result<Tensor> {
-        self.0.bends();
-        self.0
-            .operation(&[x, gate], &mut |pass| pass.multiply(x, gate))
-    }
-    fn concat(&mut self, parts: &[Tensor]) -> Result<Tensor> {
-        let reads: Vec<&Tensor> = parts.iter().collect();
-        self.0.operation(&reads, &mut |pass| pass.concat(parts))
-    }
-    fn softmax(&mut self, x: &Tensor) -> Result<Tensor> {
-        self.0.bends();
-        self.0.operation(&[x], &mut |pass| pass.softmax(x))
-    }
-    fn matmul(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        self.0.bends();
-        self.0.operation(&[a, b], &mut |pass| pass.matmul(a, b))
-    }
-    fn rearrange(&mut self, op: &Rearrange, x: &Tensor) -> Result<Tensor> {
-        self.0.operation(&[x], &mut |pass| pass.rearrange(op, x))
-    }
-    fn flatten(&mut self, x: &Tensor) -> Result<Tensor> {
-        self.0.operation(&[x], &mut |pass| pass.flatten(x))
-    }
-    fn conv_norm_act(
-        &mut self,
-        group: &ConvNormAct,
-        x: &Tensor,
-        residual: Option<&Tensor>,
-        activation: Activation,
-    ) -> Result<Tensor> {
-        if bends(activation) {
-            self.0.bends();
-        }
-        let reads: Vec<&Tensor> = [Some(x), residual].into_iter().flatten().collect();
-        self.0.operation(&reads, &mut |pass| {
-            pass.conv_norm_act(group, x, residual, activation)
-        })
-    }
-}
-
-/// Whether a function is not piecewise linear.
-fn bends(f: Activation) -> bool {
-    !matches!(
-        f,
-        Activation::Identity | Activation::Relu | Activation::Relu6 | Activation::HardSigmoid
-    )
 }

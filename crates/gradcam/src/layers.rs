@@ -3,11 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use candle_core::{DType, Device, Tensor, TensorId};
-use gradcam_nn::ops::{
-    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, LayerNorm, Linear, MaxPool2d,
-    Rearrange,
-};
-use gradcam_nn::{Network, Pass, Tokens};
+use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, Conv2d, Linear, LinearMap, Rearrange};
+use gradcam_nn::{Network, Op, Pass, Tokens};
 
 use crate::tokens::grid;
 use crate::{Error, Result};
@@ -232,7 +229,7 @@ impl<'a> Trace<'a> {
         Ok(trace)
     }
 
-    /// A tensor of zeros that takes no memory.
+    /// The output of an operation that looks at `x` through this window.
     fn output(
         &mut self,
         x: &Tensor,
@@ -250,7 +247,7 @@ impl<'a> Trace<'a> {
         window: Window,
     ) -> candle_core::Result<Tensor> {
         self.head.push(step);
-        let y = Tensor::zeros((), x.dtype(), x.device())?.broadcast_as(dims)?;
+        let y = zeros(x, dims)?;
         if let Some(&(rows, columns)) = self.strides.get(&x.id()) {
             let Window { size, stride } = window;
             self.strides
@@ -282,15 +279,123 @@ impl<'a> Trace<'a> {
         y
     }
 
-    fn pooled(
-        &mut self,
-        x: &Tensor,
-        size: (usize, usize),
-        window: Window,
-    ) -> candle_core::Result<Tensor> {
-        let (n, c, _, _) = x.dims4()?;
-        self.output(x, &[n, c, size.0, size.1], window)
+    fn convolution(&mut self, layer: &Conv2d, x: &Tensor) -> candle_core::Result<Tensor> {
+        let (n, _, h, w) = x.dims4()?;
+        let (oh, ow) = layer.output_size((h, w))?;
+        let (out, _, kh, kw) = layer.weight().dims4()?;
+        let dilation = layer.options().dilation;
+        let window = Window {
+            size: ((kh - 1) * dilation.0 + 1, (kw - 1) * dilation.1 + 1),
+            stride: layer.options().stride,
+        };
+        self.output(x, &[n, out, oh, ow], window)
     }
+
+    fn linear_map(&mut self, map: &LinearMap, x: &Tensor) -> candle_core::Result<Tensor> {
+        let dims = map.output_dims(x.dims())?;
+        match map {
+            LinearMap::Contiguous => self.same(x),
+            LinearMap::AvgPool(pool) => {
+                let window = Window {
+                    size: pool.kernel,
+                    stride: pool.stride,
+                };
+                self.output(x, &dims, window)
+            }
+            LinearMap::AdaptiveAvgPool(pool) => self.adaptive(*pool, x, &dims),
+            LinearMap::Rearrange(op) => {
+                let stride = match op {
+                    Rearrange::Merge => (2, 2),
+                    Rearrange::Tokens
+                    | Rearrange::Map { .. }
+                    | Rearrange::Heads { .. }
+                    | Rearrange::JoinHeads
+                    | Rearrange::Transpose
+                    | Rearrange::Windows { .. }
+                    | Rearrange::JoinWindows { .. } => (1, 1),
+                };
+                let window = Window {
+                    size: stride,
+                    stride,
+                };
+                let y = self.output(x, &dims, window)?;
+                if matches!(op, Rearrange::Heads { .. } | Rearrange::Transpose) {
+                    self.heads.insert(y.id());
+                }
+                Ok(y)
+            }
+            LinearMap::Slice { step: 1, .. } => self.output(x, &dims, Window::default()),
+            // Those of a map's positions, whose stride then follows from the sizes.
+            LinearMap::Slice { .. }
+            | LinearMap::Permute(_)
+            | LinearMap::Select { .. }
+            | LinearMap::Pad(_)
+            | LinearMap::Expand(_)
+            | LinearMap::Resize(_)
+            | LinearMap::Reduce(_) => {
+                self.head.push(Step::Other);
+                zeros(x, &dims)
+            }
+            // Between a pooling and its classifier it is no step.
+            LinearMap::Flatten => zeros(x, &dims),
+        }
+    }
+
+    fn adaptive(
+        &mut self,
+        pool: AdaptiveAvgPool2d,
+        x: &Tensor,
+        dims: &[usize],
+    ) -> candle_core::Result<Tensor> {
+        let (_, _, h, w) = x.dims4()?;
+        let mut step = Step::Other;
+        if pool.output == (1, 1) && h * w > 1 {
+            self.automatic = Some(self.layers.len());
+            step = Step::GlobalAverage;
+        }
+        let stride = (h / pool.output.0.max(1), w / pool.output.1.max(1));
+        let size = (
+            h.div_ceil(pool.output.0.max(1)),
+            w.div_ceil(pool.output.1.max(1)),
+        );
+        self.step(step, x, dims, Window { size, stride })
+    }
+
+    fn sum(&mut self, branch: &Tensor, shortcut: &Tensor) -> candle_core::Result<Tensor> {
+        // What comes out of windows has lost its stride.
+        let known = self.strides.contains_key(&branch.id());
+        let y = self.same(if known { branch } else { shortcut })?;
+        Ok(self.joined(y, &[branch, shortcut]))
+    }
+
+    fn product(&mut self, a: &Tensor, b: &Tensor) -> candle_core::Result<Tensor> {
+        let mut dims = a.dims().to_vec();
+        if let (Some(last), Some(&columns)) = (dims.last_mut(), b.dims().last()) {
+            *last = columns;
+        }
+        let y = self.output(a, &dims, Window::default())?;
+        self.heads.insert(y.id());
+        self.fields.remove(&y.id());
+        Ok(y)
+    }
+
+    fn concat(&mut self, parts: &[&Tensor]) -> candle_core::Result<Tensor> {
+        let Some(first) = parts.first() else {
+            candle_core::bail!("nothing cannot be joined");
+        };
+        let mut dims = first.dims().to_vec();
+        dims[1] = parts
+            .iter()
+            .map(|part| part.dim(1))
+            .sum::<candle_core::Result<usize>>()?;
+        let y = self.output(first, &dims, Window::default())?;
+        Ok(self.joined(y, parts))
+    }
+}
+
+/// A tensor of zeros that takes no memory.
+fn zeros(like: &Tensor, dims: &[usize]) -> candle_core::Result<Tensor> {
+    Tensor::zeros((), like.dtype(), like.device())?.broadcast_as(dims)
 }
 
 impl Pass for Trace<'_> {
@@ -324,126 +429,61 @@ impl Pass for Trace<'_> {
     fn fuses(&self) -> bool {
         false
     }
-    fn conv2d(&mut self, layer: &Conv2d, x: &Tensor) -> candle_core::Result<Tensor> {
-        let (n, _, h, w) = x.dims4()?;
-        let (oh, ow) = layer.output_size((h, w))?;
-        let (out, _, kh, kw) = layer.weight().dims4()?;
-        let dilation = layer.options().dilation;
-        let window = Window {
-            size: ((kh - 1) * dilation.0 + 1, (kw - 1) * dilation.1 + 1),
-            stride: layer.options().stride,
-        };
-        self.output(x, &[n, out, oh, ow], window)
-    }
-    fn linear(&mut self, layer: &Linear, x: &Tensor) -> candle_core::Result<Tensor> {
-        let mut dims = x.dims().to_vec();
-        if let Some(last) = dims.last_mut() {
-            *last = layer.weight.dim(0)?;
+    fn operation(&mut self, op: Op<'_>, inputs: &[&Tensor]) -> candle_core::Result<Tensor> {
+        match op {
+            Op::Conv2d(layer) => self.convolution(layer, op.input(inputs)?),
+            Op::ConvNormAct(group, _) => {
+                self.convolution(group.conv().1, op.with_residual(inputs)?.0)
+            }
+            Op::Linear(layer) => {
+                let x = op.input(inputs)?;
+                let mut dims = x.dims().to_vec();
+                if let Some(last) = dims.last_mut() {
+                    *last = layer.weight().dim(0)?;
+                }
+                self.step(Step::Linear(layer.clone()), x, &dims, Window::default())
+            }
+            Op::Activation(Activation::Identity) => op.forward(inputs),
+            Op::BatchNorm(_) | Op::Activation(_) => self.same(op.input(inputs)?),
+            Op::LayerNorm(_) => {
+                self.norm = Some(self.layers.len() + 1);
+                self.same(op.input(inputs)?)
+            }
+            Op::MaxPool(pool) => {
+                let x = op.input(inputs)?;
+                let (n, c, h, w) = x.dims4()?;
+                let size = pool.output_size((h, w))?;
+                let window = Window {
+                    size: pool.kernel,
+                    stride: pool.stride,
+                };
+                self.output(x, &[n, c, size.0, size.1], window)
+            }
+            Op::Softmax => {
+                self.before_attention = self.norm;
+                let y = self.same(op.input(inputs)?)?;
+                self.heads.insert(y.id());
+                Ok(y)
+            }
+            Op::LinearMap(map) => self.linear_map(map, op.input(inputs)?),
+            Op::Add => {
+                let [branch, shortcut] = op.inputs(inputs)?;
+                self.sum(branch, shortcut)
+            }
+            Op::Multiply => {
+                let [x, gate] = op.inputs(inputs)?;
+                let y = self.same(x)?;
+                // A constant has no field of its own.
+                Ok(match self.fields.contains_key(&gate.id()) {
+                    true => self.joined(y, &[x, gate]),
+                    false => y,
+                })
+            }
+            Op::Matmul => {
+                let [a, b] = op.inputs(inputs)?;
+                self.product(a, b)
+            }
+            Op::Concat => self.concat(inputs),
         }
-        self.step(Step::Linear(layer.clone()), x, &dims, Window::default())
-    }
-    fn batch_norm(&mut self, _: &BatchNorm, x: &Tensor) -> candle_core::Result<Tensor> {
-        self.same(x)
-    }
-    fn layer_norm(&mut self, _: &LayerNorm, x: &Tensor) -> candle_core::Result<Tensor> {
-        self.norm = Some(self.layers.len() + 1);
-        self.same(x)
-    }
-    fn activation(&mut self, f: Activation, x: &Tensor) -> candle_core::Result<Tensor> {
-        match f {
-            Activation::Identity => Ok(x.clone()),
-            _ => self.same(x),
-        }
-    }
-    fn max_pool(&mut self, pool: &MaxPool2d, x: &Tensor) -> candle_core::Result<Tensor> {
-        let (_, _, h, w) = x.dims4()?;
-        let window = Window {
-            size: pool.kernel,
-            stride: pool.stride,
-        };
-        self.pooled(x, pool.output_size((h, w))?, window)
-    }
-    fn avg_pool(&mut self, pool: &AvgPool2d, x: &Tensor) -> candle_core::Result<Tensor> {
-        let (_, _, h, w) = x.dims4()?;
-        let window = Window {
-            size: pool.kernel,
-            stride: pool.stride,
-        };
-        self.pooled(x, pool.output_size((h, w))?, window)
-    }
-    fn adaptive_avg_pool(
-        &mut self,
-        pool: &AdaptiveAvgPool2d,
-        x: &Tensor,
-    ) -> candle_core::Result<Tensor> {
-        let (n, c, h, w) = x.dims4()?;
-        let mut step = Step::Other;
-        if pool.output == (1, 1) && h * w > 1 {
-            self.automatic = Some(self.layers.len());
-            step = Step::GlobalAverage;
-        }
-        let stride = (h / pool.output.0.max(1), w / pool.output.1.max(1));
-        let size = (
-            h.div_ceil(pool.output.0.max(1)),
-            w.div_ceil(pool.output.1.max(1)),
-        );
-        let window = Window { size, stride };
-        self.step(step, x, &[n, c, pool.output.0, pool.output.1], window)
-    }
-    fn add(&mut self, branch: &Tensor, shortcut: &Tensor) -> candle_core::Result<Tensor> {
-        // What comes out of windows has lost its stride.
-        let known = self.strides.contains_key(&branch.id());
-        let y = self.same(if known { branch } else { shortcut })?;
-        Ok(self.joined(y, &[branch, shortcut]))
-    }
-    fn multiply(&mut self, x: &Tensor, gate: &Tensor) -> candle_core::Result<Tensor> {
-        let y = self.same(x)?;
-        // A constant has no field of its own.
-        Ok(match self.fields.contains_key(&gate.id()) {
-            true => self.joined(y, &[x, gate]),
-            false => y,
-        })
-    }
-    fn softmax(&mut self, x: &Tensor) -> candle_core::Result<Tensor> {
-        self.before_attention = self.norm;
-        let y = self.same(x)?;
-        self.heads.insert(y.id());
-        Ok(y)
-    }
-    fn matmul(&mut self, a: &Tensor, b: &Tensor) -> candle_core::Result<Tensor> {
-        let mut dims = a.dims().to_vec();
-        if let (Some(last), Some(&columns)) = (dims.last_mut(), b.dims().last()) {
-            *last = columns;
-        }
-        let y = self.output(a, &dims, Window::default())?;
-        self.heads.insert(y.id());
-        self.fields.remove(&y.id());
-        Ok(y)
-    }
-    fn rearrange(&mut self, op: &Rearrange, x: &Tensor) -> candle_core::Result<Tensor> {
-        let dims = op.output_dims(x.dims())?;
-        let stride = match op {
-            Rearrange::Merge => (2, 2),
-            _ => (1, 1),
-        };
-        let window = Window {
-            size: stride,
-            stride,
-        };
-        let y = self.output(x, &dims, window)?;
-        if matches!(op, Rearrange::Heads { .. } | Rearrange::Transpose) {
-            self.heads.insert(y.id());
-        }
-        Ok(y)
-    }
-    fn concat(&mut self, parts: &[Tensor]) -> candle_core::Result<Tensor> {
-        let first = &parts[0];
-        let mut dims = first.dims().to_vec();
-        dims[1] = parts
-            .iter()
-            .map(|part| part.dim(1))
-            .sum::<candle_core::Result<usize>>()?;
-        let y = self.output(first, &dims, Window::default())?;
-        Ok(self.joined(y, &parts.iter().collect::<Vec<_>>()))
     }
 }

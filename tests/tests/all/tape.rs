@@ -4,7 +4,7 @@ use candle_core::{Device, Result, Tensor, Var};
 use gradcam::{Explainer, Target, input_gradient};
 use gradcam_models::architectures;
 use gradcam_nn::ops::{AdaptiveAvgPool2d, Conv2d, ConvOptions};
-use gradcam_nn::{Network, Pass, Tape, Tokens, Weights};
+use gradcam_nn::{Network, Op, Pass, Tape, Tokens, Weights};
 
 /// A network that candle's graph has to serve.
 struct Opaque<'a>(&'a dyn Network);
@@ -213,7 +213,7 @@ fn a_gate_of_positions_takes_its_part_of_the_gradient() {
         );
     }
     let mut tape = Tape::new(&x);
-    let y = tape.conv2d(&conv(2), &x).unwrap();
+    let y = tape.operation(Op::Conv2d(&conv(2)), &[&x]).unwrap();
     let error = tape.backward(&y, x.clone(), &[&x]).unwrap_err().to_string();
     assert!(error.contains("[2, 2, 4, 5]"), "{error}");
 }

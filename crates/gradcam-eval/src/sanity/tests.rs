@@ -12,7 +12,7 @@ use gradcam::{Explainer, Grid, Target};
 use gradcam_nn::ops::{
     Activation, AdaptiveAvgPool2d, BatchNorm, Conv2d, ConvOptions, Linear, Padding,
 };
-use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Network, Pass, Weights};
+use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Network, Op, Pass, Weights};
 
 use super::*;
 use crate::random::{generator, normal};

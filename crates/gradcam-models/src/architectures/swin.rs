@@ -7,7 +7,7 @@
 //! Inputs may have any size that leaves the last map at least 7 × 7. The default layer is the first norm of the last block, as the
 //! documentation of pytorch-grad-cam advises.
 
-use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, Padding, Rearrange};
+use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, LinearMap, Padding, Rearrange};
 use gradcam_nn::{Kind, Module, Weights, WindowAttention};
 
 use crate::layers::{Conv, Result, attention, group, layer_norm, linear, pointwise, sequence};
@@ -99,7 +99,7 @@ impl Swin {
 fn merging(w: &Weights, outputs: usize) -> Result<Module> {
     let inputs = 2 * outputs;
     let modules = vec![
-        Module::unnamed(Kind::Rearrange(Rearrange::Merge)),
+        Module::unnamed(Kind::LinearMap(LinearMap::Rearrange(Rearrange::Merge))),
         layer_norm(&w.at("norm"), inputs, EPS)?,
         group(
             pointwise(&w.at("reduction"), inputs, outputs, false)?,

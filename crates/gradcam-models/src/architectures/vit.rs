@@ -7,7 +7,7 @@
 //! to the head, so that behind the last attention the other tokens have no gradient.
 
 use gradcam_nn::candle::Tensor;
-use gradcam_nn::ops::{Activation, Padding, Rearrange};
+use gradcam_nn::ops::{Activation, LinearMap, Padding};
 use gradcam_nn::{Embedding, Kind, Module, Tokens, Weights};
 
 use crate::layers::{Conv, Result, attention, linear, sequence, token_norm};
@@ -247,13 +247,8 @@ impl Vit {
     fn head(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
         let channels = self.size.channels;
         let token = |start| {
-            let narrow = Rearrange::Narrow {
-                dim: 1,
-                start,
-                len: 1,
-            };
             vec![
-                Module::unnamed(Kind::Rearrange(narrow)),
+                Module::unnamed(Kind::LinearMap(LinearMap::narrow(1, start, 1))),
                 Module::unnamed(Kind::Flatten),
             ]
         };

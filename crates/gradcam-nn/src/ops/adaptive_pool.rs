@@ -41,19 +41,19 @@ impl AdaptiveAvgPool2d {
     /// # Errors
     /// When `x` is not a feature map or the output's size is zero.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.windows(x)?.apply(x)
+        self.windows(x.dims())?.apply(x)
     }
 
-    /// The gradient at the input `x` from the one at the output.
+    /// The gradient at an input with the dimensions `dims` from the one at the output.
     ///
     /// # Errors
     /// When the shapes do not fit.
-    pub fn backward(&self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
-        self.windows(x)?.backward(x, grad)
+    pub fn adjoint(&self, dims: &[usize], grad: &Tensor) -> Result<Tensor> {
+        self.windows(dims)?.adjoint(dims, grad)
     }
 
-    fn windows(&self, x: &Tensor) -> Result<MeanWindows> {
-        let [_, _, h, w] = feature_map("adaptive_avg_pool2d", x.dims())?;
+    fn windows(&self, dims: &[usize]) -> Result<MeanWindows> {
+        let [_, _, h, w] = feature_map("adaptive_avg_pool2d", dims)?;
         Ok(MeanWindows {
             rows: adaptive(h, self.output.0)?,
             columns: adaptive(w, self.output.1)?,

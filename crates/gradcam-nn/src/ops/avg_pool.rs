@@ -66,19 +66,19 @@ impl AvgPool2d {
     /// # Errors
     /// As [`output_size`](Self::output_size), and when `x` is not a feature map.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.windows(x)?.apply(x)
+        self.windows(x.dims())?.apply(x)
     }
 
-    /// The gradient at the input `x` from the one at the output.
+    /// The gradient at an input with the dimensions `dims` from the one at the output.
     ///
     /// # Errors
     /// When the shapes do not fit.
-    pub fn backward(&self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
-        self.windows(x)?.backward(x, grad)
+    pub fn adjoint(&self, dims: &[usize], grad: &Tensor) -> Result<Tensor> {
+        self.windows(dims)?.adjoint(dims, grad)
     }
 
-    fn windows(&self, x: &Tensor) -> Result<MeanWindows> {
-        let [_, _, h, w] = feature_map("avg_pool2d", x.dims())?;
+    fn windows(&self, dims: &[usize]) -> Result<MeanWindows> {
+        let [_, _, h, w] = feature_map("avg_pool2d", dims)?;
         let (rows, columns) = self.axes();
         Ok(MeanWindows {
             rows: rows.windows(h, self.count_include_pad)?,
@@ -98,9 +98,9 @@ impl MeanWindows {
         map_recorded(self, x)
     }
 
-    /// The gradient at the input `x` from the one at the output.
-    pub(super) fn backward(&self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
-        let [_, _, h, w] = feature_map("avg_pool2d backward", x.dims())?;
+    /// The gradient at an input with the dimensions `dims` from the one at the output.
+    pub(super) fn adjoint(&self, dims: &[usize], grad: &Tensor) -> Result<Tensor> {
+        let [_, _, h, w] = feature_map("avg_pool2d backward", dims)?;
         let backward = Backward {
             windows: self,
             size: (h, w),
@@ -218,6 +218,6 @@ impl CustomOp1 for MeanWindows {
     }
     forwards!(map);
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        MeanWindows::backward(self, x, &channels_first(grad)?).map(Some)
+        self.adjoint(x.dims(), &channels_first(grad)?).map(Some)
     }
 }

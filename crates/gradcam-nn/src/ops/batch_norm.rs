@@ -15,22 +15,13 @@ use crate::kernels::output::parts;
 /// `(x - mean) / √(variance + eps) · weight + bias` for each channel, with statistics fixed in training (Ioffe and Szegedy 2015).
 #[derive(Debug, Clone)]
 pub struct BatchNorm {
-    /// `(c,)`, also named gamma.
-    pub weight: Tensor,
-    /// `(c,)`, also named beta.
-    pub bias: Tensor,
-    /// The running mean, `(c,)`.
-    pub mean: Tensor,
-    /// The running variance, `(c,)`.
-    pub variance: Tensor,
-    /// Added to the variance.
-    pub eps: f64,
     scale: Tensor,
     shift: Tensor,
 }
 
 impl BatchNorm {
-    /// Keeps the parameters, and computes [`scale`](Self::scale) and [`shift`](Self::shift) from them in `f64`.
+    /// The norm with these parameters, also named gamma and beta, and these statistics; `eps` is added to the variance. The factor and the
+    /// summand of each channel are computed in `f64`.
     ///
     /// # Errors
     /// When the four tensors are not vectors of one length.
@@ -57,15 +48,7 @@ impl BatchNorm {
             scale.to_dtype(weight.dtype())?,
             shift.to_dtype(weight.dtype())?,
         );
-        Ok(BatchNorm {
-            weight,
-            bias,
-            mean,
-            variance,
-            eps,
-            scale,
-            shift,
-        })
+        Ok(BatchNorm { scale, shift })
     }
 
     /// `weight / √(variance + eps)`, `(c,)`.
@@ -83,7 +66,7 @@ impl BatchNorm {
     /// # Errors
     /// When dimension 1 of `x` is not `c`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let channels = self.weight.dims1()?;
+        let channels = self.scale.dims1()?;
         if !matches!(x.rank(), 2 | 4) || x.dim(1)? != channels || x.elem_count() == 0 {
             bail!(
                 "batch norm expects (n, {channels}, height, width) or (n, {channels}), all at least 1, found {:?}",

@@ -4,6 +4,7 @@
 use candle_core::CudaStorage;
 use candle_core::{CustomOp2, Result, Tensor};
 
+use super::broadcast::summed_to;
 #[cfg(feature = "cuda")]
 use crate::cuda::{Arg, Array};
 use crate::dispatch::{Map, Mapped2, channels_first, channels_last, forwards, map2, map2_recorded};
@@ -49,13 +50,13 @@ fn channel_gate(x: &[usize], gate: &Tensor) -> Result<Option<Tensor>> {
 ///
 /// # Errors
 /// When the other dimensions differ, or there is none.
-pub fn concat(maps: &[Tensor]) -> Result<Tensor> {
-    if maps.iter().any(|map| map.rank() != 4) {
+pub fn concat<T: AsRef<Tensor>>(maps: &[T]) -> Result<Tensor> {
+    if maps.iter().any(|map| map.as_ref().rank() != 4) {
         return Tensor::cat(maps, 1);
     }
     let maps = maps
         .iter()
-        .map(|map| channels_last(map)?.contiguous())
+        .map(|map| channels_last(map.as_ref())?.contiguous())
         .collect::<Result<Vec<_>>>()?;
     channels_first(&Tensor::cat(&maps, 3)?)
 }
@@ -75,19 +76,6 @@ pub(crate) fn gate_backward(x: &Tensor, gate: &Tensor, grad: &Tensor) -> Result<
         None => grad.broadcast_mul(x)?,
     };
     summed_to(each, gate.dims())
-}
-
-/// The sums over what was broadcast from a tensor with these dimensions.
-fn summed_to(mut x: Tensor, dims: &[usize]) -> Result<Tensor> {
-    while x.rank() > dims.len() {
-        x = x.sum(0)?;
-    }
-    for (axis, &dim) in dims.iter().enumerate() {
-        if dim == 1 && x.dim(axis)? != 1 {
-            x = x.sum_keepdim(axis)?;
-        }
-    }
-    Ok(x)
 }
 
 /// The sum of two gradients, which no graph records.

@@ -16,12 +16,12 @@ use crate::kernels::element::PackedWeights;
 use crate::kernels::{Element, linear};
 
 /// `y = x · weightᵀ + bias`.
+///
+/// The weight is packed for the processor when it is first used; a clone shares what is packed.
 #[derive(Clone)]
 pub struct Linear {
-    /// `(outputs, inputs)`.
-    pub weight: Tensor,
-    /// `(outputs,)`.
-    pub bias: Option<Tensor>,
+    weight: Tensor,
+    bias: Option<Tensor>,
     packed: Arc<PackedWeights>,
 }
 
@@ -42,6 +42,16 @@ impl Linear {
             bias,
             packed: Arc::default(),
         }
+    }
+
+    /// The weight, `(outputs, inputs)`.
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    /// The bias, `(outputs,)`.
+    pub fn bias(&self) -> Option<&Tensor> {
+        self.bias.as_ref()
     }
 
     /// Maps `(…, inputs)` to `(…, outputs)`. From three dimensions on, every image has many rows. Differentiable in `x`; the weight is a constant.

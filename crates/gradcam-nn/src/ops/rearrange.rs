@@ -1,4 +1,4 @@
-//! Operations that only move values.
+//! The positions of maps, tokens, heads and windows in another order.
 
 mod rows;
 
@@ -6,7 +6,7 @@ use candle_core::{Result, Tensor, bail};
 
 use crate::dispatch::{channels_first, channels_last};
 
-/// An operation that moves values and computes nothing. Every output value is one input value or a zero of padding, and no input value
+/// A linear map that moves values and computes nothing, as transformers have it. Every output value is one input value or a zero of padding, and no input value
 /// comes twice; so the gradient is moved the same way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rearrange {
@@ -18,15 +18,6 @@ pub enum Rearrange {
         rows: usize,
         /// Columns of the map.
         columns: usize,
-    },
-    /// The positions `start..start + len` of one dimension.
-    Narrow {
-        /// The dimension.
-        dim: usize,
-        /// The first position.
-        start: usize,
-        /// How many.
-        len: usize,
     },
     /// One part of a joint projection, by heads: `(n, t, parts·heads·d)` as `(n, heads, t, d)`.
     Heads {
@@ -86,7 +77,6 @@ impl Rearrange {
                 }
                 channels_first(&x.reshape((n, rows, columns, c))?)
             }
-            Rearrange::Narrow { dim, start, len } => x.narrow(dim, start, len),
             Rearrange::Heads { part, parts, heads } => {
                 let (n, t, c) = x.dims3()?;
                 if parts * heads == 0 || part >= parts || !c.is_multiple_of(parts * heads) {
@@ -121,13 +111,6 @@ impl Rearrange {
             (Rearrange::Tokens, &[n, c, h, w]) => vec![n, h * w, c],
             (Rearrange::Map { rows, columns }, &[n, t, c]) if t == rows * columns => {
                 vec![n, c, rows, columns]
-            }
-            (Rearrange::Narrow { dim, start, len }, _)
-                if dims.get(dim).is_some_and(|&size| start + len <= size) =>
-            {
-                let mut dims = dims.to_vec();
-                dims[dim] = len;
-                dims
             }
             (Rearrange::Heads { part, parts, heads }, &[n, t, c])
                 if part < parts && heads > 0 && c.is_multiple_of(parts * heads) =>
@@ -165,15 +148,15 @@ impl Rearrange {
     }
 
     /// The gradient at an input with these dimensions from the one at the output.
-    pub(crate) fn backward(&self, dims: &[usize], grad: &Tensor) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn adjoint(&self, dims: &[usize], grad: &Tensor) -> Result<Tensor> {
         match (*self, dims) {
             (Rearrange::Tokens, &[_, _, rows, columns]) => {
                 Rearrange::Map { rows, columns }.forward(grad)
             }
             (Rearrange::Map { .. }, _) => Rearrange::Tokens.forward(grad),
-            (Rearrange::Narrow { dim, start, len }, _) => {
-                grad.pad_with_zeros(dim, start, dims[dim] - start - len)
-            }
             (Rearrange::Heads { part, parts, .. }, _) => {
                 let grad = Rearrange::JoinHeads.forward(grad)?;
                 let width = grad.dim(2)?;

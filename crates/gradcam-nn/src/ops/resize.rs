@@ -22,34 +22,69 @@ pub enum ResizeMode {
     Bicubic,
 }
 
-/// Resizes `(n, c, h, w)` to `(n, c, size.0, size.1)`.
-///
-/// With `align_corners` the centres of the corner positions meet; without, the outer edges do (half-pixel centres).
+/// A resize of feature maps by interpolation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resize {
+    /// Rows and columns of the output.
+    pub size: (usize, usize),
+    /// How a value between the positions is found.
+    pub mode: ResizeMode,
+    /// Whether the centres of the corner positions meet. Otherwise the outer edges do (half-pixel centres).
+    pub align_corners: bool,
+}
+
+impl Resize {
+    /// Resizes `(n, c, h, w)` to `(n, c, size.0, size.1)`. Differentiable.
+    ///
+    /// # Errors
+    /// When `x` is not a feature map, a size is zero, or `align_corners` is asked of [`ResizeMode::Nearest`].
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        feature_map("resize", x.dims())?;
+        let Resize {
+            size,
+            mode,
+            align_corners,
+        } = *self;
+        if size.0 == 0 || size.1 == 0 {
+            bail!(
+                "resize needs a size of at least 1 × 1, found {} × {}",
+                size.0,
+                size.1
+            );
+        }
+        if align_corners && mode == ResizeMode::Nearest {
+            bail!("`align_corners` has a meaning for bilinear and bicubic resizing only");
+        }
+        x.contiguous()?.apply_op1(*self)
+    }
+
+    /// The gradient at an input with the dimensions `dims` from the one at the output.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn adjoint(&self, dims: &[usize], grad: &Tensor) -> Result<Tensor> {
+        let [_, _, h, w] = feature_map("resize", dims)?;
+        let (resize, size) = (*self, (h, w));
+        unary(&Backward { resize, size }, grad)
+    }
+}
+
+/// [`Resize::forward`] as a function.
 ///
 /// # Errors
-/// When `x` is not a feature map, a size is zero, or `align_corners` is asked of [`ResizeMode::Nearest`].
+/// As there.
 pub fn resize(
     x: &Tensor,
     size: (usize, usize),
     mode: ResizeMode,
     align_corners: bool,
 ) -> Result<Tensor> {
-    feature_map("resize", x.dims())?;
-    if size.0 == 0 || size.1 == 0 {
-        bail!(
-            "resize needs a size of at least 1 × 1, found {} × {}",
-            size.0,
-            size.1
-        );
-    }
-    if align_corners && mode == ResizeMode::Nearest {
-        bail!("`align_corners` has a meaning for bilinear and bicubic resizing only");
-    }
-    x.contiguous()?.apply_op1(Resize {
+    let resize = Resize {
         size,
         mode,
         align_corners,
-    })
+    };
+    resize.forward(x)
 }
 
 /// What each of `output` positions reads from `input` positions along one axis: pairs of an index and its weight, the same number
@@ -105,13 +140,6 @@ fn cubic(t: f64) -> [f64; 4] {
     let near = |d: f64| ((A + 2.0) * d - (A + 3.0)) * d * d + 1.0;
     let far = |d: f64| ((A * d - 5.0 * A) * d + 8.0 * A) * d - 4.0 * A;
     [far(t + 1.0), near(t), near(1.0 - t), far(2.0 - t)]
-}
-
-#[derive(Clone, Copy)]
-struct Resize {
-    size: (usize, usize),
-    mode: ResizeMode,
-    align_corners: bool,
 }
 
 /// The taps of both axes for one input size.
@@ -268,14 +296,6 @@ impl CustomOp1 for Resize {
     }
     forwards!(unary);
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let [_, _, h, w] = feature_map(Self::NAME, x.dims())?;
-        unary(
-            &Backward {
-                resize: *self,
-                size: (h, w),
-            },
-            grad,
-        )
-        .map(Some)
+        self.adjoint(x.dims(), grad).map(Some)
     }
 }

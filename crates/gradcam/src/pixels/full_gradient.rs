@@ -172,7 +172,7 @@ impl Rules for Biases {
         })
     }
     fn linear(&self, layer: &Linear, x: &Tensor, y: &Tensor) -> Backward {
-        let (terms, bias) = (self.0.clone(), layer.bias.clone());
+        let (terms, bias) = (self.0.clone(), layer.bias().cloned());
         let back = Gradient.linear(layer, x, y);
         Box::new(move |grad| {
             if let Some(bias) = &bias {
@@ -197,7 +197,14 @@ impl Rules for Biases {
         match f {
             // Piecewise linear through 0.
             Activation::Identity | Activation::Relu => back,
-            _ => self.implicit(x, y, back, true),
+            Activation::Relu6
+            | Activation::Silu
+            | Activation::Gelu
+            | Activation::GeluTanh
+            | Activation::QuickGelu
+            | Activation::HardSwish
+            | Activation::HardSigmoid
+            | Activation::Sigmoid => self.implicit(x, y, back, true),
         }
     }
     fn constant(&self, value: &Tensor) -> Option<Backward> {

@@ -53,8 +53,18 @@ enum Rule {
 impl Rules for Rule {
     fn activation(&self, f: Activation, x: &Tensor, _y: &Tensor) -> Backward {
         let x = x.clone();
-        if matches!(f, Activation::Sigmoid | Activation::HardSigmoid) {
-            return Box::new(move |grad| f.backward(&x, grad));
+        match f {
+            Activation::Sigmoid | Activation::HardSigmoid => {
+                return Box::new(move |grad| f.backward(&x, grad));
+            }
+            Activation::Identity
+            | Activation::Relu
+            | Activation::Relu6
+            | Activation::Silu
+            | Activation::Gelu
+            | Activation::GeluTanh
+            | Activation::QuickGelu
+            | Activation::HardSwish => {}
         }
         match self {
             Rule::Deconvolution => Box::new(|grad| pointwise([grad], |[g]| positive(g))),

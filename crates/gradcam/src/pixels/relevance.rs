@@ -5,9 +5,7 @@ mod affine;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Result as Tensors, Tensor, TensorId};
-use gradcam_nn::ops::{
-    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, LayerNorm, Linear, pointwise,
-};
+use gradcam_nn::ops::{Activation, BatchNorm, Conv2d, LayerNorm, Linear, LinearMap, pointwise};
 use gradcam_nn::{Backward, ConvNormAct, Gradient, Rules};
 
 use self::affine::Affine;
@@ -256,13 +254,12 @@ impl Rules for Relevance {
     fn activation(&self, _: Activation, _x: &Tensor, _y: &Tensor) -> Backward {
         pass()
     }
-    fn avg_pool(&self, pool: &AvgPool2d, x: &Tensor, y: &Tensor) -> Backward {
-        let (pool, x, y) = (*pool, x.clone(), y.clone());
-        Box::new(move |r| product(&x, &pool.backward(&x, &shares(r, &y, STABLE)?)?))
-    }
-    fn adaptive_avg_pool(&self, pool: &AdaptiveAvgPool2d, x: &Tensor, y: &Tensor) -> Backward {
-        let (pool, x, y) = (*pool, x.clone(), y.clone());
-        Box::new(move |r| product(&x, &pool.backward(&x, &shares(r, &y, STABLE)?)?))
+    fn linear_map(&self, map: &LinearMap, x: &Tensor, y: &Tensor) -> Backward {
+        if !map.mixes() {
+            return Gradient.linear_map(map, x, y);
+        }
+        let (map, x, y) = (map.clone(), x.clone(), y.clone());
+        Box::new(move |r| product(&x, &map.adjoint(x.dims(), &shares(r, &y, STABLE)?)?))
     }
     fn add(&self, summand: &Tensor, sum: &Tensor) -> Backward {
         let (summand, sum) = (summand.clone(), sum.clone());

@@ -45,8 +45,8 @@ impl Affine {
                 Affine::Conv(Conv2d::new(changed, bias, layer.options()))
             }
             Affine::Linear(layer) => Affine::Linear(Linear::new(
-                pointwise([&layer.weight], |[v]| weight(v))?,
-                of_bias(layer.bias.as_ref())?,
+                pointwise([layer.weight()], |[v]| weight(v))?,
+                of_bias(layer.bias())?,
             )),
         })
     }
@@ -55,7 +55,7 @@ impl Affine {
     pub(super) fn bias_share(&self, s: &Tensor) -> Result<f64> {
         let bias = match self {
             Affine::Conv(layer) => layer.bias(),
-            Affine::Linear(layer) => layer.bias.as_ref(),
+            Affine::Linear(layer) => layer.bias(),
         };
         let Some(bias) = bias else { return Ok(0.0) };
         let bias: Vec<f64> = bias.to_dtype(DType::F64)?.to_vec1()?;
@@ -76,7 +76,7 @@ impl Affine {
             Affine::Conv(layer) => {
                 Affine::Conv(Conv2d::new(layer.weight().clone(), None, layer.options()))
             }
-            Affine::Linear(layer) => Affine::Linear(Linear::new(layer.weight.clone(), None)),
+            Affine::Linear(layer) => Affine::Linear(Linear::new(layer.weight().clone(), None)),
         }
     }
 }

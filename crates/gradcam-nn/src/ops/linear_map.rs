@@ -1,0 +1,226 @@
+//! Linear maps of one input as one type.
+
+mod slice;
+
+use candle_core::{Result, Tensor, bail};
+
+use super::adaptive_pool::AdaptiveAvgPool2d;
+use super::avg_pool::AvgPool2d;
+use super::broadcast::summed_to;
+use super::rearrange::Rearrange;
+use super::reduce::Reduce;
+use super::resize::Resize;
+
+/// A linear map of one input, `y = A x` without a summand. Dimension 0 counts the images, which no map may mix.
+///
+/// The gradient is [`adjoint`](LinearMap::adjoint), `Aᵀ`, and so is the answer of most rules; [`mixes`](LinearMap::mixes) tells those apart
+/// that share something out among the inputs of a sum. A new case needs no rule of its own.
+#[derive(Debug, Clone)]
+pub enum LinearMap {
+    /// The same values in the usual order in memory.
+    Contiguous,
+    /// All dimensions after the first as one.
+    Flatten,
+    /// The dimensions in another order: output dimension `i` is input dimension `order[i]`.
+    Permute(Vec<usize>),
+    /// Every `step`-th position of one dimension, `len` of them.
+    Slice {
+        /// The dimension.
+        dim: usize,
+        /// The first position.
+        start: usize,
+        /// How many.
+        len: usize,
+        /// From one to the next, at least 1.
+        step: usize,
+    },
+    /// One position of a dimension, which goes away.
+    Select {
+        /// The dimension.
+        dim: usize,
+        /// The position.
+        index: usize,
+    },
+    /// Zeros before and after the values, for each dimension.
+    Pad(Vec<(usize, usize)>),
+    /// Broadcast to this shape: dimensions of size 1 are repeated, missing ones come first.
+    Expand(Vec<usize>),
+    /// The positions of maps, tokens, heads and windows in another order.
+    Rearrange(Rearrange),
+    /// An average pooling.
+    AvgPool(AvgPool2d),
+    /// An average pooling to a given size.
+    AdaptiveAvgPool(AdaptiveAvgPool2d),
+    /// A resize by interpolation.
+    Resize(Resize),
+    /// A sum or a mean over dimensions.
+    Reduce(Reduce),
+}
+
+impl LinearMap {
+    /// A [`Slice`](LinearMap::Slice) of neighbouring positions.
+    pub fn narrow(dim: usize, start: usize, len: usize) -> Self {
+        LinearMap::Slice {
+            dim,
+            start,
+            len,
+            step: 1,
+        }
+    }
+
+    /// `A x`. Differentiable.
+    ///
+    /// # Errors
+    /// When the shape does not fit.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            LinearMap::Contiguous => x.contiguous(),
+            LinearMap::Flatten => x.flatten_from(1),
+            LinearMap::Permute(order) => x.permute(order.as_slice()),
+            &LinearMap::Slice {
+                dim,
+                start,
+                len,
+                step,
+            } => slice::forward(x, dim, (start, len, step)),
+            &LinearMap::Select { dim, index } => {
+                slice::forward(x, dim, (index, 1, 1))?.squeeze(dim)
+            }
+            LinearMap::Pad(zeros) => {
+                self.output_dims(x.dims())?;
+                let sides = zeros.iter().enumerate();
+                sides.fold(Ok(x.clone()), |x, (dim, &(before, after))| {
+                    x?.pad_with_zeros(dim, before, after)
+                })
+            }
+            LinearMap::Expand(dims) => x.broadcast_as(dims.as_slice()),
+            LinearMap::Rearrange(op) => op.forward(x),
+            LinearMap::AvgPool(pool) => pool.forward(x),
+            LinearMap::AdaptiveAvgPool(pool) => pool.forward(x),
+            LinearMap::Resize(resize) => resize.forward(x),
+            LinearMap::Reduce(reduce) => reduce.forward(x),
+        }
+    }
+
+    /// `Aᵀ grad`: the gradient at an input with the dimensions `dims` from the one at the output.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn adjoint(&self, dims: &[usize], grad: &Tensor) -> Result<Tensor> {
+        match self {
+            LinearMap::Contiguous => Ok(grad.clone()),
+            LinearMap::Flatten => grad.reshape(dims),
+            LinearMap::Permute(order) => {
+                self.output_dims(dims)?;
+                let mut back = vec![0; order.len()];
+                for (output, &input) in order.iter().enumerate() {
+                    back[input] = output;
+                }
+                grad.permute(back)
+            }
+            &LinearMap::Slice {
+                dim,
+                start,
+                len,
+                step,
+            } => slice::adjoint(grad, dims, dim, (start, len, step)),
+            &LinearMap::Select { dim, index } => {
+                slice::adjoint(&grad.unsqueeze(dim)?, dims, dim, (index, 1, 1))
+            }
+            LinearMap::Pad(zeros) => {
+                let sides = zeros.iter().zip(dims).enumerate();
+                sides.fold(Ok(grad.clone()), |grad, (dim, (&(before, _), &len))| {
+                    grad?.narrow(dim, before, len)
+                })
+            }
+            LinearMap::Expand(_) => summed_to(grad.clone(), dims),
+            LinearMap::Rearrange(op) => op.adjoint(dims, grad),
+            LinearMap::AvgPool(pool) => pool.adjoint(dims, grad),
+            LinearMap::AdaptiveAvgPool(pool) => pool.adjoint(dims, grad),
+            LinearMap::Resize(resize) => resize.adjoint(dims, grad),
+            LinearMap::Reduce(reduce) => reduce.adjoint(dims, grad),
+        }
+    }
+
+    /// Whether an output may add up several inputs. Otherwise each is one input or 0.
+    pub fn mixes(&self) -> bool {
+        match self {
+            LinearMap::Contiguous
+            | LinearMap::Flatten
+            | LinearMap::Permute(_)
+            | LinearMap::Slice { .. }
+            | LinearMap::Select { .. }
+            | LinearMap::Pad(_)
+            | LinearMap::Expand(_)
+            | LinearMap::Rearrange(_) => false,
+            LinearMap::AvgPool(_)
+            | LinearMap::AdaptiveAvgPool(_)
+            | LinearMap::Resize(_)
+            | LinearMap::Reduce(_) => true,
+        }
+    }
+
+    /// The dimensions of `A x` for an `x` with these.
+    ///
+    /// # Errors
+    /// When the shape does not fit.
+    pub fn output_dims(&self, dims: &[usize]) -> Result<Vec<usize>> {
+        match self {
+            LinearMap::Contiguous => Ok(dims.to_vec()),
+            LinearMap::Flatten => match dims {
+                [n, rest @ ..] if !rest.is_empty() => Ok(vec![*n, rest.iter().product()]),
+                _ => bail!("{dims:?} has no dimension after the first"),
+            },
+            LinearMap::Permute(order) => {
+                let mut sorted = order.clone();
+                sorted.sort_unstable();
+                if !sorted.into_iter().eq(0..dims.len()) {
+                    bail!("{order:?} is no order of the dimensions {dims:?}");
+                }
+                Ok(order.iter().map(|&dim| dims[dim]).collect())
+            }
+            &LinearMap::Slice {
+                dim,
+                start,
+                len,
+                step,
+            } => slice::output_dims(dims, dim, (start, len, step)),
+            &LinearMap::Select { dim, index } => {
+                let mut dims = slice::output_dims(dims, dim, (index, 1, 1))?;
+                dims.remove(dim);
+                Ok(dims)
+            }
+            LinearMap::Pad(zeros) => {
+                if zeros.len() != dims.len() {
+                    bail!("zeros for {} dimensions do not fit {dims:?}", zeros.len());
+                }
+                let sizes = zeros.iter().zip(dims);
+                Ok(sizes.map(|(zeros, &len)| zeros.0 + len + zeros.1).collect())
+            }
+            LinearMap::Expand(to) => {
+                let mut pairs = to.iter().rev().zip(dims.iter().rev());
+                if to.len() < dims.len() || !pairs.all(|(&to, &len)| len == to || len == 1) {
+                    bail!("{dims:?} cannot be expanded to {to:?}");
+                }
+                Ok(to.clone())
+            }
+            LinearMap::Rearrange(op) => op.output_dims(dims),
+            LinearMap::AvgPool(pool) => resized(dims, |size| pool.output_size(size)),
+            LinearMap::AdaptiveAvgPool(pool) => resized(dims, |size| pool.output_size(size)),
+            LinearMap::Resize(resize) => resized(dims, |_| Ok(resize.size)),
+            LinearMap::Reduce(reduce) => reduce.output_dims(dims),
+        }
+    }
+}
+
+/// The dimensions of a feature map whose size changes.
+fn resized(
+    dims: &[usize],
+    size: impl Fn((usize, usize)) -> Result<(usize, usize)>,
+) -> Result<Vec<usize>> {
+    let &[n, c, height, width] = dims else {
+        bail!("a feature map is (n, channels, height, width), found {dims:?}");
+    };
+    let (height, width) = size((height, width))?;
+    Ok(vec![n, c, height, width])
+}

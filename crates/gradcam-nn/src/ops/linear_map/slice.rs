@@ -1,0 +1,67 @@
+//! Some positions of one dimension.
+
+use candle_core::{Result, Tensor, bail};
+
+/// The positions `start`, `start + step` and so on, `len` of them; neighbouring ones are a view.
+pub(super) fn forward(
+    x: &Tensor,
+    dim: usize,
+    (start, len, step): (usize, usize, usize),
+) -> Result<Tensor> {
+    output_dims(x.dims(), dim, (start, len, step))?;
+    if step == 1 {
+        return x.narrow(dim, start, len);
+    }
+    let positions: Vec<u32> = (0..len).map(|i| (start + i * step) as u32).collect();
+    let positions = Tensor::from_vec(positions, len, x.device())?;
+    x.contiguous()?.index_select(&positions, dim)
+}
+
+/// The values at their positions among zeros.
+pub(super) fn adjoint(
+    grad: &Tensor,
+    dims: &[usize],
+    dim: usize,
+    (start, len, step): (usize, usize, usize),
+) -> Result<Tensor> {
+    output_dims(dims, dim, (start, len, step))?;
+    let mut grad = grad.clone();
+    if step > 1 {
+        // Zeros behind each value, then what is too many of them cut off again.
+        let mut wide = grad.dims().to_vec();
+        wide[dim] = len * step;
+        grad = grad
+            .unsqueeze(dim + 1)?
+            .pad_with_zeros(dim + 1, 0, step - 1)?;
+        grad = grad.reshape(wide)?.narrow(dim, 0, span(len, step))?;
+    }
+    grad.pad_with_zeros(dim, start, dims[dim] - start - span(len, step))
+}
+
+/// The dimensions of the result, if the positions exist.
+pub(super) fn output_dims(
+    dims: &[usize],
+    dim: usize,
+    (start, len, step): (usize, usize, usize),
+) -> Result<Vec<usize>> {
+    let fits = dims.get(dim).is_some_and(|&size| {
+        let end = start.checked_add(span(len, step));
+        end.is_some_and(|end| end <= size)
+    });
+    if !fits || step == 0 {
+        bail!(
+            "{len} positions of dimension {dim} from {start} on, {step} apart, are not in {dims:?}"
+        );
+    }
+    let mut dims = dims.to_vec();
+    dims[dim] = len;
+    Ok(dims)
+}
+
+/// From the first position to behind the last one.
+fn span(len: usize, step: usize) -> usize {
+    match len {
+        0 => 0,
+        _ => (len - 1).saturating_mul(step).saturating_add(1),
+    }
+}

@@ -1,0 +1,78 @@
+//! Sums and means over dimensions.
+
+use candle_core::{Result, Tensor, bail};
+
+/// A sum or a mean over some dimensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reduce {
+    /// The dimensions, each once.
+    pub dims: Vec<usize>,
+    /// Whether the sum is divided by the number of its terms.
+    pub mean: bool,
+    /// Whether the dimensions stay, with the size 1.
+    pub keep: bool,
+}
+
+impl Reduce {
+    /// The sum or the mean. Differentiable.
+    ///
+    /// # Errors
+    /// When `x` lacks a dimension, or one is named twice.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let dims = self.output_dims(x.dims())?;
+        let y = x.sum_keepdim(self.dims.as_slice())?.reshape(dims)?;
+        match self.mean {
+            true => y / self.terms(x.dims()) as f64,
+            false => Ok(y),
+        }
+    }
+
+    /// The gradient at an input with the dimensions `dims` from the one at the output.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn adjoint(&self, dims: &[usize], grad: &Tensor) -> Result<Tensor> {
+        let grad = grad.reshape(self.kept(dims)?)?;
+        let grad = match self.mean {
+            true => (grad / self.terms(dims) as f64)?,
+            false => grad,
+        };
+        grad.broadcast_as(dims)
+    }
+
+    /// The dimensions of the result for an input with these.
+    ///
+    /// # Errors
+    /// When one of those to reduce is missing, or named twice.
+    pub fn output_dims(&self, dims: &[usize]) -> Result<Vec<usize>> {
+        let kept = self.kept(dims)?;
+        if self.keep {
+            return Ok(kept);
+        }
+        let rest = dims.iter().enumerate();
+        let rest = rest.filter(|(dim, _)| !self.dims.contains(dim));
+        Ok(rest.map(|(_, &size)| size).collect())
+    }
+
+    /// The dimensions of the result if all of them stay.
+    fn kept(&self, dims: &[usize]) -> Result<Vec<usize>> {
+        let mut kept = dims.to_vec();
+        let mut seen = vec![false; dims.len()];
+        for &dim in &self.dims {
+            match seen.get_mut(dim) {
+                Some(seen) if !*seen => *seen = true,
+                _ => bail!(
+                    "dimensions {:?} to reduce must each be one of {dims:?}, once",
+                    self.dims
+                ),
+            }
+            kept[dim] = 1;
+        }
+        Ok(kept)
+    }
+
+    /// How many values a sum has.
+    fn terms(&self, dims: &[usize]) -> usize {
+        self.dims.iter().map(|&dim| dims[dim]).product()
+    }
+}
