@@ -4,7 +4,7 @@
 //! there: nothing in this module reads it.
 #![allow(unsafe_code)]
 
-mod array;
+pub(crate) mod array;
 pub(crate) mod convolution;
 #[cfg(feature = "cudnn")]
 mod cudnn;

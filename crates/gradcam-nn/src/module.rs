@@ -4,13 +4,13 @@ use candle_core::{Result, Tensor};
 
 use crate::attention::{Attention, WindowAttention};
 use crate::embedding::Embedding;
+use crate::kernels::precision::Precision;
 use crate::network::{Network, Tokens};
 use crate::ops::activation::Activation;
 use crate::ops::adaptive_pool::AdaptiveAvgPool2d;
 use crate::ops::avg_pool::AvgPool2d;
 use crate::ops::batch_norm::BatchNorm;
 use crate::ops::conv_norm_act::ConvNormAct;
-use crate::ops::conv2d::Precision;
 use crate::ops::layer_norm::LayerNorm;
 use crate::ops::linear::Linear;
 use crate::ops::linear_map::LinearMap;

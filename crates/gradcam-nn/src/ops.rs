@@ -24,13 +24,14 @@ pub mod softmax;
 mod sum;
 mod window;
 
+pub use crate::kernels::precision::Precision;
 pub use activation::Activation;
 pub use adaptive_pool::{AdaptiveAvgPool2d, AdaptiveMaxPool2d};
 pub use avg_pool::AvgPool2d;
 pub use batch_norm::BatchNorm;
 pub use combine::{add, concat, multiply};
 pub use conv_norm_act::ConvNormAct;
-pub use conv2d::{Conv2d, ConvOptions, Padding, Precision};
+pub use conv2d::{Conv2d, ConvOptions, Padding};
 pub use layer_norm::{Axis, LayerNorm};
 pub use linear::Linear;
 pub use linear_map::LinearMap;

@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-use crate::dispatch::with_values;
+use crate::dispatch::storage::with_values;
 
 /// Why a network could not be built from a store.
 #[derive(Debug, thiserror::Error)]

@@ -7,8 +7,6 @@ use candle_core::cuda_backend::cudarc::driver::{
 use candle_core::cuda_backend::{CudaDevice, CudaStorageSlice};
 use candle_core::{CudaStorage, DType, Layout, Result, bail};
 
-use super::launch::{Arg, WARP, launch};
-
 /// A contiguous tensor on a device; a feature map `(n, c, h, w)` lies as `(n, h, w, c)`.
 #[derive(Clone, Copy)]
 pub(crate) struct Array<'a> {
@@ -79,32 +77,6 @@ impl<'a> Array<'a> {
 
     pub(crate) fn dtype(&self) -> DType {
         self.storage.dtype()
-    }
-
-    /// Runs a kernel with one thread for each of `len` results.
-    pub(crate) fn each(self, kernel: &str, len: usize, args: &[Arg<'_>]) -> Result<CudaStorage> {
-        let mut y = allocate(self.device(), self.dtype(), len)?;
-        self.each_into(&mut y, 0, kernel, len, args)?;
-        Ok(y)
-    }
-
-    /// The same, from the value number `offset` of `y` on.
-    pub(crate) fn each_into(
-        self,
-        y: &mut CudaStorage,
-        offset: usize,
-        kernel: &str,
-        len: usize,
-        args: &[Arg<'_>],
-    ) -> Result<()> {
-        launch(kernel, (y, offset), (len, 1), args)
-    }
-
-    /// Runs a kernel with a warp for each row of `c` values.
-    pub(crate) fn rows(self, kernel: &str, c: usize, args: &[Arg<'_>]) -> Result<CudaStorage> {
-        let mut y = allocate(self.device(), self.dtype(), self.len())?;
-        launch(kernel, (&mut y, 0), (self.len() / c.max(1), WARP), args)?;
-        Ok(y)
     }
 }
 

@@ -2,10 +2,11 @@
 
 use candle_core::{CudaStorage, Result, Tensor};
 
-use super::array::allocate;
-use super::{Arg, Array, Product};
+use super::array::{Array, allocate};
+use super::launch::Arg;
+use super::product::Product;
 use crate::kernels::geometry::Geometry;
-use crate::ops::Precision;
+use crate::kernels::precision::Precision;
 
 /// Values of the matrix in which each output position's inputs lie side by side: a batch that needs more is computed in parts.
 const COLUMNS: usize = 1 << 27;

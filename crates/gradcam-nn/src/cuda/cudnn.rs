@@ -20,7 +20,7 @@ use candle_core::{CudaStorage, DType, Result, Storage, Tensor, WithDType, bail};
 
 use super::array::{Array, allocate};
 use crate::kernels::geometry::Geometry;
-use crate::ops::Precision;
+use crate::kernels::precision::Precision;
 
 thread_local! {
     // cuDNN's handles belong to a thread and take milliseconds to make.

@@ -2,8 +2,9 @@
 
 use candle_core::{CudaStorage, Result, Tensor};
 
-use super::{Arg, Array};
-use crate::ops::Activation;
+use super::array::Array;
+use super::launch::Arg;
+use crate::kernels::activation::Activation;
 
 /// What follows a convolution or a product: `activation(x · scale + shift + residual)`, all but the activation where they are given.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use candle_core::cuda_backend::cudarc::driver::{DevicePtr, LaunchConfig, PushKer
 use candle_core::cuda_backend::cudarc::nvrtc::{CompileOptions, compile_ptx_with_opts};
 use candle_core::{CudaStorage, DType, Error, Result, Storage, Tensor, bail};
 
-use super::array::{Array, address, address_mut};
+use super::array::{Array, address, address_mut, allocate};
 
 /// What a kernel is given after its result and the number of its threads.
 pub(crate) enum Arg<'a> {
@@ -27,13 +27,41 @@ pub(crate) enum Arg<'a> {
     Positions(&'a [i32]),
 }
 
+impl Array<'_> {
+    /// Runs a kernel with one thread for each of `len` results.
+    pub(crate) fn each(self, kernel: &str, len: usize, args: &[Arg<'_>]) -> Result<CudaStorage> {
+        let mut y = allocate(self.device(), self.dtype(), len)?;
+        self.each_into(&mut y, 0, kernel, len, args)?;
+        Ok(y)
+    }
+
+    /// The same, from the value number `offset` of `y` on.
+    pub(crate) fn each_into(
+        self,
+        y: &mut CudaStorage,
+        offset: usize,
+        kernel: &str,
+        len: usize,
+        args: &[Arg<'_>],
+    ) -> Result<()> {
+        launch(kernel, (y, offset), (len, 1), args)
+    }
+
+    /// Runs a kernel with a warp for each row of `c` values.
+    pub(crate) fn rows(self, kernel: &str, c: usize, args: &[Arg<'_>]) -> Result<CudaStorage> {
+        let mut y = allocate(self.device(), self.dtype(), self.len())?;
+        launch(kernel, (&mut y, 0), (self.len() / c.max(1), WARP), args)?;
+        Ok(y)
+    }
+}
+
 /// Threads that compute a row together.
-pub(super) const WARP: usize = 32;
+const WARP: usize = 32;
 /// Threads of a block: whole warps, and enough to keep a processor busy with any number of registers.
 const BLOCK: usize = 256;
 
 /// Runs `kernel` for `units` results, or rows where `lanes` threads share one, and writes from the value number `offset` of `y` on.
-pub(super) fn launch(
+fn launch(
     kernel: &str,
     (y, offset): (&mut CudaStorage, usize),
     (units, lanes): (usize, usize),

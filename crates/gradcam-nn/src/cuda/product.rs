@@ -4,7 +4,7 @@ use candle_core::cuda_backend::cudarc::cublas::{result, sys};
 use candle_core::{CudaStorage, DType, Error, Result, Storage, Tensor, bail};
 
 use super::array::{Array, address, address_mut, allocate};
-use crate::ops::Precision;
+use crate::kernels::precision::Precision;
 
 /// Rows times a matrix.
 #[derive(Clone, Copy)]

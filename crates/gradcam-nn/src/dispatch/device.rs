@@ -2,8 +2,9 @@
 
 use candle_core::{CudaStorage, Layout, Result, Shape};
 
-use super::{Mapped, Mapped2, Unary, nhwc};
-use crate::cuda::Array;
+use super::computation::{Mapped, Mapped2, Unary};
+use super::layout::nhwc;
+use crate::cuda::array::Array;
 
 /// Runs `op` on a storage of a device: the body of a custom operation's `cuda_fwd`.
 pub(crate) fn cuda_unary<U: Unary>(

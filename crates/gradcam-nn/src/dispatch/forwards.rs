@@ -3,13 +3,13 @@
 /// What a custom operation computes on the processor and on a device, by the trait that it implements too: `unary`, `map` or `map2`.
 macro_rules! forwards {
     (unary) => {
-        crate::dispatch::forwards!(one, run_unary, cuda_unary);
+        crate::dispatch::forwards::forwards!(one, run_unary, cuda_unary);
     };
     (map) => {
-        crate::dispatch::forwards!(one, run_map, cuda_map);
+        crate::dispatch::forwards::forwards!(one, run_map, cuda_map);
     };
     (map2) => {
-        crate::dispatch::forwards!(two, run_map2, cuda_map2);
+        crate::dispatch::forwards::forwards!(two, run_map2, cuda_map2);
     };
     (one, $cpu:ident, $cuda:ident) => {
         fn cpu_fwd(
@@ -17,7 +17,7 @@ macro_rules! forwards {
             storage: &candle_core::CpuStorage,
             layout: &candle_core::Layout,
         ) -> candle_core::Result<(candle_core::CpuStorage, candle_core::Shape)> {
-            crate::dispatch::$cpu(self, storage, layout)
+            crate::dispatch::processor::$cpu(self, storage, layout)
         }
         #[cfg(feature = "cuda")]
         fn cuda_fwd(
@@ -25,7 +25,7 @@ macro_rules! forwards {
             storage: &candle_core::CudaStorage,
             layout: &candle_core::Layout,
         ) -> candle_core::Result<(candle_core::CudaStorage, candle_core::Shape)> {
-            crate::dispatch::$cuda(self, storage, layout)
+            crate::dispatch::device::$cuda(self, storage, layout)
         }
     };
     (two, $cpu:ident, $cuda:ident) => {
@@ -36,7 +36,7 @@ macro_rules! forwards {
             b: &candle_core::CpuStorage,
             b_layout: &candle_core::Layout,
         ) -> candle_core::Result<(candle_core::CpuStorage, candle_core::Shape)> {
-            crate::dispatch::$cpu(self, (a, a_layout), (b, b_layout))
+            crate::dispatch::processor::$cpu(self, (a, a_layout), (b, b_layout))
         }
         #[cfg(feature = "cuda")]
         fn cuda_fwd(
@@ -46,7 +46,7 @@ macro_rules! forwards {
             b: &candle_core::CudaStorage,
             b_layout: &candle_core::Layout,
         ) -> candle_core::Result<(candle_core::CudaStorage, candle_core::Shape)> {
-            crate::dispatch::$cuda(self, (a, a_layout), (b, b_layout))
+            crate::dispatch::device::$cuda(self, (a, a_layout), (b, b_layout))
         }
     };
 }

@@ -3,125 +3,23 @@
 #![allow(unsafe_code)]
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
 
-use super::Element;
-use super::copies::{apart, as_runs, converted, transposed};
+use super::copies::{apart, as_runs, transposed};
 use super::depthwise;
-use super::element::PackedWeights;
+use super::element::Element;
 use super::epilogue::Epilogue;
-use super::gather::{Gather, classes};
+use super::gather::Gather;
 use super::geometry::Geometry;
 use super::linear;
-use super::micro::{Kernel, bf16};
 use super::output::filled;
-use super::panels::Panels;
+use super::packed::{Form, Packed, PackedWeights};
+use super::precision::Precision;
 use super::product::Product;
-use super::winograd::{Size, Transformed, Winograd};
-use crate::dispatch::Map;
-use crate::ops::Precision;
+use super::view::Map;
+use super::winograd::{Size, Winograd};
 
 /// Input channels below which the taps of a kernel's row are read as one run.
 const FEW: usize = 16;
-/// A convolution's weights as the kernels read them, made when they are first needed.
-pub(crate) struct Packed<T> {
-    forward: OnceLock<Form<T>>,
-    /// One for each class of positions, see [`Gather::backward`].
-    backward: OnceLock<Vec<Form<T>>>,
-    forward_tiles: Transformed<T>,
-    backward_tiles: Transformed<T>,
-}
-
-impl<T> Default for Packed<T> {
-    fn default() -> Self {
-        Packed {
-            forward: OnceLock::new(),
-            backward: OnceLock::new(),
-            forward_tiles: Transformed::default(),
-            backward_tiles: Transformed::default(),
-        }
-    }
-}
-
-enum Form<T> {
-    Panels(Panels<T>),
-    /// `(taps, c)`.
-    Depthwise(Vec<T>),
-}
-
-impl<T: Element> Packed<T> {
-    /// `weight` is `(out, c / groups, kh, kw)`.
-    fn forward(&self, weight: &[T], g: &Geometry) -> &Form<T> {
-        self.forward.get_or_init(|| {
-            if g.is_depthwise() {
-                let taps = (0..g.taps()).collect::<Vec<_>>();
-                return depthwise_form(weight, g, &taps);
-            }
-            Form::Panels(forward_panels(&T::kernels().dense, weight, g, |w| w))
-        })
-    }
-
-    fn backward(&self, weight: &[T], g: &Geometry) -> &[Form<T>] {
-        self.backward.get_or_init(|| {
-            let rows = classes(g.kernel.0, g.stride.0, g.dilation.0);
-            let columns = classes(g.kernel.1, g.stride.1, g.dilation.1);
-            let taps = rows.iter().flat_map(|rows| {
-                columns.iter().map(move |columns| {
-                    let taps = rows
-                        .iter()
-                        .flat_map(|ky| columns.iter().map(move |kx| ky * g.kernel.1 + kx));
-                    taps.collect::<Vec<_>>()
-                })
-            });
-            taps.map(|taps| {
-                if g.is_depthwise() {
-                    return depthwise_form(weight, g, &taps);
-                }
-                let (inputs, outputs) = (g.group_in(), g.group_out());
-                Form::Panels(Panels::new(
-                    &T::kernels().dense,
-                    g.groups,
-                    inputs,
-                    (taps.len(), outputs),
-                    |group, tap, output, channel| {
-                        let tap = taps[tap];
-                        weight[((group * outputs + output) * inputs + channel) * g.taps() + tap]
-                    },
-                ))
-            })
-            .collect()
-        })
-    }
-}
-
-/// The panels of the forward pass, with every weight converted.
-fn forward_panels<T: Copy, A: Copy + Default, S>(
-    kernel: &Kernel<A, S>,
-    weight: &[T],
-    g: &Geometry,
-    convert: impl Fn(T) -> A,
-) -> Panels<A> {
-    let (inputs, outputs) = (g.group_in(), g.group_out());
-    let terms = (g.taps(), inputs);
-    Panels::new(
-        kernel,
-        g.groups,
-        outputs,
-        terms,
-        |group, tap, input, channel| {
-            let output = group * outputs + channel;
-            convert(weight[(output * inputs + input) * g.taps() + tap])
-        },
-    )
-}
-
-fn depthwise_form<T: Element>(weight: &[T], g: &Geometry, taps: &[usize]) -> Form<T> {
-    let channels = g.in_channels;
-    let values = taps
-        .iter()
-        .flat_map(|tap| (0..channels).map(move |channel| weight[channel * g.taps() + tap]));
-    Form::Depthwise(values.collect())
-}
 
 /// The forward pass: `weight` is `(out, c / groups, kh, kw)`, the result `(n, oh, ow, out)`.
 pub(crate) fn forward<T: Element>(
@@ -160,7 +58,7 @@ pub(crate) fn forward<T: Element>(
             weight[(output * g.in_channels + input) * g.taps() + tap]
         });
     }
-    let form = packed.forward(weight, g);
+    let form = packed.forward(&T::kernels().dense, weight, g);
     compute(
         &x,
         &[gather],
@@ -201,7 +99,7 @@ pub(crate) fn backward<T: Element>(
             weight[(output * g.in_channels + input + 1) * g.taps() - 1 - tap]
         });
     }
-    let forms = packed.backward(weight, g);
+    let forms = packed.backward(&T::kernels().dense, weight, g);
     compute(
         grad,
         &gathers,
@@ -273,48 +171,4 @@ fn compute<T: Element>(
             }
         })
     }
-}
-
-/// The forward pass with factors rounded to bf16 and sums in `f32`; none where the processor cannot, for a depthwise convolution, which is
-/// bound by memory, or where a tap reads an odd number of values.
-pub(crate) fn forward_bf16(
-    x: &[f32],
-    weight: &[f32],
-    packed: &PackedWeights,
-    gather: &Gather,
-    g: &Geometry,
-    epilogue: Epilogue<'_, f32>,
-) -> Option<Vec<f32>> {
-    let kernel = bf16()?;
-    if g.is_depthwise() || !gather.depth.is_multiple_of(2) {
-        return None;
-    }
-    let panels = packed
-        .bf16
-        .get_or_init(|| forward_panels(&kernel, weight, g, rounded));
-    let (x, gather) = converted(x, gather, rounded);
-    let len = g.batch * g.out_size.0 * g.out_size.1 * g.out_channels;
-    // SAFETY: the forward gather has every position, and the panels have every channel.
-    Some(unsafe {
-        filled(len, |out| {
-            Product {
-                kernel,
-                panels,
-                gather: &gather,
-                x: &x,
-                batch: g.batch,
-                size: g.out_size,
-                epilogue,
-            }
-            .run(out);
-        })
-    })
-}
-
-/// The nearest bf16 number, the even one of two: the upper half of the bits.
-#[inline(always)]
-fn rounded(x: f32) -> u16 {
-    let bits = x.to_bits();
-    let up = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16;
-    if x.is_nan() { 0x7fc0 } else { up as u16 }
 }

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::Element;
+use super::float::Float;
 use super::gather::Gather;
 use super::output::parts;
-use crate::dispatch::Map;
+use super::view::Map;
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
@@ -14,7 +14,7 @@ const CONFLICT: usize = 4096;
 
 /// Copies a map whose positions compete for the same lines of the nearest cache; hands any other on, and one that a single panel reads.
 /// The number is the distance from one position to the next.
-pub(super) fn apart<'a, T: Element>(
+pub(super) fn apart<'a, T: Float>(
     x: &'a [T],
     gather: &Gather,
     panels: usize,
@@ -41,7 +41,7 @@ fn distance<A>(pixel: usize) -> usize {
 }
 
 /// Copies a map with every value converted, and its positions at a good [`distance`].
-pub(super) fn converted<T: Element, A: Copy + Default + Send>(
+pub(super) fn converted<T: Float, A: Copy + Default + Send>(
     x: &[T],
     gather: &Gather,
     convert: impl Fn(T) -> A + Sync,
@@ -73,7 +73,7 @@ pub(super) fn converted<T: Element, A: Copy + Default + Send>(
 }
 
 /// Copies a map of few channels between explicit zeros, so that the taps of one row of the kernel are one run of values.
-pub(super) fn as_runs<T: Element>(x: Map<'_, T>, gather: &mut Gather) -> Vec<T> {
+pub(super) fn as_runs<T: Float>(x: Map<'_, T>, gather: &mut Gather) -> Vec<T> {
     let [n, c, h, w] = x.dims;
     let [sn, sc, sh, sw] = x.strides;
     let columns = &mut gather.columns;
@@ -114,7 +114,7 @@ pub(super) fn as_runs<T: Element>(x: Map<'_, T>, gather: &mut Gather) -> Vec<T> 
 }
 
 /// Matrices of `rows × columns`, one after the other, with rows and columns exchanged.
-pub(super) fn transposed<T: Element>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
+pub(super) fn transposed<T: Float>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
     let matrices = values.chunks_exact((rows * columns).max(1));
     matrices
         .flat_map(|matrix| (0..columns * rows).map(move |i| matrix[i % rows * columns + i / rows]))

@@ -4,8 +4,8 @@
 
 use rayon::prelude::*;
 
-use super::Element;
 use super::epilogue::Epilogue;
+use super::float::Float;
 use super::gather::{Axis, Gather};
 use super::micro::{DEPTHWISE, DepthwiseKernel, Neighbours, Sink};
 use super::output::{Output, TASK};
@@ -14,7 +14,7 @@ use super::wide::wide;
 /// Computes one gather over `(n, h, w, c)` into `out`, an `(n, height, width, c)` of which `size` is height and width.
 ///
 /// `weight` is `(taps, c)`. Every position of the gather is written.
-pub(crate) fn run<T: Element>(
+pub(crate) fn run<T: Float>(
     out: &Output<'_, T>,
     size: (usize, usize),
     x: &[T],
@@ -139,7 +139,7 @@ enum Reads {
 }
 
 impl Reads {
-    fn of<T: Element>(columns: &Axis, kernel: &DepthwiseKernel<T>) -> Self {
+    fn of<T: Float>(columns: &Axis, kernel: &DepthwiseKernel<T>) -> Self {
         let window = Neighbours {
             columns: columns.offsets.len(),
             stride: columns.stride,

@@ -1,61 +1,56 @@
-//! The numbers that kernels work on.
+//! The numbers that operations are generic over, with their kernels.
 
-use candle_core::WithDType;
-#[cfg(feature = "cuda")]
-use candle_core::{Result, Tensor};
-
-use std::sync::OnceLock;
-
-use super::convolution::{Packed, forward_bf16};
+use super::bf16::forward_bf16;
 use super::epilogue::Epilogue;
+use super::float::Float;
 use super::gather::Gather;
 use super::geometry::Geometry;
 use super::micro::Kernels;
-use super::panels::Panels;
+use super::packed::{Packed, PackedWeights};
 
-/// A floating-point number that kernels and gradient checks work on.
-///
-/// The `f32` functions are built from additions, multiplications and bit operations alone, so that a loop over them is vectorised and
-/// gives the same bits on every machine; `f64` takes those of the mathematical library.
-pub(crate) trait Element:
-    WithDType
-    + std::ops::Neg<Output = Self>
-    + std::ops::AddAssign
-    + std::ops::SubAssign
-    + std::ops::MulAssign
-    + std::iter::Sum
-    + Default
-{
-    /// Zero.
-    const ZERO: Self;
-    /// One.
-    const ONE: Self;
-    /// Less than every finite number.
-    const NEG_INFINITY: Self;
-    /// Rounds an `f64` to this type.
-    fn of(value: f64) -> Self;
-    /// Whether this is not a number.
-    fn is_nan(self) -> bool;
-    /// e to the power of `self`.
-    fn exp(self) -> Self;
-    /// The natural logarithm.
-    fn ln(self) -> Self;
-    /// The square root.
-    fn sqrt(self) -> Self;
-    /// The standard normal distribution's mass below `self`.
-    fn normal_cdf(self) -> Self;
-    /// The standard normal distribution's density at `self`.
-    #[inline(always)]
-    fn normal_pdf(self) -> Self {
-        (self * self * Self::of(-0.5)).exp() * Self::of(1.0 / (2.0 * std::f64::consts::PI).sqrt())
-    }
+/// A number whose convolutions have kernels: `f32` for work, `f64` for the gradient checks.
+pub(crate) trait Element: Float {
     /// The fastest kernels for this type on this processor.
     fn kernels() -> Kernels<Self>;
     /// The slot for packed weights of this type.
     fn packed(weights: &PackedWeights) -> &Packed<Self>;
-    /// The forward pass in bf16, for the element type and the processor that have it: see [`convolution::forward_bf16`].
-    ///
-    /// [`convolution::forward_bf16`]: super::convolution::forward_bf16
+    /// The forward pass in bf16, for the element type and the processor that have it: see [`forward_bf16`].
+    fn convolve_bf16(
+        x: &[Self],
+        weight: &[Self],
+        packed: &PackedWeights,
+        gather: &Gather,
+        g: &Geometry,
+        epilogue: Epilogue<'_, Self>,
+    ) -> Option<Vec<Self>>;
+}
+
+impl Element for f32 {
+    fn kernels() -> Kernels<Self> {
+        Kernels::fastest()
+    }
+    fn packed(weights: &PackedWeights) -> &Packed<Self> {
+        &weights.f32
+    }
+    fn convolve_bf16(
+        x: &[Self],
+        weight: &[Self],
+        packed: &PackedWeights,
+        gather: &Gather,
+        g: &Geometry,
+        epilogue: Epilogue<'_, Self>,
+    ) -> Option<Vec<Self>> {
+        forward_bf16(x, weight, packed, gather, g, epilogue)
+    }
+}
+
+impl Element for f64 {
+    fn kernels() -> Kernels<Self> {
+        Kernels::portable()
+    }
+    fn packed(weights: &PackedWeights) -> &Packed<Self> {
+        &weights.f64
+    }
     fn convolve_bf16(
         _x: &[Self],
         _weight: &[Self],
@@ -65,194 +60,5 @@ pub(crate) trait Element:
         _epilogue: Epilogue<'_, Self>,
     ) -> Option<Vec<Self>> {
         None
-    }
-    /// The larger of two numbers; NaN if either is, as in PyTorch.
-    #[inline(always)]
-    fn maximum(self, other: Self) -> Self {
-        if (self > other) | self.is_nan() {
-            self
-        } else {
-            other
-        }
-    }
-    /// The smaller of two numbers; NaN if either is, as in PyTorch.
-    #[inline(always)]
-    fn minimum(self, other: Self) -> Self {
-        if (self < other) | self.is_nan() {
-            self
-        } else {
-            other
-        }
-    }
-}
-
-/// A convolution's packed weights, for either element type.
-#[derive(Default)]
-pub(crate) struct PackedWeights {
-    f32: Packed<f32>,
-    f64: Packed<f64>,
-    pub(crate) bf16: OnceLock<Panels<u16>>,
-    /// `(out, kernel height, kernel width, in / groups)`, on a device.
-    #[cfg(feature = "cuda")]
-    channels_last: OnceLock<Tensor>,
-}
-
-#[cfg(feature = "cuda")]
-impl PackedWeights {
-    /// The weight as kernels on a device read it.
-    pub(crate) fn on_device(&self, weight: &Tensor) -> Result<&Tensor> {
-        if let Some(packed) = self.channels_last.get() {
-            return Ok(packed);
-        }
-        let packed = weight.permute((0, 2, 3, 1))?.contiguous()?;
-        Ok(self.channels_last.get_or_init(|| packed))
-    }
-}
-
-macro_rules! element {
-    ($type:ident, $exp:path, $normal_cdf:path, $kernels:path $(, $bf16:path)?) => {
-        impl Element for $type {
-            const ZERO: Self = 0.0;
-            const ONE: Self = 1.0;
-            const NEG_INFINITY: Self = <$type>::NEG_INFINITY;
-            #[inline(always)]
-            fn of(value: f64) -> Self {
-                value as $type
-            }
-            #[inline(always)]
-            fn is_nan(self) -> bool {
-                self.is_nan()
-            }
-            #[inline(always)]
-            fn exp(self) -> Self {
-                $exp(self)
-            }
-            #[inline(always)]
-            fn ln(self) -> Self {
-                self.ln()
-            }
-            #[inline(always)]
-            fn sqrt(self) -> Self {
-                self.sqrt()
-            }
-            #[inline(always)]
-            fn normal_cdf(self) -> Self {
-                $normal_cdf(self)
-            }
-            fn kernels() -> Kernels<Self> {
-                $kernels()
-            }
-            $(fn convolve_bf16(
-                x: &[Self],
-                weight: &[Self],
-                packed: &PackedWeights,
-                gather: &Gather,
-                g: &Geometry,
-                epilogue: Epilogue<'_, Self>,
-            ) -> Option<Vec<Self>> {
-                $bf16(x, weight, packed, gather, g, epilogue)
-            })?
-            fn packed(weights: &PackedWeights) -> &Packed<Self> {
-                &weights.$type
-            }
-        }
-    };
-}
-element!(f32, exp_f32, normal_cdf_f32, Kernels::fastest, forward_bf16);
-element!(f64, f64::exp, normal_cdf_f64, Kernels::portable);
-
-fn normal_cdf_f64(x: f64) -> f64 {
-    0.5 * candle_core::cpu::erf::erfc_f64(-x * std::f64::consts::FRAC_1_SQRT_2)
-}
-
-/// e^x = 2^k · e^r with |r| <= ln 2 / 2 and a minimax polynomial for e^r; the relative error is below 1e-7.
-#[inline(always)]
-fn exp_f32(x: f32) -> f32 {
-    /// Adding and subtracting it rounds to a whole number, which is then in the low bits.
-    const ROUND: f32 = 12_582_912.0;
-    /// ln 2 in two parts; the product of the first with a small whole number is exact.
-    const LN_2: (f32, f32) = (0.693_359_4, -0.000_212_194_44);
-    /// (e^r - 1 - r) / r², from r⁰ up.
-    const P: [f32; 5] = [
-        0.499_999_94,
-        0.166_665_21,
-        0.041_668_39,
-        0.008_368_717,
-        0.001_381_46,
-    ];
-
-    // Beyond these the result is 0 or infinity; NaN passes through.
-    let x = x.clamp(-104.0, 89.0);
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
-    let k = shifted - ROUND;
-    let r = (x - k * LN_2.0) - k * LN_2.1;
-    let p = P.iter().rev().fold(0.0, |p, &c| p * r + c);
-    let y = 1.0 + (r + r * r * p);
-    // In two factors: 2^128 and the subnormal powers are not normal numbers.
-    let k = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
-    let power = |k: i32| f32::from_bits((k.wrapping_add(127) as u32) << 23);
-    y * power(k >> 1) * power(k - (k >> 1))
-}
-
-/// The tail beyond |x| is e^(-x²/2) · t · p(t) with t = 1 / (1 + 0.33 |x|) and a minimax polynomial; the error is below 2e-7, and
-/// below 5e-6 of the value as far out as the tail is a normal number.
-#[inline(always)]
-fn normal_cdf_f32(x: f32) -> f32 {
-    const P: [f32; 10] = [
-        0.131_650_24,
-        0.131_676_42,
-        0.116_964_884,
-        0.091_014_25,
-        0.041_959_763,
-        0.024_160_378,
-        -0.006_546_945,
-        -0.086_336_45,
-        0.073_858_69,
-        -0.018_401_261,
-    ];
-    let t = 1.0 / (1.0 + 0.33 * x.abs());
-    let p = P.iter().rev().fold(0.0, |p, &c| p * t + c);
-    let tail = exp_f32(-0.5 * x * x) * (t * p);
-    if x < 0.0 { tail } else { 1.0 - tail }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exp_is_accurate_over_its_range() {
-        for i in -87_000..88_700 {
-            let x = i as f32 / 1000.0;
-            let (found, exact) = (f64::from(exp_f32(x)), f64::from(x).exp());
-            assert!(
-                (found / exact - 1.0).abs() < 1.2e-7,
-                "exp({x}) = {found}, not {exact}"
-            );
-        }
-        assert_eq!(exp_f32(0.0), 1.0);
-        assert_eq!(exp_f32(89.0), f32::INFINITY);
-        assert_eq!(exp_f32(f32::INFINITY), f32::INFINITY);
-        assert_eq!(exp_f32(-104.0), 0.0);
-        assert_eq!(exp_f32(f32::NEG_INFINITY), 0.0);
-        assert!(exp_f32(f32::NAN).is_nan());
-        let subnormal = f64::from(exp_f32(-95.0));
-        assert!((subnormal / (-95f64).exp() - 1.0).abs() < 1e-3);
-    }
-
-    #[test]
-    fn normal_cdf_is_accurate_over_its_range() {
-        for i in -13_000..13_000 {
-            let x = i as f32 / 1000.0;
-            let (found, exact) = (f64::from(normal_cdf_f32(x)), normal_cdf_f64(f64::from(x)));
-            let error = (found - exact).abs();
-            assert!(
-                error < 2e-7 && error < 5e-6 * exact,
-                "Φ({x}) = {found}, not {exact}"
-            );
-        }
-        assert_eq!(normal_cdf_f32(f32::NEG_INFINITY), 0.0);
-        assert_eq!(normal_cdf_f32(f32::INFINITY), 1.0);
-        assert!(normal_cdf_f32(f32::NAN).is_nan());
     }
 }

@@ -3,10 +3,10 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use super::Element;
+use super::activation::Activation;
+use super::float::Float;
 use super::micro::Rows;
 use super::output::Output;
-use crate::ops::Activation;
 
 /// `activation(sum * scale + shift + residual)`, per output channel; the batch norm and the bias live in `scale` and `shift`.
 #[derive(Clone, Copy)]
@@ -24,7 +24,7 @@ pub(crate) struct Epilogue<'a, T> {
 /// Channels that are handled at once.
 const LANES: usize = 16;
 
-impl<'a, T: Element> Epilogue<'a, T> {
+impl<'a, T: Float> Epilogue<'a, T> {
     /// No change.
     pub(crate) const NONE: Self = Epilogue {
         scale: None,
@@ -205,7 +205,7 @@ impl<'a, T: Element> Epilogue<'a, T> {
 
 /// One row. `other` goes to `f` beside the scaled sum.
 #[inline(always)]
-fn line<T: Element>(
+fn line<T: Float>(
     out: &mut [MaybeUninit<T>],
     sums: &[T],
     scale: Option<&[T]>,
@@ -256,7 +256,7 @@ fn line<T: Element>(
 /// `out = f(v, a, b, o)` in whole vectors, then one by one. Over indices, as in the micro-kernels.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)]
-fn vectors<T: Element>(
+fn vectors<T: Float>(
     out: &mut [MaybeUninit<T>],
     v: &[T],
     a: &[T],

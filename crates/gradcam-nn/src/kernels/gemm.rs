@@ -4,7 +4,7 @@
 
 use gemm::Parallelism;
 
-use super::Element;
+use super::float::Float;
 
 /// A row-major view of a matrix inside a slice: element `(i, j)` lies at `i * row_stride + j * column_stride`.
 #[derive(Clone, Copy)]
@@ -16,7 +16,7 @@ pub(crate) struct Matrix<'a, T> {
     pub(crate) column_stride: usize,
 }
 
-impl<'a, T: Element> Matrix<'a, T> {
+impl<'a, T: Float> Matrix<'a, T> {
     /// Rows that follow one another without a gap of their own.
     pub(crate) fn row_major(data: &'a [T], rows: usize, columns: usize, row_stride: usize) -> Self {
         Matrix {
@@ -37,7 +37,7 @@ impl<'a, T: Element> Matrix<'a, T> {
 }
 
 /// `out = a · b` on one thread; `out` is row-major and dense, `(a.rows, b.columns)`.
-pub(crate) fn multiply<T: Element>(out: &mut [T], a: Matrix<'_, T>, b: Matrix<'_, T>) {
+pub(crate) fn multiply<T: Float>(out: &mut [T], a: Matrix<'_, T>, b: Matrix<'_, T>) {
     assert!(a.columns == b.rows && a.fits() && b.fits() && out.len() == a.rows * b.columns);
     if out.is_empty() {
         return;

@@ -5,7 +5,7 @@
 
 use rayon::prelude::*;
 
-use super::Element;
+use super::float::Float;
 use super::wide::wide;
 
 /// Partial sums of one dot product: four of the widest vectors, so that none waits for the one before.
@@ -16,7 +16,7 @@ const ROWS: usize = 4;
 /// The dot product of two slices of one length. Over indices, as in the micro-kernels.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)]
-fn dot<T: Element>(a: &[T], b: &[T]) -> T {
+fn dot<T: Float>(a: &[T], b: &[T]) -> T {
     let len = a.len();
     let b = &b[..len];
     let mut sums = [T::ZERO; LANES];
@@ -42,7 +42,7 @@ fn dot<T: Element>(a: &[T], b: &[T]) -> T {
 }
 
 /// `x · weightᵀ + bias`: `x` is `(rows, inputs)`, `weight` `(outputs, inputs)`; returns `(rows, outputs)`.
-pub(crate) fn forward<T: Element>(
+pub(crate) fn forward<T: Float>(
     x: &[T],
     weight: &[T],
     bias: Option<&[T]>,
@@ -77,7 +77,7 @@ pub(crate) fn forward<T: Element>(
 }
 
 /// `grad · weight`: the gradient of the input, `(rows, inputs)` from `(rows, outputs)`.
-pub(crate) fn backward<T: Element>(
+pub(crate) fn backward<T: Float>(
     grad: &[T],
     weight: &[T],
     inputs: usize,
@@ -126,7 +126,7 @@ pub(crate) fn backward<T: Element>(
 /// Adds rows with their factors, one after the other.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)]
-fn add_rows<T: Element, const N: usize>(sums: &mut [T], rows: [&[T]; N], factors: [T; N]) {
+fn add_rows<T: Float, const N: usize>(sums: &mut [T], rows: [&[T]; N], factors: [T; N]) {
     let len = sums.len();
     let rows = rows.map(|row| &row[..len]);
     for i in 0..len {

@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use super::micro::prefetch;
+use super::prefetch::prefetch;
 use super::wide::wide;
 
 /// Numbers that a task handles at least; less is not worth another thread.

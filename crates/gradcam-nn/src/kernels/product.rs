@@ -10,12 +10,13 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::Element;
 use super::epilogue::Epilogue;
+use super::float::Float;
 use super::gather::Gather;
-use super::micro::{Kernel, Sink, prefetch};
+use super::micro::{Kernel, Sink};
 use super::output::Output;
 use super::panels::Panels;
+use super::prefetch::prefetch;
 use super::wide::wide;
 
 /// Tasks that a layer is split into at the least, where its size allows: small layers keep several cores busy too.
@@ -49,7 +50,7 @@ struct Task {
     blocks: Range<usize>,
 }
 
-impl<A: Copy + Default + Send + Sync, T: Element> Product<'_, A, T> {
+impl<A: Copy + Default + Send + Sync, T: Float> Product<'_, A, T> {
     /// Writes the gather's positions of the result `(n, size.0, size.1, groups * channels)`.
     pub(crate) fn run(&self, out: &Output<'_, T>) {
         let positions = self.batch * self.gather.positions();
@@ -142,7 +143,7 @@ struct Tile<A, T> {
     sums: Vec<T>,
 }
 
-impl<A: Copy + Default + Send + Sync, T: Element> Tile<A, T> {
+impl<A: Copy + Default + Send + Sync, T: Float> Tile<A, T> {
     /// Notes the sources and targets of some blocks.
     fn locate(
         &mut self,

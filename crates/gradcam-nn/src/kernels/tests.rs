@@ -4,19 +4,22 @@
 
 use proptest::prelude::*;
 
-use super::convolution::{backward, forward, forward_bf16};
+use super::activation::Activation;
+use super::bf16::forward_bf16;
+use super::convolution::{backward, forward};
 use super::depthwise;
-use super::element::{Element, PackedWeights};
+use super::element::Element;
 use super::epilogue::Epilogue;
 use super::gather::Gather;
 use super::geometry::Geometry;
 use super::micro::{Kernels, bf16};
 use super::output::filled;
+use super::packed::PackedWeights;
 use super::panels::Panels;
+use super::precision::Precision;
 use super::product::Product;
+use super::view::Map;
 use super::winograd::{Size, Transformed, Winograd};
-use crate::dispatch::Map;
-use crate::ops::{Activation, Precision};
 
 /// A convolution with its numbers.
 #[derive(Clone)]

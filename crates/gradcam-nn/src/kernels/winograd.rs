@@ -11,6 +11,7 @@
 #![allow(unsafe_code)]
 
 mod minimal;
+mod task;
 mod tiles;
 mod transform;
 
@@ -18,14 +19,14 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
-use super::Element;
-use super::epilogue::Epilogue;
+use super::float::Float;
 use super::gather::{Axis, Gather};
-use super::micro::Kernel;
 use super::output::filled;
 use super::panels::Panels;
 use super::product::split;
 use minimal::{Four, Minimal, TAPS, Two};
+pub(super) use task::Winograd;
+use task::least;
 use tiles::Tiles;
 use transform::LANES;
 
@@ -84,19 +85,7 @@ impl<T> Default for Transformed<T> {
     }
 }
 
-/// A convolution that [`Size::of`] has found a size for.
-pub(super) struct Winograd<'a, T> {
-    pub(super) kernel: Kernel<T, T>,
-    pub(super) gather: &'a Gather,
-    /// `(n, rows, columns, pixel)` as the gather says.
-    pub(super) x: &'a [T],
-    pub(super) batch: usize,
-    /// Output channels.
-    pub(super) channels: usize,
-    pub(super) epilogue: Epilogue<'a, T>,
-}
-
-impl<T: Element> Winograd<'_, T> {
+impl<T: Float> Winograd<'_, T> {
     /// The result `(n, rows, columns, channels)`. `weight(tap, input, channel)` is one weight.
     pub(super) fn run(
         &self,
@@ -203,9 +192,4 @@ impl<T: Element> Winograd<'_, T> {
             len
         }
     }
-}
-
-/// The least offset of an axis.
-fn least(axis: &Axis) -> isize {
-    axis.offsets.iter().copied().min().unwrap_or(0)
 }

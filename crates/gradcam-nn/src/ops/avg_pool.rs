@@ -7,9 +7,13 @@ use candle_core::{CustomOp1, Result, Tensor};
 use super::window::{Sliding, Window, Windows, feature_map, readers};
 #[cfg(feature = "cuda")]
 use crate::cuda::{Arg, Array};
-use crate::dispatch::{Map, Mapped, channels_first, forwards, map, map_recorded};
-use crate::kernels::Element;
+use crate::dispatch::apply::{map, map_recorded};
+use crate::dispatch::computation::Mapped;
+use crate::dispatch::forwards::forwards;
+use crate::dispatch::layout::channels_first;
+use crate::kernels::element::Element;
 use crate::kernels::output::parts;
+use crate::kernels::view::Map;
 
 /// The mean of each window. Pairs are `(rows, columns)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,11 +6,14 @@ use candle_core::{CustomOp1, DType, Result, Tensor, bail};
 
 #[cfg(feature = "cuda")]
 use crate::cuda::{Array, Epilogue};
-use crate::dispatch::{
-    Map, Mapped, channels_first, forwards, map, map_recorded, with_optional, with_values,
-};
-use crate::kernels::Element;
+use crate::dispatch::apply::{map, map_recorded};
+use crate::dispatch::computation::Mapped;
+use crate::dispatch::forwards::forwards;
+use crate::dispatch::layout::channels_first;
+use crate::dispatch::storage::{with_optional, with_values};
+use crate::kernels::element::Element;
 use crate::kernels::output::parts;
+use crate::kernels::view::Map;
 
 /// `(x - mean) / √(variance + eps) · weight + bias` for each channel, with statistics fixed in training (Ioffe and Szegedy 2015).
 #[derive(Debug, Clone)]

@@ -7,9 +7,13 @@ use candle_core::{CustomOp2, Result, Tensor};
 use super::broadcast::summed_to;
 #[cfg(feature = "cuda")]
 use crate::cuda::{Arg, Array};
-use crate::dispatch::{Map, Mapped2, channels_first, channels_last, forwards, map2, map2_recorded};
-use crate::kernels::Element;
+use crate::dispatch::apply::{map2, map2_recorded};
+use crate::dispatch::computation::Mapped2;
+use crate::dispatch::forwards::forwards;
+use crate::dispatch::layout::{channels_first, channels_last};
+use crate::kernels::element::Element;
 use crate::kernels::output::parts;
+use crate::kernels::view::Map;
 
 /// The sum of two tensors of one shape. Differentiable.
 ///

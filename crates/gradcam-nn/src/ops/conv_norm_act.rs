@@ -4,7 +4,8 @@ use candle_core::{Result, Tensor, bail};
 
 use super::activation::Activation;
 use super::batch_norm::BatchNorm;
-use super::conv2d::{Conv2d, Precision};
+use super::conv2d::Conv2d;
+use crate::kernels::precision::Precision;
 
 /// A convolution, optionally followed by a batch norm and an activation: three modules of the checkpoint, one kernel in inference.
 #[derive(Debug, Clone)]

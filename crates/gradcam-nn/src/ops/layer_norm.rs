@@ -7,13 +7,16 @@ use candle_core::{CustomOp1, Result, Shape, Tensor, bail};
 use super::sum::{sum, sum_of};
 #[cfg(feature = "cuda")]
 use crate::cuda::{Arg, Array};
+use crate::dispatch::apply::{map, map_recorded, unary};
+use crate::dispatch::computation::{Mapped, Unary};
+use crate::dispatch::forwards::forwards;
+use crate::dispatch::layout::channels_first;
 #[cfg(feature = "cuda")]
-use crate::dispatch::dense;
-use crate::dispatch::{
-    Map, Mapped, Unary, channels_first, forwards, map, map_recorded, unary, with_map, with_values,
-};
-use crate::kernels::Element;
+use crate::dispatch::layout::dense;
+use crate::dispatch::storage::{with_map, with_values};
+use crate::kernels::element::Element;
 use crate::kernels::output::parts;
+use crate::kernels::view::Map;
 
 /// The dimension that a layer norm runs over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

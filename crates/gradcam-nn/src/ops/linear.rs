@@ -6,14 +6,18 @@ use std::sync::Arc;
 use candle_core::CudaStorage;
 use candle_core::{CustomOp1, Result, Shape, Tensor, bail};
 
-#[cfg(feature = "cuda")]
-use super::Precision;
-use super::{Conv2d, ConvOptions};
+use super::conv2d::{Conv2d, ConvOptions};
 #[cfg(feature = "cuda")]
 use crate::cuda::{Array, Epilogue, Product};
-use crate::dispatch::{Unary, forwards, unary, with_optional, with_values};
-use crate::kernels::element::PackedWeights;
-use crate::kernels::{Element, linear};
+use crate::dispatch::apply::unary;
+use crate::dispatch::computation::Unary;
+use crate::dispatch::forwards::forwards;
+use crate::dispatch::storage::{with_optional, with_values};
+use crate::kernels::element::Element;
+use crate::kernels::linear;
+use crate::kernels::packed::PackedWeights;
+#[cfg(feature = "cuda")]
+use crate::kernels::precision::Precision;
 
 /// `y = x · weightᵀ + bias`.
 ///

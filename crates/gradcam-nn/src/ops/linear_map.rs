@@ -88,9 +88,9 @@ impl LinearMap {
             }
             LinearMap::Pad(zeros) => {
                 self.output_dims(x.dims())?;
-                let sides = zeros.iter().enumerate();
-                sides.fold(Ok(x.clone()), |x, (dim, &(before, after))| {
-                    x?.pad_with_zeros(dim, before, after)
+                let mut sides = zeros.iter().enumerate();
+                sides.try_fold(x.clone(), |x, (dim, &(before, after))| {
+                    x.pad_with_zeros(dim, before, after)
                 })
             }
             LinearMap::Expand(dims) => x.broadcast_as(dims.as_slice()),
@@ -128,9 +128,9 @@ impl LinearMap {
                 slice::adjoint(&grad.unsqueeze(dim)?, dims, dim, (index, 1, 1))
             }
             LinearMap::Pad(zeros) => {
-                let sides = zeros.iter().zip(dims).enumerate();
-                sides.fold(Ok(grad.clone()), |grad, (dim, (&(before, _), &len))| {
-                    grad?.narrow(dim, before, len)
+                let mut sides = zeros.iter().zip(dims).enumerate();
+                sides.try_fold(grad.clone(), |grad, (dim, (&(before, _), &len))| {
+                    grad.narrow(dim, before, len)
                 })
             }
             LinearMap::Expand(_) => summed_to(grad.clone(), dims),

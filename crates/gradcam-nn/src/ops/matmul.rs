@@ -2,10 +2,12 @@
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
-use crate::dispatch::{View, Viewed2, run_view2};
-use crate::kernels::Element;
+use crate::dispatch::computation::Viewed2;
+use crate::dispatch::processor::run_view2;
+use crate::kernels::element::Element;
 use crate::kernels::gemm::{Matrix, multiply};
 use crate::kernels::output::parts;
+use crate::kernels::view::View;
 use crate::limit;
 
 /// The matrix products of `a`, `(…, m, k)`, and `b`, `(…, k, n)`, for all leading dimensions, which are the same: `(…, m, n)`.

@@ -7,11 +7,16 @@ use candle_core::{CustomOp1, Result, Tensor};
 use super::window::{Sliding, Windows, feature_map};
 #[cfg(feature = "cuda")]
 use crate::cuda::{Arg, Array};
+use crate::dispatch::apply::{map, map_recorded};
+use crate::dispatch::computation::Mapped;
+use crate::dispatch::forwards::forwards;
+use crate::dispatch::layout::channels_first;
 #[cfg(feature = "cuda")]
-use crate::dispatch::dense;
-use crate::dispatch::{Map, Mapped, channels_first, forwards, map, map_recorded, with_map};
-use crate::kernels::Element;
+use crate::dispatch::layout::dense;
+use crate::dispatch::storage::with_map;
+use crate::kernels::element::Element;
 use crate::kernels::output::parts;
+use crate::kernels::view::Map;
 
 /// The maximum of each window; its first maximum takes the gradient. Pairs are `(rows, columns)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

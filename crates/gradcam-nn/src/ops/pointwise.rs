@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, DType, Device, Result, Storage, Tensor, bail};
 use rayon::prelude::*;
 
-use crate::dispatch::{channels_first, dense};
+use crate::dispatch::layout::{channels_first, dense};
 use crate::kernels::output::TASK;
 
 /// `f` of the elements of tensors of one shape, computed in `f64` and kept in the first one's type. Not recorded by candle.
@@ -88,7 +88,7 @@ fn fill<T: Copy + Default + Send>(len: usize, at: impl Fn(usize) -> T + Sync) ->
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::dispatch::channels_last;
+    use crate::dispatch::layout::channels_last;
 
     #[test]
     fn elements_meet_whatever_their_layout() {

@@ -1,10 +1,11 @@
 //! The positions of maps, tokens, heads and windows in another order.
 
 mod rows;
+mod tokens;
 
 use candle_core::{Result, Tensor, bail};
 
-use crate::dispatch::{channels_first, channels_last};
+use tokens::{map, tokens};
 
 /// A linear map that moves values and computes nothing, as transformers have it. Every output value is one input value or a zero of padding, and no input value
 /// comes twice; so the gradient is moved the same way back.
@@ -63,20 +64,8 @@ impl Rearrange {
     /// When the shape does not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match *self {
-            Rearrange::Tokens => {
-                let (n, c, h, w) = x.dims4()?;
-                channels_last(x)?.reshape((n, h * w, c))
-            }
-            Rearrange::Map { rows, columns } => {
-                let (n, t, c) = x.dims3()?;
-                if t != rows * columns {
-                    bail!(
-                        "a map of {rows} × {columns} needs as many rows, found {:?}",
-                        x.dims()
-                    );
-                }
-                channels_first(&x.reshape((n, rows, columns, c))?)
-            }
+            Rearrange::Tokens => tokens(x),
+            Rearrange::Map { rows, columns } => map(x, (rows, columns)),
             Rearrange::Heads { part, parts, heads } => {
                 let (n, t, c) = x.dims3()?;
                 if parts * heads == 0 || part >= parts || !c.is_multiple_of(parts * heads) {

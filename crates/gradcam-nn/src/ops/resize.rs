@@ -7,8 +7,10 @@ use candle_core::{CustomOp1, Result, Shape, Tensor, bail};
 use super::window::feature_map;
 #[cfg(feature = "cuda")]
 use crate::cuda::{Arg, Array};
-use crate::dispatch::{Unary, forwards, unary};
-use crate::kernels::Element;
+use crate::dispatch::apply::unary;
+use crate::dispatch::computation::Unary;
+use crate::dispatch::forwards::forwards;
+use crate::kernels::element::Element;
 use crate::kernels::output::parts;
 
 /// How a value between the positions of a map is found.

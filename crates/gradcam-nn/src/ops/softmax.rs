@@ -7,8 +7,11 @@ use candle_core::{CustomOp1, Result, Shape, Tensor, bail};
 use super::sum::{sum, sum_of};
 #[cfg(feature = "cuda")]
 use crate::cuda::{Arg, Array};
-use crate::dispatch::{Unary, forwards, unary, with_values};
-use crate::kernels::Element;
+use crate::dispatch::apply::unary;
+use crate::dispatch::computation::Unary;
+use crate::dispatch::forwards::forwards;
+use crate::dispatch::storage::with_values;
+use crate::kernels::element::Element;
 use crate::kernels::output::parts;
 
 /// `e^x / Σ e^x` over the dimension `dim`: positive, with the sum 1.

@@ -1,6 +1,6 @@
 //! Sums in a fixed order.
 
-use crate::kernels::Element;
+use crate::kernels::element::Element;
 
 /// Partial sums that are kept side by side: as many as the widest vector registers hold.
 const LANES: usize = 16;

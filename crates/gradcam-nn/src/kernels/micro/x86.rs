@@ -7,10 +7,12 @@ mod dense;
 mod depthwise;
 mod vector;
 
-use dense::{run_avx2, run_avx512, run_bf16};
-use depthwise::{taps_avx2, taps_avx512, window_avx2, window_avx512};
+use self::dense::{run_avx2, run_avx512, run_bf16};
+use self::depthwise::{taps_avx2, taps_avx512, window_avx2, window_avx512};
 
-use super::{DepthwiseKernel, Kernel, Kernels};
+use super::depthwise::DepthwiseKernel;
+use super::set::Kernels;
+use super::tile::Kernel;
 
 /// Dense: 14 positions by 32 channels, 28 of the 32 registers hold sums.
 pub(super) fn avx512() -> Kernels<f32> {

@@ -6,7 +6,7 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 
-use crate::kernels::Element;
+use crate::kernels::float::Float;
 
 /// Taps of the kernel along one axis.
 pub(super) const TAPS: usize = 3;
@@ -14,11 +14,11 @@ pub(super) const TAPS: usize = 3;
 /// A filter with `O` outputs that reads `I = O + 2` inputs and has as many products.
 pub(super) trait Minimal<const I: usize, const O: usize> {
     /// The input's polynomial at the points.
-    fn input<T: Element>(d: [T; I]) -> [T; I];
+    fn input<T: Float>(d: [T; I]) -> [T; I];
     /// The kernel's polynomial at the points, over the product of each point's distances to the others.
     fn kernel(g: [f64; TAPS]) -> [f64; I];
     /// The outputs from the products.
-    fn output<T: Element>(m: [T; I]) -> [T; O];
+    fn output<T: Float>(m: [T; I]) -> [T; O];
 }
 
 /// F(4, 3) at the points 0, ±√2, ±1/√2 and infinity.
@@ -29,7 +29,7 @@ pub(super) struct Four;
 
 impl Minimal<6, 4> for Four {
     #[inline(always)]
-    fn input<T: Element>(d: [T; 6]) -> [T; 6] {
+    fn input<T: Float>(d: [T; 6]) -> [T; 6] {
         let (a, b) = (T::of(SQRT_2), T::of(FRAC_1_SQRT_2));
         let (half, two, middle) = (T::of(0.5), T::of(2.0), T::of(2.5));
         let (even_a, odd_a) = (d[4] - d[2] * half, (d[3] - d[1] * half) * a);
@@ -58,7 +58,7 @@ impl Minimal<6, 4> for Four {
     }
 
     #[inline(always)]
-    fn output<T: Element>(m: [T; 6]) -> [T; 4] {
+    fn output<T: Float>(m: [T; 6]) -> [T; 4] {
         let (a, b) = (T::of(SQRT_2), T::of(FRAC_1_SQRT_2));
         let (half, two) = (T::of(0.5), T::of(2.0));
         let (even_a, odd_a) = (m[1] + m[2], (m[1] - m[2]) * a);
@@ -77,7 +77,7 @@ pub(super) struct Two;
 
 impl Minimal<4, 2> for Two {
     #[inline(always)]
-    fn input<T: Element>(d: [T; 4]) -> [T; 4] {
+    fn input<T: Float>(d: [T; 4]) -> [T; 4] {
         [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[3] - d[1]]
     }
 
@@ -87,7 +87,7 @@ impl Minimal<4, 2> for Two {
     }
 
     #[inline(always)]
-    fn output<T: Element>(m: [T; 4]) -> [T; 2] {
+    fn output<T: Float>(m: [T; 4]) -> [T; 2] {
         [m[0] + m[1] + m[2], m[1] - m[2] + m[3]]
     }
 }

@@ -8,9 +8,9 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::minimal::Minimal;
+use super::task::{Winograd, least};
 use super::transform::{Half, LANES, transform};
-use super::{Winograd, least};
-use crate::kernels::Element;
+use crate::kernels::float::Float;
 use crate::kernels::gather::Gather;
 use crate::kernels::micro::Sink;
 use crate::kernels::output::{Output, TASK, filled};
@@ -26,7 +26,7 @@ pub(super) struct Tiles<'a, T, const I: usize, const O: usize> {
     pub(super) len: usize,
 }
 
-impl<T: Element, const I: usize, const O: usize> Tiles<'_, T, I, O> {
+impl<T: Float, const I: usize, const O: usize> Tiles<'_, T, I, O> {
     /// The image of a tile, and its first row and column in the result.
     fn place(&self, tile: usize) -> (usize, usize, usize) {
         let (rows, columns) = self.grid;
@@ -213,7 +213,7 @@ impl<T: Element, const I: usize, const O: usize> Tiles<'_, T, I, O> {
 
 #[inline(always)]
 #[allow(clippy::needless_range_loop)]
-fn copy<T: Element>(out: &mut [MaybeUninit<T>], values: &[T]) {
+fn copy<T: Float>(out: &mut [MaybeUninit<T>], values: &[T]) {
     let out = &mut out[..values.len()];
     for lane in 0..values.len() {
         out[lane] = MaybeUninit::new(values[lane]);

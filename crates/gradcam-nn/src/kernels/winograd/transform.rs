@@ -1,6 +1,6 @@
 //! A filter's transformations along both axes of a tile, for some channels at once.
 
-use crate::kernels::Element;
+use crate::kernels::float::Float;
 
 /// Channels that are transformed at once.
 pub(super) const LANES: usize = 16;
@@ -10,7 +10,7 @@ pub(super) type Half<T, const I: usize, const O: usize> = [[[T; LANES]; I]; O];
 
 /// Transforms `I × I` lines of `len` values along both axes to `O × O` lines. `result(y, x, first, values)` takes some values of one.
 #[inline(always)]
-pub(super) fn transform<'a, T: Element, const I: usize, const O: usize>(
+pub(super) fn transform<'a, T: Float, const I: usize, const O: usize>(
     len: usize,
     source: impl Fn(usize, usize) -> &'a [T],
     f: impl Fn([T; I]) -> [T; O] + Copy,
@@ -32,7 +32,7 @@ pub(super) fn transform<'a, T: Element, const I: usize, const O: usize>(
 /// `L` values of each line, from the value `first` on. Over indices, as in the micro-kernels.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)]
-fn square<'a, T: Element, const I: usize, const O: usize, const L: usize>(
+fn square<'a, T: Float, const I: usize, const O: usize, const L: usize>(
     first: usize,
     source: &impl Fn(usize, usize) -> &'a [T],
     f: impl Fn([T; I]) -> [T; O] + Copy,

@@ -6,25 +6,27 @@ use std::sync::Arc;
 use candle_core::CudaStorage;
 use candle_core::{CustomOp1, Result, Shape, Tensor, bail};
 
-use super::Rearrange;
+use super::tokens::{map, tokens};
 #[cfg(feature = "cuda")]
 use crate::cuda::{Arg, Array};
-use crate::dispatch::{Unary, channels_first, channels_last, forwards};
-use crate::kernels::Element;
+use crate::dispatch::computation::Unary;
+use crate::dispatch::forwards::forwards;
+use crate::dispatch::layout::{channels_first, channels_last};
+use crate::kernels::element::Element;
 use crate::kernels::output::parts;
 
 /// For each output row the input row that it copies; none for zeros.
 type Picks = Vec<Option<usize>>;
 
-/// See [`Rearrange::Windows`].
+/// A map by windows.
 pub(super) fn windows(x: &Tensor, size: usize, shift: (usize, usize)) -> Result<Tensor> {
     let (n, c, rows, columns) = x.dims4()?;
     let picks = window_picks((rows, columns), size, shift)?;
     let count = picks.len() / (size * size);
-    pick(&Rearrange::Tokens.forward(x)?, picks)?.reshape((n * count, size * size, c))
+    pick(&tokens(x)?, picks)?.reshape((n * count, size * size, c))
 }
 
-/// See [`Rearrange::JoinWindows`].
+/// The way back from [`windows`].
 pub(super) fn join_windows(
     x: &Tensor,
     (rows, columns): (usize, usize),
@@ -42,17 +44,14 @@ pub(super) fn join_windows(
     }
     let x = x.reshape((windows / count, count * area, c))?;
     let x = pick(&x, inverse(&picks, rows * columns))?;
-    Rearrange::Map { rows, columns }.forward(&x)
+    map(&x, (rows, columns))
 }
 
-/// See [`Rearrange::Merge`].
+/// Each 2×2 square as one position.
 pub(super) fn merge(x: &Tensor) -> Result<Tensor> {
     let (n, c, rows, columns) = x.dims4()?;
     let size = (rows.div_ceil(2), columns.div_ceil(2));
-    let x = pick(
-        &Rearrange::Tokens.forward(x)?,
-        square_picks((rows, columns)),
-    )?;
+    let x = pick(&tokens(x)?, square_picks((rows, columns)))?;
     channels_first(&x.reshape((n, size.0, size.1, 4 * c))?)
 }
 
@@ -61,7 +60,7 @@ pub(super) fn split(x: &Tensor, (rows, columns): (usize, usize)) -> Result<Tenso
     let (n, c, height, width) = x.dims4()?;
     let x = channels_last(x)?.reshape((n, height * width * 4, c / 4))?;
     let x = pick(&x, inverse(&square_picks((rows, columns)), rows * columns))?;
-    Rearrange::Map { rows, columns }.forward(&x)
+    map(&x, (rows, columns))
 }
 
 /// Window by window, the positions of a shifted map.

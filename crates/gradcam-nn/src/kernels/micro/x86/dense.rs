@@ -6,7 +6,7 @@
 use std::arch::x86_64::*;
 
 use super::vector::{Finish, Vector};
-use crate::kernels::micro::Sink;
+use crate::kernels::micro::tile::Sink;
 
 /// Writes the sums of a tile of `M` positions by `N` vectors.
 ///

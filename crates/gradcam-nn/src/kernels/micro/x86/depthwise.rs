@@ -6,7 +6,8 @@
 use std::arch::x86_64::*;
 
 use super::vector::{Finish, Vector};
-use crate::kernels::micro::{DEPTHWISE, Neighbours, Sink};
+use crate::kernels::micro::depthwise::{DEPTHWISE, Neighbours};
+use crate::kernels::micro::tile::Sink;
 
 /// Writes one vector of sums at each of some positions, from the channel `first` on.
 ///

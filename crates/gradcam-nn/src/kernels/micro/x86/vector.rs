@@ -4,7 +4,7 @@
 
 use std::arch::x86_64::*;
 
-use crate::kernels::micro::Rows;
+use crate::kernels::micro::tile::Rows;
 
 /// Some `f32` in a register.
 ///

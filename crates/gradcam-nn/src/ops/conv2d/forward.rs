@@ -1,23 +1,35 @@
-//! A convolution with what follows it as one operation, and its gradient.
+//! A convolution, alone and with what follows it as one operation.
 
 #[cfg(feature = "cuda")]
 use candle_core::CudaStorage;
 use candle_core::{CustomOp1, CustomOp2, Result, Tensor, bail};
 
-use super::{Conv2d, Forward};
+use super::backward::before;
+use super::layer::Conv2d;
 #[cfg(feature = "cuda")]
-use crate::cuda::{self, Arg, Array};
-use crate::dispatch::{
-    Map, Mapped, Mapped2, channels_first, forwards, map, map_recorded, map2, map2_recorded,
-    with_optional, with_values,
-};
+use crate::cuda::{self, Array};
+use crate::dispatch::apply::{map, map_recorded, map2, map2_recorded};
+use crate::dispatch::computation::{Mapped, Mapped2};
+use crate::dispatch::forwards::forwards;
+use crate::dispatch::layout::channels_first;
+use crate::dispatch::storage::{with_optional, with_values};
+use crate::kernels::convolution;
+use crate::kernels::element::Element;
 use crate::kernels::epilogue::Epilogue;
 use crate::kernels::geometry::Geometry;
-use crate::kernels::output::parts;
-use crate::kernels::{Element, convolution};
-use crate::ops::Activation;
+use crate::kernels::view::Map;
+use crate::ops::activation::Activation;
 
 impl Conv2d {
+    /// Convolves `(n, in, h, w)` to `(n, out, oh, ow)`. Differentiable in `x`; the weight is a constant.
+    ///
+    /// # Errors
+    /// When the shapes do not fit; the message names the expected and the found sizes.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.geometry(x.dims())?;
+        map_recorded(Forward(self.clone()), x)
+    }
+
     /// `activation((conv(x) without bias) * scale + shift + residual)` in one pass over the output. Differentiable in `x` and the
     /// residual.
     ///
@@ -64,28 +76,48 @@ impl Conv2d {
             activation.forward(&y)
         }
     }
+}
 
-    /// The gradient at an input of [`fused`](Self::fused) with the dimensions `dims`, from the output `y` and the gradient there; the
-    /// activation's derivative can be read off its output.
-    pub(crate) fn fused_backward(
-        &self,
-        dims: &[usize],
-        y: &Tensor,
-        grad: &Tensor,
-        scale: Option<&Tensor>,
-        activation: Activation,
-    ) -> Result<Tensor> {
-        let grad = map2(&Through { activation, scale }, y, grad)?;
-        self.backward(dims, &grad)
+struct Forward(Conv2d);
+
+impl Forward {
+    fn fused(&self) -> Fused<'_> {
+        Fused {
+            conv: &self.0,
+            scale: None,
+            shift: self.0.bias.as_ref(),
+            activation: Activation::Identity,
+        }
+    }
+}
+
+impl Mapped for Forward {
+    const NAME: &'static str = "conv2d";
+    fn run<T: Element>(&self, x: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
+        self.fused().compute(x, None)
+    }
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, x: Array<'_>) -> Result<(CudaStorage, [usize; 4])> {
+        self.fused().compute_cuda(x, None)
+    }
+}
+
+impl CustomOp1 for Forward {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+    forwards!(map);
+    fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        self.0.backward(x.dims(), &channels_first(grad)?).map(Some)
     }
 }
 
 /// The operation without a gradient.
-pub(super) struct Fused<'a> {
-    pub(super) conv: &'a Conv2d,
-    pub(super) scale: Option<&'a Tensor>,
-    pub(super) shift: Option<&'a Tensor>,
-    pub(super) activation: Activation,
+struct Fused<'a> {
+    conv: &'a Conv2d,
+    scale: Option<&'a Tensor>,
+    shift: Option<&'a Tensor>,
+    activation: Activation,
 }
 
 impl Mapped for Fused<'_> {
@@ -112,7 +144,7 @@ impl Mapped2 for Fused<'_> {
 }
 
 impl Fused<'_> {
-    pub(super) fn compute<T: Element>(
+    fn compute<T: Element>(
         &self,
         x: Map<'_, T>,
         residual: Option<Map<'_, T>>,
@@ -144,7 +176,7 @@ impl Fused<'_> {
     }
 
     #[cfg(feature = "cuda")]
-    pub(super) fn compute_cuda(
+    fn compute_cuda(
         &self,
         x: Array<'_>,
         residual: Option<Array<'_>>,
@@ -263,59 +295,5 @@ impl CustomOp2 for Recorded {
             .then(|| before(self.activation, &channels_first(y)?, &channels_first(grad)?))
             .transpose()?;
         Ok((to_x, to_residual))
-    }
-}
-
-/// The gradient at an activation's input, from its output and the gradient there: what a residual takes.
-pub(crate) fn before(activation: Activation, y: &Tensor, grad: &Tensor) -> Result<Tensor> {
-    let scale = None;
-    map2(&Through { activation, scale }, y, grad)
-}
-
-/// From the output and its gradient to the gradient before the activation and the norm.
-struct Through<'a> {
-    activation: Activation,
-    scale: Option<&'a Tensor>,
-}
-
-impl Mapped2 for Through<'_> {
-    const NAME: &'static str = "conv2d backward";
-    fn run<T: Element>(&self, y: Map<'_, T>, grad: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
-        let [_, c, _, w] = y.dims;
-        let (values, grad) = (y.channels_last(), grad.channels_last());
-        let activation = self.activation;
-        let dx = with_optional(self.scale, |scale: Option<&[T]>| {
-            Ok(parts(
-                values.len(),
-                w * c,
-                w * c,
-                #[inline(always)]
-                |row, dx: &mut [T]| {
-                    let range = row * w * c..row * w * c + dx.len();
-                    let (y, grad) = (&values[range.clone()], &grad[range]);
-                    activation.backpropagate(y, grad, dx);
-                    if let Some(scale) = scale {
-                        for dx in dx.chunks_exact_mut(c) {
-                            for (dx, &scale) in dx.iter_mut().zip(scale) {
-                                *dx *= scale;
-                            }
-                        }
-                    }
-                },
-            ))
-        })?;
-        Ok((dx, y.dims))
-    }
-    #[cfg(feature = "cuda")]
-    fn cuda(&self, y: Array<'_>, grad: Array<'_>) -> Result<(CudaStorage, [usize; 4])> {
-        let dims = y.map(Self::NAME)?;
-        let args = [
-            Arg::Array(y),
-            Arg::Array(grad),
-            Arg::Vector(self.scale),
-            self.activation.number(),
-            Arg::Int(dims[1]),
-        ];
-        Ok((y.each("epilogue_backward", y.len(), &args)?, dims))
     }
 }

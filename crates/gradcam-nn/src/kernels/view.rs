@@ -1,0 +1,56 @@
+//! Tensors in any memory layout, as kernels read them.
+
+use std::borrow::Cow;
+
+use super::float::Float;
+use super::output::parts;
+
+/// A feature map in any memory layout.
+#[derive(Clone, Copy)]
+pub(crate) struct Map<'a, T> {
+    /// From the first value on.
+    pub(crate) values: &'a [T],
+    /// `[n, c, h, w]`.
+    pub(crate) dims: [usize; 4],
+    /// From one image, channel, row and column to the next.
+    pub(crate) strides: [usize; 4],
+}
+
+/// A tensor in any memory layout.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a, T> {
+    /// From the first value on.
+    pub(crate) values: &'a [T],
+    pub(crate) dims: &'a [usize],
+    /// From one position of each dimension to the next.
+    pub(crate) strides: &'a [usize],
+}
+
+impl<'a, T: Float> Map<'a, T> {
+    /// The values as `(n, h, w, c)`.
+    pub(crate) fn channels_last(&self) -> Cow<'a, [T]> {
+        let [n, c, h, w] = self.dims;
+        let len = n * c * h * w;
+        let dense = [h * w * c, 1, w * c, c];
+        let fits = |axis: usize| self.dims[axis] <= 1 || self.strides[axis] == dense[axis];
+        if (0..4).all(fits) {
+            return Cow::Borrowed(&self.values[..len]);
+        }
+        let [sn, sc, sh, sw] = self.strides;
+        Cow::Owned(parts(
+            len,
+            w * c,
+            w * c,
+            #[inline(always)]
+            |row, part: &mut [T]| {
+                let first = row / h * sn + row % h * sh;
+                for channel in 0..c {
+                    let x = &self.values[first + channel * sc..];
+                    for (column, y) in part.iter_mut().skip(channel).step_by(c).enumerate() {
+                        *y = x[column * sw];
+                    }
+                }
+            },
+        ))
+    }
+}
