@@ -36,7 +36,11 @@ fn extreme_values() {
     .unwrap();
     for (f, expected) in [
         (Activation::Relu, [f32::NAN, 0.0, f32::INFINITY, 0.0, 1e30]),
-        (Activation::Relu6, [f32::NAN, 0.0, 6.0, 0.0, 6.0]),
+        (Activation::RELU6, [f32::NAN, 0.0, 6.0, 0.0, 6.0]),
+        (
+            Activation::LeakyRelu { slope: 0.5 },
+            [f32::NAN, f32::NEG_INFINITY, f32::INFINITY, -5e29, 1e30],
+        ),
         (
             Activation::Silu,
             [f32::NAN, f32::NAN, f32::INFINITY, 0.0, 1e30],

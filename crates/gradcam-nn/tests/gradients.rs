@@ -124,7 +124,13 @@ fn activations() {
     for f in [
         Identity,
         Relu,
-        Relu6,
+        Activation::RELU6,
+        Clip {
+            low: -1.5,
+            high: 2.0,
+        },
+        LeakyRelu { slope: 0.2 },
+        LeakyRelu { slope: -0.5 },
         Silu,
         Gelu,
         GeluTanh,
@@ -149,7 +155,18 @@ fn activations_at_kinks_and_beyond_numbers() {
     let (nan, inf) = (f64::NAN, f64::INFINITY);
     let points = [-3.0, -0.0, 0.0, 3.0, 6.0, nan, -inf];
     assert_derivatives(Relu, &points, &[0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0]);
-    assert_derivatives(Relu6, &points, &[0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
+    assert_derivatives(
+        Activation::RELU6,
+        &points,
+        &[0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0],
+    );
+    let (slope, s) = (LeakyRelu { slope: 0.2 }, 0.2);
+    assert_derivatives(slope, &points, &[s, s, s, 1.0, 1.0, s, s]);
+    let clip = Clip {
+        low: -3.0,
+        high: 3.0,
+    };
+    assert_derivatives(clip, &points, &[0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
     assert_derivatives(HardSwish, &points, &[0.0, 0.5, 0.5, 1.0, 1.0, nan, 0.0]);
     let sixth = 1.0 / 6.0;
     assert_derivatives(
@@ -169,7 +186,7 @@ fn a_closed_gate_stops_an_undefined_gradient() {
     let direction = Tensor::full(f64::NAN, 4, &Device::Cpu).unwrap();
     for (f, open) in [
         (Activation::Relu, [false, false, true, true]),
-        (Activation::Relu6, [false, false, true, false]),
+        (Activation::RELU6, [false, false, true, false]),
         (Activation::HardSwish, [false, true, true, true]),
         (Activation::HardSigmoid, [false, true, false, false]),
         (Activation::Sigmoid, [true; 4]),

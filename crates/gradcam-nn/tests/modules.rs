@@ -13,10 +13,15 @@ use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Network, Op, Pass, Weigh
 
 use numbers::splitmix64;
 
-const ACTIVATIONS: [Activation; 10] = [
+const ACTIVATIONS: [Activation; 12] = [
     Activation::Identity,
     Activation::Relu,
-    Activation::Relu6,
+    Activation::RELU6,
+    Activation::Clip {
+        low: -0.3,
+        high: 0.4,
+    },
+    Activation::LeakyRelu { slope: 0.1 },
     Activation::Silu,
     Activation::Gelu,
     Activation::GeluTanh,

@@ -85,7 +85,7 @@ fn activations() {
     check(|x| Activation::Relu.forward(x), (&[11], &POINTS),
         (&[11], &[0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 2.0, 3.0, 4.5, 6.0, 8.0]),
         &[0.0, 0.0, 0.0, 0.0, 0.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0]);
-    check(|x| Activation::Relu6.forward(x), (&[11], &POINTS),
+    check(|x| Activation::RELU6.forward(x), (&[11], &POINTS),
         (&[11], &[0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 2.0, 3.0, 4.5, 6.0, 6.0]),
         &[0.0, 0.0, 0.0, 0.0, 0.0, 6.0, 7.0, 8.0, 9.0, 0.0, 0.0]);
     check(|x| Activation::Silu.forward(x), (&[11], &POINTS),

@@ -223,7 +223,8 @@ fn bends(op: Op<'_>) -> bool {
         Op::Activation(f) | Op::ConvNormAct(_, f) => match f {
             Activation::Identity
             | Activation::Relu
-            | Activation::Relu6
+            | Activation::Clip { .. }
+            | Activation::LeakyRelu { .. }
             | Activation::HardSigmoid => false,
             Activation::Silu
             | Activation::Gelu

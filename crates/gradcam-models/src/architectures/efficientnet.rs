@@ -66,7 +66,7 @@ impl EfficientNet {
     pub(crate) const fn lite(size: usize) -> Self {
         let trunk = Trunk {
             fixed_ends: true,
-            activation: Activation::Relu6,
+            activation: Activation::RELU6,
             squeeze: None,
             torchvision: None,
             ..EfficientNet::b(size).trunk
@@ -77,7 +77,7 @@ impl EfficientNet {
     pub(crate) const fn mobilenet_v2() -> Self {
         let trunk = Trunk {
             stages: MOBILENET_V2,
-            activation: Activation::Relu6,
+            activation: Activation::RELU6,
             squeeze: None,
             torchvision: Some(Numbering::Flat),
             ..EfficientNet::b(0).trunk

@@ -21,12 +21,15 @@ pub(crate) struct Epilogue<'a> {
 impl Epilogue<'_> {
     /// The result for an `x` whose `c` channels are neighbours.
     pub(crate) fn apply(&self, x: Array<'_>, c: usize) -> Result<CudaStorage> {
+        let [f, a, b] = self.activation.args();
         let args = [
             Arg::Array(x),
             Arg::Vector(self.scale),
             Arg::Vector(self.shift),
             Arg::Maybe(self.residual),
-            self.activation.number(),
+            f,
+            a,
+            b,
             Arg::Int(c),
         ];
         x.each("epilogue", x.len(), &args)
@@ -43,19 +46,21 @@ impl Epilogue<'_> {
 }
 
 impl Activation {
-    /// The function's number in the kernels.
-    pub(crate) fn number(self) -> Arg<'static> {
-        Arg::Int(match self {
-            Activation::Identity => 0,
-            Activation::Relu => 1,
-            Activation::Relu6 => 2,
-            Activation::Silu => 3,
-            Activation::Gelu => 4,
-            Activation::GeluTanh => 5,
-            Activation::QuickGelu => 6,
-            Activation::HardSwish => 7,
-            Activation::HardSigmoid => 8,
-            Activation::Sigmoid => 9,
-        })
+    /// The function's number in the kernels, and its parameters.
+    pub(crate) fn args(self) -> [Arg<'static>; 3] {
+        let (number, [a, b]) = match self {
+            Activation::Identity => (0, [0.0; 2]),
+            Activation::Relu => (1, [0.0; 2]),
+            Activation::Clip { low, high } => (2, [low, high]),
+            Activation::LeakyRelu { slope } => (3, [slope, 0.0]),
+            Activation::Silu => (4, [0.0; 2]),
+            Activation::Gelu => (5, [0.0; 2]),
+            Activation::GeluTanh => (6, [0.0; 2]),
+            Activation::QuickGelu => (7, [0.0; 2]),
+            Activation::HardSwish => (8, [0.0; 2]),
+            Activation::HardSigmoid => (9, [0.0; 2]),
+            Activation::Sigmoid => (10, [0.0; 2]),
+        };
+        [Arg::Int(number), Arg::Real(a), Arg::Real(b)]
     }
 }

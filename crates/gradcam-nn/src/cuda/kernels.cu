@@ -55,8 +55,8 @@ __device__ T down(A x) {
 __device__ A larger(A a, A b) { return a > b || a != a ? a : b; }
 __device__ A smaller(A a, A b) { return a < b || a != a ? a : b; }
 
-// Activations, in the order of `Activation`.
-enum { IDENTITY, RELU, RELU6, SILU, GELU, GELU_TANH, QUICK_GELU, HARD_SWISH, HARD_SIGMOID, SIGMOID };
+// Activations by the numbers of `Activation::args`, and their parameters: the bounds of a clip, a slope.
+enum { IDENTITY, RELU, CLIP, LEAKY_RELU, SILU, GELU, GELU_TANH, QUICK_GELU, HARD_SWISH, HARD_SIGMOID, SIGMOID };
 
 #define GELU_SLOPE ((A)1.5957691216057308)
 #define GELU_CUBIC ((A)0.044715)
@@ -68,10 +68,20 @@ __device__ A normal_pdf(A x) { return exp((A)-0.5 * x * x) * (A)0.39894228040143
 // Twice the argument of the hyperbolic tangent in GELU's approximation.
 __device__ A gelu_exponent(A x) { return GELU_SLOPE * (x + GELU_CUBIC * x * x * x); }
 
-__device__ A activate(int f, A x) {
-    switch (f) {
+struct Function {
+    int f;
+    A a, b;
+};
+__device__ Function function(int f, double a, double b) {
+    Function g = {f, (A)a, (A)b};
+    return g;
+}
+
+__device__ A activate(Function g, A x) {
+    switch (g.f) {
     case RELU: return larger(x, 0);
-    case RELU6: return relu6(x);
+    case CLIP: return smaller(larger(x, g.a), g.b);
+    case LEAKY_RELU: return x > 0 ? x : x * g.a;
     case SILU: return x / (1 + exp(-x));
     case GELU: return x * normal_cdf(x);
     case GELU_TANH: return x / (1 + exp(-gelu_exponent(x)));
@@ -95,11 +105,12 @@ __device__ Parts sigmoid_parts(A x) {
 }
 
 // The derivatives at kinks are PyTorch's.
-__device__ A derivative(int f, A x) {
+__device__ A derivative(Function g, A x) {
     Parts p;
-    switch (f) {
+    switch (g.f) {
     case RELU: return x > 0 || x != x ? 1 : 0;
-    case RELU6: return x > 0 && x < 6 ? 1 : 0;
+    case CLIP: return x > g.a && x < g.b ? 1 : 0;
+    case LEAKY_RELU: return x > 0 ? (A)1 : g.a;
     case SILU: p = sigmoid_parts(x); return p.s * (1 + x * p.rest);
     case GELU: return normal_cdf(x) + x * normal_pdf(x);
     case GELU_TANH:
@@ -114,35 +125,41 @@ __device__ A derivative(int f, A x) {
 }
 
 // A closed gate lets nothing through, an infinite or undefined gradient neither.
-__device__ A gradient(int f, A x, A g) {
-    A d = derivative(f, x);
-    bool piecewise = f == RELU || f == RELU6 || f == HARD_SWISH || f == HARD_SIGMOID;
-    return piecewise && d == 0 ? 0 : g * d;
+__device__ A gradient(Function g, A x, A grad) {
+    A d = derivative(g, x);
+    bool flat = g.f == RELU || g.f == CLIP || g.f == LEAKY_RELU || g.f == HARD_SWISH || g.f == HARD_SIGMOID;
+    return flat && d == 0 ? 0 : grad * d;
 }
 
-KERNEL(activation)(T *y, unsigned n, const T *x, int f) {
-    EACH(i, n) y[i] = down(activate(f, up(x[i])));
+KERNEL(activation)(T *y, unsigned n, const T *x, int f, double a, double b) {
+    Function g = function(f, a, b);
+    EACH(i, n) y[i] = down(activate(g, up(x[i])));
 }
 
-KERNEL(activation_backward)(T *dx, unsigned n, const T *grad, const T *x, int f) {
-    EACH(i, n) dx[i] = down(gradient(f, up(x[i]), up(grad[i])));
+KERNEL(activation_backward)(T *dx, unsigned n, const T *grad, const T *x, int f, double a, double b) {
+    Function g = function(f, a, b);
+    EACH(i, n) dx[i] = down(gradient(g, up(x[i]), up(grad[i])));
 }
 
 // What follows a convolution or a matrix product: `f(x * scale + shift + residual)`, all but f where they are given.
-KERNEL(epilogue)(T *y, unsigned n, const T *x, const A *scale, const A *shift, const T *residual, int f, unsigned c) {
+KERNEL(epilogue)(T *y, unsigned n, const T *x, const A *scale, const A *shift, const T *residual, int f, double a, double b,
+                 unsigned c) {
+    Function g = function(f, a, b);
     EACH(i, n) {
         A v = up(x[i]);
         if (scale) v *= scale[i % c];
         if (shift) v += shift[i % c];
         if (residual) v += up(residual[i]);
-        y[i] = down(activate(f, v));
+        y[i] = down(activate(g, v));
     }
 }
 
 // The way back through the epilogue: f's derivative can be read off its output y.
-KERNEL(epilogue_backward)(T *dx, unsigned n, const T *y, const T *grad, const A *scale, int f, unsigned c) {
+KERNEL(epilogue_backward)(T *dx, unsigned n, const T *y, const T *grad, const A *scale, int f, double a, double b,
+                          unsigned c) {
+    Function g = function(f, a, b);
     EACH(i, n) {
-        A v = gradient(f, up(y[i]), up(grad[i]));
+        A v = gradient(g, up(y[i]), up(grad[i]));
         dx[i] = down(scale ? v * scale[i % c] : v);
     }
 }

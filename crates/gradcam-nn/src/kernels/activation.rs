@@ -3,15 +3,25 @@
 use super::float::Float;
 
 /// A function that is applied to every element on its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Activation {
     /// `x`.
     #[default]
     Identity,
     /// `max(x, 0)`; the derivative at 0 is 0.
     Relu,
-    /// `min(max(x, 0), 6)`; the derivative at 0 and at 6 is 0.
-    Relu6,
+    /// `min(max(x, low), high)`; the derivative at either bound is 0.
+    Clip {
+        /// The least value.
+        low: f64,
+        /// The largest value.
+        high: f64,
+    },
+    /// `x` above 0 and `slope · x` elsewhere (Maas et al. 2013); the derivative at 0 is the slope.
+    LeakyRelu {
+        /// The derivative below 0.
+        slope: f64,
+    },
     /// `x · sigmoid(x)`, also named swish.
     Silu,
     /// `x · Φ(x)` with the standard normal distribution Φ (Hendrycks and Gimpel 2016).
@@ -28,18 +38,26 @@ pub enum Activation {
     Sigmoid,
 }
 
-/// Runs a block under a name that is the constant of the activation at hand: a loop in the block has no branch.
+/// Runs a block once for each function, under a name whose variant the compiler knows: a loop in the block has no branch.
 macro_rules! specialise {
     ($activation:expr, |$f:ident| $body:expr) => {
         specialise!(
             $activation, $f, $body,
-            Identity Relu Relu6 Silu Gelu GeluTanh QuickGelu HardSwish HardSigmoid Sigmoid
+            Identity Relu Silu Gelu GeluTanh QuickGelu HardSwish HardSigmoid Sigmoid
         )
     };
     ($activation:expr, $f:ident, $body:expr, $($name:ident)*) => {
         match $activation {
+            Activation::Clip { low, high } => {
+                let $f = Activation::Clip { low, high };
+                $body
+            }
+            Activation::LeakyRelu { slope } => {
+                let $f = Activation::LeakyRelu { slope };
+                $body
+            }
             $(Activation::$name => {
-                const $f: Activation = Activation::$name;
+                let $f = Activation::$name;
                 $body
             })*
         }
@@ -47,13 +65,26 @@ macro_rules! specialise {
 }
 
 impl Activation {
+    /// `min(max(x, 0), 6)`.
+    pub const RELU6: Activation = Activation::Clip {
+        low: 0.0,
+        high: 6.0,
+    };
+
     /// The function's value at `x`.
     #[inline(always)]
     pub(crate) fn apply<T: Float>(self, x: T) -> T {
         match self {
             Activation::Identity => x,
             Activation::Relu => x.maximum(T::ZERO),
-            Activation::Relu6 => relu6(x),
+            Activation::Clip { low, high } => x.maximum(T::of(low)).minimum(T::of(high)),
+            Activation::LeakyRelu { slope } => {
+                if x > T::ZERO {
+                    x
+                } else {
+                    x * T::of(slope)
+                }
+            }
             Activation::Silu => x / (T::ONE + (-x).exp()),
             Activation::Gelu => x * x.normal_cdf(),
             // (1 + tanh u) / 2 = sigmoid(2 u).
@@ -74,7 +105,14 @@ impl Activation {
             Activation::Identity => T::ONE,
             // Open at NaN, as PyTorch's.
             Activation::Relu => step((x > T::ZERO) | x.is_nan(), T::ONE),
-            Activation::Relu6 => step((x > T::ZERO) & (x < T::of(6.0)), T::ONE),
+            Activation::Clip { low, high } => step((x > T::of(low)) & (x < T::of(high)), T::ONE),
+            Activation::LeakyRelu { slope } => {
+                if x > T::ZERO {
+                    T::ONE
+                } else {
+                    T::of(slope)
+                }
+            }
             Activation::Silu => {
                 let (s, rest) = sigmoid_parts(x);
                 s * (T::ONE + x * rest)
@@ -107,16 +145,16 @@ impl Activation {
     pub(crate) fn is_idempotent(self) -> bool {
         matches!(
             self,
-            Activation::Identity | Activation::Relu | Activation::Relu6
+            Activation::Identity | Activation::Relu | Activation::Clip { .. }
         )
     }
 
     /// Writes the function's values at `x`.
     #[inline(always)]
     pub(crate) fn apply_all<T: Float>(self, x: &[T], y: &mut [T]) {
-        specialise!(self, |F| {
+        specialise!(self, |f| {
             for (y, &x) in y.iter_mut().zip(x) {
-                *y = F.apply(x);
+                *y = f.apply(x);
             }
         });
     }
@@ -124,23 +162,37 @@ impl Activation {
     /// Writes the gradients at the inputs `x` from those at the outputs.
     #[inline(always)]
     pub(crate) fn backpropagate<T: Float>(self, x: &[T], grad: &[T], dx: &mut [T]) {
-        specialise!(self, |F| {
+        specialise!(self, |f| {
             for ((dx, &x), &g) in dx.iter_mut().zip(x).zip(grad) {
-                *dx = F.gradient(x, g);
+                *dx = f.gradient(x, g);
             }
         });
+    }
+
+    /// Whether the function may be constant over a range, a gate that is closed there.
+    #[inline(always)]
+    fn is_flat_somewhere(self) -> bool {
+        match self {
+            Activation::Relu
+            | Activation::Clip { .. }
+            | Activation::LeakyRelu { .. }
+            | Activation::HardSwish
+            | Activation::HardSigmoid => true,
+            Activation::Identity
+            | Activation::Silu
+            | Activation::Gelu
+            | Activation::GeluTanh
+            | Activation::QuickGelu
+            | Activation::Sigmoid => false,
+        }
     }
 
     /// The gradient at the input `x` from the gradient `g` at the output.
     #[inline(always)]
     fn gradient<T: Float>(self, x: T, g: T) -> T {
         let derivative = self.derivative(x);
-        let piecewise = matches!(
-            self,
-            Activation::Relu | Activation::Relu6 | Activation::HardSwish | Activation::HardSigmoid
-        );
         // A closed gate lets nothing through, an infinite or undefined gradient neither.
-        if piecewise && derivative == T::ZERO {
+        if self.is_flat_somewhere() && derivative == T::ZERO {
             T::ZERO
         } else {
             g * derivative

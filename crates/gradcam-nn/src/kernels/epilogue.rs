@@ -47,7 +47,7 @@ impl<'a, T: Float> Epilogue<'a, T> {
         let bounds = match self.activation {
             Activation::Identity => (least, most),
             Activation::Relu => (T::ZERO, most),
-            Activation::Relu6 => (T::ZERO, T::of(6.0)),
+            Activation::Clip { low, high } => (T::of(low), T::of(high)),
             _ => return None,
         };
         let Epilogue {
@@ -97,13 +97,13 @@ impl<'a, T: Float> Epilogue<'a, T> {
                 #[inline(always)]
                 |v| Activation::Relu.apply(v),
             ),
-            Activation::Relu6 => self.rows(
+            Activation::Clip { low, high } => self.rows(
                 sums,
                 width,
                 channels,
                 row,
                 #[inline(always)]
-                |v| Activation::Relu6.apply(v),
+                |v| Activation::Clip { low, high }.apply(v),
             ),
             Activation::Silu => self.rows(
                 sums,

@@ -92,7 +92,9 @@ prop_compose! {
         activation in prop_oneof![
             Just(Activation::Identity),
             Just(Activation::Relu),
-            Just(Activation::Relu6),
+            Just(Activation::RELU6),
+            Just(Activation::Clip { low: -0.5, high: 1.5 }),
+            Just(Activation::LeakyRelu { slope: 0.2 }),
             Just(Activation::Silu),
             Just(Activation::Sigmoid),
         ],

@@ -128,14 +128,16 @@ impl Unary for Backward<'_> {
 
 #[cfg(feature = "cuda")]
 fn forward_cuda(f: Activation, x: Array<'_>) -> Result<CudaStorage> {
-    x.each("activation", x.len(), &[Arg::Array(x), f.number()])
+    let [f, a, b] = f.args();
+    x.each("activation", x.len(), &[Arg::Array(x), f, a, b])
 }
 
 #[cfg(feature = "cuda")]
 impl Backward<'_> {
     fn backward_cuda(&self, grad: Array<'_>) -> Result<CudaStorage> {
         let x = dense(self.x)?;
-        let args = [Arg::Array(grad), Arg::Tensor(&x), self.f.number()];
+        let [f, a, b] = self.f.args();
+        let args = [Arg::Array(grad), Arg::Tensor(&x), f, a, b];
         grad.each("activation_backward", grad.len(), &args)
     }
 }

@@ -196,8 +196,8 @@ impl Rules for Biases {
         let back = Gradient.activation(f, x, y);
         match f {
             // Piecewise linear through 0.
-            Activation::Identity | Activation::Relu => back,
-            Activation::Relu6
+            Activation::Identity | Activation::Relu | Activation::LeakyRelu { .. } => back,
+            Activation::Clip { .. }
             | Activation::Silu
             | Activation::Gelu
             | Activation::GeluTanh

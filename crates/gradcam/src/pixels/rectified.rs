@@ -59,7 +59,8 @@ impl Rules for Rule {
             }
             Activation::Identity
             | Activation::Relu
-            | Activation::Relu6
+            | Activation::Clip { .. }
+            | Activation::LeakyRelu { .. }
             | Activation::Silu
             | Activation::Gelu
             | Activation::GeluTanh

@@ -60,7 +60,12 @@ fn activations_agree() {
     use Activation::*;
     for f in [
         Relu,
-        Relu6,
+        Activation::RELU6,
+        Clip {
+            low: -0.5,
+            high: 0.25,
+        },
+        LeakyRelu { slope: 0.2 },
         Silu,
         Gelu,
         GeluTanh,

@@ -5,15 +5,15 @@ use crate::kernels::gather::{Axis, Gather};
 use crate::kernels::micro::Kernel;
 
 /// A convolution by tiles.
-pub(in crate::kernels) struct Winograd<'a, T> {
-    pub(in crate::kernels) kernel: Kernel<T, T>,
-    pub(in crate::kernels) gather: &'a Gather,
+pub(crate) struct Winograd<'a, T> {
+    pub(crate) kernel: Kernel<T, T>,
+    pub(crate) gather: &'a Gather,
     /// `(n, rows, columns, pixel)` as the gather says.
-    pub(in crate::kernels) x: &'a [T],
-    pub(in crate::kernels) batch: usize,
+    pub(crate) x: &'a [T],
+    pub(crate) batch: usize,
     /// Output channels.
-    pub(in crate::kernels) channels: usize,
-    pub(in crate::kernels) epilogue: Epilogue<'a, T>,
+    pub(crate) channels: usize,
+    pub(crate) epilogue: Epilogue<'a, T>,
 }
 
 /// The least offset of an axis.

@@ -43,12 +43,12 @@ impl Conv2d {
     }
 }
 
-struct Backward<'a> {
-    conv: &'a Conv2d,
-    geometry: Geometry,
+/// Takes the gradient of the output.
+pub(crate) struct Backward<'a> {
+    pub(crate) conv: &'a Conv2d,
+    pub(crate) geometry: Geometry,
 }
 
-/// Takes the gradient of the output.
 impl Mapped for Backward<'_> {
     const NAME: &'static str = "conv2d backward";
     fn run<T: Element>(&self, grad: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {
@@ -116,11 +116,14 @@ impl Mapped2 for Through<'_> {
     #[cfg(feature = "cuda")]
     fn cuda(&self, y: Array<'_>, grad: Array<'_>) -> Result<(CudaStorage, [usize; 4])> {
         let dims = y.map(Self::NAME)?;
+        let [f, a, b] = self.activation.args();
         let args = [
             Arg::Array(y),
             Arg::Array(grad),
             Arg::Vector(self.scale),
-            self.activation.number(),
+            f,
+            a,
+            b,
             Arg::Int(dims[1]),
         ];
         Ok((y.each("epilogue_backward", y.len(), &args)?, dims))

@@ -89,7 +89,7 @@ impl Conv2d {
     }
 
     /// The sizes of the convolution of an input with these dimensions.
-    pub(super) fn geometry(&self, dims: &[usize]) -> Result<Geometry> {
+    pub(crate) fn geometry(&self, dims: &[usize]) -> Result<Geometry> {
         let (out_channels, group_in, kh, kw) = self.weight.dims4()?;
         let &[batch, in_channels, h, w] = dims else {
             bail!("conv2d expects (n, channels, height, width), found {dims:?}");
