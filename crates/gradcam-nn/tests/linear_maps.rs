@@ -6,7 +6,8 @@ mod numbers;
 
 use candle_core::{DType, Device, Tensor, Var};
 use gradcam_nn::ops::{
-    AdaptiveAvgPool2d, AvgPool2d, LinearMap, Rearrange, Reduce, Resize, ResizeMode,
+    AdaptiveAvgPool2d, AvgPool2d, ConvOptions, ConvTranspose2d, LinearMap, Padding, Rearrange,
+    Reduce, Resize, ResizeMode,
 };
 use gradcam_nn::{Op, Pass, Tape};
 
@@ -99,8 +100,8 @@ fn maps() -> Vec<(LinearMap, Vec<usize>)> {
         (LinearMap::Select { dim: 1, index: 2 }, vec![2, 4, 3]),
         (LinearMap::Select { dim: 2, index: 0 }, vec![2, 4, 3]),
         (LinearMap::Pad(vec![(0, 0), (1, 2), (0, 1)]), vec![2, 3, 4]),
-        (LinearMap::Expand(vec![2, 3, 4]), vec![2, 1, 4]),
-        (LinearMap::Expand(vec![3, 2, 4]), vec![2, 1]),
+        (LinearMap::Expand(vec![3, 4]), vec![2, 1, 4]),
+        (LinearMap::Expand(vec![3, 2]), vec![2, 1, 1]),
         (LinearMap::AvgPool(partial), vec![1, 2, 7, 6]),
         (
             LinearMap::AdaptiveAvgPool(AdaptiveAvgPool2d { output: (3, 2) }),
@@ -114,8 +115,25 @@ fn maps() -> Vec<(LinearMap, Vec<usize>)> {
         (reduce(&[1, 2], true, true), vec![2, 3, 4]),
         (reduce(&[], true, false), vec![2, 3]),
     ];
+    let strided = ConvOptions {
+        stride: (2, 3),
+        padding: Padding::all(1),
+        ..ConvOptions::default()
+    };
+    let grouped = ConvOptions {
+        dilation: (2, 1),
+        groups: 2,
+        ..ConvOptions::default()
+    };
+    maps.push((transposed([3, 2, 3, 3], strided, (1, 0)), vec![2, 3, 4, 3]));
+    maps.push((transposed([3, 2, 3, 3], strided, (0, 2)), vec![1, 3, 1, 2]));
+    maps.push((transposed([4, 3, 2, 3], grouped, (0, 0)), vec![2, 4, 3, 5]));
     maps.extend(moves.map(|(op, shape)| (LinearMap::Rearrange(op), shape)));
     maps
+}
+
+fn transposed(weight: [usize; 4], options: ConvOptions, more: (usize, usize)) -> LinearMap {
+    LinearMap::ConvTranspose(ConvTranspose2d::new(random(8, &weight), options, more))
 }
 
 fn windows(size: usize, shift: (usize, usize)) -> Rearrange {
@@ -150,9 +168,11 @@ fn adjoints_are_those_of_the_maps() {
         assert!((forwards - backwards).abs() < 1e-12, "{map:?}");
         let sum = map.forward(&(&x + &other).unwrap()).unwrap();
         assert_close(&sum, &(image + map.forward(&other).unwrap()).unwrap());
-        // In single precision too.
-        let single = map.forward(&x.to_dtype(DType::F32).unwrap()).unwrap();
-        assert_eq!(single.dtype(), DType::F32);
+        // In single precision too, but for weights, which are double here.
+        if !matches!(map, LinearMap::ConvTranspose(_)) {
+            let single = map.forward(&x.to_dtype(DType::F32).unwrap()).unwrap();
+            assert_eq!(single.dtype(), DType::F32);
+        }
     }
 }
 
@@ -252,14 +272,27 @@ fn what_does_not_fit_is_refused() {
         LinearMap::Select { dim: 1, index: 5 },
         LinearMap::Select { dim: 3, index: 0 },
         LinearMap::Pad(vec![(0, 0), (1, 1)]),
-        LinearMap::Expand(vec![2, 5]),
-        LinearMap::Expand(vec![2, 5, 7]),
+        LinearMap::Expand(vec![6]),
+        LinearMap::Expand(vec![5, 7]),
         reduce(&[3]),
         reduce(&[1, 1]),
         LinearMap::AvgPool(AvgPool2d::new(2, 2, 0)),
     ] {
         assert!(map.forward(&x).is_err(), "{map:?}");
         assert!(map.output_dims(x.dims()).is_err(), "{map:?}");
+    }
+    // An output padding that the convolution would read, other channels, and padding by a rule.
+    let same = ConvOptions {
+        padding: Padding::Same,
+        ..ConvOptions::default()
+    };
+    let x = random(7, &[1, 2, 3, 3]);
+    for map in [
+        transposed([2, 1, 3, 3], ConvOptions::default(), (1, 0)),
+        transposed([3, 1, 3, 3], ConvOptions::default(), (0, 0)),
+        transposed([2, 1, 3, 3], same, (0, 0)),
+    ] {
+        assert!(map.forward(&x).is_err(), "{map:?}");
     }
     let op = Op::LinearMap(&LinearMap::Flatten);
     let error = op.forward(&[&x, &x]).unwrap_err().to_string();

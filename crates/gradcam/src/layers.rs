@@ -332,7 +332,8 @@ impl<'a> Trace<'a> {
             | LinearMap::Pad(_)
             | LinearMap::Expand(_)
             | LinearMap::Resize(_)
-            | LinearMap::Reduce(_) => {
+            | LinearMap::Reduce(_)
+            | LinearMap::ConvTranspose(_) => {
                 self.head.push(Step::Other);
                 zeros(x, &dims)
             }

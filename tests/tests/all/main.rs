@@ -13,6 +13,7 @@ mod golden;
 mod hub;
 mod hugging_face;
 mod laws;
+mod linear_maps;
 mod masks;
 mod methods;
 mod parameters;

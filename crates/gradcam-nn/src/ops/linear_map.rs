@@ -7,6 +7,7 @@ use candle_core::{Result, Tensor, bail};
 use super::adaptive_pool::AdaptiveAvgPool2d;
 use super::avg_pool::AvgPool2d;
 use super::broadcast::summed_to;
+use super::conv_transpose::ConvTranspose2d;
 use super::rearrange::Rearrange;
 use super::reduce::Reduce;
 use super::resize::Resize;
@@ -43,7 +44,7 @@ pub enum LinearMap {
     },
     /// Zeros before and after the values, for each dimension.
     Pad(Vec<(usize, usize)>),
-    /// Broadcast to this shape: dimensions of size 1 are repeated, missing ones come first.
+    /// The dimensions after the first, of which those of size 1 are repeated to these sizes.
     Expand(Vec<usize>),
     /// The positions of maps, tokens, heads and windows in another order.
     Rearrange(Rearrange),
@@ -55,6 +56,8 @@ pub enum LinearMap {
     Resize(Resize),
     /// A sum or a mean over dimensions.
     Reduce(Reduce),
+    /// A transposed convolution.
+    ConvTranspose(ConvTranspose2d),
 }
 
 impl LinearMap {
@@ -93,12 +96,13 @@ impl LinearMap {
                     x.pad_with_zeros(dim, before, after)
                 })
             }
-            LinearMap::Expand(dims) => x.broadcast_as(dims.as_slice()),
+            LinearMap::Expand(_) => x.broadcast_as(self.output_dims(x.dims())?),
             LinearMap::Rearrange(op) => op.forward(x),
             LinearMap::AvgPool(pool) => pool.forward(x),
             LinearMap::AdaptiveAvgPool(pool) => pool.forward(x),
             LinearMap::Resize(resize) => resize.forward(x),
             LinearMap::Reduce(reduce) => reduce.forward(x),
+            LinearMap::ConvTranspose(layer) => layer.forward(x),
         }
     }
 
@@ -139,6 +143,7 @@ impl LinearMap {
             LinearMap::AdaptiveAvgPool(pool) => pool.adjoint(dims, grad),
             LinearMap::Resize(resize) => resize.adjoint(dims, grad),
             LinearMap::Reduce(reduce) => reduce.adjoint(dims, grad),
+            LinearMap::ConvTranspose(layer) => layer.adjoint(grad),
         }
     }
 
@@ -156,7 +161,8 @@ impl LinearMap {
             LinearMap::AvgPool(_)
             | LinearMap::AdaptiveAvgPool(_)
             | LinearMap::Resize(_)
-            | LinearMap::Reduce(_) => true,
+            | LinearMap::Reduce(_)
+            | LinearMap::ConvTranspose(_) => true,
         }
     }
 
@@ -198,17 +204,21 @@ impl LinearMap {
                 Ok(sizes.map(|(zeros, &len)| zeros.0 + len + zeros.1).collect())
             }
             LinearMap::Expand(to) => {
-                let mut pairs = to.iter().rev().zip(dims.iter().rev());
-                if to.len() < dims.len() || !pairs.all(|(&to, &len)| len == to || len == 1) {
-                    bail!("{dims:?} cannot be expanded to {to:?}");
+                let [n, rest @ ..] = dims else {
+                    bail!("a number cannot be expanded");
+                };
+                let mut pairs = to.iter().zip(rest);
+                if to.len() != rest.len() || !pairs.all(|(&to, &len)| len == to || len == 1) {
+                    bail!("{dims:?} cannot be expanded to {to:?} after the first");
                 }
-                Ok(to.clone())
+                Ok([&[*n], to.as_slice()].concat())
             }
             LinearMap::Rearrange(op) => op.output_dims(dims),
             LinearMap::AvgPool(pool) => resized(dims, |size| pool.output_size(size)),
             LinearMap::AdaptiveAvgPool(pool) => resized(dims, |size| pool.output_size(size)),
             LinearMap::Resize(resize) => resized(dims, |_| Ok(resize.size)),
             LinearMap::Reduce(reduce) => reduce.output_dims(dims),
+            LinearMap::ConvTranspose(layer) => layer.output_dims(dims),
         }
     }
 }
