@@ -325,7 +325,7 @@ impl<'a> Trace<'a> {
                 Ok(y)
             }
             LinearMap::Slice { step: 1, .. } => self.output(x, &dims, Window::default()),
-            // Those of a map's positions, whose stride then follows from the sizes.
+            // A position may be another one behind these: a map's stride follows from its size.
             LinearMap::Slice { .. }
             | LinearMap::Permute(_)
             | LinearMap::Select { .. }
@@ -337,7 +337,7 @@ impl<'a> Trace<'a> {
                 self.head.push(Step::Other);
                 zeros(x, &dims)
             }
-            // Between a pooling and its classifier it is no step.
+            // No step of its own between a pooling and its classifier.
             LinearMap::Flatten => zeros(x, &dims),
         }
     }

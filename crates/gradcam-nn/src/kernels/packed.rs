@@ -15,7 +15,7 @@ use super::winograd::Transformed;
 /// A convolution's weights as the kernels read them, made when they are first needed.
 pub(crate) struct Packed<T> {
     forward: OnceLock<Form<T>>,
-    /// One for each class of positions, see [`Gather::backward`].
+    /// One for each class of positions, see `Gather::backward`.
     backward: OnceLock<Vec<Form<T>>>,
     pub(super) forward_tiles: Transformed<T>,
     pub(super) backward_tiles: Transformed<T>,

@@ -7,8 +7,8 @@ mod dense;
 mod depthwise;
 mod vector;
 
-use self::dense::{run_avx2, run_avx512, run_bf16};
-use self::depthwise::{taps_avx2, taps_avx512, window_avx2, window_avx512};
+use dense::{run_avx2, run_avx512, run_bf16};
+use depthwise::{taps_avx2, taps_avx512, window_avx2, window_avx512};
 
 use super::depthwise::DepthwiseKernel;
 use super::set::Kernels;
