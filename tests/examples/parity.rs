@@ -34,7 +34,7 @@ fn main() -> Result<()> {
         .into());
     }
     let x = find(&reference, "input")?;
-    let heatmap = Explainer::at(model.default_layer()).explain_one(
+    let heatmap = Explainer::default().at(model.default_layer()).explain_one(
         &model.network,
         x,
         Target::Index(class),

@@ -191,7 +191,7 @@ impl Subject {
         };
         Ok(Subject {
             network,
-            grad_cam: Explainer::at(layer),
+            grad_cam: Explainer::default().at(layer),
             images,
             masks: masks.chunks_exact(side * side).map(mask).collect(),
             recorded,

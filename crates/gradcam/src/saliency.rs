@@ -1,16 +1,24 @@
 //! What a method is: from a network, an image and a score to a signed map.
 
-use candle_core::{Tensor, Var};
+use candle_core::Tensor;
 use gradcam_nn::Network;
+use serde::Serialize;
 
-use crate::baseline::{Baseline, Inputs};
-use crate::input_gradient::input_gradient;
-use crate::method::{Channels, Source};
-use crate::observation::{Score, rows};
+use crate::methods::baseline::Inputs;
 use crate::target::{Target, value};
-use crate::{Error, Grid, Method, Result};
+use crate::{Grid, Result};
 
-/// A method, the crate's own ([`Method`]) or a user's.
+/// Where a map comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// The activations of a layer.
+    Layer,
+    /// The network's input.
+    Pixels,
+}
+
+/// A method, the crate's own ([`Method`](crate::Method)) or a user's.
 ///
 /// ```
 /// use candle_core::{Device, Result, Tensor};
@@ -161,32 +169,6 @@ impl Subject<'_> {
         let budget = self.budget.unwrap_or(usize::MAX);
         samples.min(budget / forwards.max(1)).max(1)
     }
-
-    /// The score's gradient at an `output` of the network, `(1, classes)`.
-    pub(crate) fn output_gradient(&self, output: &Tensor) -> Result<Tensor> {
-        let variable = Var::from_tensor(output)?;
-        let logits = rows(output, 1)?;
-        let score = Score::of(variable.as_tensor(), &logits, &[Some(self.target.clone())])?;
-        let graph = score.total(variable.as_tensor(), 1)?.backward()?;
-        let found = match graph.get(variable.as_tensor()) {
-            Some(grad) => grad.clone(),
-            None => output.zeros_like()?,
-        };
-        Ok((found * self.sign)?)
-    }
-
-    /// The score's gradient at each of some images `(n, channels, height, width)`.
-    ///
-    /// # Errors
-    /// When the images do not fit the network.
-    pub fn gradients(&self, images: &Tensor) -> Result<Tensor> {
-        let targets = vec![self.target.clone(); images.dim(0)?];
-        let gradients = input_gradient(self.network, images, &targets)?;
-        match self.sign < 0.0 {
-            true => Ok(gradients.neg()?),
-            false => Ok(gradients),
-        }
-    }
 }
 
 /// One image's activations at a source, and the gradient of its score there; the latter is empty for a method that does not need it.
@@ -299,121 +281,6 @@ impl From<Grid> for SignedMap {
             map,
             error: None,
             measures: Vec::new(),
-        }
-    }
-}
-
-impl Saliency for Method {
-    fn name(&self) -> &str {
-        Method::name(self)
-    }
-    fn source(&self) -> Source {
-        self.about().source
-    }
-    fn needs_gradient(&self) -> bool {
-        self.about().gradient
-    }
-    fn takes_backward(&self) -> bool {
-        self.about().backward
-    }
-    fn knows_target(&self) -> bool {
-        self.about().target
-    }
-    fn is_signed(&self) -> bool {
-        match self {
-            Method::Gradient(options) => options.channels == Channels::Sum,
-            Method::SmoothGrad(options) => options.channels == Channels::Sum,
-            Method::VarGrad(_) | Method::FullGrad => false,
-            _ => true,
-        }
-    }
-    fn check(&self) -> Result<()> {
-        self.check_options(None)
-    }
-    fn check_inputs(&self, size: Option<(usize, usize)>, inputs: &Inputs) -> Result<()> {
-        self.check_options(size)?;
-        match self.baseline() {
-            Some(Baseline::Custom) if inputs.background.is_none() => Err(Error::NoBackground),
-            _ => Ok(()),
-        }
-    }
-    fn suits(&self, network: &dyn Network, image: &Tensor, layers: &[&str]) -> Result<()> {
-        use crate::{attention, class_activation, pixels::through};
-        match self {
-            Method::Cam => layers.iter().try_for_each(|layer| {
-                class_activation::head_of_cam(network, image, layer).map(drop)
-            }),
-            Method::AttentionRollout(_) | Method::GradientAttentionRollout => {
-                attention::attends(Method::name(self), network, image)
-            }
-            Method::GuidedGradCam
-            | Method::FullGrad
-            | Method::GuidedBackpropagation(_)
-            | Method::Deconvolution(_)
-            | Method::DeepLift(_)
-            | Method::Lrp(_) => through::all_pass(Method::name(self), network),
-            Method::GradCam
-            | Method::GradCamPlusPlus(_)
-            | Method::SmoothGradCamPlusPlus(_)
-            | Method::XGradCam(_)
-            | Method::HiResCam
-            | Method::LayerCam
-            | Method::ElementWiseCam
-            | Method::EigenCam(_)
-            | Method::EigenGradCam(_)
-            | Method::Fem(_)
-            | Method::ScoreCam
-            | Method::SsCam(_)
-            | Method::IsCam(_)
-            | Method::AblationCam
-            | Method::FinerCam(_)
-            | Method::ShapleyCam(_)
-            | Method::SmoothGradGradCam(_)
-            | Method::Gradient(_)
-            | Method::InputTimesGradient
-            | Method::SmoothGrad(_)
-            | Method::VarGrad(_)
-            | Method::IntegratedGradients(_)
-            | Method::SmoothIntegratedGradients(_)
-            | Method::ExpectedGradients(_)
-            | Method::BlurIntegratedGradients(_)
-            | Method::Xrai(_)
-            | Method::Occlusion(_)
-            | Method::Rise(_)
-            | Method::Lime(_)
-            | Method::KernelShap(_)
-            | Method::FeatureAblation(_) => Ok(()),
-        }
-    }
-    fn objective(&self, target: &Target, logits: &[f32]) -> Result<Option<Target>> {
-        crate::class_activation::objective(self, target, logits)
-    }
-    fn signed_map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
-        use crate::{attention, class_activation, perturbation, pixels};
-        self.check_inputs(Some(subject.input_size()), subject.inputs)?;
-        match self {
-            Method::Occlusion(o) => perturbation::occlusion::map(o, subject),
-            Method::Rise(o) => perturbation::rise::map(o, subject),
-            Method::Lime(o) => perturbation::lime::map(o, subject),
-            Method::KernelShap(o) => perturbation::shap::map(o, subject),
-            Method::FeatureAblation(o) => perturbation::ablation::map(o, subject),
-            Method::Gradient(o) => pixels::gradient::gradient(o, subject),
-            Method::InputTimesGradient => pixels::gradient::input_times_gradient(subject),
-            Method::GuidedBackpropagation(o) => pixels::rectified::guided(o, subject),
-            Method::Deconvolution(o) => pixels::rectified::deconvolution(o, subject),
-            Method::SmoothGrad(o) => pixels::smooth::mean(o, subject),
-            Method::VarGrad(o) => pixels::smooth::variance(o, subject),
-            Method::IntegratedGradients(o) => pixels::integrated::map(o, subject),
-            Method::SmoothIntegratedGradients(o) => pixels::integrated::smooth(o, subject),
-            Method::ExpectedGradients(o) => pixels::integrated::expected(o, subject),
-            Method::BlurIntegratedGradients(o) => pixels::blur::map(o, subject),
-            Method::Xrai(o) => pixels::xrai::map(o, subject),
-            Method::DeepLift(o) => pixels::deep_lift::map(o, subject),
-            Method::Lrp(o) => pixels::relevance::map(o, subject),
-            Method::AttentionRollout(o) => attention::rollout(o, subject),
-            Method::GradientAttentionRollout => attention::gradient_rollout(subject),
-            Method::FullGrad => pixels::full_gradient::map(subject),
-            other => class_activation::signed_map(other, subject),
         }
     }
 }

@@ -73,7 +73,8 @@ fn the_image_lies_as_near_to_each_text_as_in_transformers() {
     compare("image", &found, &golden.image_embedding, EMBEDDINGS);
     for expected in golden.texts {
         let target = Target::Similarity(encoder.embed(&expected.text).unwrap());
-        let map = Explainer::at(&golden.layer.name)
+        let map = Explainer::default()
+            .at(&golden.layer.name)
             .explain_one(&model.network, &x, target.clone())
             .unwrap();
         let what = format!("{:?}", expected.text);
@@ -137,7 +138,7 @@ fn a_channel_is_ablated_in_the_patches() {
     let target = Target::Similarity(golden.texts[0].embedding.clone());
     let explainer = Explainer {
         method: Method::AblationCam,
-        ..Explainer::at(&golden.layer.name)
+        ..Explainer::default().at(&golden.layer.name)
     };
     let found = explainer
         .explain_one(&model.network, &x, target.clone())

@@ -272,7 +272,8 @@ fn check(name: &str) {
     let network = build(name, expected.classes, expected.gain, DType::F32);
     let x = by_formula(&expected.input).unwrap();
     for layer in &expected.layers {
-        let maps = Explainer::at(&layer.name)
+        let maps = Explainer::default()
+            .at(&layer.name)
             .explain(&network, &x, &targets(layer))
             .unwrap();
         compare_maps(name, layer, &maps, MAPS);
@@ -283,7 +284,8 @@ fn check(name: &str) {
     let last = &expected.layers[0];
     let default = architectures::find(name).unwrap().default_layer;
     assert_eq!(default, last.name);
-    let maps = Explainer::at(default)
+    let maps = Explainer::default()
+        .at(default)
         .explain(&network, &x, &targets(last))
         .unwrap();
     for (found, scaled) in maps.iter().zip(&expected.grad_cam) {
@@ -324,7 +326,8 @@ fn check_default(
     maps: f32,
 ) {
     for layer in &expected.layers {
-        let found = Explainer::at(&layer.name)
+        let found = Explainer::default()
+            .at(&layer.name)
             .explain(&model.network, x, &targets(layer))
             .unwrap();
         compare_maps(what, layer, &found, maps);

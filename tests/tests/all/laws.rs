@@ -84,7 +84,7 @@ impl Case {
 
     /// The map of the first image.
     fn first(&self, target: Target) -> Heatmap {
-        self.maps(&Explainer::at("maps"), &[target])
+        self.maps(&Explainer::default().at("maps"), &[target])
             .remove(0)
             .remove(0)
     }
@@ -152,7 +152,7 @@ proptest! {
         let activations = case.network.maps(&case.x).unwrap();
         let all = activations.flatten_from(1).unwrap().to_vec2::<f32>().unwrap();
         let weights = &case.head[class * channels..][..channels];
-        for (maps, a) in case.maps(&Explainer::at("maps"), &[Target::Index(class)]).iter().zip(all) {
+        for (maps, a) in case.maps(&Explainer::default().at("maps"), &[Target::Index(class)]).iter().zip(all) {
             let cam: Vec<f32> = (0..positions)
                 .map(|i| (0..channels).map(|k| weights[k] * a[k * positions + i]).sum::<f32>())
                 .map(|sum| sum / positions as f32)
@@ -174,7 +174,7 @@ proptest! {
 
     #[test]
     fn a_batch_is_its_images(case in ordinary()) {
-        let method = Explainer::at("stem");
+        let method = Explainer::default().at("stem");
         let together = case.maps(&method, &[Target::Top(0), Target::Index(1)]);
         for (image, maps) in together.iter().enumerate() {
             let alone = Case {
@@ -192,9 +192,9 @@ proptest! {
     #[test]
     fn targets_that_share_a_forward_are_separate_runs(case in ordinary()) {
         let targets = [Target::Index(1), Target::Top(1), Target::Difference(0, 1), scaled(2.0)];
-        let together = case.maps(&Explainer::at("stem"), &targets);
+        let together = case.maps(&Explainer::default().at("stem"), &targets);
         for (n, target) in targets.iter().enumerate() {
-            let alone = case.maps(&Explainer::at("stem"), std::slice::from_ref(target));
+            let alone = case.maps(&Explainer::default().at("stem"), std::slice::from_ref(target));
             for (a, b) in together.iter().zip(&alone) {
                 prop_assert_eq!(bits(&a[n]), bits(&b[0]));
             }
@@ -214,7 +214,7 @@ proptest! {
 
     #[test]
     fn a_counterfactual_is_the_negative(case in ordinary()) {
-        let method = Explainer { counterfactual: true, ..Explainer::at("maps") };
+        let method = Explainer { counterfactual: true, ..Explainer::default().at("maps") };
         let against = case.maps(&method, &[Target::Index(0)]).remove(0).remove(0);
         let negative: Vec<f32> = case.first(Target::Index(0)).raw().values.iter().map(|v| -v).collect();
         prop_assert_eq!(&against.raw().values, &negative);
@@ -268,7 +268,7 @@ proptest! {
         1 => prop_oneof![Just(f32::NAN), Just(f32::INFINITY), Just(3e38_f32)],
     ]), target in 0..3_usize) {
         let target = [Target::Top(0), Target::Difference(0, 0), Target::Index(1)][target].clone();
-        for map in case.maps(&Explainer::at("stem"), &[target]).remove(0) {
+        for map in case.maps(&Explainer::default().at("stem"), &[target]).remove(0) {
             let share = map.layers[0].measures.iter().find(|(name, _)| *name == "share-of-parts");
             let (raw, map, verdict) = (map.raw(), map.map(), map.verdict);
             let finite = raw.values.iter().all(|v| v.is_finite());
@@ -316,7 +316,8 @@ fn verdict(network: &Two, x: [f32; 4]) -> Verdict {
         .unwrap()
         .reshape((1, 2, 1, 2))
         .unwrap();
-    Explainer::at("maps")
+    Explainer::default()
+        .at("maps")
         .explain_one(network, &x, Target::Index(0))
         .unwrap()
         .verdict
@@ -360,7 +361,7 @@ fn every_verdict_has_its_case() {
     let image = image.reshape((1, 2, 1, 2)).unwrap();
     let explainer = Explainer {
         method: "eigen-cam".parse().unwrap(),
-        ..Explainer::at("maps")
+        ..Explainer::default().at("maps")
     };
     let map = explainer
         .explain_one(&sure, &image, Target::Index(0))
@@ -401,7 +402,7 @@ fn what_cancels_in_front_of_a_norm_vanishes() {
     let verdict = |network: &Normed, method: &str| {
         let explainer = Explainer {
             method: method.parse().unwrap(),
-            ..Explainer::at("maps")
+            ..Explainer::default().at("maps")
         };
         let map = explainer
             .explain_one(network, &x, Target::Index(0))
@@ -508,7 +509,7 @@ fn methods_that_are_asked_for_together_share_their_passes() {
         .iter()
         .map(|name| Explainer {
             method: name.parse().unwrap(),
-            ..Explainer::at("maps")
+            ..Explainer::default().at("maps")
         })
         .collect();
     let image = Tensor::new(&[1.0_f32, 3.0, 0.5, 0.5], &Device::Cpu).unwrap();
@@ -625,7 +626,7 @@ fn a_batch_of_the_default_model_is_its_images() {
     let x = Tensor::from_vec(values, (3, 3, 64, 96), &Device::Cpu).unwrap();
     let targets = vec![vec![Target::Top(0), Target::Index(7)]; 3];
     for layer in [model.default_layer(), "blocks.3.1.conv_dw"] {
-        let method = Explainer::at(layer);
+        let method = Explainer::default().at(layer);
         let together = method.explain(&model.network, &x, &targets).unwrap();
         for (image, maps) in together.iter().enumerate() {
             let alone = x.narrow(0, image, 1).unwrap();

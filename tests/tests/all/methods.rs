@@ -55,7 +55,7 @@ fn check(name: &str) {
         for maps in &layer.maps {
             let explainer = Explainer {
                 method: maps.method.clone(),
-                ..Explainer::at(&layer.name)
+                ..Explainer::default().at(&layer.name)
             };
             let found = explainer.explain(&network, &x, &targets).unwrap();
             for (image, (found, raw)) in found.iter().zip(&maps.images).enumerate() {
@@ -127,7 +127,7 @@ fn picture() -> Tensor {
 fn explain(model: &Model, method: Method, target: Target) -> Result<Vec<f32>, Error> {
     let explainer = Explainer {
         method,
-        ..Explainer::at(model.default_layer())
+        ..Explainer::default().at(model.default_layer())
     };
     let map = explainer.explain_one(&model.network, &picture(), target)?;
     Ok(map.raw().values.clone())
@@ -156,7 +156,7 @@ fn what_a_method_cannot_do_is_said() {
     let model = Model::default_model(&Device::Cpu).unwrap();
     let at_inner = Explainer {
         method: Method::Cam,
-        ..Explainer::at("blocks.3")
+        ..Explainer::default().at("blocks.3")
     };
     let error = at_inner.explain_one(&model.network, &picture(), Target::Top(0));
     assert!(
@@ -169,7 +169,7 @@ fn what_a_method_cannot_do_is_said() {
     let against = Explainer {
         method: "eigen-cam".parse().unwrap(),
         counterfactual: true,
-        ..Explainer::at(model.default_layer())
+        ..Explainer::default().at(model.default_layer())
     };
     let error = against.explain_one(&model.network, &picture(), Target::Top(0));
     assert!(

@@ -47,7 +47,8 @@ fn bf16_maps_rank_the_pixels_as_f32_maps_do() {
                 let photo = picture::read(&folder.join(name), Limits::default()).unwrap();
                 let prepared = model.preprocess.prepare(&photo, Fit::Crop, &Device::Cpu);
                 let x = prepared.unwrap().tensor.unsqueeze(0).unwrap();
-                let map = Explainer::at(model.default_layer())
+                let map = Explainer::default()
+                    .at(model.default_layer())
                     .explain_one(&model.network, &x, Target::Index(281))
                     .unwrap();
                 map.raw().values.clone()

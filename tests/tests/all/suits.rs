@@ -77,7 +77,9 @@ fn methods_that_do_not_suit_are_known_before() {
     let seen: Vec<&str> = METHODS.into_iter().filter(|m| *m != "grad-cam").collect();
     assert_eq!(refused(&Opaque(&squeezed), "features.12"), seen);
     // What is no layer is none for any method that looks at one.
-    let known = Explainer::at("features.13").check(&squeezed, (3, 64, 64));
+    let known = Explainer::default()
+        .at("features.13")
+        .check(&squeezed, (3, 64, 64));
     assert!(
         known
             .unwrap_err()

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use candle_core::Tensor;
-use gradcam::{Explainer, Inputs, Method, Source};
+use gradcam::{Explainer, Inputs, Method};
 use gradcam_models::Model;
 use gradcam_models::preprocess::Preprocess;
 
@@ -52,14 +52,10 @@ impl Shared {
     /// One of a method.
     pub(crate) fn explainer(&self, method: Method) -> Explainer {
         Explainer {
-            layers: match method.about().source {
-                Source::Layer => self.layers.clone(),
-                Source::Pixels => Vec::new(),
-            },
             inputs: self.inputs.clone(),
             budget: self.budget,
             tolerance: self.tolerance,
-            ..Explainer::of(method)
+            ..Explainer::of(method).at_each(&self.layers)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The card's method on the small networks that some tests need.
 
 use candle_core::Tensor;
-use gradcam::{Explainer, Grid, Interpolation, Method, Source, Target};
+use gradcam::{Explainer, Grid, Inputs, Interpolation, Method, Target};
 use gradcam_nn::Network;
 
 /// The method at a small network's last maps, signed, at the input's resolution. The network's input is a picture of numbers from 0 to 1.
@@ -16,18 +16,11 @@ pub(crate) fn explain(
     class: usize,
 ) -> gradcam_eval::Result<Grid> {
     let (_, channels, height, width) = image.dims4()?;
-    let explainer = Explainer {
-        layers: match method.about().source {
-            Source::Layer => vec![layer.to_string()],
-            Source::Pixels => Vec::new(),
-        },
-        inputs: gradcam::Inputs {
-            black: vec![0.0; channels],
-            white: vec![1.0; channels],
-            background: None,
-        },
-        ..Explainer::of(method.clone())
-    };
+    let explainer = Explainer::of(method.clone()).at(layer).inputs(Inputs {
+        black: vec![0.0; channels],
+        white: vec![1.0; channels],
+        background: None,
+    });
     let found = explainer.explain_one(network, image, Target::Index(class))?;
     Ok(Interpolation::Bilinear.resize(found.raw(), height, width))
 }

@@ -156,7 +156,7 @@ fn gradient(subject: &Subject<'_>, layer: &str, units: usize, seed: u64) -> Resu
 /// Grad-CAM's map again, on one thread, and in a batch.
 fn determinism(subject: &Subject<'_>, layer: &str) -> Result<Vec<Row>> {
     let (network, image) = (subject.network, &subject.image);
-    let explainer = Explainer::at(layer);
+    let explainer = Explainer::default().at(layer);
     let targets = vec![vec![Target::Top(0)]];
     let first = explainer.explain(network, image, &targets)?;
     let again = explainer.explain(network, image, &targets)?;

@@ -40,7 +40,8 @@ fn inputs(model: &Model) -> Vec<Tensor> {
 fn maps(model: &Model, batch: &[Tensor]) -> Vec<Vec<u32>> {
     let x = Tensor::stack(batch, 0).unwrap();
     let targets = vec![vec![Target::Top(0)]; batch.len()];
-    let found = Explainer::at(model.default_layer())
+    let found = Explainer::default()
+        .at(model.default_layer())
         .explain(&model.network, &x, &targets)
         .unwrap();
     found.iter().flatten().map(bits).collect()

@@ -113,7 +113,10 @@ fn images(count: usize) -> Images<'static> {
 
 /// The signed Grad-CAM at the last convolution.
 fn grad_cam(network: &dyn Network, image: &Tensor, class: usize) -> Result<Grid> {
-    let found = Explainer::at("body").explain_one(network, image, Target::Index(class))?;
+    let found =
+        Explainer::default()
+            .at("body")
+            .explain_one(network, image, Target::Index(class))?;
     Ok(found.raw().clone())
 }
 

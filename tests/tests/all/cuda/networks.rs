@@ -90,7 +90,7 @@ fn a_batch_agrees_with_the_explainer() {
                 _ => "blocks",
             };
             let images = values(&[2, 3, 64, 64], 1);
-            let explainer = Explainer::at(layer);
+            let explainer = Explainer::default().at(layer);
             let targets = [vec![Target::Top(0)], vec![Target::Top(0)]];
             let expected = explainer.explain(&here, &images, &targets).unwrap();
             let moved = images.to_device(&device).unwrap();

@@ -222,7 +222,7 @@ fn the_signed_map_is_linear_and_the_positive_one_is_not() {
         move |parts: &[(usize, f32)]| {
             let explainer = Explainer {
                 relu,
-                ..Explainer::at("body")
+                ..Explainer::default().at("body")
             };
             let target = Target::Weighted(parts.to_vec());
             Ok(explainer.explain_one(network, image, target)?.map().clone())

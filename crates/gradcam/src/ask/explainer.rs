@@ -1,0 +1,521 @@
+//! From a network, images and targets to heat maps.
+
+use std::time::{Duration, Instant};
+
+use candle_core::Tensor;
+use gradcam_nn::Network;
+use rayon::prelude::*;
+
+use crate::ask::heatmap::{Heatmap, LayerMap, Verdict};
+use crate::methods::baseline::Inputs;
+use crate::saliency::Source;
+use crate::saliency::{Saliency, SignedMap, Subject};
+use crate::seen::layers::{blank, layers_for};
+use crate::seen::observation::{Observation, Place, Score, Taken};
+use crate::target::{Explained, Target};
+use crate::{Error, Grid, Interpolation, Method, Result};
+
+/// How the maps of several layers become one; each is divided by its largest value first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Fusion {
+    /// The average at each pixel.
+    #[default]
+    Mean,
+    /// The largest value at each pixel.
+    Max,
+    /// The largest value at each pixel, of `tanh(2 v)` at the layers whose map is finer than the coarsest: LayerCAM lifts its shallow layers
+    /// that way (Jiang et al. 2021, eq. 9), and torch-cam all. Where all maps have one size it is the largest value.
+    Tanh,
+}
+
+/// A method with what it is applied to and how its map is presented.
+///
+/// The default is Grad-CAM (Selvaraju et al. 2017): with the activations `A` of a layer and a score `y` before the softmax, the weight of
+/// channel `k` is the gradient averaged over the `Z` positions (equation 1), and the map is the positive part of the weighted sum
+/// (equation 2):
+///
+/// ```text
+/// a_k = 1/Z Σ_ij ∂y/∂A_kij        L = ReLU(Σ_k a_k A_k)
+/// ```
+#[derive(Debug, Clone)]
+pub struct Explainer<M = Method> {
+    /// How the signed map is made.
+    pub method: M,
+    /// The layers to look at; none for the last one with a spatial map before global pooling. Several are fused. A method that looks at
+    /// the pixels takes none.
+    pub layers: Vec<String>,
+    /// How the map is brought to the size of the input.
+    pub interpolation: Interpolation,
+    /// Whether negative evidence is removed, as the papers do.
+    pub relu: bool,
+    /// Negates the score, so that the map shows what speaks against it (Selvaraju et al. 2017, section 3.3). A method that does not know the
+    /// target, or whose map has no sign, is refused.
+    pub counterfactual: bool,
+    /// How several layers become one map.
+    pub fusion: Fusion,
+    /// What the network's inputs look like, for methods that compare with other images.
+    pub inputs: Inputs,
+    /// The most forwards that a method which samples may spend; it takes one sample at least.
+    pub budget: Option<usize>,
+    /// The standard error at which RISE, LIME and Kernel SHAP may stop sampling, as a share of the map's range.
+    pub tolerance: Option<f64>,
+}
+
+impl Default for Explainer {
+    fn default() -> Self {
+        Explainer::of(Method::default())
+    }
+}
+
+impl<M: Saliency> Explainer<M> {
+    /// A method at the automatic layer, or at the pixels.
+    ///
+    /// ```
+    /// use gradcam::methods::Lrp;
+    /// use gradcam::{Explainer, Method};
+    ///
+    /// // A list of methods, all of which may be told where to look.
+    /// for method in [Method::GradCam, Method::Lrp(Lrp::default())] {
+    ///     let explainer = Explainer::of(method).at("layer4").counterfactual();
+    ///     println!("{} at {:?}", explainer.method, explainer.layers);
+    /// }
+    /// ```
+    pub fn of(method: M) -> Self {
+        Explainer {
+            method,
+            layers: Vec::new(),
+            interpolation: Interpolation::default(),
+            relu: true,
+            counterfactual: false,
+            fusion: Fusion::default(),
+            inputs: Inputs::default(),
+            budget: None,
+            tolerance: None,
+        }
+    }
+
+    /// Looks at this layer too. A method that looks at the pixels has no use for one and stays as it is, so that a list of methods may be
+    /// asked alike; one that is put into [`layers`](Explainer::layers) by hand is refused.
+    pub fn at(mut self, layer: impl Into<String>) -> Self {
+        if self.method.source() == Source::Layer {
+            self.layers.push(layer.into());
+        }
+        self
+    }
+
+    /// Looks at these layers too, as [`at`](Explainer::at) does.
+    pub fn at_each<L: Into<String>>(self, layers: impl IntoIterator<Item = L>) -> Self {
+        layers.into_iter().fold(self, Self::at)
+    }
+
+    /// Brings the map to the size of the input this way.
+    pub fn interpolation(mut self, interpolation: Interpolation) -> Self {
+        self.interpolation = interpolation;
+        self
+    }
+
+    /// Keeps negative evidence.
+    pub fn signed(mut self) -> Self {
+        self.relu = false;
+        self
+    }
+
+    /// Shows the evidence against the score (Selvaraju et al. 2017, section 3.3).
+    pub fn counterfactual(mut self) -> Self {
+        self.counterfactual = true;
+        self
+    }
+
+    /// Makes one map of those of several layers this way.
+    pub fn fusion(mut self, fusion: Fusion) -> Self {
+        self.fusion = fusion;
+        self
+    }
+
+    /// Describes the network's inputs.
+    pub fn inputs(mut self, inputs: Inputs) -> Self {
+        self.inputs = inputs;
+        self
+    }
+
+    /// Limits the forwards of a method that samples; it takes one sample at least.
+    pub fn budget(mut self, forwards: usize) -> Self {
+        self.budget = Some(forwards);
+        self
+    }
+
+    /// Stops RISE, LIME and Kernel SHAP at this standard error, as a share of the map's range.
+    pub fn tolerance(mut self, share: f64) -> Self {
+        self.tolerance = Some(share);
+        self
+    }
+
+    /// Explains one image `(1, channels, height, width)`.
+    ///
+    /// # Errors
+    /// As [`explain`](Explainer::explain).
+    pub fn explain_one(
+        &self,
+        network: &dyn Network,
+        image: &Tensor,
+        target: Target,
+    ) -> Result<Heatmap> {
+        let maps = self.explain(network, image, &[vec![target]])?;
+        maps.into_iter()
+            .flatten()
+            .next()
+            .ok_or_else(|| Error::Input(image.dims().to_vec()))
+    }
+
+    /// Explains a batch `(n, channels, height, width)`: for each image a list of targets, and for each target a map.
+    ///
+    /// One forward serves an image, and each of its targets costs one backward of the head. On a CPU the images are spread over the cores;
+    /// elsewhere they go through the network together.
+    /// An image's maps do not depend on the others in its batch.
+    ///
+    /// # Errors
+    /// When a layer does not exist, is given twice or has no spatial map, a class is out of range, the method does not suit the network or
+    /// the target, or the shapes do not fit.
+    pub fn explain(
+        &self,
+        network: &dyn Network,
+        images: &Tensor,
+        targets: &[Vec<Target>],
+    ) -> Result<Vec<Vec<Heatmap>>> {
+        let &[batch, _, _, _] = images.dims() else {
+            return Err(Error::Input(images.dims().to_vec()));
+        };
+        if targets.len() != batch {
+            return Err(Error::Targets {
+                images: batch,
+                found: targets.len(),
+            });
+        }
+        let place = self.place(network, images)?;
+        if batch < 2 || !images.device().is_cpu() {
+            let observation = Observation::new(network, images, place)?;
+            return self.explain_observed(&observation, targets, &mut Vec::new());
+        }
+        // The activations of one image stay in the caches where those of a batch would not, and no core waits for another.
+        let each: Vec<_> = (0..batch)
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|i| {
+                let image = images.narrow(0, i, 1)?;
+                let observation = Observation::new(network, &image, place.clone())?;
+                self.explain_observed(&observation, &targets[i..=i], &mut Vec::new())
+            })
+            .collect();
+        let mut maps = Vec::with_capacity(batch);
+        for image in each {
+            maps.extend(image?);
+        }
+        Ok(maps)
+    }
+
+    /// Refuses what cannot be explained whatever the image, by shapes alone: options that mean nothing, layers that the network does not have
+    /// or that are no maps, a method that does not suit the network. `input` is channels, height and width of the network's inputs.
+    /// A network that computes outside of the pass runs, on an input of `f32` on the CPU.
+    ///
+    /// # Errors
+    /// For the first reason.
+    pub fn check(&self, network: &dyn Network, input: (usize, usize, usize)) -> Result<()> {
+        let image = blank(input)?;
+        let place = self.place(network, &image)?;
+        let Place::Layers(names) = &place else {
+            return self.method.suits(network, &image, &[]);
+        };
+        let known = layers_for(network, &image)?;
+        for name in names {
+            let layer = known.find(name)?;
+            if !layer.is_spatial() {
+                return Err(Error::NotSpatial {
+                    name: layer.name.clone(),
+                    shape: layer.shape.clone(),
+                });
+            }
+        }
+        self.method.suits(network, &image, &place.names())
+    }
+
+    /// -1 for what speaks against the target.
+    fn sign(&self) -> f64 {
+        if self.counterfactual { -1.0 } else { 1.0 }
+    }
+
+    /// Refuses what means nothing whatever the picture, before any is read; with `size`, for inputs of this height and width.
+    ///
+    /// # Errors
+    /// For an option out of its range, what speaks against a score where the method does not know the target or its map has no sign, a layer
+    /// for a method that looks at the pixels, a layer that is given twice, and a custom baseline without a background.
+    pub fn check_options(&self, size: Option<(usize, usize)>) -> Result<()> {
+        let method = &self.method;
+        method.check_inputs(size, &self.inputs)?;
+        if self.counterfactual && !method.knows_target() {
+            return Err(Error::NoCounterfactual(method.name().to_string()));
+        }
+        if self.counterfactual && !method.is_signed() {
+            return Err(Error::Unsigned(method.name().to_string()));
+        }
+        if method.source() == Source::Pixels && !self.layers.is_empty() {
+            return Err(Error::NoLayer(method.name().to_string()));
+        }
+        let layers = &self.layers;
+        match (1..layers.len()).find(|&i| layers[..i].contains(&layers[i])) {
+            Some(i) => Err(Error::RepeatedLayer(layers[i].clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Where the method looks, if it can be applied as it is asked.
+    fn place(&self, network: &dyn Network, images: &Tensor) -> Result<Place> {
+        let (_, _, height, width) = images.dims4()?;
+        self.check_options(Some((height, width)))?;
+        let method = &self.method;
+        let looks = (method.source(), method.needs_gradient());
+        Place::of(network, images, looks, &self.layers)
+    }
+
+    /// The maps of a batch that has been through the network; for each round of targets one backward, which `passes` tells of.
+    fn explain_observed(
+        &self,
+        observation: &Observation<'_>,
+        targets: &[Vec<Target>],
+        passes: &mut Vec<Taken>,
+    ) -> Result<Vec<Vec<Heatmap>>> {
+        let Observation { output, logits, .. } = observation;
+        let mut maps: Vec<Vec<Heatmap>> = targets.iter().map(|_| Vec::new()).collect();
+        for round in 0..targets.iter().map(Vec::len).max().unwrap_or(0) {
+            let mut asked = Vec::with_capacity(targets.len());
+            let mut objectives = Vec::with_capacity(targets.len());
+            for (targets, logits) in targets.iter().zip(logits) {
+                let target = targets.get(round).map(|t| t.resolved(logits)).transpose()?;
+                let objective = match &target {
+                    Some(target) => self.method.objective(target, logits)?,
+                    None => None,
+                };
+                objectives.push(objective.or_else(|| target.clone()));
+                asked.push(target);
+            }
+            let gradients = match self.method.needs_gradient() {
+                true => {
+                    let score = Score::of(output, logits, &objectives)?;
+                    let taken = observation.taken(&score.signed(self.sign())?)?;
+                    passes.push(taken.clone());
+                    taken.gradients
+                }
+                false => Default::default(),
+            };
+            for (image, target) in asked.iter().enumerate() {
+                let Some(target) = target else { continue };
+                let map = self.heatmap(observation, image, target, &gradients)?;
+                maps[image].push(map);
+            }
+        }
+        Ok(maps)
+    }
+
+    /// One image's explanation, from the signed map at each place.
+    fn heatmap(
+        &self,
+        observation: &Observation<'_>,
+        image: usize,
+        target: &Target,
+        gradients: &[Vec<f32>],
+    ) -> Result<Heatmap> {
+        let logits = &observation.logits[image];
+        let explained = Explained::of(target, logits)?;
+        let images = observation.images;
+        let (_, _, height, width) = images.dims4()?;
+        let mut verdicts = Vec::new();
+        let mut layers = Vec::new();
+        for (place, name) in observation.place.names().into_iter().enumerate() {
+            let features = observation.features(place, image, gradients);
+            let SignedMap {
+                map: raw,
+                error,
+                measures,
+            } = self.method.signed_map(&Subject {
+                network: observation.network,
+                image: &images.narrow(0, image, 1)?,
+                target,
+                sign: self.sign(),
+                logits,
+                layer: name,
+                features,
+                inputs: &self.inputs,
+                budget: self.budget,
+                tolerance: self.tolerance,
+            })?;
+            if raw.values.is_empty() || raw.values.len() != raw.height * raw.width {
+                return Err(Error::Map {
+                    method: self.method.name().to_string(),
+                    size: (raw.height, raw.width),
+                    found: raw.values.len(),
+                });
+            }
+            let gradient = self.method.takes_backward().then_some(features.gradient);
+            verdicts.push(Verdict::of(&raw, &measures, gradient, logits, &explained));
+            layers.push(LayerMap {
+                layer: name.to_string(),
+                map: if self.relu { raw.relu() } else { raw.clone() },
+                raw,
+                error,
+                measures,
+            });
+        }
+        // One good layer makes the fused map worth looking at, one that is not finite spoils it.
+        let verdict = [Verdict::NonFinite, Verdict::Ok]
+            .into_iter()
+            .find(|verdict| verdicts.contains(verdict))
+            .unwrap_or(verdicts[0]);
+        Ok(Heatmap {
+            upsampled: self.upsample(&layers, (height, width)),
+            layers,
+            target: explained,
+            logits: logits.clone(),
+            verdict,
+        })
+    }
+
+    /// The maps of one image's layers as one map of any size, for a picture larger than the input.
+    ///
+    /// One layer keeps its units; several are divided by their maxima and fused. Kernels that overshoot do not bring back negative values
+    /// that the ReLU removed.
+    pub fn upsample(&self, layers: &[LayerMap], (height, width): (usize, usize)) -> Grid {
+        let one = |map: &Grid| {
+            let map = self.interpolation.resize(map, height, width);
+            if self.relu { map.relu() } else { map }
+        };
+        if let [layer] = layers {
+            return one(&layer.map);
+        }
+        let maps: Vec<Grid> = layers
+            .iter()
+            .map(|layer| one(&layer.map).scaled())
+            .collect();
+        let positions = |layer: &LayerMap| layer.map.values.len();
+        let coarsest = layers.iter().map(positions).min();
+        let lifted = |layer: usize, v: f32| match Some(positions(&layers[layer])) == coarsest {
+            true => v,
+            false => (2.0 * v).tanh(),
+        };
+        let values = (0..height * width)
+            .map(|i| {
+                let values = maps.iter().map(|map| map.values[i]);
+                match self.fusion {
+                    Fusion::Mean => values.sum::<f32>() / maps.len() as f32,
+                    Fusion::Max => values.fold(f32::NEG_INFINITY, f32::max),
+                    Fusion::Tanh => {
+                        let lifted = values.enumerate().map(|(layer, v)| lifted(layer, v));
+                        lifted.fold(f32::NEG_INFINITY, f32::max)
+                    }
+                }
+            })
+            .collect();
+        Grid {
+            height,
+            width,
+            values,
+        }
+    }
+}
+
+/// What a map took, apart from passes that another map may have in common with it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cost {
+    /// What was spent for this map alone.
+    pub own: Duration,
+    /// The forward pass to the place that the method looks at, and the backward pass there if it needs one: whoever was the first to need
+    /// them.
+    pub passes: Vec<PassCost>,
+}
+
+/// One pass through the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PassCost {
+    /// Which pass it is: the place, in the order in which places were looked at, and 0 for the forward pass there or the number of the
+    /// backward pass. Maps for which this is the same have the pass in common.
+    pub pass: (usize, usize),
+    /// How long it took.
+    pub time: Duration,
+}
+
+/// Explains one image, `(1, channels, height, width)`, by several methods, and hands each map to `visit` with what it cost.
+///
+/// Methods that look at the same place share the forward pass, and those that need the same gradient the backward pass too. A method that
+/// cannot be applied does not keep the others from it.
+///
+/// # Errors
+/// When `visit` fails.
+pub fn explain_each<M: Saliency, E>(
+    explainers: &[Explainer<M>],
+    network: &dyn Network,
+    image: &Tensor,
+    target: &Target,
+    mut visit: impl FnMut(usize, Result<Heatmap>, Cost) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    let mut seen: Vec<Observation<'_>> = Vec::new();
+    for (index, explainer) in explainers.iter().enumerate() {
+        let start = Instant::now();
+        let mut spent = Spent::default();
+        let map = explain_shared(explainer, network, image, target, &mut seen, &mut spent);
+        let cost = Cost {
+            own: start.elapsed().saturating_sub(spent.made),
+            passes: spent.passes,
+        };
+        visit(index, map, cost)?;
+    }
+    Ok(())
+}
+
+/// The passes that a map needed.
+#[derive(Default)]
+struct Spent {
+    passes: Vec<PassCost>,
+    /// The time of those that were made for it, since nobody had needed them before.
+    made: Duration,
+}
+
+/// Explains one image from what was `seen` of it, which grows by what was not.
+fn explain_shared<'a, M: Saliency>(
+    explainer: &Explainer<M>,
+    network: &'a dyn Network,
+    image: &'a Tensor,
+    target: &Target,
+    seen: &mut Vec<Observation<'a>>,
+    spent: &mut Spent,
+) -> Result<Heatmap> {
+    let &[1, _, _, _] = image.dims() else {
+        return Err(Error::Input(image.dims().to_vec()));
+    };
+    let place = explainer.place(network, image)?;
+    let index = match seen.iter().position(|o| o.place == place) {
+        Some(index) => index,
+        None => {
+            let observation = Observation::new(network, image, place)?;
+            spent.made += observation.time;
+            seen.push(observation);
+            seen.len() - 1
+        }
+    };
+    let mut taken = Vec::new();
+    let maps = explainer.explain_observed(&seen[index], &[vec![target.clone()]], &mut taken);
+    spent.passes.push(PassCost {
+        pass: (index, 0),
+        time: seen[index].time,
+    });
+    for taken in taken.iter().filter(|taken| taken.pass > 0) {
+        spent.passes.push(PassCost {
+            pass: (index, taken.pass),
+            time: taken.time,
+        });
+        if taken.new {
+            spent.made += taken.time;
+        }
+    }
+    maps?
+        .pop()
+        .and_then(|mut maps| maps.pop())
+        .ok_or_else(|| Error::Input(image.dims().to_vec()))
+}

@@ -1,0 +1,76 @@
+//! What there is to know about a method before it runs.
+
+use serde::Serialize;
+
+use crate::saliency::Source;
+
+/// What there is to know about a method before it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct About {
+    /// Authors, year and title.
+    pub paper: &'static str,
+    /// Passes through the network for one target, with the default options.
+    pub cost: &'static str,
+    /// What it asks of the network.
+    pub needs: &'static str,
+    /// Where the map comes from.
+    pub source: Source,
+    /// What the map has values for: the positions of the layer, or the pixels.
+    pub resolution: Source,
+    /// Whether it is made from the score's gradient at the source.
+    pub gradient: bool,
+    /// Whether it takes a gradient anywhere.
+    pub backward: bool,
+    /// Whether it depends on the target.
+    pub target: bool,
+}
+
+/// The gradient at a layer weighs its activations.
+pub(crate) const LAYER: About = About {
+    paper: "",
+    cost: "1 forward, 1 backward of the head",
+    needs: "a layer with a spatial map, and the gradient there",
+    source: Source::Layer,
+    resolution: Source::Layer,
+    gradient: true,
+    backward: true,
+    target: true,
+};
+
+/// The activations of a layer are weighed by scores alone.
+pub(crate) const SCORES: About = About {
+    needs: "a layer with a spatial map; only scores, no gradient",
+    gradient: false,
+    backward: false,
+    ..LAYER
+};
+
+/// A gradient at the pixels.
+pub(crate) const PIXELS: About = About {
+    cost: "1 forward, 1 backward",
+    needs: "a gradient",
+    source: Source::Pixels,
+    resolution: Source::Pixels,
+    gradient: false,
+    ..LAYER
+};
+
+/// Other rules than the gradient's take the score back to the pixels.
+pub(crate) const RULES: About = About {
+    cost: "2 forwards, 1 backward",
+    needs: "a network whose operations all go through the pass",
+    ..PIXELS
+};
+
+/// The attention of a transformer.
+pub(crate) const ATTENTION: About = About {
+    needs: "a transformer of tokens (ViT, DeiT, DINOv2, CLIP)",
+    ..PIXELS
+};
+
+/// Scores of changed pictures, at the pixels.
+pub(crate) const BLACK_BOX: About = About {
+    needs: "only scores, no gradient",
+    backward: false,
+    ..PIXELS
+};

@@ -1,0 +1,58 @@
+//! An image whose parts can be hidden, and the score that is left.
+
+use crate::methods::baseline::Baseline;
+use crate::saliency::Subject;
+use crate::seen::observation::values;
+use crate::{Mask, Result, masked_logits};
+
+/// The image of a subject, and the picture that its hidden parts show.
+pub(super) struct Hidden<'a> {
+    pub(super) subject: &'a Subject<'a>,
+    baseline: Vec<f32>,
+}
+
+impl<'a> Hidden<'a> {
+    /// The image with what hidden parts show; `seed` is that of a uniform baseline.
+    pub(super) fn new(subject: &'a Subject<'a>, baseline: Baseline, seed: u64) -> Result<Self> {
+        let baseline = baseline.of(subject.image, subject.inputs, seed)?;
+        Ok(Hidden {
+            subject,
+            baseline: values(&baseline)?,
+        })
+    }
+
+    /// The image's height and width.
+    pub(super) fn size(&self) -> (usize, usize) {
+        self.subject.features.size
+    }
+
+    /// The score of the whole image, which needs no forward.
+    pub(super) fn whole(&self) -> Result<f64> {
+        self.subject.score(self.subject.logits)
+    }
+
+    /// The score under each of `count` masks (1 shows, 0 hides).
+    pub(super) fn scores<M: Into<Mask>>(
+        &self,
+        count: usize,
+        mask: impl Fn(usize) -> M + Sync,
+    ) -> Result<Vec<f64>> {
+        self.scores_by(count, mask, |logits| self.subject.score(logits))
+    }
+
+    /// As [`scores`](Hidden::scores), with another score of the logits.
+    pub(super) fn scores_by<M: Into<Mask>>(
+        &self,
+        count: usize,
+        mask: impl Fn(usize) -> M + Sync,
+        score: impl Fn(&[f32]) -> Result<f64>,
+    ) -> Result<Vec<f64>> {
+        let Subject { network, image, .. } = *self.subject;
+        let mut scores = Vec::with_capacity(count);
+        masked_logits(network, image, &self.baseline, count, mask, |_, logits| {
+            scores.push(score(logits)?);
+            Ok(())
+        })?;
+        Ok(scores)
+    }
+}

@@ -1,0 +1,353 @@
+//! Gradients integrated on the way from a baseline to the image.
+
+use candle_core::{DType, Tensor};
+use rand_chacha::rand_core::RngCore;
+use serde::{Deserialize, Serialize};
+
+use super::quadrature::gauss_legendre;
+use super::reduce::{Channels, reduced};
+use crate::methods::about::{About, PIXELS};
+use crate::methods::baseline::Baseline;
+use crate::methods::noise::{generator, noisy};
+use crate::methods::recipe::{Check, Recipe};
+use crate::saliency::{SignedMap, Subject};
+use crate::seen::observation::{rows, values};
+use crate::{Error, Result};
+
+/// Points whose gradients are taken together: memory does not grow with their number.
+const BATCH: usize = 16;
+
+/// Options of [`Method::IntegratedGradients`](crate::Method::IntegratedGradients).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IntegratedGradients {
+    /// Points of the Gauss-Legendre quadrature.
+    pub steps: usize,
+    /// Where the way begins.
+    pub baseline: Baseline,
+    /// Of a uniform baseline (ChaCha8).
+    pub seed: u64,
+}
+
+impl Default for IntegratedGradients {
+    /// 50 points from black.
+    fn default() -> Self {
+        IntegratedGradients {
+            steps: 50,
+            baseline: Baseline::default(),
+            seed: 0,
+        }
+    }
+}
+
+impl Recipe for IntegratedGradients {
+    fn about(&self) -> About {
+        About {
+            paper: "Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks",
+            cost: "52 forwards, 50 backwards",
+            ..PIXELS
+        }
+    }
+
+    fn check(&self, check: &Check) -> Result<()> {
+        check.steps(self.steps)
+    }
+
+    /// Integrated gradients (Sundararajan et al. 2017, eq. 1), summed over the colours.
+    ///
+    /// `completeness-error` is what the sum of the attributions lacks of the difference of the scores, as a share of it, and `completeness-gap`
+    /// the same in units of the score. `quadrature-gap` is how much of it the points explain, as a standard error: the changes of the score's slope
+    /// from each to the next, as if their signs were independent, times the largest weight.
+    fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
+        let baseline = self.baseline.of(subject.image, subject.inputs, self.seed)?;
+        let Integral { products, gap } = integral(subject, subject.image, &baseline, self.steps)?;
+        let mut measures = completeness(subject, &baseline, products.iter().sum())?;
+        measures.push(("quadrature-gap", gap));
+        Ok(signed(subject, &products, measures))
+    }
+}
+
+/// Options of [`Method::SmoothIntegratedGradients`](crate::Method::SmoothIntegratedGradients).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SmoothIntegratedGradients {
+    /// Points of the Gauss-Legendre quadrature.
+    pub steps: usize,
+    /// Noisy copies.
+    pub samples: usize,
+    /// The noise's standard deviation as a share of the image's range.
+    pub noise: f64,
+    /// Where the way begins.
+    pub baseline: Baseline,
+    /// Of the noise and of a uniform baseline (ChaCha8).
+    pub seed: u64,
+}
+
+impl Default for SmoothIntegratedGradients {
+    /// 10 noisy copies, 20 points each, from black.
+    fn default() -> Self {
+        SmoothIntegratedGradients {
+            steps: 20,
+            samples: 10,
+            noise: 0.15,
+            baseline: Baseline::default(),
+            seed: 0,
+        }
+    }
+}
+
+impl Recipe for SmoothIntegratedGradients {
+    fn about(&self) -> About {
+        About {
+            paper: "Sundararajan et al. 2017 with Smilkov et al. 2017",
+            cost: "201 forwards, 200 backwards",
+            ..PIXELS
+        }
+    }
+
+    fn check(&self, check: &Check) -> Result<()> {
+        check.steps(self.steps)?;
+        check.count("samples", self.samples)?;
+        check.at_least_zero("noise", self.noise)
+    }
+
+    /// Integrated gradients averaged over noisy copies of the image, each from the same baseline.
+    fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
+        let baseline = self.baseline.of(subject.image, subject.inputs, self.seed)?;
+        let samples = subject.affordable(self.samples, self.steps);
+        let mut sums = vec![0.0; subject.image.elem_count()];
+        for draw in 0..samples {
+            let copy = noisy(subject.image, self.noise, self.seed, draw)?;
+            let found = integral(subject, &copy, &baseline, self.steps)?;
+            sums.iter_mut()
+                .zip(found.products)
+                .for_each(|(sum, v)| *sum += v);
+        }
+        sums.iter_mut().for_each(|sum| *sum /= samples as f64);
+        Ok(signed(subject, &sums, vec![("samples", samples as f64)]))
+    }
+}
+
+/// Options of [`Method::ExpectedGradients`](crate::Method::ExpectedGradients).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExpectedGradients {
+    /// Draws of a baseline and of a point on the way. Baselines are the background's pictures; without a background, pictures of one colour.
+    pub samples: usize,
+    /// Of the draws (ChaCha8).
+    pub seed: u64,
+}
+
+impl Default for ExpectedGradients {
+    /// 100 draws.
+    fn default() -> Self {
+        ExpectedGradients {
+            samples: 100,
+            seed: 0,
+        }
+    }
+}
+
+impl Recipe for ExpectedGradients {
+    fn about(&self) -> About {
+        About {
+            paper: "Erion et al. 2021, Improving performance of deep learning models with axiomatic attribution priors and expected gradients",
+            cost: "201 forwards, 100 backwards",
+            ..PIXELS
+        }
+    }
+
+    fn check(&self, check: &Check) -> Result<()> {
+        check.count("samples", self.samples)
+    }
+
+    /// Expected gradients (Erion et al. 2021, eq. 3): the mean of `(x - x') g(x' + α (x - x'))` over baselines `x'` from the background and
+    /// uniform `α`.
+    fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
+        // The point on the way, and the baseline.
+        let samples = subject.affordable(self.samples, 2);
+        let image: Vec<f64> = subject
+            .image
+            .to_dtype(DType::F64)?
+            .flatten_all()?
+            .to_vec1()?;
+        let mut sums = vec![0.0; image.len()];
+        let mut expectation = 0.0;
+        for first in (0..samples).step_by(BATCH) {
+            let draws = first..samples.min(first + BATCH);
+            let (mut points, mut baselines) = (Vec::new(), Vec::new());
+            for draw in draws {
+                let mut random = generator(self.seed, draw);
+                let baseline = drawn(subject, random.next_u32(), draw)?;
+                let alpha = f64::from(random.next_u32()) / f64::from(u32::MAX);
+                points.push(between(&baseline, subject.image, alpha)?);
+                baselines.push(baseline);
+            }
+            let gradients = values(&subject.gradients(&Tensor::cat(&points, 0)?)?)?;
+            for (baseline, gradient) in baselines.iter().zip(gradients.chunks_exact(image.len())) {
+                for (((sum, &g), &x), b) in sums
+                    .iter_mut()
+                    .zip(gradient)
+                    .zip(&image)
+                    .zip(values(baseline)?)
+                {
+                    *sum += f64::from(g) * (x - f64::from(b)) / samples as f64;
+                }
+            }
+            let all = Tensor::cat(&baselines, 0)?;
+            for row in rows(&gradcam_nn::logits(subject.network, &all)?, baselines.len())? {
+                expectation += subject.score(&row)? / samples as f64;
+            }
+        }
+        let difference = subject.score(subject.logits)? - expectation;
+        let measures = complete(sums.iter().sum(), difference);
+        Ok(signed(subject, &sums, measures))
+    }
+}
+
+/// The baseline of a draw: a picture of the background, or a picture of one colour between black and white.
+fn drawn(subject: &Subject<'_>, number: u32, draw: usize) -> Result<Tensor> {
+    let image = subject.image;
+    let Some(background) = &subject.inputs.background else {
+        // A colour: a number for each channel, in its own range.
+        let black = Baseline::Black.of(image, subject.inputs, 0)?;
+        let white = Baseline::White.of(image, subject.inputs, 0)?;
+        let mut random = generator(u64::from(number), draw);
+        let channels = image.dim(1)?;
+        let shares = (0..channels).map(|_| f64::from(random.next_u32()) / f64::from(u32::MAX));
+        let shares = Tensor::from_iter(shares, image.device())?
+            .reshape((1, channels, 1, 1))?
+            .to_dtype(image.dtype())?;
+        return Ok((&black + (white - &black)?.broadcast_mul(&shares)?)?);
+    };
+    let count = background.dim(0)?;
+    if background.dims().get(1..) != image.dims().get(1..) || count == 0 {
+        return Err(Error::Background {
+            expected: image.dims()[1..].to_vec(),
+            found: background.dims().to_vec(),
+        });
+    }
+    let index = number as usize % count;
+    let picture = background.narrow(0, index, 1)?;
+    Ok(picture.to_device(image.device())?.to_dtype(image.dtype())?)
+}
+
+/// `a + share (b - a)`.
+fn between(a: &Tensor, b: &Tensor, share: f64) -> Result<Tensor> {
+    Ok((a + ((b - a)? * share)?)?)
+}
+
+/// An integral of the gradient on a straight way.
+pub(super) struct Integral {
+    /// `(x - x') ∫ g(x' + α (x - x')) dα` for every number of the image.
+    pub(super) products: Vec<f64>,
+    /// How much of the score the points miss, as a standard error.
+    gap: f64,
+}
+
+/// The integral from a baseline to an image, by as many points.
+pub(super) fn integral(
+    subject: &Subject<'_>,
+    image: &Tensor,
+    baseline: &Tensor,
+    steps: usize,
+) -> Result<Integral> {
+    let way = values(&(image - baseline)?)?;
+    let mut sums = vec![0.0; way.len()];
+    let points = gauss_legendre(steps);
+    let mut slopes = Vec::with_capacity(points.len());
+    for points in points.chunks(BATCH) {
+        let images = points
+            .iter()
+            .map(|(share, _)| between(baseline, image, *share))
+            .collect::<Result<Vec<_>>>()?;
+        let gradients = values(&subject.gradients(&Tensor::cat(&images, 0)?)?)?;
+        for ((_, weight), gradient) in points.iter().zip(gradients.chunks_exact(way.len())) {
+            for (sum, &g) in sums.iter_mut().zip(gradient) {
+                *sum += weight * f64::from(g);
+            }
+            let along = gradient.iter().zip(&way);
+            slopes.push(
+                along
+                    .map(|(&g, &d)| f64::from(g) * f64::from(d))
+                    .sum::<f64>(),
+            );
+        }
+    }
+    let products = sums.iter().zip(&way).map(|(sum, &d)| sum * f64::from(d));
+    let changes = slopes.windows(2).map(|pair| (pair[1] - pair[0]).powi(2));
+    let scatter = changes.sum::<f64>().sqrt();
+    let widest = points.iter().map(|(_, weight)| *weight).fold(0.0, f64::max);
+    Ok(Integral {
+        products: products.collect(),
+        gap: scatter * widest,
+    })
+}
+
+/// What `sum` lacks of the difference between the scores of the image and the baseline.
+pub(super) fn completeness(
+    subject: &Subject<'_>,
+    baseline: &Tensor,
+    sum: f64,
+) -> Result<Vec<(&'static str, f64)>> {
+    let logits = rows(&subject.network.forward(baseline, &mut ())?, 1)?;
+    let difference = subject.score(subject.logits)? - subject.score(&logits[0])?;
+    Ok(complete(sum, difference))
+}
+
+/// What parts with this `sum` lack of what they should add up to: as a share of it, and in units of the score.
+pub(super) fn complete(sum: f64, expected: f64) -> Vec<(&'static str, f64)> {
+    vec![
+        ("completeness-error", relative(sum, expected)),
+        ("completeness-gap", (sum - expected).abs()),
+    ]
+}
+
+/// The distance of `found` from `expected` as a share of it; the distance itself where nothing was expected.
+pub(crate) fn relative(found: f64, expected: f64) -> f64 {
+    let distance = (found - expected).abs();
+    match expected == 0.0 {
+        true => distance,
+        false => distance / expected.abs(),
+    }
+}
+
+pub(super) fn signed(
+    subject: &Subject<'_>,
+    attribution: &[f64],
+    measures: Vec<(&'static str, f64)>,
+) -> SignedMap {
+    let values: Vec<f32> = attribution.iter().map(|&v| v as f32).collect();
+    SignedMap {
+        map: reduced(&values, subject.input_size(), Channels::Sum),
+        error: None,
+        measures,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::methods::perturbation::testing::{Linear, asked, explain_by, picture};
+    use crate::{Explainer, Method};
+
+    #[test]
+    fn a_budget_is_kept() {
+        let (image, network) = (picture(6, 5), Linear::new(6, 5));
+        for (name, option, samples) in [
+            ("expected-gradients", "samples", "100"),
+            ("smooth-integrated-gradients", "samples", "20"),
+            ("smoothgrad", "samples", "50"),
+        ] {
+            let set = [(option.to_string(), samples.to_string())];
+            let explainer = Explainer {
+                budget: Some(40),
+                ..Explainer::of(Method::with_options(name, &set).unwrap())
+            };
+            network.forwards();
+            explain_by(&explainer, &network, &image, asked()).unwrap();
+            // The image's own beside it.
+            assert_eq!(network.forwards(), 41, "{name}");
+        }
+    }
+}

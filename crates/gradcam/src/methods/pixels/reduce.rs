@@ -1,0 +1,60 @@
+//! From the colours of a pixel to one number.
+
+use candle_core::{DType, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::seen::observation::values;
+use crate::{Grid, Result};
+
+/// How the colours of a pixel become one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Channels {
+    /// The largest absolute value (Simonyan et al. 2013, section 3.1).
+    #[default]
+    MaxAbs,
+    /// The sum, with signs.
+    Sum,
+    /// The sum of absolute values.
+    SumAbs,
+    /// The square root of the sum of squares.
+    Norm,
+}
+
+/// The sum of all numbers.
+pub(super) fn total(x: &Tensor) -> Result<f64> {
+    Ok(x.to_dtype(DType::F64)?.sum_all()?.to_scalar()?)
+}
+
+/// One number for each pixel of an attribution `(1, channels, height, width)`.
+pub(crate) fn reduce(attribution: &Tensor, channels: Channels) -> Result<Grid> {
+    let (_, _, height, width) = attribution.dims4()?;
+    Ok(reduced(&values(attribution)?, (height, width), channels))
+}
+
+/// One number for each pixel of `values`, channel after channel.
+pub(crate) fn reduced(values: &[f32], (height, width): (usize, usize), channels: Channels) -> Grid {
+    let mut sums = vec![0.0_f64; height * width];
+    for plane in values.chunks_exact(height * width) {
+        for (sum, &v) in sums.iter_mut().zip(plane) {
+            let v = f64::from(v);
+            *sum = match channels {
+                // Not `max`, which would drop a NaN.
+                Channels::MaxAbs if v.abs() <= *sum => *sum,
+                Channels::MaxAbs => v.abs(),
+                Channels::Sum => *sum + v,
+                Channels::SumAbs => *sum + v.abs(),
+                Channels::Norm => *sum + v * v,
+            };
+        }
+    }
+    let values = sums.into_iter().map(|sum| match channels {
+        Channels::Norm => sum.sqrt() as f32,
+        _ => sum as f32,
+    });
+    Grid {
+        height,
+        width,
+        values: values.collect(),
+    }
+}

@@ -1,0 +1,39 @@
+//! What rules other than the gradient's take back to the pixels.
+
+use candle_core::Tensor;
+use gradcam_nn::{Network, Rules, Tape};
+
+use crate::seen::record::in_pool;
+use crate::{Error, Result};
+
+/// Takes `start(output)`, which has the output's shape, back through the network under `rules`: what comes to the pixels, in the images'
+/// shape; zeros where nothing does.
+///
+/// # Errors
+/// When the network has operations that the rules do not see; `method` is named in the error.
+pub(crate) fn through(
+    method: &str,
+    network: &dyn Network,
+    images: &Tensor,
+    rules: impl Rules + 'static,
+    start: impl FnOnce(&Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
+    all_pass(method, network)?;
+    let input = images.detach();
+    let mut tape = Tape::new(&input).with(rules);
+    let output = network.forward(&input, &mut tape)?;
+    let begin = start(&output)?;
+    let mut found = in_pool(images.device(), || tape.backward(&output, begin, &[&input]))?;
+    match found.pop().flatten() {
+        Some(pixels) => Ok(pixels.contiguous()?),
+        None => Ok(images.zeros_like()?),
+    }
+}
+
+/// Refuses a network with operations that no rule sees, for `method`.
+pub(crate) fn all_pass(method: &str, network: &dyn Network) -> Result<()> {
+    match network.passes_all() {
+        true => Ok(()),
+        false => Err(Error::NeedsPass(method.to_string())),
+    }
+}

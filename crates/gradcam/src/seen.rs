@@ -1,0 +1,9 @@
+//! What a network shows of an image: one forward pass, the layers, and gradients taken from it.
+
+pub(crate) mod head;
+pub(crate) mod input_gradient;
+pub(crate) mod layers;
+pub(crate) mod masks;
+pub(crate) mod observation;
+pub(crate) mod record;
+pub(crate) mod tokens;

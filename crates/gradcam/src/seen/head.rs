@@ -1,0 +1,237 @@
+//! The part of a network behind a layer, run again and again with other activations there.
+
+use std::collections::HashSet;
+
+use candle_core::{Device, Result, Shape, Tensor, TensorId, Var, WithDType};
+use gradcam_nn::ops::Activation;
+use gradcam_nn::{Network, Op, Pass, Tape};
+
+use crate::seen::observation::values;
+use crate::seen::record::in_pool;
+use crate::seen::tokens;
+
+/// The part of a network behind a layer.
+///
+/// The layer's values are a feature map, `(channels, height, width)`, as methods see it: in a transformer that is its patches, and the tokens
+/// before them keep their own values.
+///
+/// Operations before the layer are not computed again: their outputs are kept where something behind the layer reads them (the shortcut of
+/// a residual block), and only their shapes elsewhere. A network whose operations do not all go through the pass runs as a whole.
+pub(crate) struct Head<'a> {
+    network: &'a dyn Network,
+    image: &'a Tensor,
+    layer: &'a str,
+    /// The layer's own activation.
+    activation: Tensor,
+    /// The shape of its feature map.
+    shape: Shape,
+    /// What the operations before the layer return, in their order.
+    before: Vec<Tensor>,
+    /// Whether all operations behind the layer are linear between kinks.
+    piecewise_linear: bool,
+}
+
+impl<'a> Head<'a> {
+    /// Runs the network once for `image`, of which the layer is a part.
+    pub(crate) fn new(network: &'a dyn Network, image: &'a Tensor, layer: &'a str) -> Result<Self> {
+        let mut pass = Recording {
+            layer,
+            activation: image.clone(),
+            keeps: network.passes_all(),
+            outputs: Vec::new(),
+            cut: 0,
+            used: HashSet::new(),
+            bent: false,
+        };
+        network.forward(image, &mut pass)?;
+        let mut before = Vec::new();
+        pass.outputs.truncate(pass.cut);
+        for output in pass.outputs {
+            before.push(match pass.used.contains(&output.id()) {
+                true => output,
+                false => Tensor::zeros((), output.dtype(), output.device())?
+                    .broadcast_as(output.shape())?,
+            });
+        }
+        let (_, _, height, width) = image.dims4()?;
+        let map = tokens::map(&pass.activation, network.tokens(), (height, width))?;
+        Ok(Head {
+            network,
+            image,
+            layer,
+            activation: pass.activation,
+            shape: map.shape().clone(),
+            before,
+            piecewise_linear: network.passes_all() && !pass.bent,
+        })
+    }
+
+    /// Whether all operations behind the layer are known to be linear between kinks.
+    pub(crate) fn is_piecewise_linear(&self) -> bool {
+        self.piecewise_linear
+    }
+
+    /// The layer's own values.
+    pub(crate) fn map(&self) -> crate::Result<Vec<f64>> {
+        let (_, _, height, width) = self.image.dims4()?;
+        let map = tokens::map(&self.activation, self.network.tokens(), (height, width))?;
+        crate::methods::baseline::exact(&map)
+    }
+
+    /// The network's output with these values at the layer.
+    pub(crate) fn output<T: WithDType>(&self, values: Vec<T>) -> Result<Tensor> {
+        self.run(&self.at_layer(values)?, &mut ())
+    }
+
+    /// The gradient, at these values of the layer, of a number that is made from the network's output.
+    pub(crate) fn gradient<T: WithDType>(
+        &self,
+        values: Vec<T>,
+        score: impl FnOnce(&Tensor) -> crate::Result<Tensor>,
+    ) -> crate::Result<Vec<f32>> {
+        let activation = self.at_layer(values)?;
+        let gradient = match self.network.passes_all() {
+            true => self.by_tape(&activation, score)?,
+            false => {
+                let variable = Var::from_tensor(&activation)?;
+                let output = self.run(variable.as_tensor(), &mut ())?;
+                score(&output)?.backward()?.remove(variable.as_tensor())
+            }
+        };
+        let gradient = gradient.map_or_else(|| activation.zeros_like(), Ok)?;
+        let (_, _, height, width) = self.image.dims4()?;
+        let tokens = self.network.tokens();
+        self::values(&tokens::map(&gradient, tokens, (height, width))?)
+    }
+
+    fn by_tape(
+        &self,
+        activation: &Tensor,
+        score: impl FnOnce(&Tensor) -> crate::Result<Tensor>,
+    ) -> crate::Result<Option<Tensor>> {
+        let mut tape = Tape::new(activation);
+        let output = self.run(activation, &mut tape)?;
+        let variable = Var::from_tensor(&output)?;
+        let graph = score(variable.as_tensor())?.backward()?;
+        let Some(grad) = graph.get(variable.as_tensor()) else {
+            return Ok(None);
+        };
+        let mut found = in_pool(activation.device(), || {
+            tape.backward(&output, grad.clone(), &[activation])
+        })?;
+        Ok(found.pop().flatten())
+    }
+
+    /// The layer's activation with these values in its map.
+    fn at_layer<T: WithDType>(&self, values: Vec<T>) -> Result<Tensor> {
+        let map = Tensor::from_vec(values, &self.shape, &Device::Cpu)?
+            .to_device(self.image.device())?
+            .to_dtype(self.activation.dtype())?;
+        tokens::unmap(&map, &self.activation)
+    }
+
+    fn run(&self, activation: &Tensor, inner: &mut dyn Pass) -> Result<Tensor> {
+        let mut pass = Replay {
+            head: self,
+            next: 0,
+            activation,
+            inner,
+        };
+        self.network.forward(self.image, &mut pass)
+    }
+}
+
+/// The pass that notes what is computed before the layer and what is read behind it.
+struct Recording<'a> {
+    layer: &'a str,
+    /// What the layer's last call returned.
+    activation: Tensor,
+    /// Whether outputs are of use: all operations go through the pass.
+    keeps: bool,
+    outputs: Vec<Tensor>,
+    /// How many operations came before the layer's last call.
+    cut: usize,
+    /// What is read behind it.
+    used: HashSet<TensorId>,
+    /// Whether an operation behind it is not piecewise linear.
+    bent: bool,
+}
+
+impl Pass for Recording<'_> {
+    fn wants(&self, name: &str) -> bool {
+        self.layer == name
+    }
+    fn tap(&mut self, name: &str, x: Tensor) -> Result<Tensor> {
+        if self.layer == name {
+            self.activation = x.clone();
+            self.cut = self.outputs.len();
+            self.used.clear();
+            self.bent = false;
+        }
+        Ok(x)
+    }
+    fn operation(&mut self, op: Op<'_>, inputs: &[&Tensor]) -> Result<Tensor> {
+        self.bent |= bends(op);
+        let y = op.forward(inputs)?;
+        if self.keeps {
+            self.used.extend(inputs.iter().map(|x| x.id()));
+            self.outputs.push(y.clone());
+        }
+        Ok(y)
+    }
+}
+
+/// The pass that computes what comes behind the layer alone, from another activation.
+struct Replay<'a> {
+    head: &'a Head<'a>,
+    next: usize,
+    activation: &'a Tensor,
+    /// How operations behind the layer run.
+    inner: &'a mut dyn Pass,
+}
+
+impl Pass for Replay<'_> {
+    fn wants(&self, name: &str) -> bool {
+        self.head.layer == name
+    }
+    fn tap(&mut self, name: &str, x: Tensor) -> Result<Tensor> {
+        match self.head.layer == name && self.next >= self.head.before.len() {
+            true => Ok(self.activation.clone()),
+            false => Ok(x),
+        }
+    }
+    fn operation(&mut self, op: Op<'_>, inputs: &[&Tensor]) -> Result<Tensor> {
+        if let Some(known) = self.head.before.get(self.next) {
+            self.next += 1;
+            return Ok(known.clone());
+        }
+        self.inner.operation(op, inputs)
+    }
+}
+
+/// Whether an operation is not known to be linear between kinks.
+fn bends(op: Op<'_>) -> bool {
+    match op {
+        Op::Conv2d(_)
+        | Op::Linear(_)
+        | Op::BatchNorm(_)
+        | Op::MaxPool(_)
+        | Op::LinearMap(_)
+        | Op::Add
+        | Op::Concat => false,
+        Op::LayerNorm(_) | Op::Softmax | Op::Multiply | Op::Matmul => true,
+        Op::Activation(f) | Op::ConvNormAct(_, f) => match f {
+            Activation::Identity
+            | Activation::Relu
+            | Activation::Clip { .. }
+            | Activation::LeakyRelu { .. }
+            | Activation::HardSigmoid => false,
+            Activation::Silu
+            | Activation::Gelu
+            | Activation::GeluTanh
+            | Activation::QuickGelu
+            | Activation::HardSwish
+            | Activation::Sigmoid => true,
+        },
+    }
+}

@@ -1,0 +1,88 @@
+//! The gradient of a score with regard to the pixels.
+
+use candle_core::{Tensor, Var};
+use gradcam_nn::Network;
+use rayon::prelude::*;
+
+use crate::saliency::Subject;
+use crate::seen::observation::{Score, rows};
+use crate::seen::record::Record;
+use crate::target::Target;
+use crate::{Error, Result};
+
+/// The gradient of each image's score with regard to its pixels: `(n, channels, height, width)`, as the images (Simonyan et al. 2013).
+///
+/// On a CPU the images are spread over the cores. Parameters are constants, so no gradient of theirs is computed.
+///
+/// # Errors
+/// When there is not one target an image, a class is out of range, or the shapes do not fit.
+pub fn input_gradient(
+    network: &dyn Network,
+    images: &Tensor,
+    targets: &[Target],
+) -> Result<Tensor> {
+    let &[batch, ..] = images.dims() else {
+        return Err(Error::Input(images.dims().to_vec()));
+    };
+    if targets.len() != batch {
+        return Err(Error::Targets {
+            images: batch,
+            found: targets.len(),
+        });
+    }
+    if batch < 2 || !images.device().is_cpu() {
+        return together(network, images, targets);
+    }
+    let each: Vec<_> = (0..batch)
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|i| together(network, &images.narrow(0, i, 1)?, &targets[i..=i]))
+        .collect();
+    let each = each.into_iter().collect::<Result<Vec<_>>>()?;
+    Ok(Tensor::cat(&each, 0)?)
+}
+
+fn together(network: &dyn Network, images: &Tensor, targets: &[Target]) -> Result<Tensor> {
+    let record = Record::from_input(network, images)?;
+    let total = score(&record.output, targets)?;
+    match record.gradients(&total)?.pop().flatten() {
+        Some(gradient) => Ok(gradient.contiguous()?),
+        // The score does not depend on the pixels.
+        None => Ok(images.zeros_like()?),
+    }
+}
+
+/// The sum of the images' scores.
+fn score(output: &Tensor, targets: &[Target]) -> Result<Tensor> {
+    let logits = rows(output, targets.len())?;
+    let targets: Vec<_> = targets.iter().cloned().map(Some).collect();
+    Score::of(output, &logits, &targets)?.total(output, logits.len())
+}
+
+impl Subject<'_> {
+    /// The score's gradient at an `output` of the network, `(1, classes)`.
+    pub(crate) fn output_gradient(&self, output: &Tensor) -> Result<Tensor> {
+        let variable = Var::from_tensor(output)?;
+        let logits = rows(output, 1)?;
+        let score = Score::of(variable.as_tensor(), &logits, &[Some(self.target.clone())])?;
+        let graph = score.total(variable.as_tensor(), 1)?.backward()?;
+        let found = match graph.get(variable.as_tensor()) {
+            Some(grad) => grad.clone(),
+            None => output.zeros_like()?,
+        };
+        Ok((found * self.sign)?)
+    }
+
+    /// The score's gradient at each of some images `(n, channels, height, width)`.
+    ///
+    /// # Errors
+    /// When the images do not fit the network.
+    pub fn gradients(&self, images: &Tensor) -> Result<Tensor> {
+        let targets = vec![self.target.clone(); images.dim(0)?];
+        let gradients = input_gradient(self.network, images, &targets)?;
+        match self.sign < 0.0 {
+            true => Ok(gradients.neg()?),
+            false => Ok(gradients),
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! What a network showed of a batch: one forward pass, and the gradients that were taken from it.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use candle_core::{DType, Device, Tensor};
+use gradcam_nn::Network;
+
+use crate::saliency::Features;
+use crate::saliency::Source;
+use crate::seen::layers::layers_for;
+use crate::seen::record::Record;
+use crate::seen::tokens;
+use crate::target::{Target, function};
+use crate::{Error, Result};
+
+/// Where features are looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// At these layers.
+    Layers(Vec<String>),
+    /// At the pixels; with or without a gradient.
+    Pixels { gradient: bool },
+}
+
+impl Place {
+    /// Where a method with this `source` looks, at `named` layers or the automatic one.
+    pub(crate) fn of(
+        network: &dyn Network,
+        images: &Tensor,
+        (source, gradient): (Source, bool),
+        named: &[String],
+    ) -> Result<Self> {
+        if source == Source::Pixels {
+            return Ok(Place::Pixels { gradient });
+        }
+        if named.is_empty() {
+            let found = layers_for(network, images)?;
+            return Ok(Place::Layers(vec![found.automatic()?.name.clone()]));
+        }
+        Ok(Place::Layers(named.to_vec()))
+    }
+
+    /// The paths of the places.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        match self {
+            Place::Layers(names) => names.iter().map(String::as_str).collect(),
+            Place::Pixels { .. } => vec!["input"],
+        }
+    }
+}
+
+/// Gradients that are remembered: methods that are asked for together want that of the class and of few sums beside it.
+const KNOWN: usize = 3;
+
+/// One forward pass of a batch.
+pub(crate) struct Observation<'a> {
+    pub(crate) network: &'a dyn Network,
+    pub(crate) images: &'a Tensor,
+    pub(crate) place: Place,
+    pub(crate) output: Tensor,
+    /// Of each image.
+    pub(crate) logits: Vec<Vec<f32>>,
+    activations: Vec<Activation>,
+    record: Option<Record>,
+    /// How long the forward pass took.
+    pub(crate) time: Duration,
+    gradients: Mutex<Known>,
+}
+
+/// Of each place, for the whole batch.
+type Gradients = std::sync::Arc<Vec<Vec<f32>>>;
+
+/// The last gradients of weighted sums of logits, each with the weights.
+#[derive(Default)]
+struct Known {
+    kept: Vec<(Vec<f32>, Taken)>,
+    /// How many backward passes there were.
+    passes: usize,
+}
+
+/// Gradients, and the backward pass that they come from.
+#[derive(Clone, Default)]
+pub(crate) struct Taken {
+    pub(crate) gradients: Gradients,
+    /// The pass, counted from 1; 0 where there was none.
+    pub(crate) pass: usize,
+    pub(crate) time: Duration,
+    /// Whether it was made for whoever asked; else it was known.
+    pub(crate) new: bool,
+}
+
+/// The activations of a place for the whole batch.
+struct Activation {
+    values: Vec<f32>,
+    /// Values of one image.
+    per_image: usize,
+    size: (usize, usize),
+}
+
+impl<'a> Observation<'a> {
+    pub(crate) fn new(network: &'a dyn Network, images: &'a Tensor, place: Place) -> Result<Self> {
+        let start = Instant::now();
+        let (batch, _, height, width) = images.dims4()?;
+        let record = match &place {
+            Place::Layers(names) => Some(Record::at(network, images, names)?),
+            Place::Pixels { gradient: true } => Some(Record::from_input(network, images)?),
+            Place::Pixels { gradient: false } => None,
+        };
+        let pixels = [Some(images)];
+        let (output, found) = match &record {
+            Some(record) => (record.output.clone(), record.activations()),
+            None => (network.forward(images, &mut ())?, pixels.to_vec()),
+        };
+        let mut activations = Vec::with_capacity(found.len());
+        for (name, found) in place.names().into_iter().zip(found) {
+            let Some(found) = found else {
+                layers_for(network, images)?.find(name)?;
+                return Err(Error::UnknownLayer {
+                    name: name.to_string(),
+                    nearest: Vec::new(),
+                });
+            };
+            let found = tokens::map(found, network.tokens(), (height, width))?;
+            activations.push(activation(name, &found, batch)?);
+        }
+        Ok(Observation {
+            logits: rows(&output, batch)?,
+            network,
+            images,
+            place,
+            output,
+            activations,
+            record,
+            time: start.elapsed(),
+            gradients: Mutex::default(),
+        })
+    }
+
+    /// The gradients of `score` at each place; empty where there is no record.
+    pub(crate) fn gradients(&self, score: &Score) -> Result<Gradients> {
+        Ok(self.taken(score)?.gradients)
+    }
+
+    /// The gradients of `score` with the pass that they come from.
+    pub(crate) fn taken(&self, score: &Score) -> Result<Taken> {
+        let mut known = self
+            .gradients
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let same = |(weights, _): &&(Vec<f32>, Taken)| *weights == score.weights;
+        if score.own.is_empty()
+            && let Some((_, taken)) = known.kept.iter().find(same)
+        {
+            return Ok(taken.clone());
+        }
+        let Some(record) = &self.record else {
+            return Ok(Taken::default());
+        };
+        let start = Instant::now();
+        let found = record.gradients(&score.total(&self.output, self.logits.len())?)?;
+        let (_, _, height, width) = self.images.dims4()?;
+        let tokens = self.network.tokens();
+        let gradients = found.iter().zip(&self.activations);
+        let gradients = gradients.map(|(gradient, activation)| match gradient {
+            Some(gradient) => values(&tokens::map(gradient, tokens, (height, width))?),
+            // The score does not depend on the place.
+            None => Ok(vec![0.0; activation.values.len()]),
+        });
+        let gradients = Gradients::new(gradients.collect::<Result<_>>()?);
+        known.passes += 1;
+        let taken = Taken {
+            gradients,
+            pass: known.passes,
+            time: start.elapsed(),
+            new: false,
+        };
+        if score.own.is_empty() {
+            if known.kept.len() == KNOWN {
+                known.kept.remove(0);
+            }
+            known.kept.push((score.weights.clone(), taken.clone()));
+        }
+        Ok(Taken { new: true, ..taken })
+    }
+
+    /// The features of one image at the place number `place`, with its part of `gradients`.
+    pub(crate) fn features<'b>(
+        &'b self,
+        place: usize,
+        image: usize,
+        gradients: &'b [Vec<f32>],
+    ) -> Features<'b> {
+        let activation = &self.activations[place];
+        let range = image * activation.per_image..(image + 1) * activation.per_image;
+        let gradient = gradients.get(place).map(Vec::as_slice).unwrap_or_default();
+        Features {
+            activation: &activation.values[range.clone()],
+            gradient: gradient.get(range).unwrap_or_default(),
+            size: activation.size,
+        }
+    }
+}
+
+/// A number made from the logits of a batch: the sum of the images' scores.
+///
+/// The images of a batch do not see each other, so the gradient of the sum is that of each image's own score.
+pub(crate) struct Score {
+    /// What each logit of each image counts.
+    weights: Vec<f32>,
+    /// Scores that are other functions of the output.
+    own: Vec<Tensor>,
+}
+
+impl Score {
+    /// The sum of `targets`, of which an image may have none.
+    pub(crate) fn of(
+        output: &Tensor,
+        logits: &[Vec<f32>],
+        targets: &[Option<Target>],
+    ) -> Result<Self> {
+        let width = logits.first().map_or(0, Vec::len);
+        let mut weights = vec![0.0; logits.len() * width];
+        let mut own = Vec::new();
+        for (image, (row, target)) in logits.iter().zip(targets).enumerate() {
+            let Some(target) = target else { continue };
+            match target.weights(row)? {
+                None => own.push(function(target, &output.get(image)?)?),
+                Some(parts) => {
+                    for (index, weight) in parts {
+                        weights[image * width + index] += weight;
+                    }
+                }
+            }
+        }
+        Ok(Score { weights, own })
+    }
+
+    /// The score, or with a negative `sign` that of what speaks against the target.
+    pub(crate) fn signed(mut self, sign: f64) -> Result<Self> {
+        if sign >= 0.0 {
+            return Ok(self);
+        }
+        self.weights
+            .iter_mut()
+            .for_each(|weight| *weight = -*weight);
+        for score in &mut self.own {
+            *score = score.neg()?;
+        }
+        Ok(self)
+    }
+
+    /// The number, as a function of the output of `batch` images.
+    pub(crate) fn total(&self, output: &Tensor, batch: usize) -> Result<Tensor> {
+        let width = self.weights.len() / batch.max(1);
+        let weights = Tensor::from_slice(&self.weights, (batch, width), &Device::Cpu)?
+            .to_device(output.device())?
+            .to_dtype(output.dtype())?;
+        let mut total = (output * weights)?.sum_all()?;
+        for score in &self.own {
+            total = (total + score)?;
+        }
+        Ok(total)
+    }
+}
+
+fn activation(name: &str, found: &Tensor, batch: usize) -> Result<Activation> {
+    match *found.dims() {
+        [n, c, h, w] if n == batch && h * w > 1 => Ok(Activation {
+            values: values(found)?,
+            per_image: c * h * w,
+            size: (h, w),
+        }),
+        ref dims => Err(Error::NotSpatial {
+            name: name.to_string(),
+            shape: dims.get(1..).unwrap_or_default().to_vec(),
+        }),
+    }
+}
+
+/// A tensor's values in reading order.
+pub(crate) fn values(tensor: &Tensor) -> Result<Vec<f32>> {
+    Ok(tensor
+        .to_dtype(DType::F32)?
+        .flatten_all()?
+        .to_vec1::<f32>()?)
+}
+
+/// The logits of each image.
+pub(crate) fn rows(output: &Tensor, batch: usize) -> Result<Vec<Vec<f32>>> {
+    match *output.dims() {
+        [n, classes] if n == batch && classes > 0 => {
+            Ok(output.to_dtype(DType::F32)?.to_vec2::<f32>()?)
+        }
+        ref dims => Err(Error::Logits {
+            batch,
+            shape: dims.to_vec(),
+        }),
+    }
+}
