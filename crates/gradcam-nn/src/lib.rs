@@ -2,7 +2,7 @@
 //!
 //! A network describes its computation once; a [`Pass`] decides how each operation runs. Plain inference is the pass `()`. A pass that taps
 //! an activation, replaces it, changes a gradient rule or counts operations runs over the very same network, so there are no hooks to
-//! register and none to forget.
+//! register and none to forget. A pass that changes how operations run redefines [`Pass::operation`], which gets each of them as an [`Op`].
 //!
 //! ```
 //! use gradcam_nn::candle::{DType, Device, Result, Tensor};
