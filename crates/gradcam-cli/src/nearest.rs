@@ -1,6 +1,6 @@
-//! What is said of the names that are nearest to an unknown one.
+//! Words for the names that are nearest to an unknown one.
 
-/// Which they are; `None` if there is none.
+/// Says which they are; `None` if there are none.
 pub(crate) fn said(names: &[String]) -> Option<String> {
     match names {
         [] => None,

@@ -9,8 +9,8 @@ use gradcam_models::{Model, import};
 
 use super::device;
 use crate::args::Network;
-use crate::console::{Console, Unit};
-use crate::{escape, nearest};
+use crate::console::Console;
+use crate::nearest;
 
 /// What `--model` names.
 pub(crate) enum Choice {
@@ -177,6 +177,10 @@ impl Network {
 #[cfg(feature = "hub")]
 fn from_hub(repository: &str, device: &Device, console: &mut Console<'_>) -> Result<Model> {
     use gradcam_models::hub::{Hub, Repo};
+
+    use crate::console::Unit;
+    use crate::escape;
+
     let repo: Repo = repository.parse()?;
     let hub = Hub::from_env()?;
     let bar = console.bar(0, Unit::Bytes);

@@ -31,7 +31,7 @@ pub(crate) struct Study {
 }
 
 impl Study {
-    /// Of a subject, whose network computes this exactly.
+    /// Of a subject whose network computes with this precision.
     pub(crate) fn of(subject: &Subject<'_>, precision: Precision) -> Self {
         let explainers = std::iter::once(subject.explainer).chain(subject.against);
         let Pictures { window, frame } = subject.reading.pictures;

@@ -71,6 +71,9 @@ fn completions_know_the_values() {
         let script = script.text();
         for word in [
             "side-by-side",
+            "squash",
+            "tanh",
+            "tf32",
             "viridis",
             "lanczos3",
             "hires-cam",
