@@ -5,9 +5,9 @@
 
 mod alexnet;
 mod convnext;
-mod defaults;
 mod densenet;
 mod efficientnet;
+mod family;
 mod googlenet;
 mod inception;
 mod mbconv;

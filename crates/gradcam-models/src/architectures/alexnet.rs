@@ -3,7 +3,9 @@
 use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, MaxPool2d, Padding};
 use gradcam_nn::{Kind, Module, Weights};
 
+use super::family::Family;
 use crate::layers::{Conv, Result, group, linear, sequence};
+use crate::preprocess::Interpolation;
 
 /// Channels of the two fully connected layers before the classifier.
 const HIDDEN: usize = 4096;
@@ -14,9 +16,8 @@ const MAP: usize = 6;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AlexNet;
 
-impl AlexNet {
-    /// The network's modules.
-    pub(crate) fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
+impl Family for AlexNet {
+    fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
         let pool = AdaptiveAvgPool2d::new(MAP);
         Ok(vec![
             features(&w.at("features"))?,
@@ -27,8 +28,12 @@ impl AlexNet {
     }
 
     /// torchvision's `module` in this tree: the names are the same.
-    pub(crate) fn from_torchvision(&self, module: &str) -> Option<String> {
+    fn from_torchvision(&self, module: &str) -> Option<String> {
         Some(module.to_string())
+    }
+
+    fn interpolation(&self, _: &str) -> Interpolation {
+        Interpolation::Bilinear
     }
 }
 

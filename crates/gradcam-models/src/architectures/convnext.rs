@@ -6,6 +6,7 @@
 use gradcam_nn::ops::{Activation, BatchNorm, Padding};
 use gradcam_nn::{Kind, Module, Weights};
 
+use super::family::Family;
 use super::mbconv_names::parameter;
 use crate::layers::{
     Conv, NamedNorm, Result, global_pool_map, group, layer_norm, linear, pointwise, sequence,
@@ -51,8 +52,39 @@ impl ConvNeXt {
         }
     }
 
-    /// The network's modules.
-    pub(crate) fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
+    /// A module of torchvision's `features.NUMBER`: the stages have odd numbers, the halvings of the size between them even ones.
+    fn stage(&self, number: usize, path: &[&str]) -> Option<String> {
+        let stage = number / 2;
+        let count = *self.blocks.get(stage)?;
+        if number.is_multiple_of(2) {
+            return match path {
+                [] => Some(format!("stages.{stage}.downsample")),
+                [part @ ("0" | "1")] => Some(format!("stages.{stage}.downsample.{part}")),
+                _ => None,
+            };
+        }
+        let Some((index, path)) = path.split_first() else {
+            return Some(format!("stages.{stage}"));
+        };
+        let index = index.parse().ok().filter(|&index: &usize| index < count)?;
+        let inner = match path {
+            [] => "",
+            // torchvision changes the order of the axes in 1 and 6; in this tree it stays.
+            ["block", "0" | "1"] => ".conv_dw",
+            ["block", "2"] => ".norm",
+            ["block", "3"] => ".mlp.fc1",
+            ["block", "4"] => ".mlp.act",
+            ["block", "5"] => ".mlp.fc2",
+            ["block", "6"] | ["block"] => ".mlp",
+            ["stochastic_depth"] => ".drop_path",
+            _ => return None,
+        };
+        Some(format!("stages.{stage}.blocks.{index}{inner}"))
+    }
+}
+
+impl Family for ConvNeXt {
+    fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
         let mut channels = self.channels;
         let stem = w.at("stem");
         let stem = vec![
@@ -86,8 +118,7 @@ impl ConvNeXt {
         ])
     }
 
-    /// torchvision's `module` in this tree.
-    pub(crate) fn from_torchvision(&self, module: &str) -> Option<String> {
+    fn from_torchvision(&self, module: &str) -> Option<String> {
         let path: Vec<&str> = module.split('.').collect();
         let name = match path.as_slice() {
             ["features"] => "stages",
@@ -105,38 +136,7 @@ impl ConvNeXt {
         Some(name.into())
     }
 
-    /// A module of torchvision's `features.NUMBER`: the stages have odd numbers, the halvings of the size between them even ones.
-    fn stage(&self, number: usize, path: &[&str]) -> Option<String> {
-        let stage = number / 2;
-        let count = *self.blocks.get(stage)?;
-        if number.is_multiple_of(2) {
-            return match path {
-                [] => Some(format!("stages.{stage}.downsample")),
-                [part @ ("0" | "1")] => Some(format!("stages.{stage}.downsample.{part}")),
-                _ => None,
-            };
-        }
-        let Some((index, path)) = path.split_first() else {
-            return Some(format!("stages.{stage}"));
-        };
-        let index = index.parse().ok().filter(|&index: &usize| index < count)?;
-        let inner = match path {
-            [] => "",
-            // torchvision changes the order of the axes in 1 and 6; in this tree it stays.
-            ["block", "0" | "1"] => ".conv_dw",
-            ["block", "2"] => ".norm",
-            ["block", "3"] => ".mlp.fc1",
-            ["block", "4"] => ".mlp.act",
-            ["block", "5"] => ".mlp.fc2",
-            ["block", "6"] | ["block"] => ".mlp",
-            ["stochastic_depth"] => ".drop_path",
-            _ => return None,
-        };
-        Some(format!("stages.{stage}.blocks.{index}{inner}"))
-    }
-
-    /// torchvision's parameter `name` in this tree.
-    pub(crate) fn torchvision_parameter(&self, name: &str) -> Option<String> {
+    fn torchvision_parameter(&self, name: &str) -> Option<String> {
         let name = parameter(name, |module| self.from_torchvision(module))?;
         Some(match name.strip_suffix(".layer_scale") {
             Some(block) => format!("{block}.gamma"),
@@ -144,8 +144,7 @@ impl ConvNeXt {
         })
     }
 
-    /// A parameter that only torchvision's form has.
-    pub(crate) fn torchvision_marker(&self) -> Option<&'static str> {
+    fn torchvision_marker(&self) -> Option<&'static str> {
         Some("features.0.0.weight")
     }
 }

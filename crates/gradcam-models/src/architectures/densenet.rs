@@ -3,6 +3,7 @@
 use gradcam_nn::ops::{Activation, AvgPool2d, MaxPool2d};
 use gradcam_nn::{Kind, Module, Weights};
 
+use super::family::Family;
 use crate::layers::{Conv, Result, batch_norm_act, conv_norm_act, global_pool, linear, sequence};
 
 const EPS: f64 = 1e-5;
@@ -22,16 +23,6 @@ impl DenseNet {
     /// A network of the family.
     pub(crate) const fn new(growth: usize, layers: [usize; 4]) -> Self {
         DenseNet { growth, layers }
-    }
-
-    /// The network's modules.
-    pub(crate) fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
-        let (features, channels) = self.features(&w.at("features"))?;
-        Ok(vec![
-            features,
-            global_pool(&w.at("global_pool")).also(w.path("head_drop")),
-            linear(&w.at("classifier"), channels, classes)?,
-        ])
     }
 
     /// The part before the global pooling, and its number of channels.
@@ -78,12 +69,22 @@ impl DenseNet {
         modules.push(Conv::new(inner, self.growth, 3).module(&w.at("conv2"))?);
         Ok(sequence(w, modules))
     }
+}
 
-    /// torchvision's `module` in this tree.
+impl Family for DenseNet {
+    fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
+        let (features, channels) = self.features(&w.at("features"))?;
+        Ok(vec![
+            features,
+            global_pool(&w.at("global_pool")).also(w.path("head_drop")),
+            linear(&w.at("classifier"), channels, classes)?,
+        ])
+    }
+
     ///
     /// timm's norms have their ReLU inside: `norm0` is torchvision's `relu0`, and torchvision's own `norm0`, which keeps its name for
     /// its parameters, has the output of `norm0.drop`.
-    pub(crate) fn from_torchvision(&self, module: &str) -> Option<String> {
+    fn from_torchvision(&self, module: &str) -> Option<String> {
         // The last norm's ReLU is a function call in torchvision, behind `features`.
         if module == "features" {
             return Some("features.norm5.drop".to_string());
@@ -98,7 +99,7 @@ impl DenseNet {
     }
 
     /// A parameter that only torchvision's form has: since the old names went, the two forms are the same.
-    pub(crate) fn torchvision_marker(&self) -> Option<&'static str> {
+    fn torchvision_marker(&self) -> Option<&'static str> {
         Some("features.denseblock1.denselayer1.norm.1.weight")
     }
 }

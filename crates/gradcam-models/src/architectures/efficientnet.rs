@@ -4,9 +4,11 @@
 use gradcam_nn::ops::Activation;
 use gradcam_nn::{Module, Weights};
 
+use super::family::{CROP, Family, INCEPTION, Normalisation};
 use super::mbconv::{Numbering, Row, Squeeze, Trunk, round_channels};
 use super::mbconv_names::{parameter, unit};
 use crate::layers::{Conv, Result, global_pool, linear};
+use crate::preprocess::Interpolation;
 
 /// Channels before the pooling, at width 1.
 const FEATURES: usize = 1280;
@@ -94,9 +96,10 @@ impl EfficientNet {
         };
         EfficientNet { trunk }
     }
+}
 
-    /// The network's modules.
-    pub(crate) fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
+impl Family for EfficientNet {
+    fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
         let trunk = &self.trunk;
         let (mut modules, inputs) = trunk.build(w)?;
         let features = if trunk.fixed_ends {
@@ -111,8 +114,7 @@ impl EfficientNet {
         Ok(modules)
     }
 
-    /// torchvision's `module` in this tree.
-    pub(crate) fn from_torchvision(&self, module: &str) -> Option<String> {
+    fn from_torchvision(&self, module: &str) -> Option<String> {
         self.trunk.torchvision?;
         let path: Vec<&str> = module.split('.').collect();
         let name = match path.as_slice() {
@@ -128,14 +130,41 @@ impl EfficientNet {
         Some(name.into())
     }
 
-    /// torchvision's parameter `name` in this tree.
-    pub(crate) fn torchvision_parameter(&self, name: &str) -> Option<String> {
+    fn torchvision_parameter(&self, name: &str) -> Option<String> {
         parameter(name, |module| self.from_torchvision(module))
     }
 
-    /// A parameter that only torchvision's form has.
-    pub(crate) fn torchvision_marker(&self) -> Option<&'static str> {
+    fn torchvision_marker(&self) -> Option<&'static str> {
         self.trunk.torchvision.map(|_| "features.0.0.weight")
+    }
+
+    fn normalisation(&self, name: &str) -> Option<Normalisation> {
+        name.starts_with("tf_efficientnet_lite")
+            .then_some(INCEPTION)
+    }
+
+    fn interpolation(&self, name: &str) -> Interpolation {
+        match name {
+            "mobilenet_v2" | "tf_efficientnet_lite3" | "tf_efficientnet_lite4" => {
+                Interpolation::Bilinear
+            }
+            _ => Interpolation::Bicubic,
+        }
+    }
+
+    /// The larger sizes of TensorFlow's networks, and all of Lite, keep more.
+    fn crop(&self, name: &str, side: u32) -> f64 {
+        if !name.starts_with("tf_") && !name.contains("lite") {
+            return CROP;
+        }
+        match side {
+            240 => 0.882,
+            260 => 0.890,
+            300 => 0.904,
+            380 if name == "tf_efficientnet_lite4" => 0.920,
+            380 => 0.922,
+            _ => CROP,
+        }
     }
 }
 

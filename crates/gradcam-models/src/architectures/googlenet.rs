@@ -3,7 +3,9 @@
 use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, MaxPool2d};
 use gradcam_nn::{Kind, Module, Weights};
 
+use super::family::{Family, INCEPTION, Normalisation};
 use crate::layers::{Conv, Result, batch_norm, group, linear, sequence};
+use crate::preprocess::Interpolation;
 
 const EPS: f64 = 1e-3;
 
@@ -62,9 +64,8 @@ const STAGES: [&[Inception]; 3] = [
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GoogLeNet;
 
-impl GoogLeNet {
-    /// The network's modules.
-    pub(crate) fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
+impl Family for GoogLeNet {
+    fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
         let pool = |name: &str, kernel| Module::new(w.path(name), ceil_pool(kernel, 2, 0));
         let mut modules = vec![
             basic(&w.at("conv1"), Conv::new(3, 64, 7).stride(2))?,
@@ -94,13 +95,22 @@ impl GoogLeNet {
     }
 
     /// torchvision's `module` in this tree: the names are the same, and the auxiliary heads are not built.
-    pub(crate) fn from_torchvision(&self, module: &str) -> Option<String> {
-        (!Self::training_only(module)).then(|| module.to_string())
+    fn from_torchvision(&self, module: &str) -> Option<String> {
+        (!self.training_only(module)).then(|| module.to_string())
     }
 
     /// Whether a module or parameter belongs to the auxiliary heads, which only training uses.
-    pub(crate) fn training_only(name: &str) -> bool {
+    fn training_only(&self, name: &str) -> bool {
         matches!(name.split('.').next(), Some("aux1" | "aux2"))
+    }
+
+    /// torchvision's networks rescale ImageNet's normalisation to it (`transform_input`).
+    fn normalisation(&self, _: &str) -> Option<Normalisation> {
+        Some(INCEPTION)
+    }
+
+    fn interpolation(&self, _: &str) -> Interpolation {
+        Interpolation::Bilinear
     }
 }
 
@@ -165,7 +175,7 @@ mod tests {
     #[test]
     fn auxiliary_heads_are_for_training() {
         assert_eq!(GoogLeNet.from_torchvision("aux1.conv"), None);
-        assert!(GoogLeNet::training_only("aux2.fc1.weight"));
-        assert!(!GoogLeNet::training_only("conv1.bn.weight"));
+        assert!(GoogLeNet.training_only("aux2.fc1.weight"));
+        assert!(!GoogLeNet.training_only("conv1.bn.weight"));
     }
 }

@@ -3,6 +3,7 @@
 use gradcam_nn::ops::{Activation, AvgPool2d, MaxPool2d, Padding};
 use gradcam_nn::{Kind, Module, Weights};
 
+use super::family::{Family, INCEPTION, Normalisation};
 use crate::layers::{Conv, Result, conv_norm_act, global_pool, linear};
 
 const EPS: f64 = 1e-3;
@@ -11,9 +12,8 @@ const EPS: f64 = 1e-3;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct InceptionV3;
 
-impl InceptionV3 {
-    /// The network's modules.
-    pub(crate) fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
+impl Family for InceptionV3 {
+    fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
         let pool = |name: &str| Module::new(w.path(name), Kind::MaxPool(MaxPool2d::new(3, 2, 0)));
         Ok(vec![
             basic(w, "Conv2d_1a_3x3", valid(3, 32).stride(2))?,
@@ -41,21 +41,26 @@ impl InceptionV3 {
 
     /// torchvision's `module` in this tree. `NAME.bn` keeps its name, which in this tree is the output after the ReLU
     /// (before it: `NAME.bn.drop`).
-    pub(crate) fn from_torchvision(&self, module: &str) -> Option<String> {
+    fn from_torchvision(&self, module: &str) -> Option<String> {
         let path = match module {
             "maxpool1" => "Pool1",
             "maxpool2" => "Pool2",
             "avgpool" => "global_pool.pool",
             "dropout" => "head_drop",
-            auxiliary if Self::training_only(auxiliary) => return None,
+            auxiliary if self.training_only(auxiliary) => return None,
             same => same,
         };
         Some(path.to_string())
     }
 
     /// Whether a module or parameter belongs to the auxiliary head, which only training uses.
-    pub(crate) fn training_only(name: &str) -> bool {
+    fn training_only(&self, name: &str) -> bool {
         name.split('.').next() == Some("AuxLogits")
+    }
+
+    /// torchvision's networks rescale ImageNet's normalisation to it (`transform_input`).
+    fn normalisation(&self, _: &str) -> Option<Normalisation> {
+        Some(INCEPTION)
     }
 }
 

@@ -3,9 +3,11 @@
 use gradcam_nn::ops::Activation;
 use gradcam_nn::{Kind, Module, Weights};
 
+use super::family::{Family, INCEPTION, Normalisation};
 use super::mbconv::{Numbering, Row, Squeeze, Trunk};
 use super::mbconv_names::parameter;
 use crate::layers::{Conv, Result, global_pool_map, group, linear};
+use crate::preprocess::Interpolation;
 
 /// Table 2 of the paper.
 const SMALL: &[&[Row]] = &[
@@ -93,9 +95,10 @@ impl MobileNetV3 {
         };
         MobileNetV3 { trunk, ..self }
     }
+}
 
-    /// The network's modules.
-    pub(crate) fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
+impl Family for MobileNetV3 {
+    fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
         let (mut modules, inputs) = self.trunk.build(w)?;
         let (mut names, conv) = Conv::new(inputs, self.features, 1)
             .bias()
@@ -109,8 +112,7 @@ impl MobileNetV3 {
         Ok(modules)
     }
 
-    /// torchvision's `module` in this tree.
-    pub(crate) fn from_torchvision(&self, module: &str) -> Option<String> {
+    fn from_torchvision(&self, module: &str) -> Option<String> {
         self.trunk.torchvision?;
         let path: Vec<&str> = module.split('.').collect();
         let name = match path.as_slice() {
@@ -126,14 +128,25 @@ impl MobileNetV3 {
         Some(name.into())
     }
 
-    /// torchvision's parameter `name` in this tree.
-    pub(crate) fn torchvision_parameter(&self, name: &str) -> Option<String> {
+    fn torchvision_parameter(&self, name: &str) -> Option<String> {
         parameter(name, |module| self.from_torchvision(module))
     }
 
-    /// A parameter that only torchvision's form has.
-    pub(crate) fn torchvision_marker(&self) -> Option<&'static str> {
+    fn torchvision_marker(&self) -> Option<&'static str> {
         self.trunk.torchvision.map(|_| "features.0.0.weight")
+    }
+
+    fn normalisation(&self, name: &str) -> Option<Normalisation> {
+        name.starts_with("tf_").then_some(INCEPTION)
+    }
+
+    /// timm's own are bicubic; torchvision's and TensorFlow's are bilinear.
+    fn interpolation(&self, name: &str) -> Interpolation {
+        if name.starts_with("mobilenetv3_") {
+            Interpolation::Bicubic
+        } else {
+            Interpolation::Bilinear
+        }
     }
 }
 

@@ -1,22 +1,10 @@
 //! A network's plan.
 
 use gradcam_nn::ops::Activation;
-use gradcam_nn::{Module, ModuleTree, Weights, WeightsError};
+use gradcam_nn::{ModuleTree, Weights, WeightsError};
 
-use super::alexnet::AlexNet;
-use super::convnext::ConvNeXt;
-use super::densenet::DenseNet;
-use super::efficientnet::EfficientNet;
-use super::googlenet::GoogLeNet;
-use super::inception::InceptionV3;
-use super::mobilenetv3::MobileNetV3;
-use super::resnet::ResNet;
-use super::squeezenet::SqueezeNet;
-use super::swin::Swin;
-use super::transformers_names;
-use super::vgg::Vgg;
+use super::family::Family;
 use super::vit::{Size, Vit};
-use crate::layers::Result;
 use crate::preprocess::Preprocess;
 
 /// A network's plan: what is fixed before its weights are known.
@@ -30,24 +18,7 @@ pub struct Architecture {
     pub default_layer: &'static str,
     /// The hub repository that its name stands for.
     pub hub: Option<&'static str>,
-    pub(super) family: Family,
-}
-
-/// What kind of network it is, with its sizes.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Family {
-    ResNet(ResNet),
-    Vgg(Vgg),
-    AlexNet(AlexNet),
-    GoogLeNet(GoogLeNet),
-    InceptionV3(InceptionV3),
-    DenseNet(DenseNet),
-    EfficientNet(EfficientNet),
-    MobileNetV3(MobileNetV3),
-    SqueezeNet(SqueezeNet),
-    ConvNeXt(ConvNeXt),
-    Vit(Vit),
-    Swin(Swin),
+    pub(super) family: &'static dyn Family,
 }
 
 /// Whose names a checkpoint's parameters have.
@@ -101,7 +72,9 @@ impl Architecture {
             input_size: u32::try_from(side).ok()?,
             default_layer: format!("blocks.{last}.norm1").leak(),
             hub: None,
-            family: Family::Vit(Vit::clip(size, patch, activation).resized(side, eps)),
+            family: Box::leak(Box::new(
+                Vit::clip(size, patch, activation).resized(side, eps),
+            )),
         })))
     }
 
@@ -109,80 +82,28 @@ impl Architecture {
     ///
     /// # Errors
     /// When a parameter is missing, has another shape, or is not finite.
-    pub fn build(
-        &self,
-        weights: &Weights,
-        classes: usize,
-    ) -> std::result::Result<ModuleTree, WeightsError> {
-        let tokens = match &self.family {
-            Family::Vit(f) => Some(f.tokens()),
-            _ => None,
-        };
-        Ok(ModuleTree::new(self.modules(weights, classes)?, weights).with_tokens(tokens))
-    }
-
-    fn modules(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
-        match &self.family {
-            Family::ResNet(f) => f.build(w, classes),
-            Family::Vgg(f) => f.build(w, classes),
-            Family::AlexNet(f) => f.build(w, classes),
-            Family::GoogLeNet(f) => f.build(w, classes),
-            Family::InceptionV3(f) => f.build(w, classes),
-            Family::DenseNet(f) => f.build(w, classes),
-            Family::EfficientNet(f) => f.build(w, classes),
-            Family::MobileNetV3(f) => f.build(w, classes),
-            Family::SqueezeNet(f) => f.build(w, classes),
-            Family::ConvNeXt(f) => f.build(w, classes),
-            Family::Vit(f) => f.build(w, classes),
-            Family::Swin(f) => f.build(w, classes),
-        }
+    pub fn build(&self, weights: &Weights, classes: usize) -> Result<ModuleTree, WeightsError> {
+        let modules = self.family.build(weights, classes)?;
+        Ok(ModuleTree::new(modules, weights).with_tokens(self.family.tokens()))
     }
 
     /// The tree's path of the module that torchvision's network of this kind calls `module`.
     pub fn from_torchvision(&self, module: &str) -> Option<String> {
-        match &self.family {
-            Family::ResNet(f) => f.from_torchvision(module),
-            Family::Vgg(f) => f.from_torchvision(module),
-            Family::AlexNet(f) => f.from_torchvision(module),
-            Family::GoogLeNet(f) => f.from_torchvision(module),
-            Family::InceptionV3(f) => f.from_torchvision(module),
-            Family::DenseNet(f) => f.from_torchvision(module),
-            Family::EfficientNet(f) => f.from_torchvision(module),
-            Family::MobileNetV3(f) => f.from_torchvision(module),
-            Family::SqueezeNet(f) => f.from_torchvision(module),
-            Family::ConvNeXt(f) => f.from_torchvision(module),
-            Family::Vit(_) | Family::Swin(_) => None,
-        }
+        self.family.from_torchvision(module)
     }
 
     /// The tree's name of a checkpoint's parameter.
     pub fn parameter(&self, naming: Naming, name: &str) -> Option<String> {
-        match (naming, &self.family) {
-            (Naming::Own, _) => Some(name.to_string()),
-            (Naming::Transformers, Family::ResNet(f)) => f.from_transformers(name),
-            (Naming::Transformers, Family::Vit(_)) => transformers_names::vit(name),
-            (Naming::Transformers, Family::Swin(_)) => transformers_names::swin(name),
-            (Naming::Transformers, _) => None,
-            (Naming::Torchvision, Family::EfficientNet(f)) => f.torchvision_parameter(name),
-            (Naming::Torchvision, Family::MobileNetV3(f)) => f.torchvision_parameter(name),
-            (Naming::Torchvision, Family::ConvNeXt(f)) => f.torchvision_parameter(name),
-            (Naming::Torchvision, _) => {
-                let (module, last) = name.rsplit_once('.')?;
-                Some(format!("{}.{last}", self.from_torchvision(module)?))
-            }
+        match naming {
+            Naming::Own => Some(name.to_string()),
+            Naming::Torchvision => self.family.torchvision_parameter(name),
+            Naming::Transformers => self.family.from_transformers(name),
         }
     }
 
     /// Whose names the parameters `names` have.
     pub fn naming<'a>(&self, mut names: impl Iterator<Item = &'a str>) -> Naming {
-        let marker = match &self.family {
-            Family::Vgg(f) => f.torchvision_marker(),
-            Family::DenseNet(f) => f.torchvision_marker(),
-            Family::EfficientNet(f) => f.torchvision_marker(),
-            Family::MobileNetV3(f) => f.torchvision_marker(),
-            Family::ConvNeXt(f) => f.torchvision_marker(),
-            _ => None,
-        };
+        let marker = self.family.torchvision_marker();
         names
             .find_map(|name| {
                 if Some(name) == marker {
@@ -198,22 +119,33 @@ impl Architecture {
 
     /// Whether a checkpoint's parameter serves only the training: an auxiliary head, a counter of batches, CLIP's text tower.
     pub fn training_only(&self, name: &str) -> bool {
-        name.ends_with(".num_batches_tracked")
-            || match &self.family {
-                Family::GoogLeNet(_) => GoogLeNet::training_only(name),
-                Family::InceptionV3(_) => InceptionV3::training_only(name),
-                Family::Vit(_) | Family::Swin(_) => transformers_names::beside(name),
-                _ => false,
-            }
+        name.ends_with(".num_batches_tracked") || self.family.training_only(name)
+    }
+
+    /// How pictures are prepared where a checkpoint does not say it: the input size of the architecture, and what timm has for its family.
+    pub fn preprocess(&self) -> Preprocess {
+        let default = Preprocess {
+            input_size: (self.input_size, self.input_size),
+            ..Preprocess::default()
+        };
+        let own = self.family.normalisation(self.name);
+        let (mean, std) = own.unwrap_or((default.mean, default.std));
+        Preprocess {
+            interpolation: self.family.interpolation(self.name),
+            crop_pct: self.family.crop(self.name, self.input_size),
+            mean,
+            std,
+            ..default
+        }
     }
 
     /// Whether it is an image tower of CLIP.
     pub(crate) fn is_clip(&self) -> bool {
-        matches!(&self.family, Family::Vit(f) if f.is_clip())
+        self.family.is_clip()
     }
 
     /// Whether it is a transformer.
     pub(crate) fn is_transformer(&self) -> bool {
-        matches!(self.family, Family::Vit(_) | Family::Swin(_))
+        self.family.is_transformer()
     }
 }

@@ -3,7 +3,10 @@
 use gradcam_nn::ops::{Activation, MaxPool2d};
 use gradcam_nn::{Kind, Module, Weights};
 
+use super::family::Family;
+use super::resnet_names;
 use crate::layers::{Conv, Result, batch_norm, global_pool, group, linear, sequence};
+use crate::preprocess::Interpolation;
 
 const EPS: f64 = 1e-5;
 
@@ -38,34 +41,6 @@ impl ResNet {
             groups,
             width,
         }
-    }
-
-    /// The network's modules.
-    pub(crate) fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
-        let expansion = if self.bottleneck { 4 } else { 1 };
-        let mut modules = vec![
-            group(
-                Conv::new(3, 64, 7).stride(2).named(&w.at("conv1"))?,
-                Some(batch_norm(&w.at("bn1"), 64, EPS)?),
-                Some((vec![w.path("act1")], Activation::Relu)),
-            )?,
-            Module::new(w.path("maxpool"), Kind::MaxPool(MaxPool2d::new(3, 2, 1))),
-        ];
-        let mut inputs = 64;
-        for (stage, &count) in self.blocks.iter().enumerate() {
-            let planes = 64 << stage;
-            let w = w.at(format!("layer{}", stage + 1));
-            let mut blocks = Vec::with_capacity(count);
-            for index in 0..count {
-                let stride = if stage > 0 && index == 0 { 2 } else { 1 };
-                blocks.push(self.block(&w.at(index), inputs, planes, stride)?);
-                inputs = planes * expansion;
-            }
-            modules.push(sequence(&w, blocks));
-        }
-        modules.push(global_pool(&w.at("global_pool")));
-        modules.push(linear(&w.at("fc"), inputs, classes)?);
-        Ok(modules)
     }
 
     fn block(&self, w: &Weights, inputs: usize, planes: usize, stride: usize) -> Result<Module> {
@@ -117,5 +92,46 @@ impl ResNet {
                 activation: Some((vec![w.path(format!("act{last}"))], Activation::Relu)),
             },
         ))
+    }
+}
+
+impl Family for ResNet {
+    fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
+        let expansion = if self.bottleneck { 4 } else { 1 };
+        let mut modules = vec![
+            group(
+                Conv::new(3, 64, 7).stride(2).named(&w.at("conv1"))?,
+                Some(batch_norm(&w.at("bn1"), 64, EPS)?),
+                Some((vec![w.path("act1")], Activation::Relu)),
+            )?,
+            Module::new(w.path("maxpool"), Kind::MaxPool(MaxPool2d::new(3, 2, 1))),
+        ];
+        let mut inputs = 64;
+        for (stage, &count) in self.blocks.iter().enumerate() {
+            let planes = 64 << stage;
+            let w = w.at(format!("layer{}", stage + 1));
+            let mut blocks = Vec::with_capacity(count);
+            for index in 0..count {
+                let stride = if stage > 0 && index == 0 { 2 } else { 1 };
+                blocks.push(self.block(&w.at(index), inputs, planes, stride)?);
+                inputs = planes * expansion;
+            }
+            modules.push(sequence(&w, blocks));
+        }
+        modules.push(global_pool(&w.at("global_pool")));
+        modules.push(linear(&w.at("fc"), inputs, classes)?);
+        Ok(modules)
+    }
+
+    fn from_torchvision(&self, module: &str) -> Option<String> {
+        resnet_names::from_torchvision(self.bottleneck, module)
+    }
+
+    fn from_transformers(&self, parameter: &str) -> Option<String> {
+        resnet_names::from_transformers(parameter)
+    }
+
+    fn interpolation(&self, _: &str) -> Interpolation {
+        Interpolation::Bilinear
     }
 }

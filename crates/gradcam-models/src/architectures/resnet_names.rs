@@ -1,53 +1,49 @@
 //! The names that torchvision and Hugging Face transformers give the parts of a ResNet.
 
-use super::resnet::ResNet;
+/// The path in the tree of the module that torchvision calls `module`: only the functions without parameters differ.
+pub(super) fn from_torchvision(bottleneck: bool, module: &str) -> Option<String> {
+    let last = if bottleneck { 3 } else { 2 };
+    Some(match module {
+        "relu" => "act1".to_string(),
+        "avgpool" => "global_pool.pool".to_string(),
+        // torchvision runs one module several times; what hooks see last is the block's final activation.
+        _ => match module.strip_suffix(".relu") {
+            Some(block) => format!("{block}.act{last}"),
+            None => module.to_string(),
+        },
+    })
+}
 
-impl ResNet {
-    /// The path in the tree of the module that torchvision calls `module`: only the functions without parameters differ.
-    pub(crate) fn from_torchvision(&self, module: &str) -> Option<String> {
-        let last = if self.bottleneck { 3 } else { 2 };
-        Some(match module {
-            "relu" => "act1".to_string(),
-            "avgpool" => "global_pool.pool".to_string(),
-            // torchvision runs one module several times; what hooks see last is the block's final activation.
-            _ => match module.strip_suffix(".relu") {
-                Some(block) => format!("{block}.act{last}"),
-                None => module.to_string(),
-            },
-        })
-    }
-
-    /// The tree's name of a parameter of transformers' `ResNetForImageClassification`.
-    pub(crate) fn from_transformers(&self, name: &str) -> Option<String> {
-        let (module, last) = name.rsplit_once('.')?;
-        let module = match module {
-            "resnet.embedder.embedder.convolution" => "conv1".to_string(),
-            "resnet.embedder.embedder.normalization" => "bn1".to_string(),
-            "classifier.1" => "fc".to_string(),
-            _ => {
-                let path: Vec<&str> = module
-                    .strip_prefix("resnet.encoder.stages.")?
-                    .split('.')
-                    .collect();
-                let stage = path.first()?.parse::<usize>().ok()? + 1;
-                match path[1..] {
-                    ["layers", block, "shortcut", part] => {
-                        let part = usize::from(part == "normalization");
-                        format!("layer{stage}.{block}.downsample.{part}")
-                    }
-                    ["layers", block, "layer", index, part] => {
-                        let kind = if part == "normalization" {
-                            "bn"
-                        } else {
-                            "conv"
-                        };
-                        let number = index.parse::<usize>().ok()? + 1;
-                        format!("layer{stage}.{block}.{kind}{number}")
-                    }
-                    _ => return None,
+/// The tree's name of a parameter of transformers' `ResNetForImageClassification`.
+pub(super) fn from_transformers(name: &str) -> Option<String> {
+    let (module, last) = name.rsplit_once('.')?;
+    let module = match module {
+        "resnet.embedder.embedder.convolution" => "conv1".to_string(),
+        "resnet.embedder.embedder.normalization" => "bn1".to_string(),
+        "classifier.1" => "fc".to_string(),
+        _ => {
+            let path: Vec<&str> = module
+                .strip_prefix("resnet.encoder.stages.")?
+                .split('.')
+                .collect();
+            let stage = path.first()?.parse::<usize>().ok()? + 1;
+            match path[1..] {
+                ["layers", block, "shortcut", part] => {
+                    let part = usize::from(part == "normalization");
+                    format!("layer{stage}.{block}.downsample.{part}")
                 }
+                ["layers", block, "layer", index, part] => {
+                    let kind = if part == "normalization" {
+                        "bn"
+                    } else {
+                        "conv"
+                    };
+                    let number = index.parse::<usize>().ok()? + 1;
+                    format!("layer{stage}.{block}.{kind}{number}")
+                }
+                _ => return None,
             }
-        };
-        Some(format!("{module}.{last}"))
-    }
+        }
+    };
+    Some(format!("{module}.{last}"))
 }

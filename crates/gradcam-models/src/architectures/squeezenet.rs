@@ -3,7 +3,9 @@
 use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, MaxPool2d, Padding};
 use gradcam_nn::{Kind, Module, Weights};
 
+use super::family::Family;
 use crate::layers::{Conv, Result, group, sequence};
+use crate::preprocess::Interpolation;
 
 /// Squeezed and expanded channels (of each of the two expansions) of the eight fire modules.
 const FIRES: [(usize, usize); 8] = [
@@ -46,15 +48,6 @@ impl SqueezeNet {
         }
     }
 
-    /// The network's modules.
-    pub(crate) fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
-        Ok(vec![
-            self.features(&w.at("features"))?,
-            classifier(&w.at("classifier"), classes)?,
-            Module::unnamed(Kind::Flatten),
-        ])
-    }
-
     fn features(&self, w: &Weights) -> Result<Module> {
         let stem = Conv::new(3, self.stem, self.kernel)
             .stride(2)
@@ -76,10 +69,24 @@ impl SqueezeNet {
         }
         Ok(sequence(w, modules))
     }
+}
+
+impl Family for SqueezeNet {
+    fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
+        Ok(vec![
+            self.features(&w.at("features"))?,
+            classifier(&w.at("classifier"), classes)?,
+            Module::unnamed(Kind::Flatten),
+        ])
+    }
 
     /// torchvision's `module` in this tree: the names are the same.
-    pub(crate) fn from_torchvision(&self, module: &str) -> Option<String> {
+    fn from_torchvision(&self, module: &str) -> Option<String> {
         Some(module.to_string())
+    }
+
+    fn interpolation(&self, _: &str) -> Interpolation {
+        Interpolation::Bilinear
     }
 }
 

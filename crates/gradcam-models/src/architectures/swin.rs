@@ -10,6 +10,8 @@
 use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, LinearMap, Padding, Rearrange};
 use gradcam_nn::{Kind, Module, Weights, WindowAttention};
 
+use super::family::Family;
+use super::transformers_names;
 use crate::layers::{Conv, Result, attention, group, layer_norm, linear, pointwise, sequence};
 
 const EPS: f64 = 1e-5;
@@ -53,9 +55,10 @@ impl Swin {
             channels: 128,
         }
     }
+}
 
-    /// The network's modules.
-    pub(crate) fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
+impl Family for Swin {
+    fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
         let mut channels = self.channels;
         let stem = w.at("patch_embed");
         let patches = Conv::new(3, channels, PATCH)
@@ -92,6 +95,22 @@ impl Swin {
             layer_norm(&w.at("norm"), channels, EPS)?,
             head(&w.at("head"), channels, classes)?,
         ])
+    }
+
+    fn from_transformers(&self, parameter: &str) -> Option<String> {
+        transformers_names::swin(parameter)
+    }
+
+    fn training_only(&self, name: &str) -> bool {
+        transformers_names::beside(name)
+    }
+
+    fn is_transformer(&self) -> bool {
+        true
+    }
+
+    fn crop(&self, _: &str, _: u32) -> f64 {
+        0.9
     }
 }
 

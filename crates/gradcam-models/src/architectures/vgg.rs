@@ -6,7 +6,9 @@
 use gradcam_nn::ops::{Activation, MaxPool2d, Padding};
 use gradcam_nn::{Kind, Module, Weights};
 
+use super::family::Family;
 use crate::layers::{Conv, Result, batch_norm, global_pool, group, linear, sequence};
+use crate::preprocess::Interpolation;
 
 const EPS: f64 = 1e-5;
 /// Channels of the five stages.
@@ -41,20 +43,6 @@ impl Vgg {
         }
     }
 
-    /// The network's modules.
-    pub(crate) fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
-        let head = w.at("head");
-        let classifier = vec![
-            global_pool(&head.at("global_pool")).also(head.path("drop")),
-            linear(&head.at("fc"), HIDDEN, classes)?.also(head.path("flatten")),
-        ];
-        Ok(vec![
-            self.features(&w.at("features"))?,
-            hidden(&w.at("pre_logits"))?,
-            sequence(&head, classifier),
-        ])
-    }
-
     fn features(&self, w: &Weights) -> Result<Module> {
         let mut modules = Vec::new();
         let (mut index, mut inputs) = (0, 3);
@@ -77,9 +65,23 @@ impl Vgg {
         }
         Ok(sequence(w, modules))
     }
+}
 
-    /// torchvision's `module` in this tree.
-    pub(crate) fn from_torchvision(&self, module: &str) -> Option<String> {
+impl Family for Vgg {
+    fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
+        let head = w.at("head");
+        let classifier = vec![
+            global_pool(&head.at("global_pool")).also(head.path("drop")),
+            linear(&head.at("fc"), HIDDEN, classes)?.also(head.path("flatten")),
+        ];
+        Ok(vec![
+            self.features(&w.at("features"))?,
+            hidden(&w.at("pre_logits"))?,
+            sequence(&head, classifier),
+        ])
+    }
+
+    fn from_torchvision(&self, module: &str) -> Option<String> {
         let path = match module {
             "classifier.0" => "pre_logits.fc1",
             "classifier.1" => "pre_logits.act1",
@@ -96,9 +98,12 @@ impl Vgg {
         Some(path.to_string())
     }
 
-    /// A parameter that only torchvision's form has.
-    pub(crate) fn torchvision_marker(&self) -> Option<&'static str> {
+    fn torchvision_marker(&self) -> Option<&'static str> {
         Some("classifier.0.weight")
+    }
+
+    fn interpolation(&self, _: &str) -> Interpolation {
+        Interpolation::Bilinear
     }
 }
 

@@ -10,6 +10,8 @@ use gradcam_nn::candle::Tensor;
 use gradcam_nn::ops::{Activation, LinearMap, Padding};
 use gradcam_nn::{Embedding, Kind, Module, Tokens, Weights};
 
+use super::family::{CLIP, CROP, Family, INCEPTION, Normalisation};
+use super::transformers_names;
 use crate::layers::{Conv, Result, attention, linear, sequence, token_norm};
 
 /// Channels, blocks and heads.
@@ -123,38 +125,9 @@ impl Vit {
         }
     }
 
-    pub(crate) fn is_clip(&self) -> bool {
-        self.pre_norm
-    }
-
     /// The tokens before the patches.
     fn prefix(&self) -> usize {
         1 + self.registers + usize::from(self.head == Head::Distilled)
-    }
-
-    /// How the tokens lie over the input.
-    pub(crate) fn tokens(&self) -> Tokens {
-        Tokens {
-            prefix: self.prefix(),
-            patch: (self.patch, self.patch),
-        }
-    }
-
-    /// The network's modules.
-    pub(crate) fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
-        let channels = self.size.channels;
-        let mut modules = vec![self.embedding(w)?];
-        if self.pre_norm {
-            modules.push(token_norm(&w.at("norm_pre"), channels, self.eps)?);
-        }
-        let at = w.at("blocks");
-        let blocks = (0..self.size.blocks)
-            .map(|index| self.block(&at.at(index)))
-            .collect::<Result<Vec<_>>>()?;
-        modules.push(sequence(&at, blocks));
-        modules.push(token_norm(&w.at("norm"), channels, self.eps)?);
-        modules.extend(self.head(w, classes)?);
-        Ok(modules)
     }
 
     fn embedding(&self, w: &Weights) -> Result<Module> {
@@ -286,6 +259,68 @@ impl Vit {
                 ]
             }
         })
+    }
+}
+
+impl Family for Vit {
+    fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>> {
+        let channels = self.size.channels;
+        let mut modules = vec![self.embedding(w)?];
+        if self.pre_norm {
+            modules.push(token_norm(&w.at("norm_pre"), channels, self.eps)?);
+        }
+        let at = w.at("blocks");
+        let blocks = (0..self.size.blocks)
+            .map(|index| self.block(&at.at(index)))
+            .collect::<Result<Vec<_>>>()?;
+        modules.push(sequence(&at, blocks));
+        modules.push(token_norm(&w.at("norm"), channels, self.eps)?);
+        modules.extend(self.head(w, classes)?);
+        Ok(modules)
+    }
+
+    fn tokens(&self) -> Option<Tokens> {
+        Some(Tokens {
+            prefix: self.prefix(),
+            patch: (self.patch, self.patch),
+        })
+    }
+
+    fn from_transformers(&self, parameter: &str) -> Option<String> {
+        transformers_names::vit(parameter)
+    }
+
+    fn training_only(&self, name: &str) -> bool {
+        transformers_names::beside(name)
+    }
+
+    fn is_clip(&self) -> bool {
+        self.pre_norm
+    }
+
+    fn is_transformer(&self) -> bool {
+        true
+    }
+
+    /// CLIP's, or Google's; DeiT and DINOv2 have ImageNet's.
+    fn normalisation(&self, name: &str) -> Option<Normalisation> {
+        if self.is_clip() {
+            Some(CLIP)
+        } else {
+            let google = name.starts_with("vit_") && !name.ends_with("dinov2");
+            google.then_some(INCEPTION)
+        }
+    }
+
+    fn crop(&self, name: &str, _: u32) -> f64 {
+        if name.ends_with("dinov2") {
+            1.0
+        } else if name.starts_with("dinov2_") {
+            // torch.hub's classifiers of DINOv2: from 256 to 224 pixels.
+            CROP
+        } else {
+            0.9
+        }
     }
 }
 
