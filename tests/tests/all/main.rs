@@ -8,6 +8,7 @@ mod committed;
 mod crates;
 mod cuda;
 mod default_model;
+mod documents;
 mod files;
 mod golden;
 mod hub;

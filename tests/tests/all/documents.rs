@@ -1,0 +1,53 @@
+//! What the documents name is there.
+
+use std::path::{Path, PathBuf};
+
+const DOCUMENTS: [&str; 4] = [
+    "README.md",
+    "crates/README.md",
+    ".github/CONTRIBUTING.md",
+    ".github/STYLE.md",
+];
+/// Where a path in backticks begins.
+const ROOTS: [&str; 5] = ["crates/", "tests/", "models/", "xtask/", ".github/"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The texts between two marks.
+fn between<'a>(text: &'a str, open: &'a str, close: char) -> impl Iterator<Item = &'a str> {
+    let parts = text.split(open).skip(1);
+    parts.filter_map(move |part| Some(part.split_once(close)?.0))
+}
+
+/// Paths in backticks and the targets of links, with the folder that each is relative to.
+fn named<'a>(document: &Path, text: &'a str) -> Vec<(PathBuf, &'a str)> {
+    // Blocks of code are no prose, and have backticks of their own.
+    let prose = || text.split("```").step_by(2);
+    let quoted = prose().flat_map(|text| text.split('`').skip(1).step_by(2));
+    let paths = quoted
+        .filter(|quoted| ROOTS.iter().any(|root| quoted.starts_with(root)))
+        .filter(|quoted| !quoted.contains([' ', '*', '<']) && !quoted.ends_with("NAME"))
+        .map(|path| (root(), path));
+    let folder = document.parent().unwrap().to_path_buf();
+    let links = prose()
+        .flat_map(|text| between(text, "](", ')'))
+        .filter(|link| !link.starts_with("http") && !link.starts_with('#'))
+        .map(|link| (folder.clone(), link.split('#').next().unwrap()));
+    paths.chain(links).collect()
+}
+
+#[test]
+fn paths_and_links_lead_somewhere() {
+    let mut count = 0;
+    for name in DOCUMENTS {
+        let document = root().join(name);
+        let text = std::fs::read_to_string(&document).unwrap();
+        for (folder, path) in named(&document, &text) {
+            assert!(folder.join(path).exists(), "{name} names `{path}`");
+            count += 1;
+        }
+    }
+    assert!(count > 20, "only {count} paths were found");
+}
