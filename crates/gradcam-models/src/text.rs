@@ -4,8 +4,7 @@
 //! [`Model`] of a CLIP gives the image's embedding where another gives logits; [`TextEncoder`] gives that of a text, from the same
 //! folder: a whole CLIP in the form of Hugging Face transformers (`CLIPModel`), with its `tokenizer.json`.
 //!
-//! The transformer is that of candle-transformers. Where its output is read is decided here, since it takes the largest token for the
-//! end of the text, as the first CLIP did, and that is wrong once tokens are added behind it.
+//! The tower is read at the end of the text. The first CLIP took the largest token for it, which is wrong once tokens are added behind it.
 //!
 //! ```
 //! use gradcam_models::text::TextEncoder;
@@ -18,20 +17,18 @@
 //! ```
 
 mod error;
-mod stored;
 mod tokenizer;
+mod tower;
 
 use std::path::Path;
 
-use candle_core::{DType, Device, IndexOp, Tensor};
-use candle_nn::{Linear, Module, VarBuilder, linear_no_bias};
-use candle_transformers::models::clip::text_model::{
-    Activation, ClipTextConfig, ClipTextTransformer,
-};
+use gradcam_nn::WeightsError;
+use gradcam_nn::ops::Activation;
 use serde::Deserialize;
 use tokenizers::Tokenizer;
 
 pub use self::error::TextError;
+use self::tower::{Sizes, Tower};
 use crate::LoadError;
 use crate::files::{WEIGHTS, read, read_text};
 use crate::load::Model;
@@ -40,8 +37,7 @@ use crate::load::Model;
 #[derive(Debug, Clone)]
 pub struct TextEncoder {
     tokenizer: Tokenizer,
-    tower: ClipTextTransformer,
-    projection: Linear,
+    tower: Tower,
     /// The number of tokens that have a position.
     context: usize,
     /// The number of tokens that have an embedding.
@@ -53,7 +49,7 @@ pub struct TextEncoder {
 /// What `config.json` says of a whole CLIP. What it leaves out is transformers' default.
 #[derive(Deserialize)]
 struct Fields {
-    text_config: Option<Tower>,
+    text_config: Option<Described>,
     #[serde(default = "Fields::projection")]
     projection_dim: usize,
 }
@@ -66,7 +62,7 @@ impl Fields {
 
 #[derive(Deserialize)]
 #[serde(default)]
-struct Tower {
+struct Described {
     vocab_size: usize,
     hidden_size: usize,
     intermediate_size: usize,
@@ -78,9 +74,9 @@ struct Tower {
     eos_token_id: u32,
 }
 
-impl Default for Tower {
+impl Default for Described {
     fn default() -> Self {
-        Tower {
+        Described {
             vocab_size: 49_408,
             hidden_size: 512,
             intermediate_size: 2048,
@@ -94,37 +90,35 @@ impl Default for Tower {
     }
 }
 
-impl Tower {
-    /// The description for candle-transformers, which has one activation and one constant in its norms.
-    fn sizes(&self, projection: usize) -> Result<ClipTextConfig, TextError> {
-        let unsupported = |field, found: &dyn std::fmt::Display, expected| {
-            let found = format!("`{found}`");
-            Err(TextError::Unsupported {
-                field,
-                found,
-                expected,
-            })
+impl Described {
+    fn sizes(&self, projection: usize) -> Result<Sizes, TextError> {
+        let unsupported = |field, found: &dyn std::fmt::Display, expected| TextError::Unsupported {
+            field,
+            found: format!("`{found}`"),
+            expected,
         };
-        if self.hidden_act != "quick_gelu" {
-            return unsupported("hidden_act", &self.hidden_act, "`quick_gelu`");
+        let activation = match self.hidden_act.as_str() {
+            "quick_gelu" => Activation::QuickGelu,
+            "gelu" => Activation::Gelu,
+            other => {
+                return Err(unsupported("hidden_act", &other, "`quick_gelu` or `gelu`"));
+            }
+        };
+        let (channels, heads) = (self.hidden_size, self.num_attention_heads);
+        if heads == 0 || !channels.is_multiple_of(heads) {
+            let divisor = "a divisor of `hidden_size`";
+            return Err(unsupported("num_attention_heads", &heads, divisor));
         }
-        if self.layer_norm_eps != 1e-5 {
-            return unsupported("layer_norm_eps", &self.layer_norm_eps, "`1e-5`");
-        }
-        let heads = self.num_attention_heads;
-        if heads == 0 || !self.hidden_size.is_multiple_of(heads) {
-            return unsupported("num_attention_heads", &heads, "a divisor of `hidden_size`");
-        }
-        Ok(ClipTextConfig {
-            vocab_size: self.vocab_size,
-            embed_dim: self.hidden_size,
-            activation: Activation::QuickGelu,
-            intermediate_size: self.intermediate_size,
-            max_position_embeddings: self.max_position_embeddings,
-            pad_with: None,
-            num_hidden_layers: self.num_hidden_layers,
-            num_attention_heads: heads,
-            projection_dim: projection,
+        Ok(Sizes {
+            vocabulary: self.vocab_size,
+            context: self.max_position_embeddings,
+            channels,
+            hidden: self.intermediate_size,
+            blocks: self.num_hidden_layers,
+            heads,
+            activation,
+            eps: self.layer_norm_eps,
+            projection,
         })
     }
 }
@@ -134,8 +128,8 @@ impl TextEncoder {
     /// `vocab.json` with `merges.txt`.
     ///
     /// # Errors
-    /// When there is no text tower, a file is missing or damaged, the weights are not exactly those of the description, or the tower is of
-    /// a kind that cannot be run: candle-transformers has the activation `quick_gelu` alone, which is that of OpenAI's models.
+    /// When there is no text tower, a file is missing or damaged, the weights are not exactly those of the description, or the tower has
+    /// another activation than `quick_gelu`, that of OpenAI's models, or `gelu`, that of OpenCLIP's.
     pub fn from_folder(folder: &Path) -> Result<Self, TextError> {
         let text = read_text(&folder.join("config.json"))?;
         let fields: Fields = serde_json::from_str(&text).map_err(|error| LoadError::Config {
@@ -152,13 +146,8 @@ impl TextEncoder {
             source,
         };
         let weights =
-            stored::read(&read(&folder.join("model.safetensors"), WEIGHTS)?).map_err(misfit)?;
-        let stored = Box::new(stored::Stored(weights.clone()));
-        let stored = VarBuilder::from_backend(stored, DType::F32, Device::Cpu);
-        let tower = ClipTextTransformer::new(stored.pp("text_model"), &sizes).map_err(misfit)?;
-        let at = stored.pp("text_projection");
-        let projection =
-            linear_no_bias(sizes.embed_dim, sizes.projection_dim, at).map_err(misfit)?;
+            tower::read(&read(&folder.join("model.safetensors"), WEIGHTS)?).map_err(misfit)?;
+        let tower = Tower::new(&weights, &sizes).map_err(misfit)?;
         let unused = weights.unused();
         if !unused.is_empty() {
             return Err(TextError::Unused {
@@ -170,7 +159,6 @@ impl TextEncoder {
         Ok(TextEncoder {
             tokenizer,
             tower,
-            projection,
             context: config.max_position_embeddings,
             vocabulary: config.vocab_size,
             end: config.eos_token_id,
@@ -209,10 +197,7 @@ impl TextEncoder {
     pub fn embed(&self, text: &str) -> Result<Vec<f32>, TextError> {
         let ids = self.tokens(text)?;
         let end = end(&ids, self.end).ok_or(TextError::NoEnd { end: self.end })?;
-        let ids = Tensor::new(ids, &Device::Cpu)?.unsqueeze(0)?;
-        let states = self.tower.forward_with_mask(&ids, usize::MAX)?;
-        let embedding = self.projection.forward(&states.i((.., end))?)?;
-        let embedding: Vec<f32> = embedding.flatten_all()?.to_vec1()?;
+        let embedding = self.tower.embed(&ids[..=end])?;
         match embedding.iter().all(|value| value.is_finite()) {
             true => Ok(embedding),
             false => Err(TextError::NotFinite),

@@ -51,7 +51,7 @@ pub enum TextError {
         /// The folder.
         folder: PathBuf,
         /// What is wrong.
-        source: candle_core::Error,
+        source: gradcam_nn::WeightsError,
     },
     /// The weights hold parameters that the description has no place for.
     #[error(
