@@ -23,3 +23,4 @@ mod pixels;
 mod precision;
 mod suits;
 mod tape;
+mod workflows;
