@@ -8,6 +8,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
+use crate::dist;
+
 /// Runs all checks and stops at the first that fails; `full` adds the slow tests and those of memory.
 pub(crate) fn run(sh: &Shell, full: bool) -> Result<()> {
     step("format", || Ok(cmd!(sh, "cargo fmt --all --check").run()?))?;
@@ -18,7 +20,8 @@ pub(crate) fn run(sh: &Shell, full: bool) -> Result<()> {
     })?;
     step("documentation", || {
         let cargo = cmd!(sh, "cargo doc --workspace --no-deps");
-        Ok(cargo.env("RUSTDOCFLAGS", "-D warnings").run()?)
+        cargo.env("RUSTDOCFLAGS", "-D warnings").run()?;
+        links(sh)
     })?;
     step("tests", || {
         let mut cargo = cmd!(sh, "cargo test --workspace");
@@ -27,10 +30,52 @@ pub(crate) fn run(sh: &Shell, full: bool) -> Result<()> {
         }
         Ok(cargo.run()?)
     })?;
+    step("packages", || packages(sh, full))?;
     match full {
         true => step("memory", || memory(sh)),
         false => Ok(()),
     }
+}
+
+/// The links of the crates' front pages, which rustdoc takes for those of strangers, against the pages that it has just made.
+fn links(sh: &Shell) -> Result<()> {
+    let made = dist::target(sh).join("doc");
+    let mut broken = Vec::new();
+    for folder in sh.read_dir("crates")? {
+        let page = folder.join("README.md");
+        if !sh.path_exists(&page) {
+            continue;
+        }
+        for link in own_links(&sh.read_file(&page)?) {
+            let (path, part) = link.split_once('#').unwrap_or((link, ""));
+            let found = sh.read_file(made.join(path));
+            if !found.is_ok_and(|html| part.is_empty() || html.contains(&format!("id=\"{part}\"")))
+            {
+                broken.push(format!("`{link}` in {}", page.display()));
+            }
+        }
+    }
+    ensure!(broken.is_empty(), "no page for {}", broken.join(", "));
+    Ok(())
+}
+
+/// What the links of a page to docs.rs name of the workspace's crates: `gradcam_nn/trait.Pass.html#method.wants`.
+fn own_links(page: &str) -> impl Iterator<Item = &str> {
+    page.lines().filter_map(|line| {
+        let (_, link) = line.split_once("https://docs.rs/gradcam")?;
+        Some(link.split_once("/latest/")?.1)
+    })
+}
+
+/// What the registry would get of each crate, and with `verify` whether it builds from that alone.
+fn packages(sh: &Shell, verify: bool) -> Result<()> {
+    let verify: &[&str] = if verify { &[] } else { &["--no-verify"] };
+    // Changes that are not committed yet are checked, too.
+    let cargo = cmd!(
+        sh,
+        "cargo package --workspace --exclude gradcam-tests --exclude xtask --allow-dirty {verify...}"
+    );
+    Ok(cargo.run()?)
 }
 
 /// The kernels' tests under valgrind, which knows AVX2 but not AVX-512: no read of what was not written, and none beyond an end.
@@ -217,6 +262,14 @@ mod tests {
             problems("a v1|MIT\na v2|MIT", &["MIT"], &["a"]).unwrap(),
             [""; 0]
         );
+    }
+
+    #[test]
+    fn links_are_found() {
+        let page = "A [`Pass`] and more.\n\n[`Pass`]: https://docs.rs/gradcam-nn/latest/gradcam_nn/trait.Pass.html#method.wants\n\
+                    [`image`]: https://docs.rs/image/latest/image/index.html\n";
+        let links: Vec<&str> = own_links(page).collect();
+        assert_eq!(links, ["gradcam_nn/trait.Pass.html#method.wants"]);
     }
 
     #[test]

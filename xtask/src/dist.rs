@@ -35,8 +35,13 @@ pub(crate) fn binary(sh: &Shell) -> Result<PathBuf> {
 
 /// The folder of release builds.
 pub(crate) fn release(sh: &Shell) -> PathBuf {
+    target(sh).join("release")
+}
+
+/// The folder of everything that cargo makes.
+pub(crate) fn target(sh: &Shell) -> PathBuf {
     let target = sh
         .var_os("CARGO_TARGET_DIR")
         .map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    sh.current_dir().join(target).join("release")
+    sh.current_dir().join(target)
 }

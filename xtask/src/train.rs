@@ -6,7 +6,7 @@ use xshell::{Shell, cmd};
 use crate::dist::binary;
 
 /// Where the program finds them when it is built.
-const NETWORKS: &str = "models/pasted/networks.safetensors";
+const NETWORKS: &str = "crates/gradcam-cli/pasted/networks.safetensors";
 
 /// Trains them again: the same bytes on the same machine.
 pub(crate) fn run(sh: &Shell) -> Result<()> {

@@ -12,7 +12,7 @@ use crate::{Error, Result, Undefined};
 
 /// The values of `tests/golden/eval.py`.
 pub(crate) fn golden() -> Value {
-    serde_json::from_str(include_str!("../../../tests/golden/eval.json")).unwrap()
+    serde_json::from_str(include_str!("../tests/golden/eval.json")).unwrap()
 }
 
 pub(crate) fn list(value: &Value) -> Vec<f64> {

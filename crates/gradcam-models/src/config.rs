@@ -294,12 +294,17 @@ mod tests {
 
     #[test]
     fn the_default_model_is_described() {
-        let config = Config::parse(crate::embedded::CONFIG, None).unwrap();
+        let folder = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../models/efficientnet-lite0"
+        );
+        let config = Config::read(folder.as_ref()).unwrap();
         assert_eq!(config.architecture.name, "tf_efficientnet_lite0");
         assert_eq!(
             (config.classes, config.labels[281].as_str()),
             (1000, "tabby")
         );
+        assert_eq!(config.labels, labels::of_imagenet(1000));
         assert_eq!(config.license.as_deref(), Some("apache-2.0"));
     }
 

@@ -1,24 +1,14 @@
 //! The names of classes.
 
-use std::sync::LazyLock;
-
 use serde_json::Value;
 
-/// ImageNet-1k's thousand names, from the default model's description.
-static IMAGENET: LazyLock<Vec<String>> = LazyLock::new(|| {
-    #[derive(serde::Deserialize)]
-    struct Named {
-        label_names: Vec<String>,
-    }
-    serde_json::from_str::<Named>(crate::embedded::CONFIG)
-        .map(|named| named.label_names)
-        .unwrap_or_default()
-});
+/// ImageNet-1k's thousand names, as the default model has them, one a line.
+const IMAGENET: &str = include_str!("imagenet.txt");
 
 /// Names for a model that brings none: ImageNet's for 1000 classes, else none.
 pub(crate) fn of_imagenet(classes: usize) -> Vec<String> {
     match classes {
-        1000 => IMAGENET.clone(),
+        1000 => IMAGENET.lines().map(String::from).collect(),
         _ => Vec::new(),
     }
 }

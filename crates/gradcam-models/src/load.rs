@@ -12,7 +12,10 @@ use crate::files::{read, weights_limit};
 use crate::preprocess::Preprocess;
 use crate::rename::rename;
 use crate::wrapper::wrapper;
-use crate::{LoadError, embedded, labels};
+use crate::{LoadError, labels};
+
+/// The weights of the default model, EfficientNet-Lite0 (Tan & Le 2019), trained on ImageNet-1k.
+const DEFAULT_SHA256: &str = "4bcfdeff2781e11b57e0132dd6c310eba0ada74941d3bf6b78a6591f119bdcc0";
 
 /// A network with its weights, its labels and the way that it wants its pictures.
 #[derive(Debug, Clone)]
@@ -60,7 +63,10 @@ impl Model {
     pub fn default_model(device: &Device) -> Result<Self, LoadError> {
         let name = "efficientnet-lite0";
         #[cfg(feature = "embedded")]
-        let model = Model::new(name, embedded::CONFIG, None, embedded::WEIGHTS, device)?;
+        let model = {
+            use gradcam_efficientnet_lite0::{CONFIG, WEIGHTS};
+            Model::new(name, CONFIG, None, WEIGHTS, device)?
+        };
         #[cfg(not(feature = "embedded"))]
         let model = {
             let folder = default_folder().ok_or(LoadError::NoDefault)?;
@@ -70,10 +76,10 @@ impl Model {
                 ..model
             }
         };
-        if model.sha256 != embedded::SHA256 {
+        if model.sha256 != DEFAULT_SHA256 {
             return Err(LoadError::Checksum {
                 model: name.to_string(),
-                expected: embedded::SHA256.to_string(),
+                expected: DEFAULT_SHA256.to_string(),
                 found: model.sha256,
             });
         }

@@ -22,7 +22,6 @@ mod tower;
 
 use std::path::Path;
 
-use gradcam_nn::WeightsError;
 use gradcam_nn::ops::Activation;
 use serde::Deserialize;
 use tokenizers::Tokenizer;

@@ -1,34 +1,4 @@
-//! Reading a picture: bytes or a file in, upright RGB out, with all the bits that it has.
-//!
-//! The format comes from the content, never from the file's name. Every pixel format becomes RGB the way Pillow's
-//! `Image.convert("RGB")` does it, because that is what the Python pipelines that trained the networks fed them, and a
-//! map is only comparable when the network sees the same bytes:
-//!
-//! - alpha is dropped, not composited: a transparent pixel shows the colour stored beneath it;
-//! - a palette is looked up, grey is copied into all three channels, CMYK is converted;
-//! - colour profiles are ignored, an animation is its first frame, and a TIFF its first page.
-//!
-//! The EXIF orientation is applied, as `PIL.ImageOps.exif_transpose` does.
-//!
-//! **More than 8 bits** are kept ([`Samples::Words`]): a network's input is made of all of them. What is black and what is
-//! white is then a choice, a [`Window`]. Without one it is what the file says: all 16 bits of a PNG, 0 to 1 of a TIFF's
-//! floating-point numbers, the window of a DICOM file. Where 8 bits are asked for ([`decode`], [`read`],
-//! [`Picture::into_rgb8`]), a sample keeps its high byte. (Pillow does so for colour; it clips 16-bit grey at 255, which turns
-//! most such pictures white, and that we do not follow.)
-//!
-//! **DICOM**: a frame of the pixel data, uncompressed, deflated, as RLE, or as JPEG (baseline, lossless), after the rescale
-//! (slope and intercept) and the first window, `MONOCHROME1` inverted. Without a window, the range of the stored bits is shown. What is not
-//! read is named: JPEG-LS, JPEG 2000, palettes. Tables for the window (`VOI LUT Sequence`) and the functional groups of enhanced
-//! objects are not looked at. **NIfTI**: a slice across the third axis, with the second axis upwards.
-//!
-//! PNG, WebP, BMP and GIF decode to Pillow's bytes. A JPEG decoder may choose its rounding and how it enlarges the colour
-//! channels: one with halved colour differs from Pillow's by up to 4 of 255, 0.23 in the mean, after a resize to 224.
-//! JPEGs are decoded whole. At a half, a quarter or an eighth of its size, as the format allows, four photos of 3000 pixels width
-//! differed after the resize to 256 by up to 12, 39 and 94 of 255, and by 0.35, 0.78 and 1.8 in the mean (Pillow 13.0's `draft` against Pillow
-//! itself), which is beyond that.
-//!
-//! **Memory** follows the header: a picture with too many pixels is refused before any is decoded ([`Limits`]), and
-//! [`header`] says what one will take.
+#![doc = include_str!("../README.md")]
 
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;

@@ -1,12 +1,13 @@
 //! The crates' direction: who may know whom.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::read_to_string;
 use std::path::Path;
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// What the workspace's crates may depend on: crates of the workspace, then others.
-const ALLOWED: [(&str, &[&str], &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str], &[&str]); 11] = [
     // Bytes and pixels: no tensors, no annotations.
     (
         "gradcam-picture",
@@ -74,7 +75,11 @@ const ALLOWED: [(&str, &[&str], &[&str]); 10] = [
     ),
     (
         "gradcam-models",
-        &["gradcam-nn", "gradcam-picture"],
+        &[
+            "gradcam-efficientnet-lite0",
+            "gradcam-nn",
+            "gradcam-picture",
+        ],
         &[
             "bytemuck",
             "candle-core",
@@ -92,6 +97,8 @@ const ALLOWED: [(&str, &[&str], &[&str]); 10] = [
             "zip",
         ],
     ),
+    // Bytes, and no code.
+    ("gradcam-efficientnet-lite0", &[], &[]),
     // Plain grids and pictures: no candle, no network.
     (
         "gradcam-viz",
@@ -226,8 +233,8 @@ fn the_network_and_the_text_tower_are_optional() {
 #[test]
 fn every_crate_inherits_from_the_workspace() {
     for package in metadata().workspace_packages() {
-        let text = std::fs::read_to_string(&package.manifest_path).unwrap();
-        for field in ["version", "edition", "rust-version", "license", "publish"] {
+        let text = read_to_string(&package.manifest_path).unwrap();
+        for field in ["version", "edition", "rust-version"] {
             assert!(
                 text.contains(&format!("{field}.workspace = true")),
                 "{}: {field}",
@@ -239,5 +246,72 @@ fn every_crate_inherits_from_the_workspace() {
             "{}",
             package.name
         );
+    }
+}
+
+/// The weights have a licence of their own.
+const WEIGHTS: &str = "gradcam-efficientnet-lite0";
+
+fn published(metadata: &Metadata) -> impl Iterator<Item = (&Package, &Path)> {
+    let packages = metadata.workspace_packages().into_iter();
+    let packages = packages.filter(|package| package.publish.is_none());
+    packages.filter_map(|package| Some((package, package.manifest_path.parent()?.as_std_path())))
+}
+
+#[test]
+fn crates_say_what_the_registry_asks_for() {
+    let metadata = metadata();
+    assert_eq!(published(&metadata).count(), ALLOWED.len() - 1);
+    for (package, folder) in published(&metadata) {
+        let name = package.name.as_str();
+        assert!(package.description.is_some(), "{name}");
+        assert!((1..=5).contains(&package.keywords.len()), "{name}");
+        assert!(package.keywords.iter().all(|k| k.len() <= 20), "{name}");
+        assert!(!package.categories.is_empty(), "{name}");
+        assert!(package.homepage.is_some() && package.repository.is_some());
+        let documentation = format!("https://docs.rs/{name}");
+        assert_eq!(package.documentation, Some(documentation));
+        let (license, files): (_, &[&str]) = match name {
+            WEIGHTS => ("Apache-2.0", &["LICENSE"]),
+            _ => ("MIT OR Apache-2.0", &["LICENSE-MIT", "LICENSE-APACHE"]),
+        };
+        assert_eq!(package.license.as_deref(), Some(license), "{name}");
+        for file in files {
+            assert!(folder.join(file).metadata().unwrap().len() > 1000);
+        }
+        let readme = read_to_string(folder.join("README.md")).unwrap();
+        assert!(readme.starts_with("# "), "{name}");
+        for feature in package.features.keys().filter(|f| *f != "default") {
+            assert!(
+                readme.contains(&format!("`{feature}`")),
+                "{name}: {feature}"
+            );
+        }
+        // The program's page is for those who run it.
+        let library = package.targets.iter().find(|target| target.is_lib());
+        let library = read_to_string(&library.unwrap().src_path).unwrap();
+        let shown = library.contains("README.md\")]");
+        assert_eq!(shown, name != "gradcam-cli", "{name}");
+    }
+}
+
+/// What lies outside of a crate's folder does not come with it.
+#[test]
+fn crates_include_their_own_files() {
+    for (_, folder) in published(&metadata()) {
+        let folder = folder.canonicalize().unwrap();
+        let pattern = format!("{}/**/*.rs", folder.display());
+        for source in glob::glob(&pattern).unwrap() {
+            let source = source.unwrap();
+            let text = read_to_string(&source).unwrap();
+            for start in ["include_str!(\"", "include_bytes!(\""] {
+                for rest in text.split(start).skip(1) {
+                    let path = rest.split('"').next().unwrap();
+                    let path = source.parent().unwrap().join(path);
+                    let path = path.canonicalize().unwrap();
+                    assert!(path.starts_with(&folder), "{}", source.display());
+                }
+            }
+        }
     }
 }

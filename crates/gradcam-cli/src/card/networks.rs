@@ -27,7 +27,7 @@ const SPEC: NetworkSpec = NetworkSpec {
 pub(crate) const LAYER: &str = "layer3";
 
 /// The weights in half precision, by the network's name and the parameter's.
-const WEIGHTS: &[u8] = include_bytes!("../../../../models/pasted/networks.safetensors");
+const WEIGHTS: &[u8] = include_bytes!("../../pasted/networks.safetensors");
 
 /// The seed of the pictures that they were trained with, which nobody will choose for others by accident.
 const SEED: u64 = 1 << 40;

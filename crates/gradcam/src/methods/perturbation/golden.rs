@@ -46,7 +46,7 @@ struct Fit {
 fn golden() -> Golden {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../../tests/golden/perturbation.json"
+        "/tests/golden/perturbation.json"
     );
     serde_json::from_reader(std::fs::File::open(path).unwrap()).unwrap()
 }

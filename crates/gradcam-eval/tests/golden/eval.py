@@ -1,7 +1,7 @@
 """Makes `eval.json`: values of metrics and statistics from NumPy, SciPy, scikit-image and scikit-learn, for `crates/gradcam-eval`.
 
     python -m pip install numpy scipy scikit-image scikit-learn
-    python tests/golden/eval.py
+    python crates/gradcam-eval/tests/golden/eval.py
 
 Maps of any size are the sines below, which the tests have in Rust, so only results are stored; the two maps of SSIM are the draws of
 `numpy.random.RandomState(42)`.

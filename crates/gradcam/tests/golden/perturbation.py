@@ -2,7 +2,7 @@
 `crates/gradcam/src/perturbation/golden.rs`.
 
     python -m pip install torch captum scikit-learn
-    python tests/golden/perturbation.py
+    python crates/gradcam/tests/golden/perturbation.py
 
 Network, picture and regions are the sines below, which the test has in Rust, so only results are stored. Kernel SHAP over all coalitions
 is compared with Captum's `ShapleyValues` over all permutations: its `KernelShap` and `Lime` draw their samples themselves, so of LIME
