@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-/// Puts the release binary, its manual pages and its completions into `target/dist`.
+/// Puts the binary, its manual pages and its completions into `target/gradcam`.
 pub(crate) fn run(sh: &Shell) -> Result<()> {
-    let binary = binary(sh)?;
-    let folder = Path::new("target/dist");
+    cmd!(sh, "cargo build --profile dist --package gradcam-cli").run()?;
+    let binary = built(sh, "dist").join(format!("gradcam{EXE_SUFFIX}"));
+    let folder = Path::new("target/gradcam");
     sh.remove_path(folder)?;
     sh.create_dir(folder)?;
     sh.copy_file(&binary, folder.join(format!("gradcam{EXE_SUFFIX}")))?;
@@ -35,7 +36,12 @@ pub(crate) fn binary(sh: &Shell) -> Result<PathBuf> {
 
 /// The folder of release builds.
 pub(crate) fn release(sh: &Shell) -> PathBuf {
-    target(sh).join("release")
+    built(sh, "release")
+}
+
+/// The folder of the builds by a profile.
+fn built(sh: &Shell, profile: &str) -> PathBuf {
+    target(sh).join(profile)
 }
 
 /// The folder of everything that cargo makes.

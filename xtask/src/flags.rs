@@ -34,7 +34,7 @@ xflags::xflags! {
             /// Executions of each target [default: 1000000].
             optional --runs n: u64
         }
-        /// Put the release binary, its manual pages and its completions into target/dist.
+        /// Put the binary, optimised as a whole, its manual pages and its completions into target/gradcam.
         cmd dist {}
         /// Train the small networks again that the card needs and that come with the program (20 minutes on two cores that had other work too).
         cmd train {}
