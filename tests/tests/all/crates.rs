@@ -214,7 +214,7 @@ fn dependencies_point_one_way() {
 }
 
 #[test]
-fn the_network_and_the_text_tower_are_optional() {
+fn the_network_the_text_tower_and_the_weights_are_optional() {
     let metadata = metadata();
     let dependencies = dependencies(&metadata);
     let optional: BTreeSet<&str> = dependencies["gradcam-models"]
@@ -222,7 +222,10 @@ fn the_network_and_the_text_tower_are_optional() {
         .filter(|(_, optional)| *optional)
         .map(|(name, _)| *name)
         .collect();
-    assert_eq!(optional, NETWORK.into_iter().chain([TEXT]).collect());
+    assert_eq!(
+        optional,
+        NETWORK.into_iter().chain([TEXT, WEIGHTS]).collect()
+    );
     for (name, used) in &dependencies {
         let reached = used.iter().any(|(d, _)| NETWORK.contains(d));
         assert_eq!(reached, *name == "gradcam-models", "{name}");

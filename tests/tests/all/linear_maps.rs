@@ -1,7 +1,7 @@
 //! Under every rule a linear map is what the fully connected layer with its matrix is.
 
 use candle_core::{DType, Device, Result, Tensor};
-use gradcam::{Explainer, Method, Target};
+use gradcam::{Explainer, Inputs, Method, Target};
 use gradcam_nn::ops::{
     Activation, AdaptiveAvgPool2d, AvgPool2d, Conv2d, ConvOptions, ConvTranspose2d, Linear,
     LinearMap, Rearrange, Reduce, Resize, ResizeMode,
@@ -148,7 +148,11 @@ fn every_rule_has_a_place_for_linear_maps() {
         let networks = Mapped::both(&map);
         for method in &methods {
             let [found, expected] = networks.each_ref().map(|network| {
-                let explainer = Explainer::of(method.clone());
+                let explainer = Explainer::of(method.clone()).inputs(Inputs {
+                    black: vec![0.0; 2],
+                    white: vec![1.0; 2],
+                    background: None,
+                });
                 let map = explainer.explain_one(network, &picture, Target::Index(1));
                 map.unwrap().raw().values.clone()
             });
