@@ -1,7 +1,7 @@
 //! The `config.json` of a model folder: timm's form, and that of Hugging Face transformers for ResNet and the transformers.
 
 mod transformers;
-mod value;
+pub(crate) mod value;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -22,13 +22,13 @@ mod tower;
 
 use std::path::Path;
 
-use gradcam_nn::ops::Activation;
 use serde::Deserialize;
 use tokenizers::Tokenizer;
 
 pub use self::error::TextError;
 use self::tower::{Sizes, Tower};
 use crate::LoadError;
+use crate::config::value::{activation, is_epsilon};
 use crate::files::{WEIGHTS, read, read_text};
 use crate::load::Model;
 
@@ -96,13 +96,12 @@ impl Described {
             found: format!("`{found}`"),
             expected,
         };
-        let activation = match self.hidden_act.as_str() {
-            "quick_gelu" => Activation::QuickGelu,
-            "gelu" => Activation::Gelu,
-            other => {
-                return Err(unsupported("hidden_act", &other, "`quick_gelu` or `gelu`"));
-            }
-        };
+        let activation = activation(&self.hidden_act)
+            .ok_or_else(|| unsupported("hidden_act", &self.hidden_act, "`quick_gelu` or `gelu`"))?;
+        if !is_epsilon(self.layer_norm_eps) {
+            let range = "a number above 0, up to 1";
+            return Err(unsupported("layer_norm_eps", &self.layer_norm_eps, range));
+        }
         let (channels, heads) = (self.hidden_size, self.num_attention_heads);
         if heads == 0 || !channels.is_multiple_of(heads) {
             let divisor = "a divisor of `hidden_size`";

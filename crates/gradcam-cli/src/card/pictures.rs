@@ -6,6 +6,7 @@ use gradcam_eval::card::{Artifact, Card};
 use gradcam_viz::{Format, Style, View, encode_with_note};
 use image::RgbImage;
 
+use super::place::PICTURES;
 use super::subject::Subject;
 use crate::dataset::{class_of, prepare};
 use crate::digest::sha256;
@@ -42,7 +43,7 @@ pub(crate) fn draw(
             Some(shown) => format!("seen as {seen}, {probability:.0} %; annotated as {shown}"),
             None => format!("seen as {seen}, {probability:.0} %"),
         };
-        let path = format!("pictures/example-{:02}.png", number + 1);
+        let path = format!("{PICTURES}/example-{:02}.png", number + 1);
         let picture = overlay(subject.explainer, &prepared.view, &found.upsampled)?;
         drawn.push(add(card, path, caption, &picture)?);
     }
@@ -62,7 +63,7 @@ pub(crate) fn draw(
         let found =
             explainer.explain_one(&subject.model.network, &prepared.image, Target::Top(0))?;
         let caption = format!("{}, {}", setting.layer, setting.interp);
-        let path = format!("pictures/sweep-{:02}.png", index + 1);
+        let path = format!("{PICTURES}/sweep-{:02}.png", index + 1);
         let picture = overlay(&explainer, &prepared.view, &found.upsampled)?;
         drawn.push(add(card, path.clone(), caption, &picture)?);
         card.methodology.hyperparameters.sweep[index].picture = Some(path);

@@ -17,7 +17,7 @@ pub(crate) const PAGES: [&str; 2] = ["card.md", "card.html"];
 /// Each image's values, as `gradcam evaluate --records` writes them.
 pub(super) const RECORDS: &str = "records.jsonl";
 /// The folder of its pictures.
-const PICTURES: &str = "pictures";
+pub(super) const PICTURES: &str = "pictures";
 
 /// How a card's folder is used.
 pub(crate) struct Place<'a> {

@@ -81,7 +81,6 @@ impl Family for DenseNet {
         ])
     }
 
-    ///
     /// timm's norms have their ReLU inside: `norm0` is torchvision's `relu0`, and torchvision's own `norm0`, which keeps its name for
     /// its parameters, has the output of `norm0.drop`.
     fn from_torchvision(&self, module: &str) -> Option<String> {

@@ -20,7 +20,7 @@ pub(super) const CLIP: Normalisation = (
 /// The share of the resized picture's side that most families keep.
 pub(super) const CROP: f64 = 0.875;
 
-/// A family of networks, which differ in sizes alone.
+/// A family of networks that are built alike.
 ///
 /// How pictures are prepared is asked for a network's `name`, where a checkpoint does not say it. The values are those of timm 1.0.31's
 /// `default_cfgs`, each family's `_cfg` and what most of its tags say: ResNet's recipes `a1` to `a3`, which crop 0.95 with a bicubic filter,

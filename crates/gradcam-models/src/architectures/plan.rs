@@ -5,6 +5,7 @@ use gradcam_nn::{ModuleTree, Weights, WeightsError};
 
 use super::family::Family;
 use super::vit::{Size, Vit};
+use crate::config::value::is_epsilon;
 use crate::preprocess::Preprocess;
 
 /// A network's plan: what is fixed before its weights are known.
@@ -63,7 +64,8 @@ impl Architecture {
             && size.channels.is_multiple_of(size.heads)
             && (1..=1024).contains(&patch)
             && side <= Preprocess::MAX_SIDE as usize
-            && (1..=128).contains(&(side / patch));
+            && (1..=128).contains(&(side / patch))
+            && is_epsilon(eps);
         if !fits {
             return None;
         }

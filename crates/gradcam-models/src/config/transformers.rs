@@ -4,7 +4,7 @@ use gradcam_nn::ops::Activation;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::value::{invalid, triple};
+use super::value::{activation, invalid, triple};
 use crate::LoadError;
 use crate::architectures::{Architecture, Size};
 use crate::preprocess::{CropMode, Interpolation, Preprocess};
@@ -111,11 +111,7 @@ impl Fields {
     }
 
     fn activation(&self) -> Option<Activation> {
-        match self.hidden_act.as_deref().unwrap_or("quick_gelu") {
-            "quick_gelu" => Some(Activation::QuickGelu),
-            "gelu" => Some(Activation::Gelu),
-            _ => None,
-        }
+        activation(self.hidden_act.as_deref().unwrap_or("quick_gelu"))
     }
 
     fn is(&self, part: &str) -> bool {

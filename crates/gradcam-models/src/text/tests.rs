@@ -139,6 +139,8 @@ fn what_cannot_be_run_is_named() {
     for (field, value) in [
         ("num_attention_heads", json!(0)),
         ("num_attention_heads", json!(5)),
+        ("layer_norm_eps", json!(0.0)),
+        ("layer_norm_eps", json!(-1.0)),
     ] {
         let error = with_config(|c| c["text_config"][field] = value).unwrap_err();
         assert!(error.to_string().contains(field), "{error}");
@@ -151,6 +153,19 @@ fn what_cannot_be_run_is_named() {
     for (field, value) in [("num_hidden_layers", 3), ("vocab_size", 616)] {
         let error = with_config(|c| c["text_config"][field] = json!(value)).unwrap_err();
         assert!(matches!(error, TextError::Weights { .. }), "{error}");
+    }
+}
+
+#[test]
+fn the_description_of_the_tower_is_obeyed() {
+    let usual = TextEncoder::from_folder(&tiny()).unwrap().embed("a cat");
+    let usual = usual.unwrap();
+    for (field, value) in [
+        ("hidden_act", json!("gelu")),
+        ("layer_norm_eps", json!(0.1)),
+    ] {
+        let other = with_config(|c| c["text_config"][field] = value).unwrap();
+        assert_ne!(other.embed("a cat").unwrap(), usual, "{field}");
     }
 }
 

@@ -37,6 +37,7 @@ pub(super) struct Tower {
     tokens: Tensor,
     /// `(context, channels)`.
     positions: Tensor,
+    heads: usize,
     blocks: Vec<Block>,
     norm: Module,
     projection: Linear,
@@ -50,7 +51,7 @@ struct Block {
     layers: Module,
 }
 
-/// A CLIP's parameters but for those of its image tower, which are not read. Some files hold the numbers of the positions as well, which
+/// The parameters of a CLIP's text tower; the others are not read. Some files hold the numbers of the positions as well, which
 /// are no parameters.
 pub(super) fn read(bytes: &[u8]) -> Result<Weights> {
     let ours = |name: &str| {
@@ -78,6 +79,7 @@ impl Tower {
         Ok(Tower {
             tokens: table("token_embedding", sizes.vocabulary)?,
             positions: table("position_embedding", sizes.context)?,
+            heads: sizes.heads,
             blocks: blocks.collect::<Result<_>>()?,
             norm: token_norm(&text.at("final_layer_norm"), channels, sizes.eps)?,
             projection: Linear::new(projection, None),
@@ -89,8 +91,9 @@ impl Tower {
         let count = tokens.len();
         let tokens = self.tokens.embedding(&Tensor::new(tokens, &Device::Cpu)?)?;
         let mut x = (tokens + self.positions.narrow(0, 0, count)?)?.unsqueeze(0)?;
+        let mask = causal(self.heads, count)?;
         for block in &self.blocks {
-            x = block.run(&x)?;
+            x = block.run(&x, &mask)?;
         }
         let end = self.norm.run(&x.narrow(1, count - 1, 1)?, &mut ())?;
         self.projection.forward(&end)?.flatten_all()?.to_vec1()
@@ -139,10 +142,9 @@ impl Block {
         })
     }
 
-    fn run(&self, x: &Tensor) -> candle::Result<Tensor> {
+    fn run(&self, x: &Tensor, mask: &Tensor) -> candle::Result<Tensor> {
         let normed = self.norm.run(x, &mut ())?;
-        let mask = causal(self.attention.heads, x.dim(1)?)?;
-        let x = (x + self.attention.run(&normed, Some(&mask), &mut ())?)?;
+        let x = (x + self.attention.run(&normed, Some(mask), &mut ())?)?;
         self.layers.run(&x, &mut ())
     }
 }

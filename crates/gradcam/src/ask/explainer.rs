@@ -8,8 +8,7 @@ use rayon::prelude::*;
 
 use crate::ask::heatmap::{Heatmap, LayerMap, Verdict};
 use crate::methods::baseline::Inputs;
-use crate::saliency::Source;
-use crate::saliency::{Saliency, SignedMap, Subject};
+use crate::saliency::{Saliency, SignedMap, Source, Subject};
 use crate::seen::layers::{blank, layers_for};
 use crate::seen::observation::{Observation, Place, Score, Taken};
 use crate::target::{Explained, Target};
@@ -74,11 +73,12 @@ impl<M: Saliency> Explainer<M> {
     /// use gradcam::methods::Lrp;
     /// use gradcam::{Explainer, Method};
     ///
-    /// // A list of methods, all of which may be told where to look.
-    /// for method in [Method::GradCam, Method::Lrp(Lrp::default())] {
-    ///     let explainer = Explainer::of(method).at("layer4").counterfactual();
-    ///     println!("{} at {:?}", explainer.method, explainer.layers);
-    /// }
+    /// // A list of methods, each of which may be told where to look.
+    /// let methods = [Method::GradCam, Method::Lrp(Lrp::default())];
+    /// let [cam, lrp] = methods.map(|method| Explainer::of(method).at("layer4"));
+    /// assert_eq!(cam.layers, ["layer4"]);
+    /// // It looks at the pixels.
+    /// assert!(lrp.layers.is_empty());
     /// ```
     pub fn of(method: M) -> Self {
         Explainer {

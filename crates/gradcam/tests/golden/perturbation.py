@@ -1,5 +1,5 @@
 """Makes `perturbation.json`: maps of the perturbation methods from Captum, and a weighted ridge regression from scikit-learn, for
-`crates/gradcam/src/perturbation/golden.rs`.
+`crates/gradcam/src/methods/perturbation/golden.rs`.
 
     python -m pip install torch captum scikit-learn
     python crates/gradcam/tests/golden/perturbation.py

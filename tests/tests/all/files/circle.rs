@@ -25,10 +25,8 @@ impl Circle {
     /// The circle in words, with names of files from `root` on.
     pub(super) fn relative_to(&self, root: &Path) -> String {
         let short = |path: &Path| {
-            path.strip_prefix(root)
-                .unwrap_or(path)
-                .display()
-                .to_string()
+            let path = path.strip_prefix(root).unwrap_or(path);
+            path.display().to_string().replace('\\', "/")
         };
         let steps = self.steps.iter().map(|(from, to, Reason { line, path })| {
             format!("\n  {}:{line} knows {} by `{path}`", short(from), short(to))

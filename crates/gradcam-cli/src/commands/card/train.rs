@@ -9,7 +9,7 @@ use crate::args::CardTrain;
 use crate::card::networks::{EPOCHS, bytes, recipes, train_one};
 use crate::console::{Console, Unit};
 use crate::exit::Exit;
-use crate::files::{make_folder, refuse, write};
+use crate::files::{here, make_folder, refuse, write};
 use crate::interruption::flow;
 
 pub(super) fn run(
@@ -18,9 +18,7 @@ pub(super) fn run(
     interrupted: &AtomicBool,
 ) -> Result<Exit> {
     refuse(&args.output, args.force)?;
-    let folder = args.output.parent();
-    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
-    make_folder(folder.unwrap_or(Path::new(".")))?;
+    make_folder(here(args.output.parent().unwrap_or(Path::new(""))))?;
     let recipes = recipes();
     let mut trained = Vec::with_capacity(recipes.len());
     let bar = console.bar((recipes.len() * EPOCHS) as u64, Unit::Epochs);
