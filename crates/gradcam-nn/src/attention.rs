@@ -134,7 +134,7 @@ impl WindowAttention {
     /// The output for `x`, a map of the same shape.
     ///
     /// # Errors
-    /// When the map is smaller than a window or so large that its biases take gigabytes, or the shapes do not fit.
+    /// When the map is smaller than a window or so large that its biases take more than 512 MB, or the shapes do not fit.
     pub fn run(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
         let (n, _, rows, columns) = x.dims4()?;
         let size = self.size;
@@ -165,6 +165,8 @@ impl WindowAttention {
         let (down, right) = (map.0.div_ceil(size), map.1.div_ceil(size));
         let shape = (down * right, heads, area, area);
         limit::table("the biases of windows", &[shape.0, heads, area, area])?;
+        // Of all images: the shape of the attention that they are added to.
+        limit::product(&[n * shape.0, heads, area, area])?;
         let mut bias = self.bias.unsqueeze(0)?.broadcast_as(shape)?;
         if shift != (0, 0) {
             let mask = self.mask((down, right), shift)?.to_dtype(bias.dtype())?;

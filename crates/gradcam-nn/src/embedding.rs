@@ -29,7 +29,7 @@ impl Embedding {
     /// The tokens of `x`.
     ///
     /// # Errors
-    /// When the patches do not divide the input, or are so many that their positions take gigabytes.
+    /// When the patches do not divide the input, or are so many that their positions take more than 512 MB.
     pub fn run(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
         let (n, _, height, width) = x.dims4()?;
         let (names, conv) = &self.patches;

@@ -17,6 +17,8 @@ impl ModuleTree {
     pub fn folded(&self) -> Result<ModuleTree> {
         let mut tree = self.clone();
         fold(&mut tree.modules)?;
+        // A merged convolution is a new one.
+        tree.set_precision(self.precision());
         Ok(tree)
     }
 }

@@ -4,7 +4,7 @@ use candle_core::{Result, bail};
 
 /// The most bytes of a table that a network makes for an input's size, in `f32`: biases of windows, resized positions.
 const TABLE: usize = 512 << 20;
-/// The most bytes of one product of matrices, in `f32`: the attention of 19,000 tokens among 12 heads.
+/// The most bytes of one product of matrices, in `f32`: the attention of 18,900 tokens among 12 heads.
 const PRODUCT: usize = 16 << 30;
 
 /// Refuses a table of this shape that is too large.

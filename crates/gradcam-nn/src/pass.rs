@@ -36,7 +36,8 @@ pub trait Pass: Send {
     fn fuses(&self) -> bool {
         true
     }
-    /// Runs an operation.
+    /// Runs an operation. A pass that treats a convolution, norm, sum or activation differently handles [`Op::ConvNormAct`] too, or
+    /// returns `false` from [`fuses`](Pass::fuses).
     ///
     /// # Errors
     /// When the shapes do not fit.

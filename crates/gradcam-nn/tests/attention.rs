@@ -164,7 +164,17 @@ fn what_cannot_be_rearranged_is_refused() {
         Rearrange::Merge,
     ] {
         assert!(op.forward(&x).is_err(), "{op:?}");
+        assert!(op.output_dims(x.dims()).is_err(), "{op:?}");
     }
+}
+
+/// 19.6 GB of two small factors.
+#[test]
+fn a_product_that_is_too_large_is_refused() {
+    let column = Tensor::zeros((70_000, 1), DType::F32, &Device::Cpu).unwrap();
+    let row = column.reshape((1, 70_000)).unwrap();
+    let error = matmul(&column, &row).unwrap_err().to_string();
+    assert!(error.contains("too large"), "{error}");
 }
 
 fn attention(channels: usize, heads: usize) -> Attention {

@@ -39,7 +39,7 @@ fn assert_close(found: &Tensor, expected: &Tensor) {
     }
 }
 
-/// Each map with the shape of an input, and whether an output adds up several inputs.
+/// Each map with the shape of an input.
 fn maps() -> Vec<(LinearMap, Vec<usize>)> {
     let moves = [
         (Rearrange::Tokens, vec![2, 3, 4, 5]),
@@ -97,6 +97,7 @@ fn maps() -> Vec<(LinearMap, Vec<usize>)> {
         (slice(1, 0, 2, 3), vec![2, 4, 2]),
         (slice(1, 0, 2, 3), vec![2, 9, 2]),
         (slice(1, 3, 1, 5), vec![2, 4]),
+        (slice(1, 3, 1, usize::MAX), vec![2, 4]),
         (LinearMap::Select { dim: 1, index: 2 }, vec![2, 4, 3]),
         (LinearMap::Select { dim: 2, index: 0 }, vec![2, 4, 3]),
         (LinearMap::Pad(vec![(0, 0), (1, 2), (0, 1)]), vec![2, 3, 4]),
@@ -280,6 +281,16 @@ fn what_does_not_fit_is_refused() {
     ] {
         assert!(map.forward(&x).is_err(), "{map:?}");
         assert!(map.output_dims(x.dims()).is_err(), "{map:?}");
+    }
+    let x4 = random(8, &[1, 2, 3, 4]);
+    for (size, align_corners) in [((0, 2), false), ((2, 2), true)] {
+        let map = LinearMap::Resize(Resize {
+            size,
+            mode: ResizeMode::Nearest,
+            align_corners,
+        });
+        assert!(map.forward(&x4).is_err(), "{map:?}");
+        assert!(map.output_dims(x4.dims()).is_err(), "{map:?}");
     }
     // An output padding that the convolution would read, other channels, and padding by a rule.
     let same = ConvOptions {

@@ -7,7 +7,7 @@ mod numbers;
 use candle_core::{Device, Result, Tensor};
 use gradcam_nn::ops::{
     Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, ConvOptions, Linear, MaxPool2d,
-    Padding,
+    Padding, Precision,
 };
 use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Network, Op, Pass, Weights};
 
@@ -555,4 +555,16 @@ fn a_folded_network_computes_the_same_without_norms() {
     assert_eq!(gone.collect::<Vec<_>>(), convolutions);
     // As one kernel too.
     assert_close(&folded.forward(&x, &mut ()).unwrap(), &expected);
+}
+
+#[test]
+fn a_folded_network_keeps_its_precision() {
+    let mut network = tree(network());
+    network.set_precision(Precision::Bf16);
+    let folded = network.folded().unwrap();
+    assert_eq!(folded.precision(), Precision::Bf16);
+    // Of every convolution, merged or not.
+    let debug = format!("{folded:?}");
+    let of = |precision: &str| debug.matches(&format!("precision: {precision}")).count();
+    assert!(of("Bf16") > 1 && of("F32") == 0, "{debug}");
 }

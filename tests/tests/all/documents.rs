@@ -2,8 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-const DOCUMENTS: [&str; 4] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
+    "CHANGELOG.md",
+    "models/README.md",
+    "models/efficientnet-lite0/README.md",
+    "tests/fuzz/README.md",
     "crates/README.md",
     ".github/CONTRIBUTING.md",
     ".github/STYLE.md",

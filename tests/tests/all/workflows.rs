@@ -33,7 +33,11 @@ fn the_workflow_runs_the_checks_and_the_tests() {
     }
     let script = read_to_string(repository().join(".ci/run")).unwrap();
     let tests = script.lines().last().unwrap();
-    for command in ["cargo xtask ci", tests] {
+    let manifest = read_to_string(repository().join("Cargo.toml")).unwrap();
+    let oldest = manifest.split("rust-version = \"").nth(1).unwrap();
+    let oldest = oldest.split('"').next().unwrap();
+    let oldest = format!("cargo +{oldest} check --workspace");
+    for command in ["cargo xtask ci", tests, &oldest] {
         assert!(commands.iter().any(|c| c == command), "{command}");
     }
 }

@@ -12,7 +12,7 @@ use super::rearrange::Rearrange;
 use super::reduce::Reduce;
 use super::resize::Resize;
 
-/// A linear map of one input, `y = A x` without a summand. Dimension 0 counts the images, which no map may mix.
+/// A linear map of one input, `y = A x` without a summand. Dimension 0 counts the images, which no map should mix.
 ///
 /// The gradient is [`adjoint`](LinearMap::adjoint), `Aᵀ`, and so is the answer of most rules; [`mixes`](LinearMap::mixes) tells those apart
 /// that share something out among the inputs of a sum. A new case needs no rule of its own.
@@ -216,7 +216,7 @@ impl LinearMap {
             LinearMap::Rearrange(op) => op.output_dims(dims),
             LinearMap::AvgPool(pool) => resized(dims, |size| pool.output_size(size)),
             LinearMap::AdaptiveAvgPool(pool) => resized(dims, |size| pool.output_size(size)),
-            LinearMap::Resize(resize) => resized(dims, |_| Ok(resize.size)),
+            LinearMap::Resize(resize) => resized(dims, |_| resize.output_size()),
             LinearMap::Reduce(reduce) => reduce.output_dims(dims),
             LinearMap::ConvTranspose(layer) => layer.output_dims(dims),
         }

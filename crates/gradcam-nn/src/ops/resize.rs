@@ -42,6 +42,12 @@ impl Resize {
     /// When `x` is not a feature map, a size is zero, or `align_corners` is asked of [`ResizeMode::Nearest`].
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         feature_map("resize", x.dims())?;
+        self.output_size()?;
+        x.contiguous()?.apply_op1(*self)
+    }
+
+    /// The size of the output, if it can be made.
+    pub(super) fn output_size(&self) -> Result<(usize, usize)> {
         let Resize {
             size,
             mode,
@@ -57,7 +63,7 @@ impl Resize {
         if align_corners && mode == ResizeMode::Nearest {
             bail!("`align_corners` has a meaning for bilinear and bicubic resizing only");
         }
-        x.contiguous()?.apply_op1(*self)
+        Ok(size)
     }
 
     /// The gradient at an input with the dimensions `dims` from the one at the output.

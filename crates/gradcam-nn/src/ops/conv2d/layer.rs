@@ -27,6 +27,7 @@ impl std::fmt::Debug for Conv2d {
             .field("weight", &self.weight.shape())
             .field("bias", &self.bias.is_some())
             .field("options", &self.options)
+            .field("precision", &self.precision)
             .finish()
     }
 }

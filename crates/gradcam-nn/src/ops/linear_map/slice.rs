@@ -2,14 +2,14 @@
 
 use candle_core::{Result, Tensor, bail};
 
-/// The positions `start`, `start + step` and so on, `len` of them; neighbouring ones are a view.
+/// The positions `start`, `start + step` and so on, `len` of them; neighbouring ones and a single one are a view.
 pub(super) fn forward(
     x: &Tensor,
     dim: usize,
     (start, len, step): (usize, usize, usize),
 ) -> Result<Tensor> {
     output_dims(x.dims(), dim, (start, len, step))?;
-    if step == 1 {
+    if step == 1 || len <= 1 {
         return x.narrow(dim, start, len);
     }
     let positions: Vec<u32> = (0..len).map(|i| (start + i * step) as u32).collect();
@@ -26,7 +26,7 @@ pub(super) fn adjoint(
 ) -> Result<Tensor> {
     output_dims(dims, dim, (start, len, step))?;
     let mut grad = grad.clone();
-    if step > 1 {
+    if step > 1 && len > 1 {
         // Zeros behind each value, then what is too many of them cut off again.
         let mut wide = grad.dims().to_vec();
         wide[dim] = len * step;
