@@ -21,7 +21,6 @@ const ALLOWED: [(&str, &[&str], &[&str]); 11] = [
             "candle-core",
             "candle-nn",
             "gemm",
-            "pulp",
             "rand_chacha",
             "rayon",
             "safetensors",

@@ -119,9 +119,8 @@ fn as_linear<T: Element>(x: &[T], weight: &[T], g: &Geometry, epilogue: Epilogue
     // SAFETY: the rows are the whole.
     unsafe {
         filled(sums.len(), |out| {
-            epilogue.write(&sums, channels, 0..channels, |row| {
-                (row * channels, out.part(row * channels, channels))
-            });
+            let starts: Vec<usize> = (0..sums.len()).step_by(channels.max(1)).collect();
+            epilogue.write(&sums, channels, 0..channels, &starts, out);
         })
     }
 }

@@ -9,7 +9,6 @@ use super::float::Float;
 use super::gather::{Axis, Gather};
 use super::micro::{DEPTHWISE, DepthwiseKernel, Neighbours, Sink};
 use super::output::{Output, TASK};
-use super::wide::wide;
 
 /// Computes one gather over `(n, h, w, c)` into `out`, an `(n, height, width, c)` of which `size` is height and width.
 ///
@@ -109,21 +108,16 @@ pub(crate) fn run<T: Float>(
                     compute(Sink::Sums(&mut sums.spare_capacity_mut()[..len]));
                     // SAFETY: the kernel has written all of them.
                     unsafe { sums.set_len(len) };
-                    wide(
-                        #[inline(always)]
-                        || {
-                            epilogue.write(
-                                &sums[..count * channels],
-                                channels,
-                                0..channels,
-                                #[inline(always)]
-                                |p| {
-                                    // SAFETY: the positions of the gather do not overlap.
-                                    (starts[p], unsafe { out.part(starts[p], channels) })
-                                },
-                            );
-                        },
-                    );
+                    // SAFETY: the positions of the gather do not overlap.
+                    unsafe {
+                        epilogue.write(
+                            &sums[..count * channels],
+                            channels,
+                            0..channels,
+                            starts,
+                            out,
+                        );
+                    }
                 }
             },
         );

@@ -1,5 +1,7 @@
 //! What follows a convolution's sum while its tile is still in the cache.
 
+#![allow(unsafe_code)]
+
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -7,6 +9,7 @@ use super::activation::Activation;
 use super::float::Float;
 use super::micro::Rows;
 use super::output::Output;
+use super::wide::wide;
 
 /// `activation(sum * scale + shift + residual)`, per output channel; the batch norm and the bias live in `scale` and `shift`.
 #[derive(Clone, Copy)]
@@ -67,118 +70,85 @@ impl<'a, T: Float> Epilogue<'a, T> {
         })
     }
 
-    /// Writes the results of a tile: rows of `width` sums, of which the first `channels.len()` count. `row(r)` gives where row `r` begins
-    /// in the output, and its memory.
-    #[inline(always)]
-    pub(crate) fn write<'o>(
+    /// Writes the results of a tile: rows of `width` sums, of which the first `channels.len()` count. Row `r` begins at
+    /// `starts[r] + channels.start` in the output.
+    ///
+    /// A function of its own, not inlined: its loops, one for each function and each choice of operands, are compiled once for a type and
+    /// a set of vector instructions, not once more for each kind of convolution.
+    ///
+    /// # Safety
+    /// No other thread may have these runs of the output.
+    #[inline(never)]
+    pub(crate) unsafe fn write(
         &self,
         sums: &[T],
         width: usize,
         channels: Range<usize>,
-        row: impl Fn(usize) -> (usize, &'o mut [MaybeUninit<T>]),
-    ) where
-        T: 'o,
-    {
-        // The usual functions get a loop of their own, so that each is compiled without a branch inside.
-        match self.activation {
-            Activation::Identity => self.rows(
-                sums,
-                width,
-                channels,
-                row,
-                #[inline(always)]
-                |v| v,
-            ),
-            Activation::Relu => self.rows(
-                sums,
-                width,
-                channels,
-                row,
-                #[inline(always)]
-                |v| Activation::Relu.apply(v),
-            ),
-            Activation::Clip { low, high } => self.rows(
-                sums,
-                width,
-                channels,
-                row,
-                #[inline(always)]
-                |v| Activation::Clip { low, high }.apply(v),
-            ),
-            Activation::Silu => self.rows(
-                sums,
-                width,
-                channels,
-                row,
-                #[inline(always)]
-                |v| Activation::Silu.apply(v),
-            ),
-            Activation::HardSwish => self.rows(
-                sums,
-                width,
-                channels,
-                row,
-                #[inline(always)]
-                |v| Activation::HardSwish.apply(v),
-            ),
-            Activation::Gelu => self.rows(
-                sums,
-                width,
-                channels,
-                row,
-                #[inline(always)]
-                |v| Activation::Gelu.apply(v),
-            ),
-            other => self.rows(
-                sums,
-                width,
-                channels,
-                row,
-                #[inline(always)]
-                |v| other.apply(v),
-            ),
-        }
+        starts: &[usize],
+        out: &Output<'_, T>,
+    ) {
+        let tile = Written {
+            sums,
+            width,
+            channels,
+            starts,
+            out,
+        };
+        wide(
+            #[inline(always)]
+            || {
+                // The usual functions get a loop of their own, so that each is compiled without a branch inside.
+                match self.activation {
+                    Activation::Identity => self.rows(
+                        &tile,
+                        #[inline(always)]
+                        |v| v,
+                    ),
+                    Activation::Relu => self.rows(
+                        &tile,
+                        #[inline(always)]
+                        |v| Activation::Relu.apply(v),
+                    ),
+                    Activation::Clip { low, high } => self.rows(
+                        &tile,
+                        #[inline(always)]
+                        |v| Activation::Clip { low, high }.apply(v),
+                    ),
+                    Activation::Silu => self.rows(
+                        &tile,
+                        #[inline(always)]
+                        |v| Activation::Silu.apply(v),
+                    ),
+                    Activation::HardSwish => self.rows(
+                        &tile,
+                        #[inline(always)]
+                        |v| Activation::HardSwish.apply(v),
+                    ),
+                    Activation::Gelu => self.rows(
+                        &tile,
+                        #[inline(always)]
+                        |v| Activation::Gelu.apply(v),
+                    ),
+                    other => self.rows(
+                        &tile,
+                        #[inline(always)]
+                        |v| other.apply(v),
+                    ),
+                }
+            },
+        );
     }
 
     #[inline(always)]
-    fn rows<'o>(
-        &self,
-        sums: &[T],
-        width: usize,
-        channels: Range<usize>,
-        row: impl Fn(usize) -> (usize, &'o mut [MaybeUninit<T>]),
-        f: impl Fn(T) -> T + Copy,
-    ) where
-        T: 'o,
-    {
-        let scale = self.scale.map(|s| &s[channels.clone()]);
-        let shift = self.shift.map(|s| &s[channels.clone()]);
-        // A full panel's width is known when this is compiled.
-        match channels.len() {
-            32 => self.lines(sums, width, scale, shift, 32, row, f),
-            16 => self.lines(sums, width, scale, shift, 16, row, f),
-            len => self.lines(sums, width, scale, shift, len, row, f),
-        }
-    }
-
-    #[inline(always)]
-    fn lines<'o>(
-        &self,
-        sums: &[T],
-        width: usize,
-        scale: Option<&[T]>,
-        shift: Option<&[T]>,
-        len: usize,
-        row: impl Fn(usize) -> (usize, &'o mut [MaybeUninit<T>]),
-        f: impl Fn(T) -> T + Copy,
-    ) where
-        T: 'o,
-    {
-        let mut r = 0;
-        while (r + 1) * width <= sums.len() {
-            let (start, out) = row(r);
-            let (sums, out) = (&sums[r * width..][..len], &mut out[..len]);
-            r += 1;
+    fn rows(&self, tile: &Written<'_, T>, f: impl Fn(T) -> T + Copy) {
+        let len = tile.channels.len();
+        let scale = self.scale.map(|s| &s[tile.channels.clone()]);
+        let shift = self.shift.map(|s| &s[tile.channels.clone()]);
+        for (sums, &start) in tile.sums.chunks_exact(tile.width.max(1)).zip(tile.starts) {
+            let start = start + tile.channels.start;
+            // SAFETY: the caller of `write` promises that no other thread has this run.
+            let out = unsafe { tile.out.part(start, len) };
+            let sums = &sums[..len];
             match self.residual.map(|r| &r[start..][..len]) {
                 None => line(
                     out,
@@ -201,6 +171,17 @@ impl<'a, T: Float> Epilogue<'a, T> {
             }
         }
     }
+}
+
+/// A tile whose results are written.
+struct Written<'a, T> {
+    sums: &'a [T],
+    /// From one row of sums to the next.
+    width: usize,
+    channels: Range<usize>,
+    /// Where the positions begin in the output.
+    starts: &'a [usize],
+    out: &'a Output<'a, T>,
 }
 
 /// One row. `other` goes to `f` beside the scaled sum.

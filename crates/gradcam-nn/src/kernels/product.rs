@@ -17,7 +17,6 @@ use super::micro::{Kernel, Sink};
 use super::output::Output;
 use super::panels::Panels;
 use super::prefetch::prefetch;
-use super::wide::wide;
 
 /// Tasks that a layer is split into at the least, where its size allows: small layers keep several cores busy too.
 const TASKS: usize = 24;
@@ -271,22 +270,11 @@ impl<A: Copy + Default + Send + Sync, T: Float> Tile<A, T> {
         tile(Sink::Sums(&mut self.sums.spare_capacity_mut()[..len]));
         // SAFETY: the kernel has written all of them.
         unsafe { self.sums.set_len(len) };
-        let sums = &self.sums[..];
-        wide(
-            #[inline(always)]
-            || {
-                product.epilogue.write(
-                    sums,
-                    panel.width,
-                    channels.clone(),
-                    #[inline(always)]
-                    |r| {
-                        let start = starts[r] + channels.start;
-                        // SAFETY: tiles cover the result without overlap, so no other task writes this run.
-                        (start, unsafe { out.part(start, channels.len()) })
-                    },
-                );
-            },
-        );
+        // SAFETY: tiles cover the result without overlap, so no other task writes these runs.
+        unsafe {
+            product
+                .epilogue
+                .write(&self.sums, panel.width, channels, starts, out);
+        }
     }
 }

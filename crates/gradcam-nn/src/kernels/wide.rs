@@ -1,21 +1,72 @@
 //! The same loop for several vector instruction sets.
 
+#![allow(unsafe_code)]
+
 /// Runs `f`, compiled once for each set of vector instructions, in the version for this processor.
 ///
 /// A closure at a call is inlined into each version only if it carries `#[inline(always)]`, and what it calls as well. None of the
 /// versions contracts a product and a sum, so all give the same bits.
 #[inline(always)]
 pub(crate) fn wide<R>(f: impl FnMut() -> R) -> R {
-    pulp::Arch::new().dispatch(Call(f))
+    #[cfg(target_arch = "x86_64")]
+    {
+        use x86::Vectors;
+        match *x86::VECTORS {
+            // SAFETY: the processor has the version's instructions.
+            Vectors::Avx512 => unsafe { x86::avx512(f) },
+            // SAFETY: as above.
+            Vectors::Avx2 => unsafe { x86::avx2(f) },
+            Vectors::Sse2 => x86::sse2(f),
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let mut f = f;
+        f()
+    }
 }
 
-/// A plain closure would be called through a shim, which is compiled for the oldest processor.
-struct Call<F>(F);
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::is_x86_feature_detected as has;
+    use std::sync::LazyLock;
 
-impl<R, F: FnMut() -> R> pulp::NullaryFnOnce for Call<F> {
-    type Output = R;
-    #[inline(always)]
-    fn call(mut self) -> R {
-        (self.0)()
+    /// What there is a version for.
+    pub(super) enum Vectors {
+        Sse2,
+        Avx2,
+        Avx512,
+    }
+
+    /// Asked of the processor once: a call may be as short as one dot product.
+    pub(super) static VECTORS: LazyLock<Vectors> = LazyLock::new(|| {
+        let avx2 = has!("avx2") && has!("fma") && has!("bmi1") && has!("bmi2") && has!("lzcnt");
+        let avx512 = has!("avx512f")
+            && has!("avx512bw")
+            && has!("avx512cd")
+            && has!("avx512dq")
+            && has!("avx512vl");
+        match (avx2, avx512) {
+            (true, true) => Vectors::Avx512,
+            (true, false) => Vectors::Avx2,
+            (false, _) => Vectors::Sse2,
+        }
+    });
+
+    #[inline(never)]
+    pub(super) fn sse2<R>(mut f: impl FnMut() -> R) -> R {
+        f()
+    }
+
+    #[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt")]
+    pub(super) fn avx2<R>(mut f: impl FnMut() -> R) -> R {
+        f()
+    }
+
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,bmi1,bmi2,lzcnt"
+    )]
+    pub(super) fn avx512<R>(mut f: impl FnMut() -> R) -> R {
+        f()
     }
 }

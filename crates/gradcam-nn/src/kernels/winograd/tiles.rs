@@ -171,9 +171,7 @@ impl<T: Float, const I: usize, const O: usize> Tiles<'_, T, I, O> {
                 targets.clear();
                 for y in 0..high {
                     let row = (image * rows + top + y) * columns + left;
-                    targets.extend(
-                        (row..row + broad).map(|at| at * panels.channels() + channels.start),
-                    );
+                    targets.extend((row..row + broad).map(|at| at * panels.channels()));
                 }
                 wide(
                     #[inline(always)]
@@ -192,19 +190,18 @@ impl<T: Float, const I: usize, const O: usize> Tiles<'_, T, I, O> {
                                 }
                             },
                         );
-                        epilogue.write(
-                            &results[..high * broad * width],
-                            width,
-                            channels.clone(),
-                            #[inline(always)]
-                            |r| {
-                                let start = targets[r];
-                                // SAFETY: the tiles do not overlap, so no other task writes this run.
-                                (start, unsafe { out.part(start, channels.len()) })
-                            },
-                        );
                     },
                 );
+                // SAFETY: the tiles do not overlap, so no other task writes these runs.
+                unsafe {
+                    epilogue.write(
+                        &results[..high * broad * width],
+                        width,
+                        channels.clone(),
+                        &targets,
+                        out,
+                    );
+                }
             }
             start += I * I * distance;
         }
