@@ -17,7 +17,7 @@ use gradcam_nn::Weights;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use self::checkpoint::Form;
+use self::checkpoint::Checkpoint;
 pub use self::error::ImportError;
 use crate::architectures::{Architecture, find};
 use crate::bounded;
@@ -90,7 +90,9 @@ pub fn import(
 ) -> Result<Imported, ImportError> {
     let architecture = known(architecture)?;
     let names = labels.map(label_names).transpose()?;
-    let (parameters, unwrapped) = parameters(file, architecture)?;
+    let checkpoint = Checkpoint::read(file, weights_limit(architecture, 1000))?;
+    let (parameters, unwrapped) = parameters(file, &checkpoint, architecture)?;
+    drop(checkpoint);
     let classes = classes(file, &parameters, architecture)?;
     if let (Some(path), Some(names)) = (labels, &names)
         && names.len() != classes
@@ -121,23 +123,22 @@ pub fn import(
     })
 }
 
-/// The model of a safetensors file, of the architecture with this name.
+/// The model of a checkpoint, of the architecture with this name.
 ///
-/// Label names and preprocessing come from the `config.json` beside it, where there is one of this architecture with as many classes;
+/// The file is read once, so that [`Model::sha256`] is that of the bytes whose parameters the model has. Label names and preprocessing come from the `config.json` beside it, where there is one of this architecture with as many classes;
 /// [`Model::assumed`] says where they come from.
 ///
 /// # Errors
-/// [`ImportError`]: when the file cannot be read, is of another form, or does not fit the architecture.
+/// [`ImportError`]: when the file cannot be read, is no checkpoint, or does not fit the architecture.
 pub fn open(file: &Path, architecture: &str, device: &Device) -> Result<Model, ImportError> {
     let architecture = known(architecture)?;
-    let (parameters, _) = parameters(file, architecture)?;
+    let checkpoint = Checkpoint::read(file, weights_limit(architecture, 1000))?;
+    let (parameters, _) = parameters(file, &checkpoint, architecture)?;
+    let sha256 = hexadecimal(&Sha256::digest(checkpoint.bytes()));
+    drop(checkpoint);
     let classes = classes(file, &parameters, architecture)?;
     let (config, labels) = described(file, architecture, classes)?;
     let name = file.display().to_string();
-    let limit = weights_limit(architecture, classes);
-    let bytes = bounded::file(file, limit).map_err(ImportError::read(file))?;
-    let sha256 = hexadecimal(&Sha256::digest(&bytes));
-    drop(bytes);
     let misfit = |source| LoadError::Weights {
         model: name.clone(),
         source,
@@ -207,24 +208,11 @@ fn described(
 /// The parameters of a file that the architecture may use, without what training wrapped around it, and what that was.
 fn parameters(
     file: &Path,
+    checkpoint: &Checkpoint,
     architecture: &Architecture,
 ) -> Result<(BTreeMap<String, Tensor>, Vec<&'static str>), ImportError> {
-    let limit = weights_limit(architecture, 1000);
-    let tensors = match Form::of(file, limit)? {
-        Form::Archive => {
-            checkpoint::archive(file, &|name| !name.ends_with(".num_batches_tracked"))?
-        }
-        Form::Safetensors => {
-            let bytes = bounded::file(file, limit).map_err(ImportError::read(file))?;
-            let damaged = |reason: String| ImportError::Damaged {
-                path: file.to_path_buf(),
-                reason,
-            };
-            let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu);
-            let tensors = tensors.map_err(|error| damaged(error.to_string()))?;
-            tensors.into_iter().collect()
-        }
-    };
+    let wanted = |name: &str| !name.ends_with(".num_batches_tracked");
+    let tensors = checkpoint.tensors(file, &wanted)?;
     let (names, tensors): (Vec<String>, Vec<Tensor>) = tensors.into_iter().unzip();
     let (names, wrappers) = unwrapped(names);
     let mut parameters = BTreeMap::new();

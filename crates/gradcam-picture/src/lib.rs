@@ -154,7 +154,7 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<RgbImage, PictureError> {
 pub fn header(path: &Path, limits: Limits) -> Result<Header, PictureError> {
     let head = head(path)?;
     let (format, name) = match Format::of(&head)? {
-        Format::Dicom => return dicom::header(&bytes(path, limits)?, limits),
+        Format::Dicom => return dicom::header(&whole(path, limits)?, limits),
         Format::Nifti => return nifti::header(&head),
         Format::Image(format, name) => (format, name),
     };
@@ -186,6 +186,11 @@ fn head(path: &Path) -> Result<Vec<u8>, ReadError> {
 /// The bytes of a file that begins like a picture.
 fn bytes(path: &Path, limits: Limits) -> Result<Vec<u8>, PictureError> {
     Format::of(&head(path)?)?;
+    whole(path, limits)
+}
+
+/// The bytes of a file.
+fn whole(path: &Path, limits: Limits) -> Result<Vec<u8>, PictureError> {
     bounded::file(path, limits.max_bytes()).map_err(|error| match error {
         ReadError::TooLong { limit } => PictureError::TooLong { limit },
         other => other.into(),

@@ -1,8 +1,7 @@
 //! The named tensors of a checkpoint: a PyTorch archive or a safetensors file.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,30 +29,70 @@ const KEYS: [&str; 8] = [
     "params",
 ];
 
+/// A file that was read.
+pub(super) struct Checkpoint {
+    form: Form,
+    bytes: Vec<u8>,
+}
+
+impl Checkpoint {
+    /// Reads an ordinary file of at most `limit` bytes, once; a file of another form is refused by its first bytes.
+    pub(super) fn read(path: &Path, limit: u64) -> Result<Self> {
+        let start = || {
+            let mut file = bounded::open(path)?;
+            if file.metadata()?.len() > limit {
+                return Err(ReadError::TooLong { limit });
+            }
+            let mut start = Vec::new();
+            file.by_ref().take(16).read_to_end(&mut start)?;
+            Ok((file, start))
+        };
+        let (file, start) = start().map_err(ImportError::read(path))?;
+        let form = Form::of(path, &start)?;
+        let bytes =
+            bounded::all(start.as_slice().chain(file), limit).map_err(ImportError::read(path))?;
+        Ok(Checkpoint { form, bytes })
+    }
+
+    /// The bytes of the file.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The tensors of the file `path`; of an archive's, those whose names are wanted.
+    pub(super) fn tensors(
+        &self,
+        path: &Path,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<(String, Tensor)>> {
+        match self.form {
+            Form::Archive => archive(path, &self.bytes, wanted),
+            Form::Safetensors => {
+                let tensors = candle_core::safetensors::load_buffer(&self.bytes, &Device::Cpu);
+                let tensors = tensors.map_err(|error| ImportError::Damaged {
+                    path: path.to_path_buf(),
+                    reason: error.to_string(),
+                })?;
+                Ok(tensors.into_iter().collect())
+            }
+        }
+    }
+}
+
 /// What a file holds, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+enum Form {
     /// What PyTorch saves since 1.6.
     Archive,
     Safetensors,
 }
 
 impl Form {
-    /// The form of a file, which is an ordinary one of at most `limit` bytes.
-    pub(super) fn of(path: &Path, limit: u64) -> Result<Form> {
-        let start = || {
-            let file = bounded::open(path)?;
-            if file.metadata()?.len() > limit {
-                return Err(ReadError::TooLong { limit });
-            }
-            let mut start = Vec::new();
-            file.take(16).read_to_end(&mut start)?;
-            Ok(start)
-        };
-        let start = start().map_err(ImportError::read(path))?;
+    /// The form of the file `path`, whose first 16 bytes are `start`.
+    fn of(path: &Path, start: &[u8]) -> Result<Form> {
         // The number that torch.save began its files with before version 1.6.
         const LEGACY: &[u8] = &[0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8];
-        match start.as_slice() {
+        match start {
             [b'P', b'K', 3 | 5, 4 | 6, ..] => Ok(Form::Archive),
             [0x80, _, rest @ ..] if rest.starts_with(LEGACY) => Err(ImportError::Legacy {
                 path: path.to_path_buf(),
@@ -79,14 +118,17 @@ impl Form {
 }
 
 /// The tensors of PyTorch's archive whose names are wanted.
-pub(super) fn archive(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<(String, Tensor)>> {
-    let file = bounded::open(path).map_err(ImportError::read(path))?;
-    let length = file.metadata().map_or(0, |found| found.len());
+fn archive(
+    path: &Path,
+    bytes: &[u8],
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<Vec<(String, Tensor)>> {
+    let length = bytes.len() as u64;
     let damaged = |reason: String| ImportError::Damaged {
         path: path.to_path_buf(),
         reason,
     };
-    let mut zip = ZipArchive::new(BufReader::new(file)).map_err(|e| damaged(e.to_string()))?;
+    let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(|e| damaged(e.to_string()))?;
     let names: Vec<String> = zip
         .file_names()
         .filter_map(|name| Some(name.ok()?.into_owned()))
@@ -113,8 +155,8 @@ pub(super) fn archive(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<
     let entry = zip
         .by_name(&format!("{folder}data.pkl"))
         .map_err(|e| damaged(e.to_string()))?;
-    let bytes = bounded::all(entry, PICKLE).map_err(|e| damaged(format!("`data.pkl`: {e}")))?;
-    let objects = pickle::read(&bytes).map_err(|fault| match fault {
+    let pickled = bounded::all(entry, PICKLE).map_err(|e| damaged(format!("`data.pkl`: {e}")))?;
+    let objects = pickle::read(&pickled).map_err(|fault| match fault {
         Fault::Unknown(name) => ImportError::UnknownClass {
             path: path.to_path_buf(),
             name,
@@ -155,7 +197,7 @@ impl Numbers {
     /// The bytes of a storage, at most `length`.
     fn of(
         &mut self,
-        zip: &mut ZipArchive<BufReader<File>>,
+        zip: &mut ZipArchive<Cursor<&[u8]>>,
         folder: &str,
         key: &Arc<str>,
         length: u64,
