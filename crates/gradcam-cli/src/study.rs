@@ -7,8 +7,6 @@ use gradcam_data::{Dataset, Object, Rect, Shape};
 use gradcam_eval::Metric;
 use gradcam_eval::evaluate::{FORMAT, Header, JournalError, Null};
 use gradcam_models::Model;
-use gradcam_models::preprocess::Fit;
-use gradcam_nn::ops::Precision;
 use gradcam_nn::{ModuleTree, Weights};
 
 use crate::digest::{little_endian, sha256};
@@ -22,16 +20,10 @@ pub(crate) fn header(
     (nulls, metrics): (Vec<Null>, Vec<Metric>),
     seed: u64,
 ) -> Result<Header> {
-    let fit = match reading.fit {
-        Fit::Crop => "crop",
-        Fit::Squash => "squash",
-        Fit::None => "none",
-    };
-    let precision = match (model.dtype, model.network.precision()) {
-        (DType::F32, Precision::F32) => "f32",
-        (DType::F32, Precision::Tf32) => "tf32",
-        (DType::F32, Precision::Bf16) => "bf16",
-        (other, _) => other.as_str(),
+    // Only with numbers of 32 bits may the convolutions' factors have fewer.
+    let precision = match model.dtype {
+        DType::F32 => model.network.precision().name(),
+        other => other.as_str(),
     };
     let device = match model.device {
         Device::Cpu => "cpu",
@@ -49,7 +41,7 @@ pub(crate) fn header(
         config_sha256: sha256(config.as_bytes()),
         precision: precision.to_string(),
         device: device.to_string(),
-        fit: fit.to_string(),
+        fit: reading.fit.to_string(),
         max_pixels: nulls
             .contains(&Null::MeanMask)
             .then_some(reading.limits.max_pixels),

@@ -24,6 +24,7 @@
 //! ```
 
 use std::fmt;
+use std::str::FromStr;
 
 use candle_core::{Device, Tensor};
 use gradcam_picture::{Picture, Rgb16Image, Samples, high_bytes};
@@ -111,6 +112,41 @@ pub enum Fit {
     Squash,
     /// The picture's own size, untouched. The network must take any size.
     None,
+}
+
+impl Fit {
+    /// Every choice.
+    pub const ALL: [Fit; 3] = [Fit::Crop, Fit::Squash, Fit::None];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fit::Crop => "crop",
+            Fit::Squash => "squash",
+            Fit::None => "none",
+        }
+    }
+}
+
+impl fmt::Display for Fit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Fit {
+    type Err = PreprocessError;
+
+    /// # Errors
+    /// [`PreprocessError::Setting`] for another name.
+    fn from_str(text: &str) -> Result<Self, PreprocessError> {
+        let found = Fit::ALL.into_iter().find(|fit| fit.name() == text);
+        found.ok_or_else(|| PreprocessError::Setting {
+            field: "fit",
+            found: format!("`{text}`"),
+            expected: "`crop`, `squash` or `none`",
+        })
+    }
 }
 
 /// A rectangle in the original picture's pixels, with fractions: pixel `i` covers `i` to `i + 1`.

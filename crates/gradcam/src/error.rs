@@ -25,6 +25,9 @@ pub enum Error {
     /// A layer cannot be fused with itself.
     #[error("the layer `{0}` is given twice")]
     RepeatedLayer(String),
+    /// Layers are not fused in a way of this name.
+    #[error("unknown fusion `{0}`, expected `mean`, `max` or `tanh`")]
+    UnknownFusion(String),
     /// No module has a spatial map.
     #[error("the network offers no layer with a spatial map; tap one in its forward pass")]
     NoSpatialLayer,

@@ -72,7 +72,7 @@ pub(crate) struct Explain {
     #[command(flatten)]
     pub(crate) sampling: Sampling,
     /// Fuse several layers by the mean, the maximum, or LayerCAM's maximum, which lifts the finer ones by tanh.
-    #[arg(long, help_heading = "Method", default_value = "mean", value_parser = known::fusion())]
+    #[arg(long, help_heading = "Method", default_value_t = Fusion::Mean, value_parser = known::fusion())]
     pub(crate) fusion: Fusion,
     /// The picture: overlay, heatmap, side-by-side, contour or boxes.
     #[arg(long, help_heading = "Picture", default_value_t = View::Overlay, value_parser = known::view(), hide_possible_values = true)]

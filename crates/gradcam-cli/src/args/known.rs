@@ -15,52 +15,34 @@ use super::precision::Precision;
 use crate::escape;
 
 pub(super) fn fit() -> impl TypedValueParser<Value = Fit> {
-    listed(&[
-        (
-            "crop",
-            Fit::Crop,
-            "Resize the shorter side, cut out the centre: as the network was evaluated",
-        ),
-        (
-            "squash",
-            Fit::Squash,
-            "Resize both sides, whatever their ratio: the whole picture is seen",
-        ),
-        ("none", Fit::None, "Leave the picture as it is"),
-    ])
+    listed(&Fit::ALL, Fit::name, |fit| match fit {
+        Fit::Crop => "Resize the shorter side, cut out the centre: as the network was evaluated",
+        Fit::Squash => "Resize both sides, whatever their ratio: the whole picture is seen",
+        Fit::None => "Leave the picture as it is",
+    })
 }
 
 pub(super) fn precision() -> impl TypedValueParser<Value = Precision> {
-    listed(&[
-        ("f32", Precision::F32, "24 significant bits"),
-        (
-            "tf32",
-            Precision::Tf32,
-            "The convolutions' factors have 11 significant bits, sums 24",
-        ),
-        (
-            "f16",
-            Precision::F16,
-            "11 significant bits, up to 65,504; sums have 24",
-        ),
-        (
-            "bf16",
-            Precision::Bf16,
-            "8 significant bits; sums have 24. On a processor the convolutions' factors alone",
-        ),
-    ])
+    listed(
+        &Precision::ALL,
+        Precision::name,
+        |precision| match precision {
+            Precision::F32 => "24 significant bits",
+            Precision::Tf32 => "The convolutions' factors have 11 significant bits, sums 24",
+            Precision::F16 => "11 significant bits, up to 65,504; sums have 24",
+            Precision::Bf16 => {
+                "8 significant bits; sums have 24. On a processor the convolutions' factors alone"
+            }
+        },
+    )
 }
 
 pub(super) fn fusion() -> impl TypedValueParser<Value = Fusion> {
-    listed(&[
-        ("mean", Fusion::Mean, "The average"),
-        ("max", Fusion::Max, "The maximum"),
-        (
-            "tanh",
-            Fusion::Tanh,
-            "The maximum, of tanh(2 v) at layers finer than the coarsest: LayerCAM's",
-        ),
-    ])
+    listed(&Fusion::ALL, Fusion::name, |fusion| match fusion {
+        Fusion::Mean => "The average",
+        Fusion::Max => "The maximum",
+        Fusion::Tanh => "The maximum, of tanh(2 v) at layers finer than the coarsest: LayerCAM's",
+    })
 }
 
 pub(super) fn view() -> Known<View> {
@@ -143,16 +125,18 @@ fn untyped(names: impl IntoIterator<Item = &'static str>) -> Known<String> {
     }
 }
 
-/// Names with their values and what these do, for a type that does not name them itself.
+/// The names of all values, with a sentence on each.
 fn listed<T: Copy + Send + Sync + 'static>(
-    all: &'static [(&'static str, T, &'static str)],
+    all: &'static [T],
+    name: fn(T) -> &'static str,
+    help: fn(T) -> &'static str,
 ) -> impl TypedValueParser<Value = T> {
     let names = all
         .iter()
-        .map(|(name, _, help)| PossibleValue::new(name).help(help));
-    PossibleValuesParser::new(names).try_map(|text| {
-        let found = all.iter().find(|(name, ..)| *name == text);
-        found.map(|(_, value, _)| *value).ok_or("unknown")
+        .map(|value| PossibleValue::new(name(*value)).help(help(*value)));
+    PossibleValuesParser::new(names).try_map(move |text| {
+        let mut all = all.iter().copied();
+        all.find(|value| name(*value) == text).ok_or("unknown")
     })
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Network {
     #[arg(long, value_name = "NAME")]
     pub(crate) arch: Option<String>,
     /// How the picture is brought to the network's input size.
-    #[arg(long, default_value = "crop", value_parser = known::fit())]
+    #[arg(long, default_value_t = Fit::Crop, value_parser = known::fit())]
     pub(crate) fit: Fit,
     /// Pictures computed together; fewer where they are large [default: 8].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=4096))]
@@ -32,7 +32,7 @@ pub(crate) struct Network {
     #[arg(long, value_name = "N", env = "GRADCAM_THREADS", value_parser = clap::value_parser!(u64).range(1..=1024))]
     pub(crate) threads: Option<u64>,
     /// How exactly numbers are kept. On a processor f32 and bf16, which is faster with AVX-512 BF16; on a GPU all of them.
-    #[arg(long, default_value = "f32", value_parser = known::precision())]
+    #[arg(long, default_value_t = Precision::F32, value_parser = known::precision())]
     pub(crate) precision: Precision,
     /// Where the network runs: cpu or cuda[:N].
     #[arg(long, default_value = "cpu")]

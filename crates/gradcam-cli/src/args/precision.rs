@@ -1,5 +1,7 @@
 //! `--precision`.
 
+use std::fmt;
+
 /// How exactly a network's numbers are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Precision {
@@ -14,7 +16,15 @@ pub(crate) enum Precision {
 }
 
 impl Precision {
-    /// As the command line has it.
+    /// Every choice.
+    pub(crate) const ALL: [Precision; 4] = [
+        Precision::F32,
+        Precision::Tf32,
+        Precision::F16,
+        Precision::Bf16,
+    ];
+
+    /// Its name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Precision::F32 => "f32",
@@ -22,5 +32,11 @@ impl Precision {
             Precision::F16 => "f16",
             Precision::Bf16 => "bf16",
         }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }

@@ -27,7 +27,7 @@ impl Restart {
                 ("--model", Some(network.model.clone())),
                 ("--arch", network.arch.clone()),
                 ("--device", Some(network.device.clone())),
-                ("--precision", Some(network.precision.name().to_string())),
+                ("--precision", Some(network.precision.to_string())),
             ]
             .into_iter()
             .filter_map(|(name, value)| Some(format!("{name}={}", value?)))

@@ -39,9 +39,9 @@ impl Study {
             toolkit: env!("CARGO_PKG_VERSION"),
             model: subject.model.sha256.clone(),
             architecture: subject.model.architecture.name.to_string(),
-            precision: format!("{precision:?}"),
+            precision: precision.to_string(),
             device: format!("{:?}", subject.reading.device.location()),
-            fit: format!("{:?}", subject.reading.fit),
+            fit: subject.reading.fit.to_string(),
             window: window.map(|window| window.to_string()),
             frame,
             config: sha256(

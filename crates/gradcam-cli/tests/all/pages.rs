@@ -122,6 +122,12 @@ fn bash_completes_values_and_offers_no_files_for_names() {
             &["gradcam", "explain", "--interpolation", "lan"],
             "lanczos3",
         ),
+        (&["gradcam", "explain", "--fusion", ""], "mean max tanh"),
+        (&["gradcam", "explain", "--fit", ""], "crop squash none"),
+        (
+            &["gradcam", "evaluate", "--precision", ""],
+            "f32 tf32 f16 bf16",
+        ),
         (&["gradcam", "explain", "--layer", ""], ""),
         (&["gradcam", "explain", "--set", ""], ""),
     ] {

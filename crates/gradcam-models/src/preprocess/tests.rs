@@ -260,7 +260,14 @@ fn names_are_those_of_the_configuration() {
         let parsed: CropMode = serde_json::from_str(&json(name)).unwrap();
         assert_eq!(serde_json::to_string(&parsed).unwrap(), json(name));
     }
-    assert_eq!(serde_json::from_str::<Fit>("\"none\"").unwrap(), Fit::None);
+    for fit in Fit::ALL {
+        assert_eq!(fit.to_string().parse::<Fit>().unwrap(), fit);
+        assert_eq!(serde_json::to_string(&fit).unwrap(), json(fit.name()));
+    }
+    assert_eq!(
+        "cut".parse::<Fit>().unwrap_err().to_string(),
+        "the preprocessing's `fit` is `cut`, expected `crop`, `squash` or `none`"
+    );
 }
 
 /// Bytes as words, and words that differ in their low bytes alone.

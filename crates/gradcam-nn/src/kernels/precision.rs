@@ -1,5 +1,7 @@
 //! How exactly factors are kept.
 
+use std::fmt;
+
 use super::micro;
 
 /// How exactly the factors of a convolution's forward pass are kept. Sums are `f32`, and so are gradients.
@@ -16,6 +18,15 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::Bf16 => "bf16",
+            Precision::Tf32 => "tf32",
+        }
+    }
+
     /// Whether this processor computes so. Where it does not, the results are those of `f32`.
     pub fn is_supported(self) -> bool {
         match self {
@@ -23,5 +34,11 @@ impl Precision {
             Precision::Bf16 => micro::bf16().is_some(),
             Precision::Tf32 => false,
         }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }

@@ -1,5 +1,7 @@
 //! From a network, images and targets to heat maps.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use candle_core::Tensor;
@@ -25,6 +27,37 @@ pub enum Fusion {
     /// The largest value at each pixel, of `tanh(2 v)` at the layers whose map is finer than the coarsest: LayerCAM lifts its shallow layers
     /// that way (Jiang et al. 2021, eq. 9), and torch-cam all. Where all maps have one size it is the largest value.
     Tanh,
+}
+
+impl Fusion {
+    /// Every choice.
+    pub const ALL: [Fusion; 3] = [Fusion::Mean, Fusion::Max, Fusion::Tanh];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fusion::Mean => "mean",
+            Fusion::Max => "max",
+            Fusion::Tanh => "tanh",
+        }
+    }
+}
+
+impl fmt::Display for Fusion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Fusion {
+    type Err = Error;
+
+    /// # Errors
+    /// [`Error::UnknownFusion`].
+    fn from_str(text: &str) -> Result<Self> {
+        let found = Fusion::ALL.into_iter().find(|fusion| fusion.name() == text);
+        found.ok_or_else(|| Error::UnknownFusion(text.to_string()))
+    }
 }
 
 /// A method with what it is applied to and how its map is presented.
@@ -518,4 +551,21 @@ fn explain_shared<'a, M: Saliency>(
         .pop()
         .and_then(|mut maps| maps.pop())
         .ok_or_else(|| Error::Input(image.dims().to_vec()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fusion_has_one_name() {
+        for fusion in Fusion::ALL {
+            assert_eq!(fusion.to_string().parse::<Fusion>().unwrap(), fusion);
+        }
+        let error = "sum".parse::<Fusion>().unwrap_err().to_string();
+        for fusion in Fusion::ALL {
+            assert!(error.contains(&format!("`{fusion}`")), "{error}");
+        }
+    }
 }

@@ -110,10 +110,10 @@ impl Settings {
         let options = serde_json::to_string(&explainer.method.options())?;
         let map = vec![
             ("--model", model),
-            ("--fit", lower(fit)),
+            ("--fit", fit.to_string()),
             ("--window", or_none(window)),
             ("--frame", or_none(frame)),
-            ("--precision", precision.name().to_string()),
+            ("--precision", precision.to_string()),
             ("--layer", explainer.layers.join(", ")),
             ("--target", targets.join(", ")),
             ("--top", top.map_or("none".into(), |top| top.to_string())),
@@ -125,7 +125,7 @@ impl Settings {
             ("--budget", or_none(budget)),
             ("--tolerance", or_none(tolerance)),
             ("--background", background),
-            ("--fusion", lower(fusion)),
+            ("--fusion", fusion.to_string()),
         ];
         let drawn = vec![
             ("--view", view.to_string()),
@@ -219,10 +219,6 @@ fn target_text((text, target): (&String, &Target)) -> String {
 
 fn floats(values: &[f32]) -> String {
     digest::half(&little_endian(values))
-}
-
-fn lower(value: impl std::fmt::Debug) -> String {
-    format!("{value:?}").to_lowercase()
 }
 
 fn or_none(value: &Option<impl ToString>) -> String {
