@@ -4,10 +4,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
 
+/// The endings of outputs.
+const ENDINGS: [&str; 2] = [".png", ".safetensors"];
+
 /// Gives each picture a path for its outputs, without an ending. Each is given as its path and the part of it that is kept at least.
 ///
 /// Where two would be alike, in any case of letters, the folders that tell them apart come in front; where they lie in one folder, they keep
-/// their endings; where even these are alike, the later ones are numbered.
+/// their endings; where even these are alike, the later ones are numbered. So is one whose output would be the folder of another: `x.png` of
+/// `x.jpg` beside a folder `x.png`.
 pub(crate) fn distinct<'a>(
     pictures: impl IntoIterator<Item = (&'a Path, &'a Path)>,
 ) -> Vec<PathBuf> {
@@ -22,15 +26,39 @@ pub(crate) fn distinct<'a>(
         }
         let mut taken: HashSet<String> = groups.keys().cloned().collect();
         groups.retain(|_, group| group.len() > 1);
-        if groups.is_empty() {
-            return names.iter().map(Name::stem).collect();
-        }
         for group in groups.values() {
             if !add_folders(&mut names, group) && !add_endings(&mut names, group) {
-                add_numbers(&mut names, group, &mut taken);
+                add_numbers(&mut names, &group[1..], &mut taken);
             }
         }
+        if !groups.is_empty() {
+            continue;
+        }
+        let hidden = hidden(&names);
+        if hidden.is_empty() {
+            return names.iter().map(Name::stem).collect();
+        }
+        for index in hidden {
+            add_numbers(&mut names, &[index], &mut taken);
+        }
     }
+}
+
+/// The names of which an output may be the folder of another.
+fn hidden(names: &[Name]) -> Vec<usize> {
+    let mut folders: HashSet<String> = names.iter().flat_map(Name::above).collect();
+    folders.retain(|folder| ENDINGS.iter().any(|ending| folder.ends_with(ending)));
+    // Behind the stem an output's name goes on with a mark, a target and the ending.
+    let beginnings: HashSet<&str> = folders
+        .iter()
+        .flat_map(|folder| {
+            let name = folder.rfind(std::path::is_separator).map_or(0, |at| at + 1);
+            let dots = folder.match_indices('.').map(|(at, _)| at);
+            dots.filter(move |at| *at > name).map(|at| &folder[..at])
+        })
+        .collect();
+    let hidden = |index: &usize| beginnings.contains(&*names[*index].key());
+    (0..names.len()).filter(hidden).collect()
 }
 
 struct Name {
@@ -85,6 +113,13 @@ impl Name {
     fn key(&self) -> String {
         lower(self.stem().as_os_str())
     }
+
+    /// The keys of the folders that its outputs lie in.
+    fn above(&self) -> Vec<String> {
+        let stem = self.stem();
+        let folders = stem.ancestors().skip(1);
+        folders.map(|folder| lower(folder.as_os_str())).collect()
+    }
 }
 
 fn lower(text: &OsStr) -> String {
@@ -124,10 +159,10 @@ fn add_endings(names: &mut [Name], group: &[usize]) -> bool {
     changed
 }
 
-/// Numbers all of a group but the first.
+/// Numbers all of a group.
 fn add_numbers(names: &mut [Name], group: &[usize], taken: &mut HashSet<String>) {
     let mut number = 1;
-    for &i in &group[1..] {
+    for &i in group {
         loop {
             number += 1;
             names[i].number = number;
@@ -202,7 +237,27 @@ mod tests {
         assert_eq!(named(&["X.png", "x.png", "x-2.jpg"]), ["X", "x-3", "x-2"]);
     }
 
-    /// Whatever the names, no two outputs are one file.
+    #[test]
+    fn no_output_is_the_folder_of_another() {
+        let in_one = |paths: &[&str]| below(&paths.iter().map(|p| (*p, *p)).collect::<Vec<_>>());
+        assert_eq!(in_one(&["x.jpg", "x.png/y.jpg"]), ["x-2", "x.png/y"]);
+        assert_eq!(
+            in_one(&["X.jpg", "x.gradcam.png/y.jpg"]),
+            ["X-2", "x.gradcam.png/y"]
+        );
+        assert_eq!(
+            in_one(&["a/x.jpg", "a/x.png/y.jpg", "a/x-2.png/z.jpg"]),
+            ["a/x-3", "a/x.png/y", "a/x-2.png/z"]
+        );
+        // A folder that no output is called like.
+        assert_eq!(
+            in_one(&["x.jpg", "x/y.jpg", "x.d/z.jpg"]),
+            ["x", "x/y", "x.d/z"]
+        );
+        assert_eq!(in_one(&["a/x.png", "a.x"]), ["a/x", "a"]);
+    }
+
+    /// Whatever the names, no two outputs are one file, and none is a folder of others.
     #[test]
     fn all_are_distinct() {
         let parts = ["x", "X", "x.png", "x.jpg", "x.jpg.png", "x-2.png", "x-2"];
@@ -214,5 +269,9 @@ mod tests {
         let stems = named(&paths.iter().map(String::as_str).collect::<Vec<_>>());
         let keys: HashSet<String> = stems.iter().map(|stem| stem.to_lowercase()).collect();
         assert_eq!(keys.len(), paths.len(), "{stems:?}");
+        for key in &keys {
+            let below = format!("{key}.png/");
+            assert!(!keys.iter().any(|k| k.starts_with(&below)), "{stems:?}");
+        }
     }
 }
