@@ -13,6 +13,7 @@ mod layers;
 mod man;
 mod methods;
 mod metrics;
+mod model;
 mod models;
 mod network;
 mod option;

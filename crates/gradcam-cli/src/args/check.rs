@@ -2,19 +2,13 @@
 
 use clap::{Args, ValueHint};
 
+use super::model::Model;
 use super::pictures::Pictures;
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// The name of an architecture, a folder, a repository of the hub, or with --arch a file of weights.
-    #[arg(
-        value_name = "NAME|DIR|FILE|hf:REPO[@REV]",
-        default_value = "efficientnet-lite0"
-    )]
-    pub(crate) model: String,
-    /// The architecture of a file of weights.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) arch: Option<String>,
+    #[command(flatten)]
+    pub(crate) network: Model,
     /// A picture to check with [default: a seeded pattern].
     #[arg(long, value_name = "IMAGE")]
     pub(crate) image: Option<String>,

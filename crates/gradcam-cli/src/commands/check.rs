@@ -26,8 +26,9 @@ use crate::random::Random;
 use crate::reading::{self, Reading};
 
 pub(crate) fn run(args: &Check, console: &mut Console<'_>) -> Result<Exit> {
-    let model = model::load(&args.model, args.arch.as_deref(), &Device::Cpu, console)?;
-    let layers = layers(args.layer.as_slice(), &args.model, &model)?;
+    let (name, arch) = (&args.network.model, args.network.arch.as_deref());
+    let model = model::load(name, arch, &Device::Cpu, console)?;
+    let layers = layers(args.layer.as_slice(), name, &model)?;
     let image = image(args, &model, console)?;
     let exact = gradient::exact(&model)?;
     let subject = Subject {

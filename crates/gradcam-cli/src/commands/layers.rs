@@ -21,8 +21,8 @@ struct Record<'a> {
 }
 
 pub(crate) fn run(args: &Layers, console: &mut Console<'_>) -> Result<Exit> {
-    let arch = args.arch.as_deref();
-    let (network, architecture, size) = match model::choose(&args.model, arch)? {
+    let (name, arch) = (&args.network.model, args.network.arch.as_deref());
+    let (network, architecture, size) = match model::choose(name, arch)? {
         // An architecture's own name needs no weights.
         Choice::Architecture(architecture) => {
             let network = architecture.build(&Weights::skeleton(), 1000)?;
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Layers, console: &mut Console<'_>) -> Result<Exit> {
             (network, architecture, (side, side))
         }
         Choice::Default | Choice::Folder(_) | Choice::File(..) | Choice::Repository(_) => {
-            let model = model::load(&args.model, arch, &Device::Cpu, console)?;
+            let model = model::load(name, arch, &Device::Cpu, console)?;
             let size = model.preprocess.input_size;
             (model.network, model.architecture, size)
         }
