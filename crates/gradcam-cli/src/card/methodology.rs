@@ -98,11 +98,20 @@ fn same_bytes(subject: &Subject<'_>) -> Result<Test> {
     Ok(test)
 }
 
-/// The layers of the sweep: the method's own, then for each size of map, from the output down, the last of the outermost modules.
+/// The layers of the sweep: the method's own, then for each size of map, from the output down, the last of the outermost modules, if the method
+/// suits it.
 fn swept_layers(subject: &Subject<'_>) -> Result<Vec<String>> {
     let layers = gradcam::layers(&subject.model.network, subject.input())?;
     let mut wanted = vec![layers.find(subject.layer())?.name.clone()];
     let spatial = || layers.layers.iter().rev().filter(|l| l.is_spatial());
+    let suits = |layer: &gradcam::Layer| {
+        let explainer = Explainer {
+            layers: vec![layer.name.clone()],
+            ..subject.explainer.clone()
+        };
+        let checked = explainer.check(&subject.model.network, subject.input());
+        checked.is_ok()
+    };
     let size = |layer: &gradcam::Layer| layer.shape.get(1..).unwrap_or_default().to_vec();
     let depth = |layer: &gradcam::Layer| layer.name.matches('.').count();
     let mut sizes: Vec<Vec<usize>> = Vec::new();
@@ -115,6 +124,7 @@ fn swept_layers(subject: &Subject<'_>) -> Result<Vec<String>> {
         // The first of the smallest: the last in the network.
         if let Some(outermost) = same.min_by_key(|other| depth(other))
             && !wanted.contains(&outermost.name)
+            && suits(outermost)
         {
             wanted.push(outermost.name.clone());
         }

@@ -209,6 +209,21 @@ fn a_card_that_was_killed_is_gone_on_with() {
     rendered(folder.path());
 }
 
+/// CAM ended a card at the first layer without a global average behind it, and Finer-CAM at a target that is not a class.
+#[test]
+fn a_method_with_needs_of_its_own_has_a_card() {
+    let folder = prepared();
+    for (method, id) in [("cam", "reproducibility"), ("finer-cam", "linearity")] {
+        let args = ["-o", method, "--method", method];
+        let run = gradcam(folder.path(), &card(&args));
+        run.text();
+        let card = json(&folder.path().join(method).join("card.json"));
+        let tests = card["sections"]["model_sensitivity"].as_array().unwrap();
+        let test = tests.iter().find(|test| test["id"] == id).unwrap();
+        assert_eq!(test["grade"], "not_applicable", "{test}");
+    }
+}
+
 /// The pages of the card in `card` are made again, with its pictures or not at all.
 fn rendered(folder: &Path) {
     let render = |args: &[&str]| {

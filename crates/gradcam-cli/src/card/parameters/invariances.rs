@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use candle_core::{DType, Tensor};
-use gradcam::{Grid, Target, ranking};
+use gradcam::{Grid, Saliency, Target, ranking};
 use gradcam_eval::card::Test;
 use gradcam_eval::sanity::{
     Agreement, Classes, Images, Rebuild, Side, accuracy, agreement, agreement_test,
@@ -115,12 +115,18 @@ pub(super) fn linear(subject: &Subject<'_>) -> Result<Test> {
             Ok(found.raw().clone())
         };
         let logits = network.forward(&image, &mut ())?.flatten_all()?;
-        let order = ranking(&logits.to_dtype(DType::F32)?.to_vec1()?);
+        let logits = logits.to_dtype(DType::F32)?.to_vec1()?;
+        let order = ranking(&logits);
         let &[first, second, ..] = order.as_slice() else {
             let reason = "the network has one class";
             return Ok(without(named, Grade::NotApplicable, reason));
         };
-        differences.push(linearity(&[(first, 1.0), (second, -0.5)], &explain));
+        let parts = [(first, 1.0), (second, -0.5)];
+        let sum = Target::Weighted(parts.to_vec());
+        if let Err(error) = subject.explainer.method.objective(&sum, &logits) {
+            return Ok(without(named, Grade::NotApplicable, &error.to_string()));
+        }
+        differences.push(linearity(&parts, &explain));
     }
     let tally = Tally::collect(differences)?;
     // NaN is above every number here.
