@@ -1,7 +1,7 @@
 //! Files that are written: their places are looked at before anything is computed, and they are whole or not there.
 
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
@@ -14,15 +14,39 @@ pub(crate) fn here(folder: &Path) -> &Path {
     }
 }
 
-/// Refuses to go on where a file exists, before anything is computed; the hint says what helps.
-pub(crate) fn refuse_existing(paths: impl IntoIterator<Item = PathBuf>, hint: &str) -> Result<()> {
-    match paths.into_iter().find(|path| path.exists()) {
-        Some(path) => bail!("`{}` exists\n\nhint: {hint}", path.display()),
-        None => Ok(()),
-    }
+/// The folder that a file lies in.
+pub(crate) fn folder_of(file: &Path) -> &Path {
+    here(file.parent().unwrap_or(Path::new("")))
 }
 
-/// Refuses a folder that files could not be written to, before anything is computed. It is not made yet.
+/// The hint of a command whose `--force` replaces a file.
+pub(crate) const FORCE: &str = "`--force` replaces it";
+
+/// Refuses files that exist, unless `replace` is on, and folders in their places; `hint` says what helps. Nothing is written yet.
+///
+/// # Errors
+/// For the first place that is taken.
+pub(crate) fn check_free<P: AsRef<Path>>(
+    files: impl IntoIterator<Item = P>,
+    replace: bool,
+    hint: &str,
+) -> Result<()> {
+    for file in files {
+        let file = file.as_ref();
+        if file.is_dir() {
+            bail!(
+                "`{}` is a folder, where a file is to be written",
+                file.display()
+            );
+        }
+        if file.exists() && !replace {
+            bail!("`{}` exists\n\nhint: {hint}", file.display());
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a folder that files could not be written to. It is not made yet.
 ///
 /// # Errors
 /// When the folder, or the one that it would be made in, is no folder or takes no file.
@@ -36,35 +60,6 @@ pub(crate) fn check_place(folder: &Path) -> Result<()> {
     };
     let verb = if folder.is_dir() { "write to" } else { "make" };
     probed.with_context(|| format!("cannot {verb} the folder `{}`", folder.display()))
-}
-
-/// Refuses a file that exists, unless it may be replaced, and whatever else is in its place.
-///
-/// # Errors
-/// When something is there.
-pub(crate) fn refuse(path: &Path, force: bool) -> Result<()> {
-    if path.is_dir() {
-        bail!(
-            "`{}` is a folder, where a file is to be written",
-            path.display()
-        );
-    }
-    if path.exists() && !force {
-        bail!("`{}` exists\n\nhint: `--force` replaces it", path.display());
-    }
-    Ok(())
-}
-
-/// Makes a folder that a file can be put in.
-///
-/// # Errors
-/// When it cannot be made or written to.
-pub(crate) fn make_folder(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
-    tempfile::tempfile_in(folder)
-        .with_context(|| format!("cannot write to the folder `{}`", folder.display()))?;
-    Ok(())
 }
 
 /// Whether no other file could be written either.
@@ -83,7 +78,7 @@ pub(crate) fn is_hopeless(error: &anyhow::Error) -> bool {
 /// # Errors
 /// When the folder cannot be made or written to, the disk is full, or the file exists and `replace` is off.
 pub(crate) fn write(path: &Path, bytes: &[u8], replace: bool) -> Result<()> {
-    let folder = here(path.parent().unwrap_or(Path::new("")));
+    let folder = folder_of(path);
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
     let fail = || format!("cannot write `{}`", path.display());
@@ -131,6 +126,27 @@ mod tests {
         }
         let names = std::fs::read_dir(folder.path()).unwrap();
         assert_eq!(names.count(), 1);
+    }
+
+    #[test]
+    fn a_place_is_free_or_may_be_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("file"), "mine").unwrap();
+        let refused = |name: &str, replace: bool| {
+            let checked = check_free([at("new"), at(name)], replace, FORCE);
+            checked.err().map(|error| error.to_string())
+        };
+        assert_eq!(
+            (refused("other", false), refused("file", true)),
+            (None, None)
+        );
+        let taken = refused("file", false).unwrap();
+        assert!(taken.contains("exists") && taken.contains(FORCE), "{taken}");
+        for replace in [false, true] {
+            let error = refused("", replace).unwrap();
+            assert!(error.contains("is a folder"), "{error}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use gradcam_viz::Format;
 
-use crate::files::here;
+use crate::files::{folder_of, here};
 use crate::inputs::Input;
 
 /// Where one kind of output goes.
@@ -129,10 +129,10 @@ impl Names {
     pub(crate) fn folder(&self) -> Option<&Path> {
         let folder = match &self.destination {
             Destination::Stdout => return None,
-            Destination::File(path) => path.parent()?,
-            Destination::Folder(folder, _) => folder,
+            Destination::File(path) => folder_of(path),
+            Destination::Folder(folder, _) => here(folder),
         };
-        Some(here(folder))
+        Some(folder)
     }
 
     /// All files for one image.

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use gradcam_data::{Dataset, Picture};
 
 use super::unfinished::{FOLDER, Unfinished};
-use crate::files::{make_folder, refuse};
+use crate::files::{FORCE, check_free, check_place};
 use crate::protect::{Sources, refuse_inside, resolved};
 
 /// The card itself.
@@ -35,19 +35,27 @@ impl Place<'_> {
     /// Looks whether everything may be put there, and leaves all as it is.
     ///
     /// # Errors
-    /// When something is there already that is not to be replaced, or the folder is in one of the data sets.
+    /// When something is there already that is not to be replaced, the folder is in one of the data sets, or it takes no file.
     pub(crate) fn check(&self, data: &[&Path]) -> Result<()> {
         let Place { output, .. } = *self;
         if output.exists() && !output.is_dir() {
             bail!("`{}` is a file; `-o` takes a folder", output.display());
         }
-        for folder in [FOLDER, PICTURES].map(|name| output.join(name)) {
+        let below = [FOLDER, PICTURES].map(|name| output.join(name));
+        for folder in &below {
             if folder.exists() && !folder.is_dir() {
                 bail!("`{}` is a file, where a folder is needed", folder.display());
             }
         }
-        self.apart(data)?;
-        self.free()
+        for data in data {
+            refuse_inside(output, data)?;
+            for folder in &below {
+                refuse_inside(folder, data)?;
+            }
+        }
+        self.free()?;
+        check_place(output)?;
+        below.iter().try_for_each(|folder| check_place(folder))
     }
 
     /// Refuses to put the card's files in the place of those that it is measured on, or its pictures among them.
@@ -70,32 +78,6 @@ impl Place<'_> {
         sources.refuse(names.map(|name| self.output.join(name)))
     }
 
-    /// Makes the folder.
-    ///
-    /// # Errors
-    /// When it cannot be made or written to.
-    pub(crate) fn make(&self) -> Result<()> {
-        make_folder(self.output)?;
-        for folder in [FOLDER, PICTURES].map(|name| self.output.join(name)) {
-            if folder.exists() {
-                make_folder(&folder)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// That no data set gets another picture, nor loses one.
-    fn apart(&self, data: &[&Path]) -> Result<()> {
-        let below = [FOLDER, PICTURES].map(|name| self.output.join(name));
-        for data in data {
-            refuse_inside(self.output, data)?;
-            for folder in &below {
-                refuse_inside(folder, data)?;
-            }
-        }
-        Ok(())
-    }
-
     /// That nothing is replaced unasked.
     fn free(&self) -> Result<()> {
         let Place { output, resume, .. } = *self;
@@ -107,7 +89,7 @@ impl Place<'_> {
                 card.display()
             );
         }
-        refuse(&card, self.force)?;
+        check_free([&card], self.force, FORCE)?;
         if begun && !resume && !self.force {
             bail!(
                 "`{}` has a card that is not finished\n\nhint: `--resume` goes on with it, `--force` begins anew",
@@ -116,9 +98,8 @@ impl Place<'_> {
         }
         // What was written of a card that was interrupted while it was written is its own.
         let own = self.force || (begun && resume);
-        for name in PAGES.into_iter().chain([RECORDS]) {
-            refuse(&output.join(name), own)?;
-        }
+        let files = PAGES.into_iter().chain([RECORDS]);
+        check_free(files.map(|name| output.join(name)), own, FORCE)?;
         let Ok(there) = std::fs::read_dir(output.join(PICTURES)) else {
             return Ok(());
         };
@@ -127,7 +108,7 @@ impl Place<'_> {
             let name = name.to_string_lossy();
             let named = name.starts_with("example-") || name.starts_with("sweep-");
             if named && name.ends_with(".png") {
-                refuse(&entry.path(), own)?;
+                check_free([entry.path()], own, FORCE)?;
             }
         }
         Ok(())

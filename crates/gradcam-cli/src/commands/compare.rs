@@ -21,7 +21,7 @@ use crate::asked::layers::layers;
 use crate::asked::{methods, targets, unsuited};
 use crate::console::{Console, Unit};
 use crate::exit::Exit;
-use crate::files::{check_place, refuse_existing, write};
+use crate::files::{FORCE, check_free, check_place, write};
 use crate::inputs;
 use crate::names::{Destination, Names};
 use crate::protect::Sources;
@@ -66,9 +66,7 @@ pub(crate) fn run(
     sources.add_named(&targets::pictures(std::slice::from_ref(&args.target)));
     sources.refuse(names.paths(input))?;
     names.folder().map_or(Ok(()), check_place)?;
-    if !args.force {
-        refuse_existing(names.paths(input), "`--force` replaces it")?;
-    }
+    check_free(names.paths(input), args.force, FORCE)?;
     let mut model = args.network.load(console)?;
     let mut sources = Sources::default();
     sources.add_model(&model);

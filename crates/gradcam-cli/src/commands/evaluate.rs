@@ -19,7 +19,7 @@ use crate::asked::{methods, unsuited};
 use crate::console::{Console, Unit};
 use crate::dataset::{class_of, count_masks, difficult, prepare};
 use crate::exit::Exit;
-use crate::files::refuse_existing;
+use crate::files::{check_free, check_place, folder_of};
 use crate::reading::Reading;
 use crate::workers::Workers;
 use crate::{dataset, study, table};
@@ -41,8 +41,9 @@ pub(crate) fn run(
     let folder = args.data.as_deref().context("there is no data set")?;
     let data = gradcam_data::open(folder)?;
     let shard = shard(args.shard.as_deref())?;
-    if !args.resume {
-        refuse_existing(args.records.clone(), RECORDS_EXIST)?;
+    if let Some(records) = &args.records {
+        check_free([records], args.resume, RECORDS_EXIST)?;
+        check_place(folder_of(records))?;
     }
     let model = args.network.load(console)?;
     let reading = Reading::of(&model, &args.network);

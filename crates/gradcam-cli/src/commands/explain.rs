@@ -22,7 +22,7 @@ use crate::asked::{methods, targets};
 use crate::batches::batches;
 use crate::console::Console;
 use crate::exit::Exit;
-use crate::files::{check_place, refuse_existing};
+use crate::files::{check_free, check_place};
 use crate::names::{Destination, slugs};
 use crate::protect::Sources;
 use crate::reading::{Keep, Reading};
@@ -58,9 +58,11 @@ pub(crate) fn run(
     sources.refuse(files.all(&inputs))?;
     if !args.resume {
         files.folders().try_for_each(check_place)?;
+        // With it, one that cannot be replaced does not stop the others.
         if !args.force {
-            refuse_existing(
+            check_free(
                 files.all(&inputs),
+                false,
                 "`--force` replaces files, `--resume` keeps them and goes on with the others",
             )?;
         }

@@ -7,7 +7,7 @@ use clap_mangen::Man;
 use crate::args::{Cli, ManArgs};
 use crate::console::Console;
 use crate::exit::Exit;
-use crate::files::{refuse_existing, write};
+use crate::files::{FORCE, check_free, write};
 
 pub(crate) fn run(args: &ManArgs, console: &mut Console<'_>) -> Result<Exit> {
     // The command `help` has no page: `gradcam man` is it.
@@ -20,10 +20,8 @@ pub(crate) fn run(args: &ManArgs, console: &mut Console<'_>) -> Result<Exit> {
     };
     let mut pages = Vec::new();
     all(find(&program, &args.command)?, &mut pages)?;
-    if !args.force {
-        let paths = pages.iter().map(|(name, _)| folder.join(name));
-        refuse_existing(paths, "`--force` replaces it")?;
-    }
+    let paths = pages.iter().map(|(name, _)| folder.join(name));
+    check_free(paths, args.force, FORCE)?;
     for (name, page) in pages {
         let path = folder.join(name);
         write(&path, &page, args.force)?;

@@ -82,7 +82,6 @@ pub(super) fn run(
     let model = args.network.load(console)?;
     let explainers = explainers(args, &model)?;
     unsuited::refuse(&explainers, &model)?;
-    place.make()?;
     let reading = Reading::of(&model, &args.network);
     let samples = drawn(&data, effort.images, args.seed, &reading, console);
     if samples.is_empty() {

@@ -10,7 +10,7 @@ use crate::card::pages::{beside, load, pages};
 use crate::card::place::PAGES;
 use crate::console::Console;
 use crate::exit::Exit;
-use crate::files::{refuse, write};
+use crate::files::{FORCE, check_free, write};
 use crate::protect::Sources;
 
 pub(super) fn run(args: &CardRender, console: &mut Console<'_>) -> Result<Exit> {
@@ -19,9 +19,7 @@ pub(super) fn run(args: &CardRender, console: &mut Console<'_>) -> Result<Exit> 
     let mut sources = Sources::default();
     sources.add(&args.card);
     sources.refuse(&places)?;
-    for place in &places {
-        refuse(place, args.force)?;
-    }
+    check_free(&places, args.force, FORCE)?;
     let folder = args.card.parent().unwrap_or(Path::new(""));
     let pictures = if args.no_pictures {
         BTreeMap::new()

@@ -1,6 +1,5 @@
 //! `gradcam card train`.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Result, bail};
@@ -9,7 +8,7 @@ use crate::args::CardTrain;
 use crate::card::networks::{EPOCHS, bytes, recipes, train_one};
 use crate::console::{Console, Unit};
 use crate::exit::Exit;
-use crate::files::{here, make_folder, refuse, write};
+use crate::files::{FORCE, check_free, check_place, folder_of, write};
 use crate::interruption::flow;
 
 pub(super) fn run(
@@ -17,8 +16,8 @@ pub(super) fn run(
     console: &mut Console<'_>,
     interrupted: &AtomicBool,
 ) -> Result<Exit> {
-    refuse(&args.output, args.force)?;
-    make_folder(here(args.output.parent().unwrap_or(Path::new(""))))?;
+    check_free([&args.output], args.force, FORCE)?;
+    check_place(folder_of(&args.output))?;
     let recipes = recipes();
     let mut trained = Vec::with_capacity(recipes.len());
     let bar = console.bar((recipes.len() * EPOCHS) as u64, Unit::Epochs);
