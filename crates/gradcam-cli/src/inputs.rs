@@ -91,14 +91,16 @@ pub(crate) fn find(arguments: &[String]) -> Result<Found> {
 /// The pictures alone, for arguments of which all have to be read.
 ///
 /// # Errors
-/// As [`find`], and when a folder cannot be searched.
+/// As [`find`], and when a folder cannot be searched or a file does not exist.
 pub(crate) fn resolve(arguments: &[String]) -> Result<Vec<Input>> {
     let mut found = find(arguments)?;
-    if found.unreadable.is_empty() {
-        Ok(found.inputs)
-    } else {
-        Err(found.unreadable.remove(0))
+    if !found.unreadable.is_empty() {
+        return Err(found.unreadable.remove(0));
     }
+    for path in found.inputs.iter().filter_map(|input| input.path.as_ref()) {
+        std::fs::metadata(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    }
+    Ok(found.inputs)
 }
 
 fn name(path: &Path) -> PathBuf {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use gradcam_models::Model;
 
-use crate::inputs::{self, Input};
+use crate::inputs::Input;
 
 /// What tells a file from all others, by whatever name or link it is reached.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -63,7 +63,7 @@ impl Sources {
     }
 
     /// Adds pictures.
-    pub(crate) fn add_inputs(&mut self, inputs: &[Input]) {
+    pub(crate) fn add_inputs<'a>(&mut self, inputs: impl IntoIterator<Item = &'a Input>) {
         for input in inputs {
             match &input.path {
                 Some(path) => self.add(path),
@@ -72,15 +72,6 @@ impl Sources {
                         self.0.entry(identity).or_insert_with(|| input.name());
                     }
                 }
-            }
-        }
-    }
-
-    /// Adds the pictures that arguments name; one that names none is refused where it is read.
-    pub(crate) fn add_named(&mut self, arguments: &[String]) {
-        for argument in arguments {
-            if let Ok(found) = inputs::find(std::slice::from_ref(argument)) {
-                self.add_inputs(&found.inputs);
             }
         }
     }

@@ -5,10 +5,31 @@ use candle_core::{DType, Device};
 use gradcam_models::Model;
 use gradcam_nn::ops;
 
-use crate::args::Precision;
+use crate::args::{Network, Precision};
+
+impl Network {
+    /// The device that `--device` names.
+    ///
+    /// # Errors
+    /// When there is none, or it does not compute as `--precision` says.
+    pub(crate) fn device(&self) -> Result<Device> {
+        let device = named(&self.device)?;
+        match self.precision {
+            Precision::F32 => {}
+            Precision::Bf16 if device.is_cpu() && !ops::Precision::Bf16.is_supported() => {
+                bail!("`--precision bf16`: this processor lacks AVX-512 BF16; leave the option out")
+            }
+            Precision::Tf32 | Precision::F16 if device.is_cpu() => {
+                bail!("`--precision`: tf32 and f16 are for GPUs; a processor has f32 and bf16")
+            }
+            Precision::Tf32 | Precision::F16 | Precision::Bf16 => {}
+        }
+        Ok(device)
+    }
+}
 
 /// Reads `--device`.
-pub(super) fn named(text: &str) -> Result<Device> {
+fn named(text: &str) -> Result<Device> {
     let (kind, index) = text.split_once(':').unwrap_or((text, "0"));
     match kind {
         "cpu" if text == "cpu" => Ok(Device::Cpu),
@@ -47,21 +68,12 @@ fn cuda(text: &str, _: usize) -> Result<Device> {
     )
 }
 
-/// Sets `--precision`.
+/// Sets `--precision`, which [`Network::device`] allows.
 pub(super) fn set_precision(model: &mut Model, precision: Precision) -> Result<()> {
-    let on_processor = model.device.is_cpu();
     match precision {
         Precision::F32 => {}
-        Precision::Bf16 if on_processor => {
-            if !ops::Precision::Bf16.is_supported() {
-                bail!(
-                    "`--precision bf16`: this processor lacks AVX-512 BF16; leave the option out"
-                );
-            }
+        Precision::Bf16 if model.device.is_cpu() => {
             model.network.set_precision(ops::Precision::Bf16);
-        }
-        Precision::Tf32 | Precision::F16 if on_processor => {
-            bail!("`--precision`: tf32 and f16 are for GPUs; a processor has f32 and bf16")
         }
         Precision::Tf32 => model.network.set_precision(ops::Precision::Tf32),
         Precision::F16 => *model = model.in_type(DType::F16)?,

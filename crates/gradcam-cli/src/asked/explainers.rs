@@ -1,63 +1,59 @@
-//! What the explainers of a run have in common, whatever their methods.
+//! Explainers by the arguments, and what they are told of a network once it is loaded.
 
 use anyhow::{Context, Result};
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
 use gradcam::{Explainer, Inputs, Method};
-use gradcam_models::Model;
 use gradcam_models::preprocess::Preprocess;
 
 use crate::args::Sampling;
 use crate::console::Console;
-use crate::inputs::resolve;
+use crate::inputs::{Input, resolve};
 use crate::reading::{self, Reading};
 
-/// What explainers look at, compare with and may spend.
-pub(crate) struct Shared {
-    /// The layers of those that look at one.
-    layers: Vec<String>,
-    inputs: Inputs,
-    budget: Option<usize>,
-    tolerance: Option<f64>,
+/// The pictures that `--background` names. None is read yet.
+pub(crate) fn background(sampling: &Sampling) -> Result<Vec<Input>> {
+    match sampling.background.as_slice() {
+        [] => Ok(Vec::new()),
+        names => resolve(names).context("`--background`"),
+    }
 }
 
-impl Shared {
-    /// At these layers, with neither pictures to compare with nor a limit.
-    pub(crate) fn at(layers: Vec<String>, model: &Model) -> Self {
-        Shared {
-            layers,
-            inputs: inputs_of(&model.preprocess),
-            budget: None,
-            tolerance: None,
-        }
-    }
+/// The explainer of a method, as far as arguments tell: its layers and inputs are a network's.
+pub(crate) fn explainer(
+    method: Method,
+    sampling: &Sampling,
+    background: &[Input],
+) -> Result<Explainer> {
+    // Stands for the pictures until they are read: options are checked against whether there are any.
+    let stand_in = || Tensor::zeros((1, 3, 1, 1), DType::F32, &Device::Cpu);
+    Ok(Explainer {
+        inputs: Inputs {
+            background: (!background.is_empty()).then(stand_in).transpose()?,
+            ..Inputs::default()
+        },
+        budget: sampling.budget.map(usize::try_from).transpose()?,
+        tolerance: sampling.tolerance,
+        ..Explainer::of(method)
+    })
+}
 
-    /// At these layers, with what the arguments say of sampling.
-    pub(crate) fn sampled(
-        layers: Vec<String>,
-        sampling: &Sampling,
-        reading: &Reading<'_>,
-        console: &mut Console<'_>,
-    ) -> Result<Self> {
-        Ok(Shared {
-            layers,
-            inputs: Inputs {
-                background: background(&sampling.background, reading, console)?,
-                ..inputs_of(reading.preprocess)
-            },
-            budget: sampling.budget.map(usize::try_from).transpose()?,
-            tolerance: sampling.tolerance,
-        })
+/// What the network's inputs look like, with the pictures of the background, which are read here.
+pub(crate) fn inputs(
+    background: &[Input],
+    reading: &Reading<'_>,
+    console: &mut Console<'_>,
+) -> Result<Inputs> {
+    let mut pictures = Vec::with_capacity(background.len());
+    for input in background {
+        let loaded = reading::load(input, reading, console)
+            .with_context(|| format!("`--background {}`", input.name()))?;
+        pictures.push(loaded.tensor);
     }
-
-    /// One of a method.
-    pub(crate) fn explainer(&self, method: Method) -> Explainer {
-        Explainer {
-            inputs: self.inputs.clone(),
-            budget: self.budget,
-            tolerance: self.tolerance,
-            ..Explainer::of(method).at_each(&self.layers)
-        }
-    }
+    let batch = (!pictures.is_empty()).then(|| Tensor::stack(&pictures, 0));
+    Ok(Inputs {
+        background: batch.transpose()?,
+        ..inputs_of(reading.preprocess)
+    })
 }
 
 /// What the network's inputs look like.
@@ -71,22 +67,4 @@ pub(crate) fn inputs_of(preprocess: &Preprocess) -> Inputs {
         white: value(1.0),
         background: None,
     }
-}
-
-/// The pictures that `--background` names, as a batch.
-fn background(
-    names: &[String],
-    reading: &Reading<'_>,
-    console: &mut Console<'_>,
-) -> Result<Option<Tensor>> {
-    if names.is_empty() {
-        return Ok(None);
-    }
-    let mut pictures = Vec::new();
-    for input in resolve(names)? {
-        let loaded = reading::load(&input, reading, console)
-            .with_context(|| format!("`--background {}`", input.name()))?;
-        pictures.push(loaded.tensor);
-    }
-    Ok(Some(Tensor::stack(&pictures, 0)?))
 }

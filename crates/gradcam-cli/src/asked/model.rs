@@ -165,10 +165,9 @@ pub(crate) fn shape(model: &Model) -> (usize, usize, usize) {
 }
 
 impl Network {
-    /// Loads the network that `--model` and `--arch` name, where `--device` says and as exactly as `--precision` says.
-    pub(crate) fn load(&self, console: &mut Console<'_>) -> Result<Model> {
-        let device = device::named(&self.device)?;
-        let mut model = load(&self.model, self.arch.as_deref(), &device, console)?;
+    /// Loads the network that `--model` and `--arch` name on [`Network::device`], as exactly as `--precision` says.
+    pub(crate) fn load(&self, device: &Device, console: &mut Console<'_>) -> Result<Model> {
+        let mut model = load(&self.model, self.arch.as_deref(), device, console)?;
         device::set_precision(&mut model, self.precision)?;
         Ok(model)
     }

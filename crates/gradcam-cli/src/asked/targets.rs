@@ -6,55 +6,121 @@ use gradcam_models::Model;
 use gradcam_nn::Network;
 
 use crate::console::Console;
+use crate::inputs::{self, Input};
 use crate::reading::{self, Reading};
-use crate::{args, inputs};
 
 /// What a target begins with that is likeness to a picture, or to a text.
 const LIKE: &str = "like:";
 const TEXT: &str = "text:";
 
-/// Reads the `texts` of `--target`. Where they compare embeddings, `model` becomes the network without its classifier.
-///
-/// # Errors
-/// When a text names nothing, or classes and likenesses are asked for together: they are scores of different outputs.
-pub(crate) fn read(
-    texts: &[String],
-    model: &mut Model,
-    options: &args::Network,
-    console: &mut Console<'_>,
-) -> Result<Vec<Target>> {
-    let compares = |text: &&String| text.starts_with(LIKE) || text.starts_with(TEXT);
-    let similar = texts.iter().filter(compares).count();
-    if similar == 0 {
-        return texts.iter().map(|text| class(text, model)).collect();
-    }
-    if similar < texts.len() {
-        bail!(
-            "`{LIKE}…` and `{TEXT}…` compare embeddings, which are another output than the classes; ask for them in a run of their own"
-        );
-    }
-    *model = model.embedding().ok_or_else(|| {
-        anyhow!(
-            "`--target`: `{}` does not end in a linear classifier, before which an embedding would be",
-            model.name
-        )
-    })?;
-    let reading = Reading::of(model, options);
-    let wanted: Vec<&str> = texts.iter().filter_map(|t| t.strip_prefix(TEXT)).collect();
-    let mut embeddings = of_texts(&wanted, model)?.into_iter();
-    let one = |text: &String| match text.strip_prefix(LIKE) {
-        Some(path) => {
-            like(path, model, &reading, console).with_context(|| format!("`--target {text}`"))
-        }
-        None => embeddings.next().context("a text has no embedding"),
-    };
-    texts.iter().map(one).collect()
+/// What the texts of `--target` ask for, as far as they tell without a network.
+pub(crate) enum Wanted<'a> {
+    /// Scores of classes, as they were written.
+    Classes(&'a [String]),
+    /// Likenesses of embeddings.
+    Likenesses(Vec<Likeness<'a>>),
 }
 
-/// The pictures that `--target like:…` names.
-pub(crate) fn pictures(texts: &[String]) -> Vec<String> {
-    let paths = texts.iter().filter_map(|text| text.strip_prefix(LIKE));
-    paths.map(String::from).collect()
+/// What an image's embedding is compared with.
+pub(crate) enum Likeness<'a> {
+    /// A picture, and the argument that names it.
+    Picture(&'a str, Input),
+    /// A text.
+    Text(&'a str),
+}
+
+impl<'a> Wanted<'a> {
+    /// Of the `texts` of `--target`. No picture is read.
+    ///
+    /// # Errors
+    /// When classes and likenesses are asked for together: they are scores of different outputs. When there is no such picture.
+    pub(crate) fn of(texts: &'a [String]) -> Result<Self> {
+        let likenesses: Vec<Likeness<'a>> = texts
+            .iter()
+            .filter_map(|text| Likeness::of(text).transpose())
+            .collect::<Result<_>>()?;
+        match likenesses.len() {
+            0 => Ok(Wanted::Classes(texts)),
+            count if count < texts.len() => bail!(
+                "`{LIKE}…` and `{TEXT}…` compare embeddings, which are another output than the classes; ask for them in a run of their own"
+            ),
+            _ => Ok(Wanted::Likenesses(likenesses)),
+        }
+    }
+
+    /// The pictures that are compared with.
+    pub(crate) fn pictures(&self) -> impl Iterator<Item = &Input> {
+        let likenesses = match self {
+            Wanted::Classes(_) => &[],
+            Wanted::Likenesses(likenesses) => likenesses.as_slice(),
+        };
+        likenesses.iter().filter_map(|likeness| match likeness {
+            Likeness::Picture(_, input) => Some(input),
+            Likeness::Text(_) => None,
+        })
+    }
+
+    /// The network whose outputs are meant: the model's, or the one without its classifier.
+    ///
+    /// # Errors
+    /// When embeddings are compared, and the model has none.
+    pub(crate) fn network(&self, model: Model) -> Result<Model> {
+        match self {
+            Wanted::Classes(_) => Ok(model),
+            Wanted::Likenesses(_) => model.embedding().ok_or_else(|| {
+                anyhow!(
+                    "`--target`: `{}` does not end in a linear classifier, before which an embedding would be",
+                    model.name
+                )
+            }),
+        }
+    }
+
+    /// The targets, of a model that [`network`](Wanted::network) gave.
+    ///
+    /// # Errors
+    /// When a text names no class, or a picture or text has no embedding.
+    pub(crate) fn read(
+        &self,
+        model: &Model,
+        reading: &Reading<'_>,
+        console: &mut Console<'_>,
+    ) -> Result<Vec<Target>> {
+        let likenesses = match self {
+            Wanted::Classes(texts) => return texts.iter().map(|text| class(text, model)).collect(),
+            Wanted::Likenesses(likenesses) => likenesses,
+        };
+        let texts = likenesses.iter().filter_map(|likeness| match likeness {
+            Likeness::Picture(..) => None,
+            Likeness::Text(text) => Some(*text),
+        });
+        let mut embeddings = of_texts(&texts.collect::<Vec<_>>(), model)?.into_iter();
+        let one = |likeness: &Likeness<'_>| match likeness {
+            Likeness::Picture(text, input) => {
+                like(input, model, reading, console).with_context(|| format!("`--target {text}`"))
+            }
+            Likeness::Text(_) => embeddings.next().context("a text has no embedding"),
+        };
+        likenesses.iter().map(one).collect()
+    }
+}
+
+impl<'a> Likeness<'a> {
+    /// `None` for a text that names classes.
+    fn of(text: &'a str) -> Result<Option<Self>> {
+        if let Some(words) = text.strip_prefix(TEXT) {
+            return Ok(Some(Likeness::Text(words)));
+        }
+        let Some(path) = text.strip_prefix(LIKE) else {
+            return Ok(None);
+        };
+        let found = inputs::resolve(&[path.to_string()]).and_then(|mut found| match found.len() {
+            1 => Ok(found.remove(0)),
+            count => bail!("expected one picture, found {count}"),
+        });
+        let input = found.with_context(|| format!("`--target {text}`"))?;
+        Ok(Some(Likeness::Picture(text, input)))
+    }
 }
 
 /// Likeness to texts.
@@ -95,17 +161,13 @@ fn class(text: &str, model: &Model) -> Result<Target> {
         })
 }
 
-/// Likeness to the picture at `path`.
+/// Likeness to a picture.
 fn like(
-    path: &str,
+    input: &Input,
     model: &Model,
     reading: &Reading<'_>,
     console: &mut Console<'_>,
 ) -> Result<Target> {
-    let found = inputs::resolve(&[path.to_string()])?;
-    let [input] = found.as_slice() else {
-        bail!("expected one picture, found {}", found.len());
-    };
     let loaded = reading::load(input, reading, console)?;
     let embedding = model
         .network

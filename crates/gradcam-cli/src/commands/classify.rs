@@ -29,9 +29,10 @@ pub(crate) fn run(
     console: &mut Console<'_>,
     interrupted: &AtomicBool,
 ) -> Result<Exit> {
+    let device = args.network.device()?;
     let found = inputs::find(&args.images)?;
     let inputs = &found.inputs;
-    let model = args.network.load(console)?;
+    let model = args.network.load(&device, console)?;
     let workers = Workers::new(args.network.threads)?;
     let count = usize::try_from(args.top)?;
     for error in &found.unreadable {

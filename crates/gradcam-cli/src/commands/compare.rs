@@ -16,9 +16,9 @@ use self::record::{MethodRecord, Record};
 use self::sheet::sheet;
 use self::times::{Times, rounded, times};
 use crate::args::Compare;
-use crate::asked::explainers::Shared;
 use crate::asked::layers::layers;
-use crate::asked::{methods, targets, unsuited};
+use crate::asked::targets::Wanted;
+use crate::asked::{explainers, methods, unsuited};
 use crate::console::{Console, Unit};
 use crate::exit::Exit;
 use crate::files::{FORCE, check_free, check_place, write};
@@ -48,7 +48,16 @@ pub(crate) fn run(
             "`-o -` sends the sheet to standard output, where `--json` writes too; use one of them"
         );
     }
-    let methods = asked(args)?;
+    let device = args.network.device()?;
+    let background = explainers::background(&args.sampling)?;
+    let asked = asked(args)?
+        .into_iter()
+        .map(|method| explainers::explainer(method, &args.sampling, &background))
+        .collect::<Result<Vec<Explainer>>>()?;
+    for explainer in &asked {
+        explainer.check_options(None)?;
+    }
+    let wanted = Wanted::of(std::slice::from_ref(&args.target))?;
     let found = inputs::resolve(std::slice::from_ref(&args.image))?;
     let [input] = found.as_slice() else {
         bail!(
@@ -62,38 +71,37 @@ pub(crate) fn run(
     let mut sources = Sources::default();
     sources.add_inputs(&found);
     sources.add_weights(&args.network.model);
-    sources.add_named(&args.sampling.background);
-    sources.add_named(&targets::pictures(std::slice::from_ref(&args.target)));
+    sources.add_inputs(&background);
+    sources.add_inputs(wanted.pictures());
     sources.refuse(names.paths(input))?;
     names.folder().map_or(Ok(()), check_place)?;
     check_free(names.paths(input), args.force, FORCE)?;
-    let mut model = args.network.load(console)?;
+    let model = wanted.network(args.network.load(&device, console)?)?;
     let mut sources = Sources::default();
     sources.add_model(&model);
     sources.refuse(names.paths(input))?;
-    let target = targets::read(
-        std::slice::from_ref(&args.target),
-        &mut model,
-        &args.network,
-        console,
-    )?
-    .remove(0);
     let reading = Reading::of(&model, &args.network);
     let layer = layers(args.layer.as_slice(), &args.network.model, &model)?;
-    let shared = Shared::sampled(layer.clone(), &args.sampling, &reading, console)?;
-    let explainers = methods.into_iter().map(|method| shared.explainer(method));
-    let explainers: Vec<Explainer> = explainers.collect();
-    for explainer in &explainers {
-        // An option that was set is an error; a default that does not suit the input only keeps the method out.
-        let set = args.set.iter().any(|(option, _)| {
-            let method = option.rsplit_once('.').map(|(method, _)| method);
-            method == Some(explainer.method.name())
-        });
-        let size = reading.input_size().filter(|_| set);
-        explainer.check_options(size)?;
+    // An option that was set is an error; a default that does not suit the input only keeps the method out.
+    let set = |asked: &&Explainer| {
+        let mut methods = args
+            .set
+            .iter()
+            .filter_map(|(option, _)| option.rsplit_once('.'));
+        methods.any(|(method, _)| method == asked.method.name())
+    };
+    for explainer in asked.iter().filter(set) {
+        explainer.check_options(reading.input_size())?;
     }
+    let target = wanted.read(&model, &reading, console)?.remove(0);
+    let inputs = explainers::inputs(&background, &reading, console)?;
+    let explainers: Vec<Explainer> = asked
+        .into_iter()
+        .map(|asked| asked.at_each(&layer).inputs(inputs.clone()))
+        .collect();
     let loaded = reading::load(input, &reading, console)?;
-    let unsuited = unsuited::unsuited(&explainers, &model, loaded.tensor.dims3()?);
+    let (_, height, width) = loaded.tensor.dims3()?;
+    let unsuited = unsuited::unsuited(&explainers, &model, Some((height, width)));
     unsuited::warn(&explainers, &unsuited, console);
     let image = loaded.tensor.unsqueeze(0)?;
     let workers = Workers::new(args.network.threads)?;

@@ -12,10 +12,8 @@ use gradcam_eval::{Metric, Need};
 use gradcam_models::Model;
 
 use crate::args::{Evaluate, EvaluateCommand};
-use crate::asked::explainers::Shared;
 use crate::asked::layers::layers;
-use crate::asked::model::shape;
-use crate::asked::{methods, unsuited};
+use crate::asked::{explainers, methods, unsuited};
 use crate::console::{Console, Unit};
 use crate::dataset::{class_of, count_masks, difficult, prepare};
 use crate::exit::Exit;
@@ -39,17 +37,30 @@ pub(crate) fn run(
         return Ok(Exit::Done);
     }
     let folder = args.data.as_deref().context("there is no data set")?;
-    let data = gradcam_data::open(folder)?;
+    let device = args.network.device()?;
+    let background = explainers::background(&args.sampling)?;
+    let asked = methods::names(&args.methods)?
+        .iter()
+        .map(|name| explainers::explainer(methods::method(name, &[])?, &args.sampling, &background))
+        .collect::<Result<Vec<Explainer>>>()?;
     let shard = shard(args.shard.as_deref())?;
+    let data = gradcam_data::open(folder)?;
+    let metrics = metrics(&args.metrics, &data, console)?;
+    check_nulls(&args.nulls, &data)?;
     if let Some(records) = &args.records {
         check_free([records], args.resume, RECORDS_EXIST)?;
         check_place(folder_of(records))?;
     }
-    let model = args.network.load(console)?;
+    let model = args.network.load(&device, console)?;
     let reading = Reading::of(&model, &args.network);
-    let explainers = explainers(args, &model, &reading, console)?;
-    let metrics = metrics(&args.metrics, &data, console)?;
-    check_nulls(&args.nulls, &data)?;
+    let layers = layers(args.layer.as_slice(), &args.network.model, &model)?;
+    let asked = asked.into_iter().map(|asked| asked.at_each(&layers));
+    let suited = suited(asked.collect(), args, &model, &reading, console)?;
+    let inputs = explainers::inputs(&background, &reading, console)?;
+    let explainers = suited
+        .into_iter()
+        .map(|suited| suited.inputs(inputs.clone()));
+    let explainers: Vec<Explainer> = explainers.collect();
     let workers = Workers::new(args.network.threads)?;
     let header = study::header(
         (&model, &reading),
@@ -148,31 +159,25 @@ pub(crate) fn run(
     Ok(if failed == 0 { Exit::Done } else { Exit::Error })
 }
 
-/// The methods at the layer, as far as they suit the network.
-fn explainers(
+/// Those of the explainers that suit the network.
+fn suited(
+    mut asked: Vec<Explainer>,
     args: &Evaluate,
     model: &Model,
     reading: &Reading<'_>,
     console: &mut Console<'_>,
 ) -> Result<Vec<Explainer>> {
-    let layers = layers(args.layer.as_slice(), &args.network.model, model)?;
-    let shared = Shared::sampled(layers, &args.sampling, reading, console)?;
-    let names = methods::names(&args.methods)?;
-    let explainer = |name: &String| Ok(shared.explainer(methods::method(name, &[])?));
-    let mut asked = names
-        .iter()
-        .map(explainer)
-        .collect::<Result<Vec<Explainer>>>()?;
+    let size = reading.input_size();
     // Who asks for all of them asks for those that there are.
     match args.methods.as_slice() {
         [all] if all == "all" => {
-            let left = unsuited::unsuited(&asked, model, shape(model));
+            let left = unsuited::unsuited(&asked, model, size);
             unsuited::warn(&asked, &left, console);
             for (index, _) in left.iter().rev() {
                 asked.remove(*index);
             }
         }
-        _ => unsuited::refuse(&asked, model)?,
+        _ => unsuited::refuse(&asked, model, size)?,
     }
     Ok(asked)
 }

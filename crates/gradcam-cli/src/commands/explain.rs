@@ -8,7 +8,7 @@ mod settings;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Result, bail};
-use gradcam::{Explainer, Source};
+use gradcam::Explainer;
 use gradcam_models::Model;
 
 use self::earlier::leave_out;
@@ -16,9 +16,9 @@ use self::files::Files;
 use self::job::Job;
 use self::settings::Settings;
 use crate::args::Explain;
-use crate::asked::explainers::Shared;
 use crate::asked::layers::layers;
-use crate::asked::{methods, targets};
+use crate::asked::targets::Wanted;
+use crate::asked::{explainers, methods, unsuited};
 use crate::batches::batches;
 use crate::console::Console;
 use crate::exit::Exit;
@@ -44,17 +44,29 @@ pub(crate) fn run(
     if pictures == Destination::Stdout && args.resume {
         bail!("`--resume` keeps files, and `-o -` writes none; use one of them");
     }
+    let device = args.network.device()?;
+    let background = explainers::background(&args.sampling)?;
     let method = methods::method(&args.method, &args.set)?;
+    let explainer = Explainer {
+        layers: args.layer.clone(),
+        interpolation: args.interpolation,
+        relu: !args.no_relu,
+        counterfactual: args.counterfactual,
+        fusion: args.fusion,
+        ..explainers::explainer(method, &args.sampling, &background)?
+    };
+    explainer.check_options(None)?;
     let found = inputs::find(&args.images)?;
     let mut inputs = found.inputs;
     let asked = asked(args)?;
     let slugs = slugs(&asked)?;
+    let wanted = Wanted::of(&asked)?;
     let files = Files::new(args, pictures, &inputs, &slugs)?;
     let mut sources = Sources::default();
     sources.add_inputs(&inputs);
     sources.add_weights(&args.network.model);
-    sources.add_named(&args.sampling.background);
-    sources.add_named(&targets::pictures(&asked));
+    sources.add_inputs(&background);
+    sources.add_inputs(wanted.pictures());
     sources.refuse(files.all(&inputs))?;
     if !args.resume {
         files.folders().try_for_each(check_place)?;
@@ -67,30 +79,21 @@ pub(crate) fn run(
             )?;
         }
     }
-    let mut model = args.network.load(console)?;
+    let model = wanted.network(args.network.load(&device, console)?)?;
     let mut sources = Sources::default();
     sources.add_model(&model);
     sources.refuse(files.all(&inputs))?;
     check_top(args, &model)?;
-    let targets = targets::read(&asked, &mut model, &args.network, console)?;
-    let layers = match method.about().source {
-        Source::Pixels if args.layer.is_empty() => Vec::new(),
-        Source::Pixels | Source::Layer => layers(&args.layer, &args.network.model, &model)?,
-    };
     let reading = Reading::of(&model, &args.network);
-    let shared = Shared::sampled(layers.clone(), &args.sampling, &reading, console)?;
+    // Those of the network in the place of the names that were given.
     let explainer = Explainer {
-        layers,
-        interpolation: args.interpolation,
-        relu: !args.no_relu,
-        counterfactual: args.counterfactual,
-        fusion: args.fusion,
-        ..shared.explainer(method)
+        layers: Vec::new(),
+        ..explainer
     };
-    match reading.input_size() {
-        Some((height, width)) => explainer.check(&model.network, (3, height, width))?,
-        None => explainer.check_options(None)?,
-    }
+    let explainer = explainer.at_each(layers(&args.layer, &args.network.model, &model)?);
+    unsuited::check(&explainer, &model, reading.input_size())?;
+    let targets = wanted.read(&model, &reading, console)?;
+    let explainer = explainer.inputs(explainers::inputs(&background, &reading, console)?);
     let job = Job {
         args,
         model: &model,

@@ -17,6 +17,7 @@ mod keeping;
 mod limits;
 mod methods;
 mod options;
+mod order;
 mod outputs;
 mod own_data;
 mod pages;

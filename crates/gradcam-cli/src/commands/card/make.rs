@@ -12,7 +12,7 @@ use gradcam_eval::statistics::{Grade, MIN_SAMPLES};
 use gradcam_models::Model;
 
 use crate::args::CardArgs;
-use crate::asked::explainers::Shared;
+use crate::asked::explainers::inputs_of;
 use crate::asked::layers::layers;
 use crate::asked::methods::method;
 use crate::asked::unsuited;
@@ -45,6 +45,11 @@ pub(super) fn run(
         bail!("`--data DIR` and `-o DIR` are needed");
     };
     wanted(&args.fail_on)?;
+    let device = args.network.device()?;
+    let methods = std::iter::once(&args.method)
+        .chain(&args.against)
+        .map(|name| method(name, &[]))
+        .collect::<Result<Vec<Method>>>()?;
     let examples = usize::try_from(args.examples)?;
     let data = gradcam_data::open(folder)?;
     let place = Place {
@@ -79,10 +84,10 @@ pub(super) fn run(
         }
     };
     let digits = Digits::load(&labels, effort.digits, args.seed)?;
-    let model = args.network.load(console)?;
-    let explainers = explainers(args, &model)?;
-    unsuited::refuse(&explainers, &model)?;
+    let model = args.network.load(&device, console)?;
     let reading = Reading::of(&model, &args.network);
+    let explainers = explainers(methods, args, &model)?;
+    unsuited::refuse(&explainers, &model, reading.input_size())?;
     let samples = drawn(&data, effort.images, args.seed, &reading, console);
     if samples.is_empty() {
         bail!("`{}` has no picture that can be read", folder.display());
@@ -137,20 +142,20 @@ pub(super) fn run(
 }
 
 /// The card's method and those beside it.
-fn explainers(args: &CardArgs, model: &Model) -> Result<Vec<Explainer>> {
-    let names = std::iter::once(&args.method).chain(&args.against);
-    let methods = names
-        .map(|name| method(name, &[]))
-        .collect::<Result<Vec<Method>>>()?;
+fn explainers(methods: Vec<Method>, args: &CardArgs, model: &Model) -> Result<Vec<Explainer>> {
     let looks = |method: &Method| method.about().source == Source::Layer;
     let layers = if methods.iter().any(looks) {
         layers(args.layer.as_slice(), &args.network.model, model)?
     } else {
         Vec::new()
     };
-    let shared = Shared::at(layers, model);
-    let explainers = methods.into_iter().map(|method| shared.explainer(method));
-    Ok(explainers.collect())
+    let inputs = inputs_of(&model.preprocess);
+    let explainer = |method| {
+        Explainer::of(method)
+            .at_each(&layers)
+            .inputs(inputs.clone())
+    };
+    Ok(methods.into_iter().map(explainer).collect())
 }
 
 /// Says how the tests came out; exit status 1 where one that must not fail does.
