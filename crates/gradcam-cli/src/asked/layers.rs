@@ -5,7 +5,7 @@ use gradcam_models::Model;
 
 use super::model::shape;
 
-/// The layers to look at, under the tree's own paths.
+/// The layers to look at, under the tree's own paths. Whether one has a spatial map is told by the model's own input size, also with `--fit none`.
 pub(crate) fn layers(wanted: &[String], name: &str, model: &Model) -> Result<Vec<String>> {
     if wanted.is_empty() {
         return Ok(vec![model.default_layer().to_string()]);
