@@ -4,7 +4,7 @@
     python peers.py work PEER THREADS   answers requests until its input ends
     python peers.py peak COMMAND...     runs a command and prints its peak memory in MiB
 
-A request and its answer are a JSON line each. The crate gradcam-cli has our side in its example `bench`:
+A request and its answer are a JSON line each. tests/workers/bench.rs has our side:
 
     {"load": "resnet50", "batch": 8}          {"tasks": ["forward", ...]}
     {"time": "forward", "repeats": 20}        {"millis": [...]}

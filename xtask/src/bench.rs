@@ -46,14 +46,14 @@ pub(crate) fn run(sh: &Shell, plan: &Plan, venv: Option<&Path>, json: Option<&Pa
     };
     cmd!(
         sh,
-        "cargo build --release --package gradcam-cli --bin gradcam --example bench {features...}"
+        "cargo build --release --package gradcam-cli --package gradcam-tests --bin gradcam --bin bench {features...}"
     )
     .run()?;
     let folder = dist::release(sh);
     let binary = folder.join(format!("gradcam{EXE_SUFFIX}"));
-    let example = folder.join(format!("examples/bench{EXE_SUFFIX}"));
+    let bench = folder.join(format!("bench{EXE_SUFFIX}"));
     let names = &plan.architectures;
-    cmd!(sh, "{example} {names...}").quiet().run()?;
+    cmd!(sh, "{bench} {names...}").quiet().run()?;
 
     let peers = match &python {
         Some(python) => Peers::find(sh, python.clone())?,
@@ -62,7 +62,7 @@ pub(crate) fn run(sh: &Shell, plan: &Plan, venv: Option<&Path>, json: Option<&Pa
     let mut record = Record::create(json, &machine(sh, plan, &peers))?;
     for architecture in &plan.architectures {
         // Processes of their own for each network: an allocator that returns no pages would let them grow.
-        let mut workers = vec![Worker::start(OURS, ours(sh, &example, plan))?];
+        let mut workers = vec![Worker::start(OURS, ours(sh, &bench, plan))?];
         for peer in &peers.names {
             workers.push(Worker::start(peer, peers.command(sh, peer, plan.threads))?);
         }
@@ -232,11 +232,9 @@ fn measure(
     Ok(())
 }
 
-fn ours(sh: &Shell, example: &Path, plan: &Plan) -> Command {
+fn ours(sh: &Shell, bench: &Path, plan: &Plan) -> Command {
     let threads = plan.threads.to_string();
-    cmd!(sh, "{example}")
-        .env("RAYON_NUM_THREADS", threads)
-        .into()
+    cmd!(sh, "{bench}").env("RAYON_NUM_THREADS", threads).into()
 }
 
 /// What the times depend on besides the code.

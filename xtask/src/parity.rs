@@ -14,7 +14,7 @@ const LIMIT: f64 = 1e-3;
 /// Compares every architecture, or those named in `only`, and prints a table.
 ///
 /// `venv` is a Python environment with torch, torchvision, timm and grad-cam. `xtask/parity/parity.py` makes a model folder with random
-/// weights and PyTorch's results in f64; the example `parity` of `gradcam-tests` loads it. Logits and raw maps are computed in f32. The
+/// weights and PyTorch's results in f64; the worker `parity` of `gradcam-tests` loads it. Logits and raw maps are computed in f32. The
 /// gradient of a network of ReLUs jumps where a unit crosses zero, so it is compared in f64, and what f32 makes of it stands beside,
 /// next to what it makes of it in PyTorch.
 ///
@@ -34,7 +34,7 @@ pub(crate) fn run(sh: &Shell, venv: &Path, only: &[String]) -> Result<()> {
     }
     cmd!(
         sh,
-        "cargo build --release --package gradcam-tests --example parity"
+        "cargo build --release --package gradcam-tests --bin parity"
     )
     .run()?;
 
@@ -59,7 +59,7 @@ pub(crate) fn run(sh: &Shell, venv: &Path, only: &[String]) -> Result<()> {
             .and_then(|()| {
                 cmd!(
                     sh,
-                    "cargo run --release --quiet --package gradcam-tests --example parity -- {path}"
+                    "cargo run --release --quiet --package gradcam-tests --bin parity -- {path}"
                 )
                 .quiet()
                 .read()
@@ -76,10 +76,10 @@ pub(crate) fn run(sh: &Shell, venv: &Path, only: &[String]) -> Result<()> {
             .split_whitespace()
             .map(str::parse)
             .collect::<Result<Vec<f64>, _>>()
-            .with_context(|| format!("the example `parity` printed `{deviations}`"))?;
+            .with_context(|| format!("the worker `parity` printed `{deviations}`"))?;
         ensure!(
             values.len() == 5,
-            "the example `parity` printed `{deviations}`"
+            "the worker `parity` printed `{deviations}`"
         );
         // A NaN is no agreement.
         if !values[..3].iter().all(|v| *v <= LIMIT) {
