@@ -66,9 +66,25 @@ fn one(sh: &Shell, target: &str, runs: u64) -> Result<(u64, String, u64)> {
     };
     let seeds = format!("{FOLDER}/seeds/{target}");
     // The readers are safe Rust: what there is to find are panics, overflows, hangs and memory, which need no sanitizer.
+    let build = [
+        "--fuzz-dir",
+        FOLDER,
+        "--target-dir",
+        "target/fuzz",
+        "--sanitizer",
+        "none",
+    ];
+    cmd!(sh, "cargo +nightly fuzz build {build...} {target}")
+        .quiet()
+        .run()
+        .with_context(|| {
+            format!(
+                "`{target}` was not run, since it does not build; a nightly toolchain is needed"
+            )
+        })?;
     let output = cmd!(
         sh,
-        "cargo +nightly fuzz run --fuzz-dir {FOLDER} --target-dir target/fuzz --sanitizer none {target} {corpus} {seeds} --
+        "cargo +nightly fuzz run {build...} {target} {corpus} {seeds} --
          -runs={runs} -artifact_prefix={findings} -max_len={longest} -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 -print_final_stats=1"
     )
     .quiet()
