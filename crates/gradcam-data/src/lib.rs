@@ -23,6 +23,11 @@ mod write;
 #[allow(clippy::unwrap_used)]
 mod fixtures;
 
+#[doc(no_inline)]
+pub use gradcam_picture;
+#[doc(no_inline)]
+pub use image;
+
 pub use class::Class;
 pub use compose::{Compose, compose};
 pub use dataset::{Annotation, Dataset, Kind, Layout, Object, Sample, Split};

@@ -18,6 +18,11 @@ mod undefined;
 #[cfg(test)]
 mod testing;
 
+#[doc(no_inline)]
+pub use candle_core;
+#[doc(no_inline)]
+pub use gradcam;
+
 pub use degenerate::{Tally, check, check_finite};
 pub use error::{Error, Result};
 pub use metric::{About, Direction, Evidence, Metric, Need, Range, measure_all};

@@ -16,6 +16,16 @@ mod rename;
 pub mod text;
 mod wrapper;
 
+#[doc(no_inline)]
+pub use candle_core;
+#[cfg(feature = "explain")]
+#[doc(no_inline)]
+pub use gradcam;
+#[doc(no_inline)]
+pub use gradcam_nn;
+#[doc(no_inline)]
+pub use image;
+
 pub use config::Config;
 pub use error::LoadError;
 pub use gradcam_picture as picture;

@@ -20,7 +20,8 @@ mod tape;
 mod weights;
 
 pub use attention::{Attention, Named, WindowAttention};
-pub use candle_core as candle;
+#[doc(no_inline)]
+pub use candle_core;
 pub use device::{Graph, cuda_device, out_of_memory};
 pub use embedding::Embedding;
 pub use module::{Kind, Module, ModuleTree};

@@ -20,6 +20,9 @@ use bounded::ReadError;
 use format::{Format, is_complete};
 use picture::develop;
 
+#[doc(no_inline)]
+pub use image;
+
 pub use error::PictureError;
 pub use header::Header;
 pub use options::{Limits, Options, Turn};
@@ -51,6 +54,20 @@ pub fn open(path: &Path, options: &Options) -> Result<Picture, PictureError> {
 ///
 /// # Errors
 /// [`PictureError`]: another format, a zero side, more pixels than the limits allow, truncated or broken data, a frame that is not there.
+///
+/// ```
+/// use gradcam_picture::image::{ImageFormat, Rgb, RgbImage};
+/// use gradcam_picture::{Options, Samples, load};
+///
+/// let mut png = std::io::Cursor::new(Vec::new());
+/// RgbImage::from_pixel(3, 2, Rgb([1, 2, 3])).write_to(&mut png, ImageFormat::Png)?;
+/// let picture = load(png.get_ref(), &Options::default())?;
+/// let Samples::Bytes(rgb) = &picture.samples else {
+///     return Err("8 bits a sample were written".into());
+/// };
+/// assert_eq!(rgb.dimensions(), (3, 2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn load(bytes: &[u8], options: &Options) -> Result<Picture, PictureError> {
     let (decoded, orientation) = match Format::of(bytes)? {
         Format::Dicom => return dicom::decode(bytes, options),

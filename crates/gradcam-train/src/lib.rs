@@ -9,6 +9,11 @@ mod network;
 mod store;
 mod train;
 
+#[doc(no_inline)]
+pub use candle_core;
+#[doc(no_inline)]
+pub use gradcam_nn;
+
 pub use data::{Examples, permuted_labels};
 pub use error::TrainError;
 pub use network::{Family, NetworkSpec, build, initial};

@@ -17,6 +17,9 @@ mod terminal;
 mod text;
 mod view;
 
+#[doc(no_inline)]
+pub use image;
+
 pub use boxes::{BoundingBox, bounding_box, boxes};
 pub use color::ColorMap;
 pub use contour::contour;

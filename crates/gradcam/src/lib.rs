@@ -8,6 +8,11 @@ mod saliency;
 mod seen;
 mod target;
 
+#[doc(no_inline)]
+pub use candle_core;
+#[doc(no_inline)]
+pub use gradcam_nn::{self, Network, Pass, Rules, Tokens};
+
 pub use ask::audit::{Audit, audit_gradient, audit_gradient_by};
 pub use ask::batch::{BatchMaps, RecordedGradCam, grad_cam_batch};
 pub use ask::dense::{Dense, predicted_region};

@@ -74,6 +74,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 11] = [
     (
         "gradcam-models",
         &[
+            "gradcam",
             "gradcam-efficientnet-lite0",
             "gradcam-nn",
             "gradcam-picture",
@@ -158,6 +159,8 @@ const ALLOWED: [(&str, &[&str], &[&str]); 11] = [
 
 /// What only the hub client may use, and only when its feature is on.
 const NETWORK: [&str; 2] = ["hf-hub", "ureq"];
+/// What the models hand on, and do not use.
+const METHODS: &str = "gradcam";
 /// What only the text tower may use, and only when its feature is on.
 const TEXT: &str = "tokenizers";
 
@@ -211,7 +214,7 @@ fn dependencies_point_one_way() {
 }
 
 #[test]
-fn the_network_the_text_tower_and_the_weights_are_optional() {
+fn the_methods_the_network_the_text_tower_and_the_weights_are_optional() {
     let metadata = metadata();
     let dependencies = dependencies(&metadata);
     let optional: BTreeSet<&str> = dependencies["gradcam-models"]
@@ -221,7 +224,10 @@ fn the_network_the_text_tower_and_the_weights_are_optional() {
         .collect();
     assert_eq!(
         optional,
-        NETWORK.into_iter().chain([TEXT, WEIGHTS]).collect()
+        NETWORK
+            .into_iter()
+            .chain([TEXT, WEIGHTS, METHODS])
+            .collect()
     );
     for (name, used) in &dependencies {
         let reached = used.iter().any(|(d, _)| NETWORK.contains(d));

@@ -1,7 +1,7 @@
 //! What the tests of every architecture ask.
 #![allow(clippy::unwrap_used)]
 
-use gradcam_nn::candle::{DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use gradcam_nn::{Module, ModuleTree, Network, Weights};
 
 use super::*;

@@ -6,7 +6,7 @@
 //! The default layer is the first norm of the last block, as the documentation of pytorch-grad-cam advises: the class token alone goes
 //! to the head, so that behind the last attention the other tokens have no gradient.
 
-use gradcam_nn::candle::Tensor;
+use candle_core::Tensor;
 use gradcam_nn::ops::{Activation, LinearMap, Padding};
 use gradcam_nn::{Embedding, Kind, Module, Tokens, Weights};
 

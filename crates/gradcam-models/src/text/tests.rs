@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use gradcam_nn::candle::{self, Device, Tensor};
+use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -187,11 +187,11 @@ fn nothing_of_the_tower_is_left_over() {
 fn the_numbers_of_positions_are_no_parameters() {
     let folder = copy("");
     let path = folder.path().join("model.safetensors");
-    let mut tensors = candle::safetensors::load(&path, &Device::Cpu).unwrap();
+    let mut tensors = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
     let ids = Tensor::arange(0_i64, 77, &Device::Cpu).unwrap();
     let name = "text_model.embeddings.position_ids";
     tensors.insert(name.into(), ids.unsqueeze(0).unwrap());
-    candle::safetensors::save(&tensors, &path).unwrap();
+    candle_core::safetensors::save(&tensors, &path).unwrap();
     let [with, without] =
         [folder.path(), &tiny()].map(|folder| TextEncoder::from_folder(folder).unwrap());
     assert_eq!(

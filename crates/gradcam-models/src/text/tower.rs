@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use gradcam_nn::candle::safetensors::Load;
-use gradcam_nn::candle::{self, Device, Tensor};
+use candle_core::safetensors::Load;
+use candle_core::{Device, Tensor};
 use gradcam_nn::ops::{Activation, Linear};
 use gradcam_nn::{Attention, Kind, Module, Weights, WeightsError};
 use safetensors::SafeTensors;
@@ -87,7 +87,7 @@ impl Tower {
     }
 
     /// The embedding of the text that ends with the last of these tokens.
-    pub(super) fn embed(&self, tokens: &[u32]) -> candle::Result<Vec<f32>> {
+    pub(super) fn embed(&self, tokens: &[u32]) -> candle_core::Result<Vec<f32>> {
         let count = tokens.len();
         let tokens = self.tokens.embedding(&Tensor::new(tokens, &Device::Cpu)?)?;
         let mut x = (tokens + self.positions.narrow(0, 0, count)?)?.unsqueeze(0)?;
@@ -142,7 +142,7 @@ impl Block {
         })
     }
 
-    fn run(&self, x: &Tensor, mask: &Tensor) -> candle::Result<Tensor> {
+    fn run(&self, x: &Tensor, mask: &Tensor) -> candle_core::Result<Tensor> {
         let normed = self.norm.run(x, &mut ())?;
         let x = (x + self.attention.run(&normed, Some(mask), &mut ())?)?;
         self.layers.run(&x, &mut ())
@@ -150,7 +150,7 @@ impl Block {
 }
 
 /// What is added to the attention, `(1, heads, tokens, tokens)`: nothing to what a token sees, and the smallest number elsewhere.
-fn causal(heads: usize, tokens: usize) -> candle::Result<Tensor> {
+fn causal(heads: usize, tokens: usize) -> candle_core::Result<Tensor> {
     let seen = |i: usize| match i % tokens <= i / tokens {
         true => 0.0,
         false => f32::MIN,
