@@ -2,15 +2,17 @@
 #![allow(clippy::print_stdout)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::env::consts::EXE_SUFFIX;
 use std::iter::Peekable;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::dist;
+use crate::{dist, downstream};
 
-/// Runs all checks and stops at the first that fails; `full` adds the slow tests and those of memory.
+/// Runs all checks and stops at the first that fails; `full` adds the slow tests, the builds of the packages from their own files, the
+/// examples, the projects of users and the tests of memory.
 pub(crate) fn run(sh: &Shell, full: bool) -> Result<()> {
     step("format", || Ok(cmd!(sh, "cargo fmt --all --check").run()?))?;
     step("licences and versions", || dependencies(sh))?;
@@ -31,10 +33,36 @@ pub(crate) fn run(sh: &Shell, full: bool) -> Result<()> {
         Ok(cargo.run()?)
     })?;
     step("packages", || packages(sh, full))?;
-    match full {
-        true => step("memory", || memory(sh)),
-        false => Ok(()),
+    if full {
+        step("examples", || examples(sh))?;
+        step("projects of users", || downstream::run(sh))?;
+        step("memory", || memory(sh))?;
     }
+    Ok(())
+}
+
+/// Examples that want files of their own.
+const WITH_FILES: [&str; 1] = ["digits"];
+
+/// Runs the crates' examples, which the tests have built.
+fn examples(sh: &Shell) -> Result<()> {
+    cmd!(sh, "cargo build --workspace --examples").run()?;
+    let built = dist::target(sh).join("debug/examples");
+    for folder in sh.read_dir("crates")? {
+        let folder = folder.join("examples");
+        if !sh.path_exists(&folder) {
+            continue;
+        }
+        for source in sh.read_dir(folder)? {
+            let name = source.file_stem().and_then(|stem| stem.to_str());
+            let name = name.context("an example without a name")?;
+            if !WITH_FILES.contains(&name) {
+                let example = built.join(format!("{name}{EXE_SUFFIX}"));
+                cmd!(sh, "{example}").run()?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The links of the crates' front pages, which rustdoc takes for those of strangers, against the pages that it has just made.

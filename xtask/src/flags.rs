@@ -8,7 +8,7 @@ xflags::xflags! {
     cmd xtask {
         /// Run every check, the cheapest first.
         cmd ci {
-            /// Run the slow tests and those of memory too.
+            /// Run the slow tests, the packages' builds, the examples, the projects of users and the tests of memory too.
             optional --full
         }
         /// Explain the pictures in models/photos into target/demo, with an index page.

@@ -7,6 +7,7 @@ mod cuda_emulator;
 mod cuda_toolkit;
 mod demo;
 mod dist;
+mod downstream;
 mod fetch;
 mod flags;
 mod fuzz;

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 9] = [
     "README.md",
     "CHANGELOG.md",
     "models/README.md",
     "models/efficientnet-lite0/README.md",
+    "tests/downstream/README.md",
     "tests/fuzz/README.md",
     "crates/README.md",
     ".github/CONTRIBUTING.md",
