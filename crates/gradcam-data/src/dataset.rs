@@ -124,6 +124,14 @@ impl Split {
 }
 
 /// How a data set lies on the disk.
+///
+/// ```
+/// use gradcam_data::Layout;
+///
+/// assert_eq!("coco".parse::<Layout>()?, Layout::Coco);
+/// assert!("cocoa".parse::<Layout>().is_err());
+/// # Ok::<(), gradcam_data::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Layout {

@@ -14,6 +14,17 @@ use crate::{
 ///
 /// # Errors
 /// [`Error::Setting`] for a parameter that is out of its range, or no pictures.
+///
+/// ```
+/// use gradcam_data::{Generator, Shapes, Split, generate};
+///
+/// let shapes = generate(Generator::Shapes(Shapes::default()), 7, 2, 1)?;
+/// let last = &shapes.samples[2];
+/// assert_eq!(last.split, Some(Split::Test));
+/// // Drawn now, and the same whenever it is asked for.
+/// assert_eq!(last.picture.rgb()?, last.picture.rgb()?);
+/// # Ok::<(), gradcam_data::Error>(())
+/// ```
 pub fn generate(generator: Generator, seed: u64, train: usize, test: usize) -> Result<Dataset> {
     if train + test == 0 {
         return Err(Error::Setting {

@@ -78,6 +78,21 @@ impl Mask {
     ///
     /// # Errors
     /// [`Error::Setting`] for a region without area, or for more than 2³⁰ pixels.
+    ///
+    /// ```
+    /// use gradcam_data::{Mask, Rect};
+    ///
+    /// let mut mask = Mask::empty(2, 4)?;
+    /// mask.values[0] = true;
+    /// assert_eq!(mask.area(), 1);
+    /// // Its left half, twice as large.
+    /// let left = Rect {
+    ///     width: 2.0,
+    ///     ..Rect::whole(2, 4)
+    /// };
+    /// assert_eq!(mask.view(left, 4, 4)?.area(), 4);
+    /// # Ok::<(), gradcam_data::Error>(())
+    /// ```
     pub fn view(&self, region: Rect, height: usize, width: usize) -> Result<Mask> {
         if !region.is_valid() || region.width == 0.0 || region.height == 0.0 {
             return Err(Error::Setting {

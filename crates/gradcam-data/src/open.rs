@@ -11,6 +11,19 @@ use crate::{Dataset, Error, Layout, Result, layouts};
 /// # Errors
 /// [`Error::NoLayout`] where nothing fits; [`Error::Annotation`], [`Error::MissingPictures`], [`Error::Read`], [`Error::Picture`] where
 /// the files are not what their layout wants.
+///
+/// ```
+/// use gradcam_data::{Generator, Layout, Shapes, generate, open, write};
+///
+/// let folder = tempfile::tempdir()?;
+/// let place = folder.path().join("shapes");
+/// write(&generate(Generator::Shapes(Shapes::default()), 7, 2, 1)?, &place)?;
+/// let shapes = open(&place)?;
+/// assert_eq!(shapes.samples.len(), 3);
+/// assert_ne!(shapes.layout, Layout::Generated);
+/// assert!(open(&folder.path().join("nowhere")).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn open(path: &Path) -> Result<Dataset> {
     std::fs::metadata(path).map_err(Error::read(path))?;
     let fits = |layout: &Layout| layouts::matches(*layout, path);

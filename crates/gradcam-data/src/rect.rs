@@ -60,6 +60,15 @@ impl Rect {
 
     /// Where this rectangle lies in a view: `region` of the picture, resized to `height` × `width` pixels. It is not cut at the view's
     /// borders.
+    ///
+    /// ```
+    /// use gradcam_data::Rect;
+    ///
+    /// let picture = Rect::whole(100, 200);
+    /// let object = Rect { x: 50.0, y: 20.0, width: 100.0, height: 40.0 };
+    /// let seen = object.view(picture, 50, 50);
+    /// assert_eq!((seen.x, seen.y, seen.width, seen.height), (12.5, 10.0, 25.0, 20.0));
+    /// ```
     pub fn view(&self, region: Rect, height: usize, width: usize) -> Rect {
         let (across, down) = (width as f64 / region.width, height as f64 / region.height);
         Rect {

@@ -49,6 +49,30 @@ impl Metric {
     ///
     /// # Errors
     /// [`Error::Missing`] when something that it needs is not given; those of the metric's function.
+    ///
+    /// ```
+    /// use gradcam_eval::nulls::random_map;
+    /// use gradcam_eval::{Direction, Evidence, Metric};
+    ///
+    /// let metric: Metric = "gini".parse()?;
+    /// assert_eq!(metric.about().direction, Direction::None);
+    /// let map = random_map(7, 7, 0);
+    /// let evidence = Evidence {
+    ///     map: &map,
+    ///     upsampled: &map,
+    ///     sample: None,
+    ///     mask: None,
+    ///     other: None,
+    ///     explain: None,
+    ///     rank: None,
+    ///     threshold: None,
+    ///     seed: 0,
+    /// };
+    /// assert!((0.0..=1.0).contains(&metric.measure(&evidence)?));
+    /// // It asks the network, and there is none here.
+    /// assert!(Metric::Deletion.measure(&evidence).is_err());
+    /// # Ok::<(), gradcam_eval::Error>(())
+    /// ```
     pub fn measure(self, evidence: &Evidence<'_>) -> Result<f64> {
         self.measure_beside(evidence, &mut Seen::default())
     }

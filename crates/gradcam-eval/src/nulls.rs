@@ -5,6 +5,13 @@ use gradcam::Grid;
 use crate::random::{drawn, named_generator, unit};
 
 /// Independent uniform numbers from 0 to below 1: pixels in a random order.
+///
+/// ```
+/// use gradcam_eval::nulls::random_map;
+///
+/// assert_eq!(random_map(2, 3, 7), random_map(2, 3, 7));
+/// assert_ne!(random_map(2, 3, 7), random_map(2, 3, 8));
+/// ```
 pub fn random_map(height: usize, width: usize, seed: u64) -> Grid {
     let mut random = named_generator(seed, "random map");
     let values = (0..height * width).map(|_| unit(&mut random) as f32);
@@ -17,6 +24,10 @@ pub fn random_map(height: usize, width: usize, seed: u64) -> Grid {
 
 /// A Gaussian around the centre, 1 at its peak, with a standard deviation of a quarter of each side: photographers put their subject in
 /// the middle, so a method that finds it there has shown nothing.
+///
+/// ```
+/// assert_eq!(gradcam_eval::nulls::centre_map(5, 7).argmax(), Some((2, 3)));
+/// ```
 pub fn centre_map(height: usize, width: usize) -> Grid {
     let square = |index: usize, side: usize| {
         let offset = index as f64 + 0.5 - side as f64 / 2.0;
@@ -34,6 +45,15 @@ pub fn centre_map(height: usize, width: usize) -> Grid {
 }
 
 /// The values of a map in random places.
+///
+/// ```
+/// use gradcam_eval::nulls::{centre_map, permuted_map};
+///
+/// let map = centre_map(5, 7);
+/// let permuted = permuted_map(&map, 0);
+/// assert_ne!(permuted, map);
+/// assert_eq!((permuted.min(), permuted.max()), (map.min(), map.max()));
+/// ```
 pub fn permuted_map(map: &Grid, seed: u64) -> Grid {
     let count = map.values.len();
     let order = drawn(&mut named_generator(seed, "permuted map"), count, count);

@@ -35,6 +35,13 @@ pub fn all() -> &'static [Architecture] {
 ///
 /// # Errors
 /// The nearest names, when there is none.
+///
+/// ```
+/// use gradcam_models::architectures::find;
+///
+/// assert_eq!(find("ResNet-50").map(|found| found.name).ok(), Some("resnet50"));
+/// assert!(find("resnet51").is_err());
+/// ```
 pub fn find(name: &str) -> Result<&'static Architecture, Vec<String>> {
     let named = |plain: &str| all().iter().find(|a| letters(a.name) == plain);
     let plain = letters(name.split('.').next().unwrap_or(name));

@@ -87,6 +87,17 @@ impl Config {
     ///
     /// # Errors
     /// When the text is not such a file, names an unknown architecture, or a number in it is out of its range.
+    ///
+    /// ```
+    /// use gradcam_models::Config;
+    ///
+    /// let config = Config::parse(r#"{"architecture": "resnet50", "num_classes": 10}"#, None)?;
+    /// assert_eq!((config.architecture.name, config.classes), ("resnet50", 10));
+    /// assert_eq!(config.preprocess.input_size, (224, 224));
+    /// // The file does not say how pictures are prepared, so that was assumed.
+    /// assert!(!config.assumed.is_empty());
+    /// # Ok::<(), gradcam_models::LoadError>(())
+    /// ```
     pub fn parse(text: &str, processor: Option<&str>) -> Result<Self, LoadError> {
         let fields: Fields = json("config.json", text)?;
         let architecture = architecture(&fields)?;

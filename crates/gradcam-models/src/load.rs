@@ -60,6 +60,16 @@ impl Model {
     ///
     /// # Errors
     /// When it is not built in and its folder is not there, or damaged.
+    ///
+    /// ```
+    /// use gradcam_models::Model;
+    /// use gradcam_models::candle_core::Device;
+    ///
+    /// let model = Model::default_model(&Device::Cpu)?;
+    /// assert_eq!(model.architecture.name, "tf_efficientnet_lite0");
+    /// assert_eq!(model.labels.len(), 1000);
+    /// # Ok::<(), gradcam_models::LoadError>(())
+    /// ```
     pub fn default_model(device: &Device) -> Result<Self, LoadError> {
         let name = "efficientnet-lite0";
         #[cfg(feature = "embedded")]
@@ -90,6 +100,15 @@ impl Model {
     ///
     /// # Errors
     /// When a file is missing or damaged, or the weights do not fit the architecture.
+    ///
+    /// ```no_run
+    /// use gradcam_models::Model;
+    /// use gradcam_models::candle_core::Device;
+    ///
+    /// let model = Model::from_folder("models/mine".as_ref(), &Device::Cpu)?;
+    /// println!("{} with {} classes", model.architecture.name, model.labels.len());
+    /// # Ok::<(), gradcam_models::LoadError>(())
+    /// ```
     pub fn from_folder(folder: &Path, device: &Device) -> Result<Self, LoadError> {
         // The description first: it says how many bytes of weights there may be.
         let config = Config::read(folder)?;

@@ -274,6 +274,24 @@ fn residual(
 }
 
 /// A network as a sequence of modules.
+///
+/// ```
+/// use gradcam_nn::candle_core::{Device, Tensor};
+/// use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d};
+/// use gradcam_nn::{Kind, Module, ModuleTree, Network, Weights};
+///
+/// let modules = vec![
+///     Module::new("act", Kind::Activation(Activation::Relu)),
+///     Module::new("pool", Kind::AdaptiveAvgPool(AdaptiveAvgPool2d::new(1))),
+///     Module::new("flatten", Kind::Flatten),
+/// ];
+/// // None of these has parameters, so any store serves.
+/// let network = ModuleTree::new(modules, &Weights::skeleton());
+/// let image = Tensor::new(&[[[[1.0_f32, -1.0]], [[2.0, 4.0]]]], &Device::Cpu)?;
+/// let y = network.forward(&image, &mut ())?;
+/// assert_eq!(y.to_vec2::<f32>()?, [[0.5, 3.0]]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct ModuleTree {
     /// The modules, run in turn.

@@ -17,6 +17,24 @@ pub struct Tokens {
 /// A network whose named activations can be observed and replaced.
 ///
 /// An own model needs [`forward`](Network::forward) with one [`Pass::tap`] for each layer that is worth looking at.
+///
+/// ```
+/// use gradcam_nn::candle_core::{Device, Result, Tensor};
+/// use gradcam_nn::{Network, Pass, logits};
+///
+/// /// The mean of each channel's positive part is the logit of a class.
+/// struct Means;
+///
+/// impl Network for Means {
+///     fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+///         pass.tap("maps", x.relu()?)?.mean((2, 3))
+///     }
+/// }
+///
+/// let image = Tensor::new(&[[[[1.0_f32, -1.0]], [[2.0, 4.0]]]], &Device::Cpu)?;
+/// assert_eq!(logits(&Means, &image)?.to_vec2::<f32>()?, [[0.5, 3.0]]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Network: Send + Sync {
     /// Logits `(n, classes)` from a batch `(n, channels, height, width)`; every named module offers its output to `pass`.
     ///

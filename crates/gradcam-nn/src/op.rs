@@ -19,6 +19,17 @@ use crate::ops::softmax::softmax;
 /// It can be matched exhaustively, in other crates too, and is meant to be. A pass that treats operations differently (which are linear,
 /// what shapes they make) decides for each one; with a wildcard arm it would decide wrongly for one that is new. So a new operation breaks
 /// those matches, and the compiler names them. What is a linear map of one input is a new case of [`LinearMap`] and breaks fewer.
+///
+/// ```
+/// use gradcam_nn::Op;
+/// use gradcam_nn::candle_core::{Device, Tensor};
+///
+/// let a = Tensor::new(&[1.0_f32, 2.0], &Device::Cpu)?;
+/// let b = Tensor::new(&[3.0_f32, 4.0], &Device::Cpu)?;
+/// assert_eq!(Op::Add.forward(&[&a, &b])?.to_vec1::<f32>()?, [4.0, 6.0]);
+/// assert!(Op::Add.forward(&[&a]).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub enum Op<'a> {
     /// A convolution.

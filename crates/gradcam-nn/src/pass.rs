@@ -20,6 +20,33 @@ use crate::ops::rearrange::Rearrange;
 /// Every method has a default, so a pass states only what it does differently. A network calls an operation by its name (`pass.conv2d(layer,
 /// x)`, methods of `dyn Pass`); every one of them arrives at [`operation`](Pass::operation), the one method that a pass redefines. A network may
 /// hand the pass to another thread.
+///
+/// ```
+/// use gradcam_nn::candle_core::{DType, Device, Result, Tensor};
+/// use gradcam_nn::ops::Activation;
+/// use gradcam_nn::{Kind, Module, ModuleTree, Network, Op, Pass, Weights};
+///
+/// /// Counts the operations, and runs them as they are.
+/// struct Count(usize);
+///
+/// impl Pass for Count {
+///     fn operation(&mut self, op: Op<'_>, inputs: &[&Tensor]) -> Result<Tensor> {
+///         self.0 += 1;
+///         op.forward(inputs)
+///     }
+/// }
+///
+/// let modules = vec![
+///     Module::new("act", Kind::Activation(Activation::Relu)),
+///     Module::new("flatten", Kind::Flatten),
+/// ];
+/// let network = ModuleTree::new(modules, &Weights::skeleton());
+/// let image = Tensor::ones((1, 2, 3, 3), DType::F32, &Device::Cpu)?;
+/// let mut count = Count(0);
+/// network.forward(&image, &mut count)?;
+/// assert_eq!(count.0, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Pass: Send {
     /// Sees the output of the module `name` (its path in the original checkpoint: `layer4.2.conv3`), and may replace it.
     ///

@@ -17,6 +17,22 @@ use crate::rules::{Backward, Gradient, Rules};
 ///
 /// It serves networks whose operations all go through the pass ([`Network::passes_all`](crate::Network::passes_all)). candle's own graph
 /// does the same for any computation, but allocates and adds zeros for every operation, and keeps feature maps in two layouts.
+///
+/// ```
+/// use gradcam_nn::candle_core::{Device, Tensor};
+/// use gradcam_nn::ops::Activation;
+/// use gradcam_nn::{Kind, Module, ModuleTree, Network, Tape, Weights};
+///
+/// let modules = vec![Module::new("act", Kind::Activation(Activation::Relu))];
+/// let network = ModuleTree::new(modules, &Weights::skeleton());
+/// let x = Tensor::new(&[[[[-1.0_f32, 2.0]]]], &Device::Cpu)?;
+/// let mut tape = Tape::new(&x);
+/// let y = network.forward(&x, &mut tape)?;
+/// let gradients = tape.backward(&y, y.ones_like()?, &[&x])?;
+/// let gradient = gradients[0].as_ref().ok_or("the output depends on its input")?;
+/// assert_eq!(gradient.flatten_all()?.to_vec1::<f32>()?, [0.0, 1.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Tape {
     rules: Box<dyn Rules>,
     names: Vec<String>,

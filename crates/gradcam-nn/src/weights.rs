@@ -57,6 +57,22 @@ fn nearest_hint(nearest: &[String]) -> String {
 /// A store of named tensors, seen from one place in the tree of modules.
 ///
 /// A clone and a [scope](Weights::at) share the store, and remember together what was asked for.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use gradcam_nn::Weights;
+/// use gradcam_nn::candle_core::{DType, Device, Tensor};
+///
+/// let weight = Tensor::zeros((2, 3), DType::F32, &Device::Cpu)?;
+/// let weights = Weights::from_tensors(BTreeMap::from([("fc.weight".to_string(), weight)]));
+/// let fc = weights.at("fc");
+/// assert_eq!(fc.get("weight", &[2, 3])?.dims(), [2, 3]);
+/// // Another shape, or a name that is not there, is refused.
+/// assert!(fc.get("weight", &[3, 3]).is_err());
+/// assert!(fc.get("bias", &[2]).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Weights {
     source: Arc<Source>,

@@ -9,6 +9,16 @@ use image::{ImageBuffer, Rgb};
 pub type Rgb16Image = ImageBuffer<Rgb<u16>, Vec<u16>>;
 
 /// The values that become black and white. What lies beyond is cut off, what lies between is spread evenly over 16 bits.
+///
+/// ```
+/// use gradcam_picture::Window;
+///
+/// let lungs = Window::Between { low: -1350.0, high: 150.0 };
+/// assert_eq!("-1350:150".parse::<Window>()?, lungs);
+/// assert_eq!(lungs.to_string(), "-1350:150");
+/// assert!("150:-1350".parse::<Window>().is_err());
+/// # Ok::<(), gradcam_picture::NoWindow>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Window {
     /// From the smallest to the largest value of each picture. Pictures of 8 bits stay as they are.

@@ -10,6 +10,19 @@ use crate::error::quoted;
 use crate::{Error, Grid, Result};
 
 /// A colour map. All but [`ColorMap::Coolwarm`] are sequential: they show evidence from 0 up.
+///
+/// ```
+/// use gradcam_viz::ColorMap;
+/// use gradcam_viz::image::Rgb;
+///
+/// let colors: ColorMap = "viridis".parse()?;
+/// assert_eq!(colors.at(0.0), Rgb([68, 1, 84]));
+/// // No evidence has the start's colour, the scale's end the end's, and so has what lies beyond.
+/// assert_eq!(colors.color_of(0.0, 2.5), colors.at(0.0));
+/// assert_eq!(colors.color_of(9.0, 2.5), colors.at(1.0));
+/// assert!(ColorMap::Coolwarm.is_diverging());
+/// # Ok::<(), gradcam_viz::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ColorMap {
     /// Google's rainbow with smooth lightness (Mikhailov 2019): the default.

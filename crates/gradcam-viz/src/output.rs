@@ -72,6 +72,16 @@ impl fmt::Display for Format {
 ///
 /// # Errors
 /// [`Error::Encode`] where the format cannot hold the picture: an empty one, or one that is too large for it.
+///
+/// ```
+/// use gradcam_viz::image::RgbImage;
+/// use gradcam_viz::{Format, encode};
+///
+/// let png = encode(&RgbImage::new(3, 2), Format::from_path("map.png".as_ref())?)?;
+/// assert_eq!(&png[1..4], b"PNG");
+/// assert!(Format::from_path("map.bmp".as_ref()).is_err());
+/// # Ok::<(), gradcam_viz::Error>(())
+/// ```
 pub fn encode(image: &RgbImage, format: Format) -> Result<Vec<u8>> {
     with_exif(image, format, None)
 }
@@ -80,6 +90,15 @@ pub fn encode(image: &RgbImage, format: Format) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// [`Error::Encode`] as [`encode`], [`Error::Note`] for a note of 32 KiB or more.
+///
+/// ```
+/// use gradcam_viz::image::RgbImage;
+/// use gradcam_viz::{Format, encode_with_note, note};
+///
+/// let png = encode_with_note(&RgbImage::new(3, 2), Format::Png, "grad-cam at layer4")?;
+/// assert_eq!(note(std::io::Cursor::new(png)).as_deref(), Some("grad-cam at layer4"));
+/// # Ok::<(), gradcam_viz::Error>(())
+/// ```
 pub fn encode_with_note(image: &RgbImage, format: Format, note: &str) -> Result<Vec<u8>> {
     let block = note::block(note).ok_or(Error::Note(note.len()))?;
     with_exif(image, format, Some(block))

@@ -20,6 +20,18 @@ const MAX_PIXELS: u64 = 1 << 28;
 ///
 /// # Errors
 /// [`Error::Size`], [`Error::Alpha`], [`Error::Scale`].
+///
+/// ```
+/// use gradcam_viz::image::{Rgb, RgbImage};
+/// use gradcam_viz::{Grid, Style, overlay};
+///
+/// let photo = RgbImage::from_pixel(2, 1, Rgb([120, 120, 120]));
+/// let map = Grid::new(1, 2, &[0.0, 7.3])?;
+/// let picture = overlay(&photo, map, &Style::default())?;
+/// assert_eq!(picture.get_pixel(0, 0), photo.get_pixel(0, 0));
+/// assert_ne!(picture.get_pixel(1, 0), photo.get_pixel(1, 0));
+/// # Ok::<(), gradcam_viz::Error>(())
+/// ```
 pub fn overlay(photo: &RgbImage, map: Grid<'_>, style: &Style) -> Result<RgbImage> {
     style.check()?;
     map.same_size(photo)?;

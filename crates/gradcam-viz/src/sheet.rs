@@ -40,6 +40,26 @@ pub struct ColorBar<'a> {
 ///
 /// # Errors
 /// [`Error::EmptySheet`] without panels or columns, [`Error::Scale`], [`Error::TooLarge`].
+///
+/// ```
+/// use gradcam_viz::image::RgbImage;
+/// use gradcam_viz::{ColorBar, ColorMap, Panel, sheet};
+///
+/// let image = RgbImage::new(64, 48);
+/// let panel = |title| Panel {
+///     title,
+///     caption: "",
+///     image: &image,
+/// };
+/// let bar = ColorBar {
+///     colors: ColorMap::Turbo,
+///     scale: 7.3,
+///     label: "logit",
+/// };
+/// let picture = sheet(&[panel("grad-cam"), panel("lrp")], 2, Some(&bar))?;
+/// assert!(picture.width() > 128 && picture.height() > 48);
+/// # Ok::<(), gradcam_viz::Error>(())
+/// ```
 pub fn sheet(panels: &[Panel<'_>], columns: usize, bar: Option<&ColorBar<'_>>) -> Result<RgbImage> {
     if panels.is_empty() || columns == 0 {
         return Err(Error::EmptySheet {

@@ -3,6 +3,18 @@
 use crate::{ColorMap, Error, Grid, Result};
 
 /// How a view is drawn. Each view reads the fields that it needs; all are checked.
+///
+/// ```
+/// use gradcam_viz::{ColorMap, Style};
+///
+/// // Two maps with one scale can be compared.
+/// let style = Style {
+///     colors: ColorMap::Viridis,
+///     scale: Some(7.3),
+///     ..Style::default()
+/// };
+/// assert_eq!(style.alpha, 0.5);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Style {
     /// The colour map. Default: turbo.

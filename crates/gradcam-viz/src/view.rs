@@ -8,6 +8,15 @@ use crate::error::quoted;
 use crate::{Error, Grid, Result, Style, boxes, contour, heatmap, overlay, side_by_side};
 
 /// A picture of one map.
+///
+/// ```
+/// use gradcam_viz::View;
+///
+/// assert_eq!("side-by-side".parse::<View>()?, View::SideBySide);
+/// assert_eq!(View::Overlay.name(), "overlay");
+/// assert!("photo".parse::<View>().is_err());
+/// # Ok::<(), gradcam_viz::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum View {
     /// [`overlay`]: the photo, coloured where there is evidence.

@@ -12,6 +12,30 @@ use crate::{Error, Result};
 pub type Score = Arc<dyn Fn(&Tensor) -> candle_core::Result<Tensor> + Send + Sync>;
 
 /// What a map explains. Scores are taken before the softmax: its gradient vanishes where the network is sure.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use gradcam::candle_core::Tensor;
+/// use gradcam::{Explainer, Target};
+/// # use gradcam::candle_core::{Device, Result};
+/// # use gradcam::{Network, Pass};
+/// # /// Each channel's sum is the logit of a class.
+/// # struct Sum;
+/// # impl Network for Sum {
+/// #     fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+/// #         pass.tap("maps", x.clone())?.sum((2, 3))
+/// #     }
+/// # }
+///
+/// // A network whose logits are the sums of the two channels: 1 + 2, and 3 + 4.
+/// let picture = Tensor::new(&[[[[1.0_f32, 2.0]], [[3.0, 4.0]]]], &Device::Cpu)?;
+/// // A score of one's own, by candle's operations on the logits of an image.
+/// let both = Target::Score(Arc::new(|logits: &Tensor| logits.sum_all()));
+/// let heatmap = Explainer::default().explain_one(&Sum, &picture, both)?;
+/// assert_eq!(heatmap.target.score, 10.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub enum Target {
     /// The class of the given rank, 0 for the one with the largest logit; ties go to the smaller index.
@@ -83,6 +107,18 @@ impl Target {
     ///
     /// # Errors
     /// When no class fits, or several do.
+    ///
+    /// ```
+    /// use gradcam::Target;
+    ///
+    /// let labels = ["tabby", "crane"].map(String::from);
+    /// assert!(matches!(Target::parse("Crane", &labels)?, Target::Index(1)));
+    /// assert!(matches!(Target::parse("top2", &labels)?, Target::Top(1)));
+    /// assert!(matches!(Target::parse("tabby-crane", &labels)?, Target::Difference(0, 1)));
+    /// let error = Target::parse("taby", &labels).unwrap_err();
+    /// assert_eq!(error.to_string(), "unknown label `taby`; the nearest is `tabby`");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn parse(text: &str, labels: &[String]) -> std::result::Result<Self, TargetError> {
         let text = text.trim();
         if let Some(rank) = rank(text) {
@@ -160,6 +196,10 @@ pub struct Explained {
 }
 
 /// The classes from the largest logit to the smallest; NaN last, ties by index.
+///
+/// ```
+/// assert_eq!(gradcam::ranking(&[0.5, 2.0, 2.0]), [1, 2, 0]);
+/// ```
 pub fn ranking(logits: &[f32]) -> Vec<usize> {
     let key = |v: f32| if v.is_nan() { f32::NEG_INFINITY } else { v };
     let mut order: Vec<usize> = (0..logits.len()).collect();
@@ -168,6 +208,10 @@ pub fn ranking(logits: &[f32]) -> Vec<usize> {
 }
 
 /// The softmax of one image's logits, computed in `f64`.
+///
+/// ```
+/// assert_eq!(gradcam::probabilities(&[1.0, 1.0]), [0.5, 0.5]);
+/// ```
 pub fn probabilities(logits: &[f32]) -> Vec<f32> {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let exps: Vec<f64> = logits

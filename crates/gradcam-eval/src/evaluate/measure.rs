@@ -19,6 +19,8 @@ use crate::{Error, Metric, Need, Result, Undefined};
 /// has made are of the resolution that the metric looks at: the input's, or the method's own; methods of one resolution share them. The
 /// mean mask is averaged over the pixels of each place. The others are made from the method's own map, or by the method.
 ///
+/// The example `measure_methods` of the crate holds two methods against maps that know nothing.
+///
 /// # Errors
 /// When a method does not suit the network, a metric compares two maps, or what a null needs is missing.
 pub fn measure(study: &Study<'_>, item: &Item<'_>) -> Result<ImageRecord> {

@@ -24,6 +24,39 @@ pub struct Petsiuk {
 ///
 /// # Errors
 /// When the map does not fit, a step is 0 or the network fails; [`check`](crate::check)'s.
+///
+/// ```
+/// use gradcam_eval::candle_core::{DType, Device, Result, Tensor};
+/// use gradcam_eval::faithfulness::{Petsiuk, Sample, deletion, insertion};
+/// use gradcam_eval::gradcam::{Network, Pass};
+/// use gradcam_eval::nulls::centre_map;
+///
+/// /// Two classes: five times the image's mean, and 0.
+/// struct Brightness;
+///
+/// impl Network for Brightness {
+///     fn forward(&self, x: &Tensor, _pass: &mut dyn Pass) -> Result<Tensor> {
+///         let mean = (x.mean((1, 2, 3))?.unsqueeze(1)? * 5.0)?;
+///         Tensor::cat(&[&mean, &mean.zeros_like()?], 1)
+///     }
+/// }
+///
+/// let image = Tensor::ones((1, 3, 16, 16), DType::F32, &Device::Cpu)?;
+/// let sample = Sample {
+///     network: &Brightness,
+///     image: &image,
+///     target: 0,
+/// };
+/// let map = centre_map(16, 16);
+/// // From a bright image to a black one, of which the network says nothing.
+/// let deleted = deletion(&sample, &map, Petsiuk::default())?;
+/// assert!(deleted.scores[0] > 0.99);
+/// assert_eq!(deleted.scores.last(), Some(&0.5));
+/// // From a blurred image to the bright one.
+/// let inserted = insertion(&sample, &map, Petsiuk::default())?;
+/// assert_eq!(inserted.scores.last(), deleted.scores.first());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn deletion(sample: &Sample<'_>, map: &Grid, protocol: Petsiuk) -> Result<Curve> {
     let (channels, ..) = sample.shape()?;
     run(sample, map, protocol, &vec![0.0; channels], true)

@@ -9,6 +9,16 @@ use crate::{Result, Undefined};
 ///
 /// # Errors
 /// When the mask does not fit or is empty; [`check`]'s; [`Undefined::NoMass`] for a map without a positive value.
+///
+/// ```
+/// use gradcam_eval::metrics::energy_inside;
+/// use gradcam_eval::nulls::centre_map;
+///
+/// // 1 in the middle and exp(-8/9) beside it.
+/// let share = energy_inside(&centre_map(1, 3), &[false, true, false])?;
+/// assert!((share - 1.0 / (1.0 + 2.0 * (-8.0_f64 / 9.0).exp())).abs() < 1e-6);
+/// # Ok::<(), gradcam_eval::Error>(())
+/// ```
 pub fn energy_inside(map: &Grid, mask: &[bool]) -> Result<f64> {
     check(map)?;
     check_mask(map, mask)?;

@@ -21,6 +21,19 @@ pub fn scaled_tolerance(height: usize, width: usize) -> f64 {
 ///
 /// # Errors
 /// When the map is not finite, the mask does not fit or is empty, or the tolerance is negative or not a number.
+///
+/// ```
+/// use gradcam_eval::metrics::pointing;
+/// use gradcam_eval::nulls::centre_map;
+///
+/// // Three pixels in a row; the one in the middle is the highest.
+/// let map = centre_map(1, 3);
+/// assert!(pointing(&map, &[false, true, false], 0.0)?);
+/// assert!(!pointing(&map, &[true, false, false], 0.0)?);
+/// // A neighbour is nearer than one and a half pixels.
+/// assert!(pointing(&map, &[true, false, false], 1.5)?);
+/// # Ok::<(), gradcam_eval::Error>(())
+/// ```
 pub fn pointing(map: &Grid, mask: &[bool], tolerance: f64) -> Result<bool> {
     check_finite(map)?;
     check_mask(map, mask)?;

@@ -12,6 +12,16 @@ use crate::{Result, Undefined};
 ///
 /// # Errors
 /// When the maps have different sizes; [`check`]'s.
+///
+/// ```
+/// use gradcam_eval::metrics::spearman;
+/// use gradcam_eval::nulls::random_map;
+///
+/// let map = random_map(7, 7, 0);
+/// assert!((spearman(&map, &map.map(|v| v * v))? - 1.0).abs() < 1e-9);
+/// assert!((spearman(&map, &map.map(|v| -v))? + 1.0).abs() < 1e-9);
+/// # Ok::<(), gradcam_eval::Error>(())
+/// ```
 pub fn spearman(a: &Grid, b: &Grid) -> Result<f64> {
     check(a)?;
     check(b)?;

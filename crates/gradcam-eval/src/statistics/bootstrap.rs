@@ -31,6 +31,18 @@ pub struct Interval {
 /// # Errors
 /// When the level is not between 0 and 1 or there are no resamples; [`Undefined::Empty`] without items, and [`Undefined::NonFinite`] where the
 /// statistic is.
+///
+/// ```
+/// use gradcam_eval::statistics::bootstrap;
+///
+/// let values = [1.0, 2.0, 3.0, 4.0];
+/// let mean = |items: &[usize]| items.iter().map(|&i| values[i]).sum::<f64>() / items.len() as f64;
+/// let interval = bootstrap(values.len(), 1000, 0.95, 0, mean)?;
+/// assert_eq!(interval.value, 2.5);
+/// assert!(1.0 <= interval.low && interval.low < 2.5);
+/// assert!(2.5 < interval.high && interval.high <= 4.0);
+/// # Ok::<(), gradcam_eval::Error>(())
+/// ```
 pub fn bootstrap(
     count: usize,
     resamples: usize,

@@ -7,6 +7,14 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// When a value is not in 0 to 1.
+///
+/// ```
+/// use gradcam_eval::statistics::holm;
+///
+/// // The smallest of three times 3, the next times 2, and the largest not below that.
+/// assert_eq!(holm(&[0.25, 0.0625, 0.125])?, [0.25, 0.1875, 0.25]);
+/// # Ok::<(), gradcam_eval::Error>(())
+/// ```
 pub fn holm(p_values: &[f64]) -> Result<Vec<f64>> {
     if let Some(p) = p_values.iter().find(|p| !(0.0..=1.0).contains(*p)) {
         return Err(Error::option("p", "in 0 to 1", p));

@@ -30,6 +30,26 @@ pub struct BatchMaps {
 ///
 /// # Errors
 /// When the layer does not exist or has no spatial map, or the shapes do not fit.
+///
+/// ```
+/// use gradcam::grad_cam_batch;
+/// # use gradcam::candle_core::{Device, Result, Tensor};
+/// # use gradcam::{Network, Pass};
+/// # /// Each channel's sum is the logit of a class.
+/// # struct Sum;
+/// # impl Network for Sum {
+/// #     fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+/// #         pass.tap("maps", x.clone())?.sum((2, 3))
+/// #     }
+/// # }
+///
+/// // A network whose logits are the sums of the two channels: 1 + 2, and 3 + 4.
+/// let picture = Tensor::new(&[[[[1.0_f32, 2.0]], [[3.0, 4.0]]]], &Device::Cpu)?;
+/// let found = grad_cam_batch(&Sum, &picture, "maps", None)?;
+/// assert_eq!(found.classes.to_vec1::<u32>()?, [1]);
+/// assert_eq!(found.maps.dims(), [1, 1, 2]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn grad_cam_batch(
     network: &dyn Network,
     images: &Tensor,

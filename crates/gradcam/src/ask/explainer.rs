@@ -209,6 +209,27 @@ impl<M: Saliency> Explainer<M> {
     /// # Errors
     /// When a layer does not exist, is given twice or has no spatial map, a class is out of range, the method does not suit the network or
     /// the target, or the shapes do not fit.
+    ///
+    /// ```
+    /// use gradcam::{Explainer, Target};
+    /// # use gradcam::candle_core::{Device, Result, Tensor};
+    /// # use gradcam::{Network, Pass};
+    /// # /// Each channel's sum is the logit of a class.
+    /// # struct Sum;
+    /// # impl Network for Sum {
+    /// #     fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+    /// #         pass.tap("maps", x.clone())?.sum((2, 3))
+    /// #     }
+    /// # }
+    ///
+    /// // A network whose logits are the sums of the two channels: 1 + 2, and 3 + 4.
+    /// let picture = Tensor::new(&[[[[1.0_f32, 2.0]], [[3.0, 4.0]]]], &Device::Cpu)?;
+    /// let targets = [vec![Target::Index(0), Target::Index(1)]];
+    /// let maps = Explainer::default().at("maps").explain(&Sum, &picture, &targets)?;
+    /// assert_eq!(maps[0][0].raw().max(), 2.0);
+    /// assert_eq!(maps[0][1].raw().max(), 4.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn explain(
         &self,
         network: &dyn Network,
@@ -481,6 +502,30 @@ pub struct PassCost {
 ///
 /// # Errors
 /// When `visit` fails.
+///
+/// ```
+/// use gradcam::{Explainer, Method, Target, explain_each};
+/// # use gradcam::candle_core::{Device, Result, Tensor};
+/// # use gradcam::{Network, Pass};
+/// # /// Each channel's sum is the logit of a class.
+/// # struct Sum;
+/// # impl Network for Sum {
+/// #     fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+/// #         pass.tap("maps", x.clone())?.sum((2, 3))
+/// #     }
+/// # }
+///
+/// // A network whose logits are the sums of the two channels: 1 + 2, and 3 + 4.
+/// let picture = Tensor::new(&[[[[1.0_f32, 2.0]], [[3.0, 4.0]]]], &Device::Cpu)?;
+/// let explainers = [Method::GradCam, Method::HiResCam].map(Explainer::of);
+/// let mut strongest = Vec::new();
+/// explain_each(&explainers, &Sum, &picture, &Target::Index(1), |_, found, _| {
+///     strongest.push(found?.raw().argmax());
+///     Ok::<_, gradcam::Error>(())
+/// })?;
+/// assert_eq!(strongest, [Some((0, 1)); 2]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn explain_each<M: Saliency, E>(
     explainers: &[Explainer<M>],
     network: &dyn Network,

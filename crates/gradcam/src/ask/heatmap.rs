@@ -21,6 +21,28 @@ pub struct LayerMap {
 }
 
 /// The explanation of one score of one image.
+///
+/// ```
+/// use gradcam::{Explainer, Target, Verdict};
+/// # use gradcam::candle_core::{Device, Result, Tensor};
+/// # use gradcam::{Network, Pass};
+/// # /// Each channel's sum is the logit of a class.
+/// # struct Sum;
+/// # impl Network for Sum {
+/// #     fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+/// #         pass.tap("maps", x.clone())?.sum((2, 3))
+/// #     }
+/// # }
+///
+/// // A network whose logits are the sums of the two channels: 1 + 2, and 3 + 4.
+/// let picture = Tensor::new(&[[[[1.0_f32, 2.0]], [[3.0, 4.0]]]], &Device::Cpu)?;
+/// let heatmap = Explainer::default().explain_one(&Sum, &picture, Target::Top(0))?;
+/// assert_eq!(heatmap.target.index, Some(1));
+/// assert_eq!(heatmap.target.score, 7.0);
+/// assert_eq!(heatmap.raw().argmax(), Some((0, 1)));
+/// assert_eq!(heatmap.verdict, Verdict::Ok);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heatmap {
     /// One map a layer; more than one only when several layers were fused.

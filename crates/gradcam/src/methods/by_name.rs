@@ -73,6 +73,18 @@ impl Method {
     ///
     /// # Errors
     /// For an unknown name or option, and a value that the option cannot take.
+    ///
+    /// ```
+    /// use gradcam::Method;
+    /// use gradcam::methods::Occlusion;
+    ///
+    /// let options = [("window".to_string(), "5".to_string())];
+    /// let method = Method::with_options("occlusion", &options)?;
+    /// assert!(matches!(method, Method::Occlusion(Occlusion { window: 5, .. })));
+    /// assert_eq!("grad-cam++".parse::<Method>()?.name(), "grad-cam++");
+    /// assert!(Method::with_options("grad-cam", &options).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with_options(name: &str, options: &[(String, String)]) -> Result<Self, MethodError> {
         let mut method: Method = name.parse()?;
         for (option, text) in options {

@@ -16,6 +16,25 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// When there is not one target an image, a class is out of range, or the shapes do not fit.
+///
+/// ```
+/// use gradcam::{Target, input_gradient};
+/// # use gradcam::candle_core::{Device, Result, Tensor};
+/// # use gradcam::{Network, Pass};
+/// # /// Each channel's sum is the logit of a class.
+/// # struct Sum;
+/// # impl Network for Sum {
+/// #     fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+/// #         pass.tap("maps", x.clone())?.sum((2, 3))
+/// #     }
+/// # }
+///
+/// // A network whose logits are the sums of the two channels: 1 + 2, and 3 + 4.
+/// let picture = Tensor::new(&[[[[1.0_f32, 2.0]], [[3.0, 4.0]]]], &Device::Cpu)?;
+/// let gradient = input_gradient(&Sum, &picture, &[Target::Index(1)])?;
+/// assert_eq!(gradient.flatten_all()?.to_vec1::<f32>()?, [0.0, 0.0, 1.0, 1.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn input_gradient(
     network: &dyn Network,
     images: &Tensor,

@@ -87,6 +87,25 @@ impl Layers {
 ///
 /// # Errors
 /// When the network refuses an input of this size.
+///
+/// ```
+/// use gradcam::layers;
+/// # use gradcam::candle_core::{Device, Result, Tensor};
+/// # use gradcam::{Network, Pass};
+/// # /// Each channel's sum is the logit of a class.
+/// # struct Sum;
+/// # impl Network for Sum {
+/// #     fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+/// #         pass.tap("maps", x.clone())?.sum((2, 3))
+/// #     }
+/// # }
+///
+/// let found = layers(&Sum, (3, 4, 4))?;
+/// assert_eq!(found.automatic()?.name, "maps");
+/// assert_eq!(found.find("maps")?.shape, [3, 4, 4]);
+/// assert!(found.find("map").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn layers(network: &dyn Network, input: (usize, usize, usize)) -> Result<Layers> {
     layers_for(network, &blank(input)?)
 }

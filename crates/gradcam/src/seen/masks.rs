@@ -29,6 +29,35 @@ const DEVICE_BATCH: usize = 64;
 ///
 /// # Errors
 /// When the image is not one image, the baseline or a mask does not fit it, or the network or `visit` fails.
+///
+/// ```
+/// use gradcam::{Mask, masked_logits};
+/// # use gradcam::candle_core::{Device, Result, Tensor};
+/// # use gradcam::{Network, Pass};
+/// # /// Each channel's sum is the logit of a class.
+/// # struct Sum;
+/// # impl Network for Sum {
+/// #     fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
+/// #         pass.tap("maps", x.clone())?.sum((2, 3))
+/// #     }
+/// # }
+///
+/// // A network whose logits are the sums of the two channels: 1 + 2, and 3 + 4.
+/// let picture = Tensor::new(&[[[[1.0_f32, 2.0]], [[3.0, 4.0]]]], &Device::Cpu)?;
+/// // Each of the two columns is hidden in turn.
+/// let hide = |column: usize| Mask::Window {
+///     size: (1, 2),
+///     rows: 0..1,
+///     columns: column..column + 1,
+/// };
+/// let mut scores = Vec::new();
+/// masked_logits(&Sum, &picture, &[0.0, 0.0], 2, hide, |_, logits| {
+///     scores.push(logits[1]);
+///     Ok(())
+/// })?;
+/// assert_eq!(scores, [4.0, 3.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn masked_logits<M: Into<Mask>>(
     network: &dyn Network,
     image: &Tensor,
