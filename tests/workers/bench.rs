@@ -16,10 +16,10 @@ use std::io::{BufRead, Write, stdin, stdout};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device, Tensor};
 use gradcam::{Explainer, Grid, Method, RecordedGradCam, Target, input_gradient, masked_logits};
-use gradcam_models::architectures::{self, Architecture};
+use gradcam_models::architectures;
 use gradcam_nn::ops::Precision;
 use gradcam_nn::{ModuleTree, Weights, cuda_device, logits};
 use serde::Deserialize;
@@ -60,7 +60,10 @@ fn main() -> ExitCode {
     let result = if names.is_empty() {
         serve()
     } else {
-        names.iter().try_for_each(|name| find(name).map(drop))
+        names.iter().try_for_each(|name| {
+            architectures::find(name)?;
+            Ok(())
+        })
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -119,15 +122,6 @@ fn answer(request: &str, loaded: &mut Option<Subject>) -> Result<Value> {
     }
 }
 
-fn find(name: &str) -> Result<&'static Architecture> {
-    architectures::find(name).map_err(|nearest| {
-        anyhow!(
-            "unknown architecture `{name}`; near it: {}",
-            nearest.join(", ")
-        )
-    })
-}
-
 /// A network with its inputs.
 struct Subject {
     network: ModuleTree,
@@ -142,7 +136,7 @@ struct Subject {
 
 impl Subject {
     fn new(name: &str, batch: usize, device: Device, precision: &str) -> Result<Self> {
-        let architecture = find(name)?;
+        let architecture = architectures::find(name)?;
         let side = architecture.input_size as usize;
         let mask = |values: &[f32]| Grid {
             height: side,

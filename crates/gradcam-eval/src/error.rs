@@ -8,7 +8,7 @@ use crate::Undefined;
 pub enum Error {
     /// The metric has no value for this sample; nothing is wrong with the call.
     #[error("undefined: {0}")]
-    Undefined(#[from] Undefined),
+    Undefined(Undefined),
     /// A map has another size than it should have.
     #[error("expected a map of {expected:?} rows and columns, found {found:?}")]
     Size {
@@ -93,6 +93,13 @@ pub enum Error {
     /// The network or the explanation failed.
     #[error(transparent)]
     Gradcam(#[from] gradcam::Error),
+}
+
+// Not `#[from]`: its text is part of the message, and a chain of causes would say it twice.
+impl From<Undefined> for Error {
+    fn from(reason: Undefined) -> Self {
+        Error::Undefined(reason)
+    }
 }
 
 impl Error {

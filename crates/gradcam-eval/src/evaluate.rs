@@ -23,7 +23,7 @@ mod tests;
 
 pub use journal::{Journal, JournalError, merge, read};
 pub use measure::measure;
-pub use null::{Null, SHUFFLES};
+pub use null::{Null, SHUFFLES, UnknownNull};
 pub use record::{FORMAT, Header, ImageRecord, MapRecord, Outcome};
 pub use study::{Item, Masks, Study};
 pub use summary::{Against, MetricSummary, SourceSummary, Summary, summarise};

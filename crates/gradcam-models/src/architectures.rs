@@ -20,10 +20,12 @@ mod squeezenet;
 mod swin;
 mod table;
 pub(crate) mod transformers_names;
+mod unknown;
 mod vgg;
 mod vit;
 
 pub use self::plan::{Architecture, Naming};
+pub use self::unknown::UnknownArchitecture;
 pub(crate) use self::vit::Size;
 
 /// Every architecture, in the order of the families and their sizes.
@@ -34,7 +36,7 @@ pub fn all() -> &'static [Architecture] {
 /// The architecture of this name, in any case and punctuation (`ResNet-50`); a tag behind a dot (`resnet50.a1_in1k`) is passed over.
 ///
 /// # Errors
-/// The nearest names, when there is none.
+/// [`UnknownArchitecture`] with the nearest names.
 ///
 /// ```
 /// use gradcam_models::architectures::find;
@@ -42,7 +44,7 @@ pub fn all() -> &'static [Architecture] {
 /// assert_eq!(find("ResNet-50").map(|found| found.name).ok(), Some("resnet50"));
 /// assert!(find("resnet51").is_err());
 /// ```
-pub fn find(name: &str) -> Result<&'static Architecture, Vec<String>> {
+pub fn find(name: &str) -> Result<&'static Architecture, UnknownArchitecture> {
     let named = |plain: &str| all().iter().find(|a| letters(a.name) == plain);
     let plain = letters(name.split('.').next().unwrap_or(name));
     named(&letters(name))
@@ -57,7 +59,10 @@ pub fn find(name: &str) -> Result<&'static Architecture, Vec<String>> {
                 .collect();
             scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
             let nearest = scored.iter().take(3);
-            nearest.map(|(_, name)| (*name).to_string()).collect()
+            UnknownArchitecture {
+                name: name.to_string(),
+                nearest: nearest.map(|(_, near)| (*near).to_string()).collect(),
+            }
         })
 }
 

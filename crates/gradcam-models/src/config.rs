@@ -16,6 +16,7 @@ use crate::{LoadError, labels};
 
 /// What a folder says of its model.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Config {
     /// The plan of the network.
     pub architecture: &'static Architecture,
@@ -232,7 +233,7 @@ fn architecture(fields: &Fields) -> Result<&'static Architecture, LoadError> {
         (None, Some(name)) => name,
         (None, None) => return Err(invalid("the field `architecture` is missing")),
     };
-    find(&name).map_err(|nearest| LoadError::UnknownArchitecture { name, nearest })
+    Ok(find(&name)?)
 }
 
 /// The values of a map from class numbers to labels, in the order of the numbers.

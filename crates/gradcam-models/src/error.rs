@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use gradcam_nn::WeightsError;
 
+use crate::architectures::UnknownArchitecture;
 use crate::bounded::ReadError;
 
 /// Why a model could not be loaded.
@@ -27,13 +28,8 @@ pub enum LoadError {
         reason: String,
     },
     /// No architecture has this name.
-    #[error("unknown architecture `{name}`; the nearest are `{}`", nearest.join("`, `"))]
-    UnknownArchitecture {
-        /// The name.
-        name: String,
-        /// Similar names.
-        nearest: Vec<String>,
-    },
+    #[error(transparent)]
+    UnknownArchitecture(#[from] UnknownArchitecture),
     /// The weights do not fit the architecture.
     #[error("the weights of `{model}` do not fit")]
     Weights {

@@ -33,6 +33,7 @@ const LABELS: u64 = 64 << 20;
 
 /// A checkpoint as the two files of a model folder.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Imported {
     /// The text of `config.json`.
     pub config: String,
@@ -88,7 +89,7 @@ pub fn import(
     architecture: &str,
     labels: Option<&Path>,
 ) -> Result<Imported, ImportError> {
-    let architecture = known(architecture)?;
+    let architecture = find(architecture).map_err(LoadError::from)?;
     let names = labels.map(label_names).transpose()?;
     let checkpoint = Checkpoint::read(file, weights_limit(architecture, 1000))?;
     let (parameters, unwrapped) = parameters(file, &checkpoint, architecture)?;
@@ -131,7 +132,7 @@ pub fn import(
 /// # Errors
 /// [`ImportError`]: when the file cannot be read, is no checkpoint, or does not fit the architecture.
 pub fn open(file: &Path, architecture: &str, device: &Device) -> Result<Model, ImportError> {
-    let architecture = known(architecture)?;
+    let architecture = find(architecture).map_err(LoadError::from)?;
     let checkpoint = Checkpoint::read(file, weights_limit(architecture, 1000))?;
     let (parameters, _) = parameters(file, &checkpoint, architecture)?;
     let sha256 = hexadecimal(&Sha256::digest(checkpoint.bytes()));
@@ -147,13 +148,6 @@ pub fn open(file: &Path, architecture: &str, device: &Device) -> Result<Model, I
     let mut model = Model::of(&name, config, &stored, sha256, device)?;
     model.assumed.push(labels);
     Ok(model)
-}
-
-fn known(name: &str) -> Result<&'static Architecture, LoadError> {
-    find(name).map_err(|nearest| LoadError::UnknownArchitecture {
-        name: name.to_string(),
-        nearest,
-    })
 }
 
 fn label_names(path: &Path) -> Result<Vec<String>, ImportError> {

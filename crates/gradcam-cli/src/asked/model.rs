@@ -61,9 +61,9 @@ pub(crate) fn choose(text: &str, arch: Option<&str>) -> Result<Choice> {
     } else {
         match architectures::find(text) {
             Ok(architecture) => Choice::Architecture(architecture),
-            Err(close) => bail!(
+            Err(unknown) => bail!(
                 "no model `{text}`: neither a folder nor an architecture; {}\n\nhint: `gradcam models` lists them; a repository of the hub is written `hf:OWNER/NAME`",
-                nearest::said(&close).unwrap_or_default()
+                nearest::said(&unknown.nearest).unwrap_or_default()
             ),
         }
     };

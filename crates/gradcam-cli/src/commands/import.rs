@@ -24,6 +24,7 @@ pub(crate) fn run(args: &Import, console: &mut Console<'_>) -> Result<Exit> {
         weights,
         model,
         unwrapped,
+        ..
     } = import(&args.file, &args.architecture, labels)
         .with_context(|| format!("cannot import `{}`", args.file.display()))?;
     // The description last: without it the folder is no model.

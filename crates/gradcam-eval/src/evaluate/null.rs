@@ -66,16 +66,16 @@ impl fmt::Display for Null {
     }
 }
 
+/// No null has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown null `{0}`, expected {names}", names = Null::ALL.iter().map(|null| null.name()).collect::<Vec<_>>().join(", "))]
+pub struct UnknownNull(String);
+
 impl FromStr for Null {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = Null::ALL.iter().copied();
-        known
-            .clone()
-            .find(|null| null.name() == text)
-            .ok_or_else(|| {
-                let names: Vec<&str> = known.map(Null::name).collect();
-                format!("unknown null `{text}`, expected {}", names.join(", "))
-            })
+    type Err = UnknownNull;
+
+    fn from_str(text: &str) -> Result<Self, UnknownNull> {
+        let found = Null::ALL.iter().copied().find(|null| null.name() == text);
+        found.ok_or_else(|| UnknownNull(text.to_string()))
     }
 }

@@ -24,6 +24,7 @@ pub struct Architecture {
 
 /// Whose names a checkpoint's parameters have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Naming {
     /// timm's, or torchvision's where timm lacks the network: the names of the tree itself.
     Own,

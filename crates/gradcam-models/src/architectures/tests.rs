@@ -42,7 +42,7 @@ fn names_differ_by_more_than_case_and_punctuation() {
     ] {
         assert_eq!(find(written).unwrap().name, name);
     }
-    assert_eq!(find("ResNet51").unwrap_err()[0], "resnet50");
+    assert_eq!(find("ResNet51").unwrap_err().nearest[0], "resnet50");
     assert_eq!(
         named_in("wide_resnet50_2-95faca4d").unwrap().name,
         "wide_resnet50_2"

@@ -1,0 +1,12 @@
+//! The name of no architecture.
+
+/// No architecture has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown architecture `{name}`; the nearest are `{}`", nearest.join("`, `"))]
+#[non_exhaustive]
+pub struct UnknownArchitecture {
+    /// The name asked for.
+    pub name: String,
+    /// Similar names, the nearest first.
+    pub nearest: Vec<String>,
+}
