@@ -14,14 +14,10 @@ use crate::{Error, Result, files};
 /// The images of an IDX file.
 #[derive(Debug)]
 pub struct Images {
-    /// The file.
-    pub path: PathBuf,
-    /// How many images it has.
-    pub count: usize,
-    /// Rows of each.
-    pub height: usize,
-    /// Columns of each.
-    pub width: usize,
+    path: PathBuf,
+    count: usize,
+    height: usize,
+    width: usize,
     /// The bytes of a gzipped file, which has no random access. A plain file is read where a picture is asked for.
     held: Option<Vec<u8>>,
 }
@@ -76,6 +72,16 @@ impl Images {
             width: width as usize,
             held,
         })
+    }
+
+    /// The number of images.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Height and width of each.
+    pub fn size(&self) -> (usize, usize) {
+        (self.height, self.width)
     }
 
     /// One image; white is 255.

@@ -13,6 +13,7 @@ use crate::{Error, Result};
 
 /// Where a picture comes from.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum Picture {
     /// A file of one of the formats that `gradcam_picture` reads; its content decides which.
     File(PathBuf),
@@ -69,10 +70,7 @@ impl Picture {
             } => generator.draw(*seed, *index)?.image,
             Picture::Memory(image) => (**image).clone(),
         };
-        Ok(gradcam_picture::Picture {
-            samples: Samples::Bytes(image),
-            range: None,
-        })
+        Ok(gradcam_picture::Picture::new(Samples::Bytes(image)))
     }
 
     /// Height and width in pixels, as stored. A file's header alone is read.
@@ -100,7 +98,7 @@ impl Picture {
                 let size = (header.height as usize, header.width as usize);
                 return Ok((size, header.orientation));
             }
-            Picture::Record { images, .. } => (images.width, images.height),
+            Picture::Record { images, .. } => images.size(),
             Picture::Generated { generator, .. } => (generator.size(), generator.size()),
             Picture::Memory(image) => (image.width() as usize, image.height() as usize),
         };

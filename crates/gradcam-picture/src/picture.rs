@@ -8,6 +8,7 @@ use crate::{Range, Rgb16Image, Window};
 
 /// A picture.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Picture {
     /// Its pixels.
     pub samples: Samples,
@@ -15,7 +16,7 @@ pub struct Picture {
     pub range: Option<Range>,
 }
 
-/// Pixels, with as many bits as the picture has.
+/// Pixels, with as many bits as the picture has: no format has more than 16 that can be shown, so that a match can be exhaustive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Samples {
     /// 8 bits a sample.
@@ -25,6 +26,14 @@ pub enum Samples {
 }
 
 impl Picture {
+    /// A picture without a range of values.
+    pub fn new(samples: Samples) -> Picture {
+        Picture {
+            samples,
+            range: None,
+        }
+    }
+
     /// Width and height in pixels.
     pub fn dimensions(&self) -> (u32, u32) {
         match &self.samples {

@@ -44,9 +44,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let images = Images::open(Path::new(images))?;
     let classes = read_labels(Path::new(labels))?;
-    let total = images.count.min(classes.len());
+    let total = images.count().min(classes.len());
+    let (height, width) = images.size();
     let spec = NetworkSpec {
-        input: [1, images.height, images.width],
+        input: [1, height, width],
         classes: 10,
         family,
     };

@@ -8,8 +8,8 @@ fuzz_target!(|bytes: &[u8]| {
     in_file("images", bytes, |path| {
         if let Ok(images) = gradcam_data::Images::open(path) {
             let _ = images.picture(0);
-            let _ = images.picture(images.count.saturating_sub(1));
-            let _ = images.picture(images.count);
+            let _ = images.picture(images.count().saturating_sub(1));
+            let _ = images.picture(images.count());
         }
         let _ = gradcam_data::read_labels(path);
     });

@@ -44,8 +44,8 @@ pub(super) fn read(root: &Path) -> Read {
             Error::annotation(&path, "", expected, "no such file")
         })?;
         let numbers = read_labels(&labels)?;
-        if numbers.len() != images.count {
-            let expected = format!("{} labels, one an image", images.count);
+        if numbers.len() != images.count() {
+            let expected = format!("{} labels, one an image", images.count());
             return Err(Error::annotation(
                 &labels,
                 "",

@@ -11,6 +11,7 @@ use crate::{Error, Result};
 
 /// A module that a pass can tap.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Layer {
     /// Its path in the network.
     pub name: String,
@@ -39,13 +40,14 @@ impl Layer {
 
 /// What a network looks like for inputs of one size.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Layers {
     /// Every tappable module in the order in which the network offers them; of one output, the inner path comes first.
     pub layers: Vec<Layer>,
     /// The number of parameters of the whole network, where it tells.
     pub parameters: usize,
-    /// The index of the layer that [`automatic`](Layers::automatic) gives.
-    automatic: Option<usize>,
+    /// The index in `layers` of the one that [`automatic`](Layers::automatic) gives; `None` if no module has a spatial map.
+    pub default: Option<usize>,
 }
 
 impl Layers {
@@ -57,7 +59,7 @@ impl Layers {
     /// # Errors
     /// When no module has a spatial map.
     pub fn automatic(&self) -> Result<&Layer> {
-        self.automatic
+        self.default
             .and_then(|index| self.layers.get(index))
             .ok_or(Error::NoSpatialLayer)
     }
@@ -133,7 +135,7 @@ pub(crate) fn layers_for(network: &dyn Network, images: &Tensor) -> Result<Layer
     }
     let spatial = |layers: &[Layer]| layers.iter().rposition(Layer::is_spatial);
     Ok(Layers {
-        automatic: trace
+        default: trace
             .before_attention
             .or(trace.automatic)
             .and_then(|end| spatial(&layers[..end]))
