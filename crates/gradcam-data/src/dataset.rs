@@ -1,5 +1,6 @@
 //! A data set: pictures, their classes, and where the objects are.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use image::metadata::Orientation;
@@ -12,6 +13,7 @@ use crate::{Class, Error, Mask, Picture, Rect, Result, Shape};
 
 /// Pictures with their annotations. Nothing is decoded until it is asked for.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Dataset {
     /// The name of its folder or of its generator.
     pub name: String,
@@ -27,8 +29,27 @@ pub struct Dataset {
     pub samples: Vec<Sample>,
 }
 
+impl Dataset {
+    /// A real data set of these samples, as a folder of pictures is one. Its classes are those of the samples and of their objects; what
+    /// differs can be assigned.
+    pub fn new(name: impl Into<String>, samples: Vec<Sample>) -> Dataset {
+        let shown = samples.iter().flat_map(|sample| &sample.class);
+        let objects = samples.iter().flat_map(|sample| &sample.objects);
+        let classes: BTreeSet<&Class> = shown.chain(objects.map(|object| &object.class)).collect();
+        Dataset {
+            name: name.into(),
+            layout: Layout::Folder,
+            kind: Kind::Real,
+            classes: classes.into_iter().cloned().collect(),
+            annotation: annotation(&samples),
+            samples,
+        }
+    }
+}
+
 /// A picture and what is in it.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Sample {
     /// Unique in the data set, and the same on every machine.
     pub id: String,
@@ -42,8 +63,22 @@ pub struct Sample {
     pub split: Option<Split>,
 }
 
+impl Sample {
+    /// A picture without annotations; these can be assigned.
+    pub fn new(id: impl Into<String>, picture: Picture) -> Sample {
+        Sample {
+            id: id.into(),
+            picture,
+            class: None,
+            objects: Vec::new(),
+            split: None,
+        }
+    }
+}
+
 /// An object in a picture.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Object {
     /// What it is.
     pub class: Class,
@@ -70,7 +105,7 @@ impl Object {
     }
 }
 
-/// How a data set came to be.
+/// How a data set came to be. There is no third way, so that a match can be exhaustive.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Kind {
@@ -87,7 +122,7 @@ pub enum Kind {
     },
 }
 
-/// The least that a data set's objects are annotated with.
+/// The least that a data set's objects are annotated with: nothing, boxes or pixels, so that a match can be exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Annotation {
@@ -102,6 +137,7 @@ pub enum Annotation {
 /// A part of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Split {
     /// For fitting.
     Train,
@@ -134,6 +170,7 @@ impl Split {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Layout {
     /// Pictures in a folder, or in one for each class.
     Folder,
@@ -163,7 +200,7 @@ pub enum Layout {
 
 impl Layout {
     /// Those that a folder can have, in the order in which [`open`](crate::open) tries them.
-    pub const ALL: [Layout; 11] = [
+    pub const ALL: &[Layout] = &[
         Layout::Cub,
         Layout::Idx,
         Layout::CheXlocalize,
@@ -200,10 +237,11 @@ impl FromStr for Layout {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Layout> {
-        let found = Layout::ALL.into_iter().find(|layout| layout.name() == name);
+        let all = Layout::ALL.iter().copied();
+        let found = all.clone().find(|layout| layout.name() == name);
         found.ok_or_else(|| Error::UnknownLayout {
             name: name.to_string(),
-            nearest: nearest(name, Layout::ALL.into_iter().map(Layout::name)),
+            nearest: nearest(name, all.map(Layout::name)),
         })
     }
 }
@@ -351,6 +389,20 @@ mod tests {
         let mut image = RgbImage::new(3, 2);
         image.put_pixel(0, 0, Rgb([255; 3]));
         image
+    }
+
+    #[test]
+    fn a_data_set_has_the_classes_of_its_samples() {
+        let classes = numbered(["cat", "dog", "drake"]);
+        let mut sample = Sample::new("1", Picture::Memory(Arc::new(marked())));
+        sample.class = Some(classes[1].clone());
+        sample.objects = vec![Object::new(
+            classes[0].clone(),
+            Shape::Box(Rect::whole(1, 1)),
+        )];
+        let set = Dataset::new("own", vec![sample]);
+        assert_eq!(set.classes, classes[..2]);
+        assert_eq!(set.annotation, Annotation::Box);
     }
 
     #[test]

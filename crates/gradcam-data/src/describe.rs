@@ -8,6 +8,7 @@ use crate::{Annotation, Class, Dataset, Kind, Layout, Sample, Split};
 
 /// What a data set has, in numbers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Summary {
     /// Its name.
     pub name: String,
@@ -42,6 +43,7 @@ pub struct Summary {
 
 /// A class and how often it occurs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ClassCount {
     /// The class.
     #[serde(flatten)]
@@ -54,6 +56,7 @@ pub struct ClassCount {
 
 /// Sizes of pictures in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Sizes {
     /// The smallest height and the smallest width.
     pub least: (usize, usize),

@@ -34,6 +34,7 @@ use check::check_size;
 /// What draws pictures. As JSON it is its parameters under its name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "generator", content = "parameters")]
+#[non_exhaustive]
 pub enum Generator {
     /// Shapes on textures.
     Shapes(Shapes),

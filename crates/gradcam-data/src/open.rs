@@ -27,7 +27,7 @@ use crate::{Dataset, Error, Layout, Result, layouts};
 pub fn open(path: &Path) -> Result<Dataset> {
     std::fs::metadata(path).map_err(Error::read(path))?;
     let fits = |layout: &Layout| layouts::matches(*layout, path);
-    let found = Layout::ALL.into_iter().find(fits);
+    let found = Layout::ALL.iter().copied().find(fits);
     let none = || {
         Error::no_layout(
             path,
@@ -92,7 +92,7 @@ mod tests {
             error,
             "there is no layout `cooc`; did you mean `coco` or `voc`?"
         );
-        for layout in Layout::ALL {
+        for &layout in Layout::ALL {
             assert_eq!(layout.name().parse::<Layout>().unwrap(), layout);
             assert_eq!(serde_json::to_value(layout).unwrap(), layout.name());
         }

@@ -10,6 +10,7 @@ use crate::{Mask, Picture, Rect, Result};
 
 /// Where an object is. Only [`Shape::mask`] makes pixels of it.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Shape {
     /// A box.
     Box(Rect),
@@ -44,6 +45,7 @@ pub enum Shape {
 
 /// Which pixels of a mask file belong to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Ink {
     /// Those at least as bright (luma, 0-255).
     AtLeast(u8),

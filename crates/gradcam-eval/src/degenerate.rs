@@ -71,6 +71,7 @@ pub(crate) fn check_mask(map: &Grid, mask: &[bool]) -> Result<()> {
 
 /// The values of a metric over samples, with a reason in the place of each that has none.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Tally {
     /// One outcome a sample, in the order of the samples.
     pub outcomes: Vec<std::result::Result<f64, Undefined>>,

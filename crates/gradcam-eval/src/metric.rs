@@ -7,6 +7,7 @@ mod table;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use gradcam::Grid;
 
@@ -20,6 +21,7 @@ use crate::{Error, Result, Undefined};
 
 /// A map with all that metrics may need; what is missing is None.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct Evidence<'a> {
     /// The map at its own resolution.
     pub map: &'a Grid,
@@ -39,6 +41,94 @@ pub struct Evidence<'a> {
     pub threshold: Option<f64>,
     /// The seed of whatever is drawn.
     pub seed: u64,
+}
+
+impl<'a> Evidence<'a> {
+    /// A map at its own resolution and at the input's, without the rest, and with the seed 0.
+    pub fn new(map: &'a Grid, upsampled: &'a Grid) -> Self {
+        Evidence {
+            map,
+            upsampled,
+            mask: None,
+            sample: None,
+            other: None,
+            explain: None,
+            rank: None,
+            threshold: None,
+            seed: 0,
+        }
+    }
+
+    /// With the pixels of the input that show the object.
+    pub fn with_mask(self, mask: &'a [bool]) -> Self {
+        Evidence {
+            mask: Some(mask),
+            ..self
+        }
+    }
+
+    /// With a network, its input and the class.
+    pub fn with_sample(self, sample: Sample<'a>) -> Self {
+        Evidence {
+            sample: Some(sample),
+            ..self
+        }
+    }
+
+    /// With another map of the same image at the input's resolution.
+    pub fn with_other(self, other: &'a Grid) -> Self {
+        Evidence {
+            other: Some(other),
+            ..self
+        }
+    }
+
+    /// With the method.
+    pub fn with_explain(self, explain: &'a Explain<'a>) -> Self {
+        Evidence {
+            explain: Some(explain),
+            ..self
+        }
+    }
+
+    /// With the rank of the object's class, from 0 on.
+    pub fn with_rank(self, rank: usize) -> Self {
+        Evidence {
+            rank: Some(rank),
+            ..self
+        }
+    }
+
+    /// With the place to cut the map, 0 to 1.
+    pub fn with_threshold(self, threshold: f64) -> Self {
+        Evidence {
+            threshold: Some(threshold),
+            ..self
+        }
+    }
+
+    /// With another seed.
+    pub fn with_seed(self, seed: u64) -> Self {
+        Evidence { seed, ..self }
+    }
+}
+
+/// Sizes in the place of the maps and the mask.
+impl fmt::Debug for Evidence<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = |map: &Grid| (map.height, map.width);
+        f.debug_struct("Evidence")
+            .field("map", &size(self.map))
+            .field("upsampled", &size(self.upsampled))
+            .field("mask", &self.mask.map(<[bool]>::len))
+            .field("sample", &self.sample)
+            .field("other", &self.other.map(size))
+            .field("explain", &self.explain.is_some())
+            .field("rank", &self.rank)
+            .field("threshold", &self.threshold)
+            .field("seed", &self.seed)
+            .finish()
+    }
 }
 
 impl Metric {

@@ -44,15 +44,8 @@ fn the_last_blocks_of_the_network() {
     let model = Model::default_model(&Device::Cpu).unwrap();
     let rebuild = |change: &dyn Fn(&str, &Tensor) -> Candle<Tensor>| rebuilt(&model, change);
     let load = |number: usize| Ok(photo(&model, number));
-    let trained = Trained {
-        network: &model.network,
-        rebuild: &rebuild,
-        explain: &grad_cam,
-    };
-    let images = Images {
-        count: PHOTOS.len(),
-        load: &load,
-    };
+    let trained = Trained::new(&model.network, &rebuild, &grad_cam);
+    let images = Images::new(PHOTOS.len(), &load);
     let blocks = blocks(&model.network, INPUT).unwrap();
     let names: Vec<&str> = blocks.iter().map(|block| block.name.as_str()).collect();
     let expected = [
@@ -106,14 +99,8 @@ fn the_same_function_in_another_form() {
     let model = Model::default_model(&Device::Cpu).unwrap();
     let rebuild = |change: &dyn Fn(&str, &Tensor) -> Candle<Tensor>| rebuilt(&model, change);
     let load = |number: usize| Ok(photo(&model, number));
-    let images = Images {
-        count: PHOTOS.len(),
-        load: &load,
-    };
-    let side = |network| Side {
-        network,
-        explain: &grad_cam,
-    };
+    let images = Images::new(PHOTOS.len(), &load);
+    let side = |network| Side::new(network, &grad_cam);
     let channels = classifier_channels(&model.network, &rebuild, INPUT)
         .unwrap()
         .unwrap();

@@ -91,6 +91,7 @@ impl fmt::Display for Preprocess {
 /// timm's `crop_mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum CropMode {
     /// The shorter side is resized to `floor(input_size / crop_pct)`, and the centre is cut out.
     #[default]
@@ -101,7 +102,7 @@ pub enum CropMode {
     Border,
 }
 
-/// What the user wants of the picture's shape.
+/// What the user wants of the picture's shape. Matches are exhaustive on purpose: each way has its own region and its own cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fit {
@@ -194,6 +195,7 @@ impl<'p> From<&'p Picture> for Pixels<'p> {
 
 /// A picture made ready for a network.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Prepared {
     /// The normalised input `(3, height, width)`, `f32`; stack several for a batch.
     pub tensor: Tensor,

@@ -31,6 +31,7 @@ pub struct Module {
 
 /// What a module computes.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum Kind {
     /// A convolution with an optional norm and activation; the group names its own parts.
     Conv(Box<ConvNormAct>),

@@ -1,6 +1,7 @@
 //! Gradients of a network's output with regard to its input or its activations, without candle's graph.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use candle_core::{Result, Tensor, TensorId, bail};
 
@@ -46,6 +47,17 @@ struct Step {
     output: TensorId,
     /// What goes back to each input.
     back: Vec<(TensorId, Backward)>,
+}
+
+/// The numbers of its tensors and operations, not their values.
+impl fmt::Debug for Tape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tape")
+            .field("names", &self.names)
+            .field("recorded", &self.recorded.len())
+            .field("steps", &self.steps.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Tape {

@@ -4,6 +4,7 @@ use crate::bounded::ReadError;
 
 /// Why bytes are no picture. The file's name is not part of it: the caller knows it.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PictureError {
     /// The file cannot be opened or read.
     #[error("cannot read the file")]

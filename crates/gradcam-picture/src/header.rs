@@ -4,6 +4,7 @@ use image::metadata::Orientation;
 
 /// What a file says about its picture before it is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Header {
     /// Width in pixels, as stored.
     pub width: u32,

@@ -59,6 +59,7 @@ pub struct Options {
 
 /// Whether a picture is turned as its EXIF orientation says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Turn {
     /// It is, as a viewer shows it.
     #[default]

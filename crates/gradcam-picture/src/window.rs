@@ -20,6 +20,7 @@ pub type Rgb16Image = ImageBuffer<Rgb<u16>, Vec<u16>>;
 /// # Ok::<(), gradcam_picture::NoWindow>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Window {
     /// From the smallest to the largest value of each picture. Pictures of 8 bits stay as they are.
     Auto,
@@ -63,6 +64,7 @@ impl fmt::Display for Window {
 
 /// The values that a picture of more than 8 bits has, and those that are shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Range {
     /// The smallest and the largest value of the picture.
     pub found: (f64, f64),

@@ -28,6 +28,7 @@ pub struct NetworkSpec {
 /// How a network is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Family {
     /// The convolutional network of Adebayo et al. (2018, section 4): `conv1` 5×5 to 32 maps, pooling by 2, `conv2` 5×5 to 64 maps,
     /// pooling by 2, `fc1`, `fc2`, with ReLUs between. Its last feature maps are `relu2`.

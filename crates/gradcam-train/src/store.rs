@@ -11,6 +11,7 @@ use crate::TrainError;
 /// How exactly weights are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Storage {
     /// As they are.
     F32,

@@ -60,6 +60,7 @@ impl Settings {
 
 /// How far a training has come.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Progress {
     /// The epoch, counted from 1.
     pub epoch: usize,
@@ -75,6 +76,7 @@ pub struct Progress {
 
 /// A trained network.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Trained {
     /// The parameters by name, `f32`.
     pub weights: BTreeMap<String, Tensor>,

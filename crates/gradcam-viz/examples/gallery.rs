@@ -31,21 +31,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         levels: vec![0.25, 0.5, 0.75],
         ..Style::default()
     };
-    let views = View::ALL.map(|view| Ok((view.name(), view.draw(&photo, map, &style)?)));
-    let views = views.into_iter().collect::<gradcam_viz::Result<Vec<_>>>()?;
+    let mut views = Vec::new();
+    for &view in View::ALL {
+        views.push((view.name(), view.draw(&photo, map, &style)?));
+    }
     let panels: Vec<Panel<'_>> = views
         .iter()
-        .map(|(title, image)| Panel {
-            title,
-            caption: "made up",
-            image,
-        })
+        .map(|(title, image)| Panel::new(title, image).with_caption("made up"))
         .collect();
-    let bar = ColorBar {
-        colors: style.colors,
-        scale: map.max(),
-        label: "evidence",
-    };
+    let bar = ColorBar::new(style.colors, map.max()).with_label("evidence");
     let sheet = sheet(&panels, 3, Some(&bar))?;
     std::fs::write(&output, encode(&sheet, Format::from_path(&output)?)?)?;
     print!("{}", terminal(&sheet, 80));

@@ -24,6 +24,7 @@ use crate::{Error, Grid, Result};
 /// # Ok::<(), gradcam_viz::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ColorMap {
     /// Google's rainbow with smooth lightness (Mikhailov 2019): the default.
     #[default]
@@ -44,7 +45,7 @@ pub enum ColorMap {
 
 impl ColorMap {
     /// Every colour map.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: &'static [Self] = &[
         Self::Turbo,
         Self::Viridis,
         Self::Inferno,
@@ -130,7 +131,8 @@ impl FromStr for ColorMap {
 
     fn from_str(name: &str) -> Result<Self> {
         let found = Self::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .find(|map| map.name().eq_ignore_ascii_case(name));
         found.ok_or_else(|| Error::ColorMap {
             name: name.to_owned(),
@@ -262,7 +264,7 @@ mod tests {
 
     #[test]
     fn names_round_trip() {
-        for map in ColorMap::ALL {
+        for &map in ColorMap::ALL {
             assert_eq!(map.to_string().parse::<ColorMap>().unwrap(), map);
             assert_eq!(map.name().to_uppercase().parse::<ColorMap>().unwrap(), map);
         }

@@ -15,6 +15,7 @@ const JPEG_QUALITY: u8 = 92;
 
 /// A picture format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Format {
     /// PNG, lossless.
     Png,
@@ -26,7 +27,7 @@ pub enum Format {
 
 impl Format {
     /// The extensions that [`Format::from_path`] knows.
-    pub const EXTENSIONS: [&'static str; 4] = ["png", "jpg", "jpeg", "webp"];
+    pub const EXTENSIONS: &'static [&'static str] = &["png", "jpg", "jpeg", "webp"];
 
     /// The format that the extension of `path` names, in any case.
     ///

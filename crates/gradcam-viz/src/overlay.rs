@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn no_evidence_leaves_every_byte_of_the_photo() {
         let photo = photo();
-        for colors in ColorMap::ALL {
+        for &colors in ColorMap::ALL {
             for scale in [None, Some(0.0), Some(2.0)] {
                 let style = Style {
                     colors,
@@ -134,7 +134,7 @@ mod tests {
         let mut values = [0.0; 256];
         values[17] = 1e-20;
         let map = Grid::new(16, 16, &values).unwrap();
-        for colors in ColorMap::ALL {
+        for &colors in ColorMap::ALL {
             let opaque = overlay(
                 &photo,
                 map,

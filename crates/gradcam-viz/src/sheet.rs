@@ -13,6 +13,7 @@ const TICKS: u32 = 5;
 
 /// One picture of a sheet with its lines of text. Empty text takes no room.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Panel<'a> {
     /// One line above the picture, shortened to its width.
     pub title: &'a str,
@@ -22,8 +23,25 @@ pub struct Panel<'a> {
     pub image: &'a RgbImage,
 }
 
+impl<'a> Panel<'a> {
+    /// A picture under a title, without a caption.
+    pub fn new(title: &'a str, image: &'a RgbImage) -> Self {
+        Panel {
+            title,
+            caption: "",
+            image,
+        }
+    }
+
+    /// The panel with these lines below the picture.
+    pub fn with_caption(self, caption: &'a str) -> Self {
+        Panel { caption, ..self }
+    }
+}
+
 /// The legend of a sheet: what the colours mean, in the maps' own unit.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct ColorBar<'a> {
     /// The colour map of the sheet's pictures.
     pub colors: ColorMap,
@@ -31,6 +49,22 @@ pub struct ColorBar<'a> {
     pub scale: f32,
     /// What the numbers are, above the bar; may be empty.
     pub label: &'a str,
+}
+
+impl<'a> ColorBar<'a> {
+    /// The legend of pictures in these colours with this common scale, without a label.
+    pub fn new(colors: ColorMap, scale: f32) -> Self {
+        ColorBar {
+            colors,
+            scale,
+            label: "",
+        }
+    }
+
+    /// The bar with this label above.
+    pub fn with_label(self, label: &'a str) -> Self {
+        ColorBar { label, ..self }
+    }
 }
 
 /// The panels in reading order in rows of `columns`, on white, and the colour bar at the right.

@@ -18,6 +18,7 @@ use crate::{Error, Grid, Result, Style, boxes, contour, heatmap, overlay, side_b
 /// # Ok::<(), gradcam_viz::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum View {
     /// [`overlay`]: the photo, coloured where there is evidence.
     #[default]
@@ -34,7 +35,7 @@ pub enum View {
 
 impl View {
     /// Every view.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: &'static [Self] = &[
         Self::Overlay,
         Self::Heatmap,
         Self::SideBySide,
@@ -80,7 +81,8 @@ impl FromStr for View {
 
     fn from_str(name: &str) -> Result<Self> {
         let found = Self::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .find(|view| view.name().eq_ignore_ascii_case(name));
         found.ok_or_else(|| Error::View {
             name: name.to_owned(),
@@ -96,7 +98,7 @@ mod tests {
 
     #[test]
     fn names_round_trip() {
-        for view in View::ALL {
+        for &view in View::ALL {
             assert_eq!(view.to_string().parse::<View>().unwrap(), view);
         }
         assert_eq!(
@@ -146,7 +148,7 @@ mod tests {
                 "a threshold is a fraction of the maximum above 0 and up to 1, found 15",
             ),
         ];
-        for view in View::ALL {
+        for &view in View::ALL {
             assert_eq!(
                 view.draw(&RgbImage::new(2, 3), map, &Style::default())
                     .unwrap_err()

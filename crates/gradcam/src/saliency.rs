@@ -1,5 +1,7 @@
 //! What a method is: from a network, an image and a score to a signed map.
 
+use std::fmt;
+
 use candle_core::Tensor;
 use gradcam_nn::Network;
 use serde::Serialize;
@@ -8,7 +10,7 @@ use crate::methods::baseline::Inputs;
 use crate::target::{Target, value};
 use crate::{Grid, Result};
 
-/// Where a map comes from.
+/// Where a map comes from. There is no third place, so that a match can be exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
@@ -118,6 +120,7 @@ pub trait Saliency: Send + Sync {
 
 /// One image, one score, and what the network showed of them.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct Subject<'a> {
     /// The network.
     pub network: &'a dyn Network,
@@ -139,6 +142,23 @@ pub struct Subject<'a> {
     pub budget: Option<usize>,
     /// The standard error at which a method which samples may stop, as a share of the map's range.
     pub tolerance: Option<f64>,
+}
+
+/// Shapes in the place of the image, the logits and the features.
+impl fmt::Debug for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject")
+            .field("image", &self.image.shape())
+            .field("target", &self.target)
+            .field("sign", &self.sign)
+            .field("logits", &self.logits.len())
+            .field("layer", &self.layer)
+            .field("features", &self.features)
+            .field("inputs", &self.inputs)
+            .field("budget", &self.budget)
+            .field("tolerance", &self.tolerance)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Subject<'_> {
@@ -173,6 +193,7 @@ impl Subject<'_> {
 
 /// One image's activations at a source, and the gradient of its score there; the latter is empty for a method that does not need it.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct Features<'a> {
     /// `channels * height * width` values.
     pub activation: &'a [f32],
@@ -180,6 +201,17 @@ pub struct Features<'a> {
     pub gradient: &'a [f32],
     /// Height and width.
     pub size: (usize, usize),
+}
+
+/// The numbers of values, and not the values.
+impl fmt::Debug for Features<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Features")
+            .field("activation", &self.activation.len())
+            .field("gradient", &self.gradient.len())
+            .field("size", &self.size)
+            .finish()
+    }
 }
 
 impl<'a> Features<'a> {
@@ -259,8 +291,9 @@ impl Sum {
     }
 }
 
-/// A signed map, and what the method measured beside it.
+/// A signed map, and what the method measured beside it: made from its [`Grid`], the rest is assigned.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct SignedMap {
     /// The map: of the layer's size, or of the input's.
     pub map: Grid,

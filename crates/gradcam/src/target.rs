@@ -37,6 +37,7 @@ pub type Score = Arc<dyn Fn(&Tensor) -> candle_core::Result<Tensor> + Send + Syn
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
+#[non_exhaustive]
 pub enum Target {
     /// The class of the given rank, 0 for the one with the largest logit; ties go to the smaller index.
     Top(usize),
@@ -182,6 +183,7 @@ fn class(text: &str, labels: &[String]) -> std::result::Result<usize, TargetErro
 
 /// A target with the numbers of one image put in.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Explained {
     /// The class, where the target is one.
     pub index: Option<usize>,

@@ -134,11 +134,7 @@ fn deletion_insertion_and_sparsity() {
             let found = sparsity(map, Scale::MinMax).unwrap();
             compare(&what, found, expected, SPARSITY * expected);
         }
-        let sample = Sample {
-            network: &model.network,
-            image: &image,
-            target,
-        };
+        let sample = Sample::new(&model.network, &image, target);
         let curve = deletion(&sample, &found.upsampled, protocol).unwrap();
         compare_curve(&format!("{name}: deletion"), &curve, &photo.deletion);
         let curve = insertion(&sample, &found.upsampled, protocol).unwrap();
@@ -209,15 +205,8 @@ fn cascading_randomization() {
         Ok(found.upsampled)
     };
     let load = |i: usize| Ok(input(&model, &golden.photos[i]));
-    let images = Images {
-        count: golden.photos.len(),
-        load: &load,
-    };
-    let trained = Trained {
-        network,
-        rebuild: &rebuild,
-        explain: &explain,
-    };
+    let images = Images::new(golden.photos.len(), &load);
+    let trained = Trained::new(network, &rebuild, &explain);
     let (height, width) = model.preprocess.input_size;
     let blocks = joined(network, (3, height as usize, width as usize), &golden.steps);
     let found = randomize(&trained, &images, &Protocol::cascading(&blocks)).unwrap();

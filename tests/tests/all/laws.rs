@@ -540,13 +540,7 @@ fn layer_cam_lifts_its_shallow_layers() {
             width,
             values: values.to_vec(),
         };
-        LayerMap {
-            layer: String::new(),
-            raw: map.clone(),
-            map,
-            error: None,
-            measures: Vec::new(),
-        }
+        LayerMap::new("", map.clone(), map)
     };
     let shallow = layer(2, 2, &[1.0, 4.0, 0.0, 2.0]);
     let deep = layer(1, 2, &[3.0, 0.3]);

@@ -75,7 +75,7 @@ fn compare(name: &str, drawn: &RgbImage) {
 
 #[test]
 fn views() {
-    for view in View::ALL {
+    for &view in View::ALL {
         compare(&format!("{view}.png"), &draw(view, ColorMap::Turbo));
     }
 }
@@ -93,16 +93,12 @@ fn signed_maps() {
 #[test]
 fn color_maps() {
     let bars: Vec<(ColorMap, RgbImage)> = ColorMap::ALL
-        .into_iter()
-        .map(|colors| (colors, draw(View::Heatmap, colors)))
+        .iter()
+        .map(|&colors| (colors, draw(View::Heatmap, colors)))
         .collect();
     let panels: Vec<Panel<'_>> = bars
         .iter()
-        .map(|(colors, image)| Panel {
-            title: colors.name(),
-            caption: "",
-            image,
-        })
+        .map(|(colors, image)| Panel::new(colors.name(), image))
         .collect();
     compare("color-maps.png", &sheet(&panels, 4, None).unwrap());
 }
@@ -113,19 +109,11 @@ fn a_sheet_with_a_colour_bar() {
         draw(View::Overlay, ColorMap::Turbo),
         draw(View::Boxes, ColorMap::Turbo),
     );
-    let panel = |title, caption, image| Panel {
-        title,
-        caption,
-        image,
-    };
+    let panel = |title, caption, image| Panel::new(title, image).with_caption(caption);
     let panels = [
         panel("espresso", "p = 0.386", &overlay),
         panel("its box", "15 %", &boxes),
     ];
-    let bar = ColorBar {
-        colors: ColorMap::Turbo,
-        scale: map().max(),
-        label: "evidence",
-    };
+    let bar = ColorBar::new(ColorMap::Turbo, map().max()).with_label("evidence");
     compare("sheet.png", &sheet(&panels, 2, Some(&bar)).unwrap());
 }

@@ -46,11 +46,11 @@ pub(super) fn fusion() -> impl TypedValueParser<Value = Fusion> {
 }
 
 pub(super) fn view() -> Known<View> {
-    typed(View::ALL.map(View::name))
+    typed(View::ALL.iter().map(|view| view.name()))
 }
 
 pub(super) fn colormap() -> Known<ColorMap> {
-    typed(ColorMap::ALL.map(ColorMap::name))
+    typed(ColorMap::ALL.iter().map(|colors| colors.name()))
 }
 
 pub(super) fn interpolation() -> Known<Interpolation> {

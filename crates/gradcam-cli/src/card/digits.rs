@@ -99,10 +99,7 @@ impl Digits {
         &self,
         load: &'a (dyn Fn(usize) -> gradcam_eval::Result<Tensor> + Sync),
     ) -> Images<'a> {
-        Images {
-            count: self.test.labels.len().min(LOOKED_AT),
-            load,
-        }
+        Images::new(self.test.labels.len().min(LOOKED_AT), load)
     }
 }
 

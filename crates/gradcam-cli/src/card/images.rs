@@ -92,28 +92,20 @@ pub(crate) fn measure(
         }
         let prepared = prepare(sample, &subject.reading)?;
         let class = sample.class.as_ref();
-        let item = Item {
-            index: *index,
-            id: &sample.id,
-            image: &prepared.image,
-            mask: prepared.mask.as_deref(),
-            annotated: class.and_then(|class| class_of(class, &subject.model.labels)),
-            difficult: difficult(sample, prepared.mask.as_deref()),
+        let item = Item::new(*index, &sample.id, &prepared.image)
+            .with_mask(prepared.mask.as_deref())
+            .with_class(class.and_then(|class| class_of(class, &subject.model.labels)))
+            .with_difficult(difficult(sample, prepared.mask.as_deref()));
+        let metrics = match number < subject.effort.slow {
+            true => &metrics,
+            false => &quick,
         };
-        let study = Study {
-            network: &subject.model.network,
-            untrained: Some(&random),
-            masks: Some(&masks),
-            explainers: &explainers,
-            nulls: &nulls,
-            metrics: if number < subject.effort.slow {
-                &metrics
-            } else {
-                &quick
-            },
-            compared: &compared,
-            seed: subject.seed,
-        };
+        let study = Study::new(&subject.model.network, &explainers, metrics)
+            .with_untrained(Some(&random))
+            .with_masks(Some(&masks))
+            .with_nulls(&nulls)
+            .with_compared(&compared)
+            .with_seed(subject.seed);
         kept.add(&one(&study, &item)?)?;
         bar.inc(1);
     }

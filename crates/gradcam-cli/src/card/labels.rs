@@ -229,10 +229,7 @@ fn alike(
 }
 
 fn side<'a>(net: &'a Net, explain: &'a ExplainClass<'a>) -> Side<'a> {
-    Side {
-        network: &net.tree,
-        explain,
-    }
+    Side::new(&net.tree, explain)
 }
 
 fn counts(test: &Measurement, images: usize) -> Counts {

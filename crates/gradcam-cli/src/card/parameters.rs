@@ -62,11 +62,7 @@ pub(crate) fn measure(
     let explain =
         |network: &dyn Network, image: &Tensor, class: usize| subject.signed(network, image, class);
     let load = |i: usize| subject.load(i);
-    let trained = Trained {
-        network: &model.network,
-        rebuild: &rebuild,
-        explain: &explain,
-    };
+    let trained = Trained::new(&model.network, &rebuild, &explain);
     let bar = console.bar(5, Unit::Checks);
     let layer = (!subject.explainer.layers.is_empty()).then(|| subject.layer());
     let protocol = |order| Protocol {
@@ -80,7 +76,7 @@ pub(crate) fn measure(
     bar.set_message("cascading randomization");
     let (count, cascade) = subject.made_up(
         |count| {
-            let images = Images { count, load: &load };
+            let images = Images::new(count, &load);
             let order = protocol(Order::Cascading);
             Ok(randomize(&trained, &images, &order)?)
         },
@@ -88,7 +84,7 @@ pub(crate) fn measure(
     )?;
     bar.inc(1);
     bar.set_message("independent randomization");
-    let images = Images { count, load: &load };
+    let images = Images::new(count, &load);
     let independent = randomize(&trained, &images, &protocol(Order::Independent))?;
     bar.inc(1);
     let tests = &mut sections.model_sensitivity;

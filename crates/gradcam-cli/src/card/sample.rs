@@ -100,15 +100,13 @@ mod tests {
         let picture = Arc::new(RgbImage::new(1, 1));
         let classes = sizes.iter().enumerate();
         let classes = classes.flat_map(|(class, size)| std::iter::repeat_n(class, *size));
-        let sample = |(index, class): (usize, usize)| Sample {
-            id: index.to_string(),
-            picture: Picture::Memory(picture.clone()),
-            class: Some(Class {
+        let sample = |(index, class): (usize, usize)| {
+            let mut sample = Sample::new(index.to_string(), Picture::Memory(picture.clone()));
+            sample.class = Some(Class {
                 number: class,
                 name: class.to_string().into(),
-            }),
-            objects: Vec::new(),
-            split: None,
+            });
+            sample
         };
         classes.enumerate().map(sample).collect()
     }

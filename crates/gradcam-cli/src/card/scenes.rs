@@ -94,10 +94,7 @@ pub(crate) fn measure(
     tests.push(relative(subject, &networks)?);
     bar.inc(1);
     let own = maps_of(method);
-    let side = |network| Side {
-        network,
-        explain: &own,
-    };
+    let side = |network| Side::new(network, &own);
     bar.set_message("input dependence");
     let network = networks.get("scenes")?;
     let found = input_dependence(&side(network), scenes, subject.seed)?;
@@ -220,10 +217,7 @@ fn contrast(subject: &Subject<'_>, networks: &Networks, drawn: &[Scene]) -> Resu
     let (objects, of_scenes) = (networks.get("objects")?, networks.get("scenes")?);
     let run = |method: &Method| -> Result<Contrast> {
         let own = maps_of(method);
-        let side = |network| Side {
-            network,
-            explain: &own,
-        };
+        let side = |network| Side::new(network, &own);
         Ok(model_contrast(
             &side(objects),
             &side(of_scenes),
@@ -272,12 +266,7 @@ fn relative(subject: &Subject<'_>, networks: &Networks) -> Result<Test> {
     let names = recipes().into_iter().map(|recipe| recipe.name);
     let names: Vec<String> = names.filter(|name| name.starts_with("common")).collect();
     let own = maps_of(&subject.explainer.method);
-    let side = |name: &String| -> Result<Side<'_>> {
-        Ok(Side {
-            network: networks.get(name)?,
-            explain: &own,
-        })
-    };
+    let side = |name: &String| -> Result<Side<'_>> { Ok(Side::new(networks.get(name)?, &own)) };
     let sides = names.iter().map(side).collect::<Result<Vec<_>>>()?;
     // The first object before the first scene, where every network but the last can learn from it.
     let draw = |i: usize| scene(&pasted(Some(CLASSES)), subject.seed, (i * CLASSES) as u64);
@@ -323,10 +312,7 @@ fn accurate(
 ) -> Result<Gate> {
     let load = |i: usize| Ok(asked(&drawn[i]).0.clone());
     let labels: Vec<usize> = drawn.iter().map(|scene| asked(scene).1).collect();
-    let images = Images {
-        count: drawn.len(),
-        load: &load,
-    };
+    let images = Images::new(drawn.len(), &load);
     let accuracy = accuracy(network, &images, &labels)?;
     Ok(Gate {
         name: format!("accuracy, {name}"),

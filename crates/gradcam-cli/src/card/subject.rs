@@ -66,10 +66,7 @@ impl Subject<'_> {
         &'b self,
         load: &'b (dyn Fn(usize) -> gradcam_eval::Result<Tensor> + Sync),
     ) -> Images<'b> {
-        Images {
-            count: self.sample.min(self.effort.few),
-            load,
-        }
+        Images::new(self.sample.min(self.effort.few), load)
     }
 
     /// Runs a test on few images, and on more where so many of them have no value that the rule's number is not reached, but more bring it.

@@ -82,16 +82,11 @@ pub(crate) fn run(
     let mut samples: Vec<(usize, &Sample)> = data.samples.iter().enumerate().collect();
     samples.retain(|(index, _)| index % shard.1 == shard.0);
     samples.retain(|(index, _)| !journal.as_ref().is_some_and(|j| j.has(*index)));
-    let study = Study {
-        network: &model.network,
-        untrained: untrained.as_ref().map(|n| n as &dyn gradcam_nn::Network),
-        masks: masks.as_ref(),
-        explainers: &explainers,
-        nulls: &args.nulls,
-        metrics: &header.metrics,
-        compared: &|_, _, _| true,
-        seed: args.seed,
-    };
+    let study = Study::new(&model.network, &explainers, &header.metrics)
+        .with_untrained(untrained.as_ref().map(|n| n as &dyn gradcam_nn::Network))
+        .with_masks(masks.as_ref())
+        .with_nulls(&args.nulls)
+        .with_seed(args.seed);
     let mut kept: Vec<ImageRecord> = Vec::new();
     let (mut failed, mut unknown, mut lying) = (0, 0, 0);
     let bar = console.bar(samples.len() as u64, Unit::Images);
@@ -120,14 +115,10 @@ pub(crate) fn run(
         if let Some(remark) = &prepared.remark {
             bar.suspend(|| console.warn(format!("`{}`: {remark}", sample.id)));
         }
-        let item = Item {
-            index: *index,
-            id: &sample.id,
-            image: &prepared.image,
-            mask: prepared.mask.as_deref(),
-            annotated,
-            difficult: difficult(sample, prepared.mask.as_deref()),
-        };
+        let item = Item::new(*index, &sample.id, &prepared.image)
+            .with_mask(prepared.mask.as_deref())
+            .with_class(annotated)
+            .with_difficult(difficult(sample, prepared.mask.as_deref()));
         let record = match workers.run(|| measure(&study, &item)) {
             Ok(record) => record,
             Err(error) => {

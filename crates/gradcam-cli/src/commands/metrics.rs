@@ -56,7 +56,9 @@ pub(crate) fn run(args: &Metrics, console: &mut Console<'_>) -> Result<Exit> {
 
 fn describe(record: &Record, console: &mut Console<'_>) -> Result<()> {
     console.line(format!("{:<28} {}", record.name, record.title))?;
-    let Range { least, most, unit } = record.range;
+    let Range {
+        least, most, unit, ..
+    } = record.range;
     let bounds = match (least, most) {
         (Some(least), Some(most)) => format!("{} to {}", short(least), short(most)),
         (Some(least), None) => format!("at least {}", short(least)),

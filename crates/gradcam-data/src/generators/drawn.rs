@@ -6,6 +6,7 @@ use crate::Mask;
 
 /// A picture that was drawn, with what is in it.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Drawn {
     /// The picture.
     pub image: RgbImage,
@@ -17,6 +18,7 @@ pub struct Drawn {
 
 /// An object of a picture that was drawn.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct DrawnObject {
     /// Its class's number.
     pub class: usize,

@@ -32,6 +32,7 @@ pub struct Pasted {
 /// What the classes of [`Pasted`] pictures are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Labels {
     /// The object.
     Object,

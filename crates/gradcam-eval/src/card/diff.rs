@@ -15,6 +15,7 @@ const RULE_ID: &str = "rule_id";
 
 /// What changed between two cards, [`diff`].
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[non_exhaustive]
 pub struct Difference {
     /// Fields of the method, the model, the data, the environment and the rule.
     pub about: Vec<Change>,
@@ -32,6 +33,7 @@ pub struct Difference {
 
 /// A field that changed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Change {
     /// Its path, such as `model.sha256`.
     pub field: String,
@@ -43,6 +45,7 @@ pub struct Change {
 
 /// A grade that changed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct GradeChange {
     /// The test.
     pub id: String,
@@ -54,6 +57,7 @@ pub struct GradeChange {
 
 /// A value or an interval that changed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct ValueChange {
     /// The test.
     pub id: String,

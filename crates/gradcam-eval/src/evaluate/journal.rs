@@ -78,6 +78,7 @@ pub enum JournalError {
 type Result<T> = std::result::Result<T, JournalError>;
 
 /// A file that records are added to.
+#[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
     file: File,

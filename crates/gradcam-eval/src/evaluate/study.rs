@@ -1,5 +1,7 @@
 //! What is measured, and on what.
 
+use std::fmt;
+
 use candle_core::Tensor;
 use gradcam::{Explainer, Grid};
 use gradcam_nn::Network;
@@ -47,6 +49,7 @@ impl Masks {
 
 /// What is measured.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct Study<'a> {
     /// The network.
     pub network: &'a dyn Network,
@@ -66,8 +69,66 @@ pub struct Study<'a> {
     pub seed: u64,
 }
 
+impl<'a> Study<'a> {
+    /// The metrics of some methods, without nulls to compare them with, and with the seed 0.
+    pub fn new(
+        network: &'a dyn Network,
+        explainers: &'a [Explainer],
+        metrics: &'a [Metric],
+    ) -> Self {
+        Study {
+            network,
+            untrained: None,
+            masks: None,
+            explainers,
+            nulls: &[],
+            metrics,
+            compared: &|_, _, _| true,
+            seed: 0,
+        }
+    }
+
+    /// With the same network of random parameters, if there is one.
+    pub fn with_untrained(self, untrained: Option<&'a dyn Network>) -> Self {
+        Study { untrained, ..self }
+    }
+
+    /// With the masks of all images, if there are any.
+    pub fn with_masks(self, masks: Option<&'a Masks>) -> Self {
+        Study { masks, ..self }
+    }
+
+    /// Compared with these nulls.
+    pub fn with_nulls(self, nulls: &'a [Null]) -> Self {
+        Study { nulls, ..self }
+    }
+
+    /// With a choice of which method is held against which null in which metric.
+    pub fn with_compared(self, compared: &'a (dyn Fn(usize, Metric, Null) -> bool + Sync)) -> Self {
+        Study { compared, ..self }
+    }
+
+    /// With another seed.
+    pub fn with_seed(self, seed: u64) -> Self {
+        Study { seed, ..self }
+    }
+}
+
+/// What is asked, without the networks and the masks.
+impl fmt::Debug for Study<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Study")
+            .field("explainers", &self.explainers)
+            .field("nulls", &self.nulls)
+            .field("metrics", &self.metrics)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
+}
+
 /// One image of a data set.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct Item<'a> {
     /// Its number in the data set.
     pub index: usize,
@@ -82,4 +143,47 @@ pub struct Item<'a> {
     /// Whether the pointing game calls it difficult (Zhang et al. 2016): the object covers less than a quarter of the picture, and there is
     /// one of another class.
     pub difficult: bool,
+}
+
+impl<'a> Item<'a> {
+    /// An image without annotations.
+    pub fn new(index: usize, id: &'a str, image: &'a Tensor) -> Self {
+        Item {
+            index,
+            id,
+            image,
+            mask: None,
+            annotated: None,
+            difficult: false,
+        }
+    }
+
+    /// With the pixels that show the object, if they are known.
+    pub fn with_mask(self, mask: Option<&'a [bool]>) -> Self {
+        Item { mask, ..self }
+    }
+
+    /// With the class of the object, if it is known.
+    pub fn with_class(self, annotated: Option<usize>) -> Self {
+        Item { annotated, ..self }
+    }
+
+    /// Difficult for the pointing game, or not.
+    pub fn with_difficult(self, difficult: bool) -> Self {
+        Item { difficult, ..self }
+    }
+}
+
+/// The shape in the place of the image, and the pixels of the mask.
+impl fmt::Debug for Item<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Item")
+            .field("index", &self.index)
+            .field("id", &self.id)
+            .field("image", &self.image.shape())
+            .field("mask", &self.mask.map(<[bool]>::len))
+            .field("annotated", &self.annotated)
+            .field("difficult", &self.difficult)
+            .finish()
+    }
 }

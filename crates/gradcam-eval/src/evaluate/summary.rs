@@ -16,6 +16,7 @@ use crate::{Direction, Error, Metric, Resolution, Result, Tally, Undefined};
 
 /// What a study found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Summary {
     /// The format of the records.
     pub format: String,
@@ -33,6 +34,7 @@ pub struct Summary {
 
 /// One metric over all methods and nulls.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct MetricSummary {
     /// Its name.
     pub metric: Metric,
@@ -58,6 +60,7 @@ impl MetricSummary {
 
 /// One method or null.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct SourceSummary {
     /// Its name.
     pub source: String,
@@ -104,6 +107,7 @@ impl SourceSummary {
 
 /// A method against its null on the images where both have a value.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Against {
     /// The null's name.
     pub null: String,

@@ -8,6 +8,7 @@ use crate::{Result, Undefined};
 
 /// How the probability `p` of the target changes on an image; the papers' numbers are the means over images.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Drop {
     /// `max(0, p - p_shown) / p`, 0 to 1, lower is better: the mean is the average drop (Chattopadhay et al. 2018).
     pub drop: f64,

@@ -10,6 +10,7 @@ use crate::Result;
 
 /// The target's score while an image is taken away or put back.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Curve {
     /// The score before the first step and after each.
     pub scores: Vec<f64>,

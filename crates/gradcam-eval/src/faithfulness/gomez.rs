@@ -37,6 +37,7 @@ impl Default for Gomez {
 
 /// A curve with the mean saliency of what each of its steps changed.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Calibrated {
     /// The target's probability; its area is DAUC or IAUC.
     pub curve: Curve,

@@ -1,5 +1,7 @@
 //! Input invariance, after Kindermans et al. 2019.
 
+use std::fmt;
+
 use candle_core::{Result as Candle, Tensor};
 use gradcam_nn::{Network, Pass, Tokens};
 
@@ -14,6 +16,14 @@ use crate::{Error, Result};
 pub struct Shifted<'a> {
     network: &'a dyn Network,
     shift: Vec<f32>,
+}
+
+impl fmt::Debug for Shifted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shifted")
+            .field("shift", &self.shift)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Shifted<'a> {

@@ -35,6 +35,7 @@ impl Default for Road {
 
 /// The target's probability when a share of the pixels is removed.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct RoadCurves {
     /// With the most salient pixels removed, one value a share; lower is better.
     pub most_relevant_first: Vec<f64>,

@@ -1,5 +1,7 @@
 //! A network, an image and the class in question, and what the network says of changed images.
 
+use std::fmt;
+
 use candle_core::{DType, Device, Tensor};
 use gradcam::{Grid, Mask, masked_logits, probabilities};
 use gradcam_nn::Network;
@@ -31,6 +33,7 @@ pub(crate) fn logits(network: &dyn Network, image: &Tensor) -> Result<Vec<f32>> 
 
 /// What a map is judged on.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct Sample<'a> {
     /// The network.
     pub network: &'a dyn Network,
@@ -38,6 +41,27 @@ pub struct Sample<'a> {
     pub image: &'a Tensor,
     /// The class in question, for most protocols the one that the network names first for the whole image.
     pub target: usize,
+}
+
+impl<'a> Sample<'a> {
+    /// A network, its input and the class in question.
+    pub fn new(network: &'a dyn Network, image: &'a Tensor, target: usize) -> Self {
+        Sample {
+            network,
+            image,
+            target,
+        }
+    }
+}
+
+/// The shape in the place of the image.
+impl fmt::Debug for Sample<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sample")
+            .field("image", &self.image.shape())
+            .field("target", &self.target)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Sample<'_> {

@@ -1,5 +1,7 @@
 //! Whether the same input gives the same map.
 
+use std::fmt;
+
 use candle_core::Tensor;
 use gradcam::Grid;
 use serde::Serialize;
@@ -11,6 +13,7 @@ use crate::{Error, Result, Undefined};
 /// What was changed that should change nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Variation {
     /// Nothing: the same call again.
     Repeat,
@@ -25,8 +28,8 @@ pub enum Variation {
 /// Makes one map an image of a batch `(n, channels, height, width)`.
 pub type ExplainBatch<'a> = dyn Fn(&Tensor) -> Result<Vec<Grid>> + Sync + 'a;
 
-/// What is varied.
-#[derive(Clone, Copy)]
+/// What is varied; by default nothing.
+#[derive(Clone, Copy, Default)]
 pub struct Varied<'a> {
     /// How often the same call is made again.
     pub repeats: usize,
@@ -38,8 +41,20 @@ pub struct Varied<'a> {
     pub restarts: Option<(usize, &'a ExplainBatch<'a>)>,
 }
 
+impl fmt::Debug for Varied<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Varied")
+            .field("repeats", &self.repeats)
+            .field("batches", &self.batches)
+            .field("threads", &self.threads)
+            .field("restarts", &self.restarts.map(|(count, _)| count))
+            .finish()
+    }
+}
+
 /// How maps differ from those of the first call.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Determinism {
     /// For each variation the share of maps that are the same to the bit, 0 to 1, and the largest difference, as a share of the first
     /// map's largest absolute value (infinite where one is not finite and the other is).

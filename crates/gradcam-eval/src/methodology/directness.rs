@@ -10,6 +10,7 @@ use crate::{Result, Tally, Undefined};
 
 /// What a map of a layer can show.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Directness {
     /// The layer.
     pub layer: String,

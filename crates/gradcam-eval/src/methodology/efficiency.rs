@@ -9,6 +9,7 @@ use crate::{Result, Undefined};
 
 /// Times of a method in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Efficiency {
     /// How many maps were made.
     pub runs: usize,

@@ -18,6 +18,7 @@ const METRICS: [Metric; 4] = [
 
 /// How like the maps of a choice are to those of the default.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Setting {
     /// The layer.
     pub layer: String,

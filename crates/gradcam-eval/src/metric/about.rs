@@ -19,6 +19,7 @@ pub enum Direction {
 /// What a metric needs beside the map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Need {
     /// Where the object is.
     Mask,
@@ -52,6 +53,7 @@ impl fmt::Display for Need {
 
 /// What there is to know about a metric before it is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct About {
     /// Its title, for a table.
     pub title: &'static str,

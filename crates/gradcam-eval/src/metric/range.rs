@@ -6,6 +6,7 @@ use super::table::Metric;
 
 /// What values a metric can have.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Range {
     /// The least; `None` where there is none.
     pub least: Option<f64>,

@@ -35,6 +35,7 @@ impl BoundingBox {
 
 /// What [`localise`] found.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Localised {
     /// The box around the map's largest segment; none for a map that shows nothing.
     pub found: Option<BoundingBox>,

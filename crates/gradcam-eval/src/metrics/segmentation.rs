@@ -8,6 +8,7 @@ use crate::{Error, Result, Undefined};
 
 /// Where a map is cut into foreground and background.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Threshold {
     /// Where Otsu's method cuts it.
     Otsu,

@@ -8,6 +8,7 @@ use crate::{Result, Undefined};
 
 /// What a map's values are before they are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Scale {
     /// As the method made them.
     Raw,

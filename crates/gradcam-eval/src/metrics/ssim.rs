@@ -7,6 +7,7 @@ use crate::{Error, Result};
 
 /// The weights with which SSIM looks at the surroundings of a pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Window {
     /// 7 × 7 equal weights, scikit-image's default.
     #[default]

@@ -1,5 +1,7 @@
 //! Whether networks that do the same have the same maps: repeatability and reproducibility, after Arun et al. 2021.
 
+use std::fmt;
+
 use gradcam::Grid;
 use gradcam_nn::Network;
 use serde::Serialize;
@@ -15,11 +17,26 @@ const POINTS: f64 = 0.02;
 
 /// A network with its explanation, at a layer of its own.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct Side<'a> {
     /// The network.
     pub network: &'a dyn Network,
     /// The method.
     pub explain: &'a ExplainClass<'a>,
+}
+
+impl<'a> Side<'a> {
+    /// A network with its explanation.
+    pub fn new(network: &'a dyn Network, explain: &'a ExplainClass<'a>) -> Self {
+        Side { network, explain }
+    }
+}
+
+/// Its name alone: neither a network nor a method can be shown.
+impl fmt::Debug for Side<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Side").finish_non_exhaustive()
+    }
 }
 
 impl Side<'_> {
@@ -53,6 +70,7 @@ pub enum Classes<'a> {
 
 /// How like the maps of two networks are.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Agreement {
     /// The maps of the same image.
     pub likeness: Vec<Likeness>,

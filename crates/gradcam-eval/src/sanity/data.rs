@@ -15,6 +15,7 @@ const MEMORISED: f64 = 0.95;
 
 /// How like a network's maps are to those of others that were trained on the same images.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct DataRandomization {
     /// To those of a network that was trained on permuted labels.
     pub permuted: Vec<Likeness>,

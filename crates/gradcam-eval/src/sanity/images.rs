@@ -1,5 +1,7 @@
 //! The pictures of a test, one at a time.
 
+use std::fmt;
+
 use candle_core::Tensor;
 use gradcam::{Grid, ranking};
 use gradcam_nn::Network;
@@ -18,11 +20,27 @@ pub type ExplainClass<'a> = dyn Fn(&dyn Network, &Tensor, usize) -> Result<Grid>
 
 /// The pictures of a test by their numbers, loaded when they are looked at.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct Images<'a> {
     /// How many.
     pub count: usize,
     /// The input `(1, channels, height, width)` of number 0 to below `count`.
     pub load: &'a (dyn Fn(usize) -> Result<Tensor> + Sync),
+}
+
+impl<'a> Images<'a> {
+    /// As many pictures as `count`, which `load` loads by their numbers.
+    pub fn new(count: usize, load: &'a (dyn Fn(usize) -> Result<Tensor> + Sync)) -> Self {
+        Images { count, load }
+    }
+}
+
+impl fmt::Debug for Images<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Images")
+            .field("count", &self.count)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Images<'_> {

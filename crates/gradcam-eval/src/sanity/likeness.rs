@@ -24,6 +24,7 @@ pub const PAIRS: usize = 50;
 
 /// One metric of pairs of maps.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Likeness {
     /// The metric.
     pub metric: Metric,

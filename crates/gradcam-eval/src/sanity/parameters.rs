@@ -1,6 +1,7 @@
 //! Parameter randomisation, after Adebayo et al. 2018, sections 3.2 and 3.3.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use candle_core::{Result as Candle, Tensor};
 use gradcam::Grid;
@@ -20,6 +21,7 @@ pub type Rebuild<'a> =
 
 /// A trained network with its explanation.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct Trained<'a> {
     /// The network.
     pub network: &'a dyn Network,
@@ -27,6 +29,28 @@ pub struct Trained<'a> {
     pub rebuild: &'a Rebuild<'a>,
     /// The method.
     pub explain: &'a ExplainClass<'a>,
+}
+
+impl<'a> Trained<'a> {
+    /// A network, the way to build it again, and the method.
+    pub fn new(
+        network: &'a dyn Network,
+        rebuild: &'a Rebuild<'a>,
+        explain: &'a ExplainClass<'a>,
+    ) -> Self {
+        Trained {
+            network,
+            rebuild,
+            explain,
+        }
+    }
+}
+
+/// Its name alone: neither a network nor a method can be shown.
+impl fmt::Debug for Trained<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trained").finish_non_exhaustive()
+    }
 }
 
 /// Which blocks are drawn anew in a step.
@@ -73,6 +97,7 @@ impl<'a> Protocol<'a> {
 
 /// How like the trained network's maps are those after a step.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Step {
     /// The block that this step adds, or changes alone.
     pub block: String,
@@ -89,6 +114,7 @@ pub struct Step {
 
 /// The curves of a randomisation, one point a step.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Randomized {
     /// Which blocks a step draws anew.
     pub order: Order,

@@ -19,6 +19,7 @@ use crate::{Error, Result, Tally};
 
 /// How far apart two networks are that should be the same.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Twin {
     /// The largest difference of a logit, as a share of the image's largest absolute logit. What is above rounding is another function.
     pub logits: f64,

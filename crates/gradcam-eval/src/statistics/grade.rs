@@ -19,6 +19,7 @@ pub const MAX_DEGENERATE: f64 = 0.2;
 
 /// The rules that cards name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Rule {
     /// The first one: a pass follows from the test's own intervals, however many tests a card has.
     Intervals,
@@ -28,7 +29,7 @@ pub enum Rule {
 
 impl Rule {
     /// All of them, the oldest first.
-    pub const ALL: [Rule; 2] = [Rule::Intervals, Rule::Corrected];
+    pub const ALL: &[Rule] = &[Rule::Intervals, Rule::Corrected];
 
     /// Its name and version.
     pub const fn id(self) -> &'static str {
@@ -40,7 +41,7 @@ impl Rule {
 
     /// The rule of that name and version; `None` if there is no such.
     pub fn named(id: &str) -> Option<Rule> {
-        Rule::ALL.into_iter().find(|rule| rule.id() == id)
+        Rule::ALL.iter().copied().find(|rule| rule.id() == id)
     }
 }
 
@@ -421,7 +422,7 @@ mod tests {
 
     #[test]
     fn rules_have_names() {
-        for rule in Rule::ALL {
+        for &rule in Rule::ALL {
             assert_eq!(Rule::named(rule.id()), Some(rule));
         }
         assert_eq!((RULE, Rule::named("mine/1")), ("measured-card/2", None));

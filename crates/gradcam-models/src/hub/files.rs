@@ -17,6 +17,7 @@ const TOKENIZER: &str = "tokenizer.json";
 
 /// A model's files in the cache; what else the model's repository has of it lies beside them.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fetched {
     /// Path of `config.json`.
     pub config: PathBuf,

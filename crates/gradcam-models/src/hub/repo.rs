@@ -10,6 +10,7 @@ const DEFAULT_REVISION: &str = "main";
 
 /// A model repository, perhaps pinned to a revision; written `OWNER/NAME` or `OWNER/NAME@REVISION`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Repo {
     /// `OWNER/NAME`, for example `timm/resnet50.a1_in1k`.
     pub id: String,

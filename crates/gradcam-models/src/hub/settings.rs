@@ -1,5 +1,6 @@
 //! Where a hub and its cache are, and how to talk to it.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use crate::bounded;
 
 /// A hub, the cache for its files, and how to talk to it.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Hub {
     /// The hub's address without a final slash: `https://huggingface.co`.
     pub endpoint: String,
@@ -21,6 +23,20 @@ pub struct Hub {
     pub timeout: Duration,
     /// The wait before a broken transfer is taken up; it doubles with each attempt in a row that brings nothing.
     pub pause: Duration,
+}
+
+/// Whether there is a token, and not the token.
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("endpoint", &self.endpoint)
+            .field("cache", &self.cache)
+            .field("token", &self.token.as_ref().map(|_| ".."))
+            .field("offline", &self.offline)
+            .field("timeout", &self.timeout)
+            .field("pause", &self.pause)
+            .finish()
+    }
 }
 
 impl Hub {

@@ -15,6 +15,7 @@ const ATTEMPTS: u32 = 5;
 
 /// Where a file's transfer stands; handed to the callback of [`Hub::fetch`](super::Hub::fetch).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Progress<'a> {
     /// The file's name in the repository.
     pub file: &'a str,

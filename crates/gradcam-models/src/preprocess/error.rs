@@ -2,6 +2,7 @@
 
 /// Why a picture cannot be prepared.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PreprocessError {
     /// A field of [`Preprocess`](super::Preprocess) is out of its range.
     #[error("the preprocessing's `{field}` is {found}, expected {expected}")]

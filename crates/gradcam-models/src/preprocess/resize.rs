@@ -34,6 +34,7 @@ const MAX_PIXELS: u64 = 178_956_970;
 /// The filter of a resize, with Pillow's definitions and timm's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Interpolation {
     /// The nearest pixel, without antialiasing.
     Nearest,

@@ -3,6 +3,8 @@
 use super::float::Float;
 
 /// A function that is applied to every element on its own.
+///
+/// It can be matched exhaustively, as [`Op`](crate::Op): a rule that takes relevance back decides for each function.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Activation {
     /// `x`.

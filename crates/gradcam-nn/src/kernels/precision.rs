@@ -5,6 +5,8 @@ use std::fmt;
 use super::micro;
 
 /// How exactly the factors of a convolution's forward pass are kept. Sums are `f32`, and so are gradients.
+///
+/// It can be matched exhaustively: who offers a precision says which devices have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Precision {
     /// As they are.

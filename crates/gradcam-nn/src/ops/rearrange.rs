@@ -9,6 +9,8 @@ use tokens::{map, tokens};
 
 /// A linear map that moves values and computes nothing, as transformers have it. Every output value is one input value or a zero of padding, and no input value
 /// comes twice; so the gradient is moved the same way back.
+///
+/// It can be matched exhaustively, as [`Op`](crate::Op): a pass that follows shapes decides for each one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rearrange {
     /// A feature map `(n, c, h, w)` as rows of its positions, `(n, h·w, c)`: a view.

@@ -15,6 +15,7 @@ use crate::kernels::output::parts;
 
 /// How a value between the positions of a map is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ResizeMode {
     /// The value at `floor(i · input / output)`.
     Nearest,

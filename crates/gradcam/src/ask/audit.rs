@@ -12,6 +12,7 @@ use crate::{Error, Result};
 
 /// What an audit of a gradient found.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Audit {
     /// Units whose derivative was measured: none where it is lost in the rounding of the score.
     pub units: usize,

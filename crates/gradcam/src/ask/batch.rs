@@ -11,6 +11,7 @@ use crate::{Error, Result};
 
 /// The maps of a batch, on the device of its images and, whatever the network computes with, of `f32`.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct BatchMaps {
     /// The maps after the ReLU at the layer's resolution, `(n, rows, columns)`, in units of the score.
     pub maps: Tensor,

@@ -1,5 +1,7 @@
 //! Networks with a score for each class at each position, as segmentation has, explained like classifiers.
 
+use std::fmt;
+
 use candle_core::{Tensor, bail};
 use gradcam_nn::ops::AdaptiveAvgPool2d;
 use gradcam_nn::{Network, Pass, Tokens};
@@ -35,6 +37,15 @@ pub struct Dense<'a> {
     network: &'a dyn Network,
     /// What each position counts, `(1, 1, height, width)`, times their number.
     weights: Tensor,
+}
+
+/// The shape of the region.
+impl fmt::Debug for Dense<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dense")
+            .field("region", &self.weights.shape())
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Dense<'a> {

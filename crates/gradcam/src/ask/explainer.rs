@@ -18,6 +18,7 @@ use crate::{Error, Grid, Interpolation, Method, Result};
 
 /// How the maps of several layers become one; each is divided by its largest value first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Fusion {
     /// The average at each pixel.
     #[default]
@@ -477,6 +478,7 @@ impl<M: Saliency> Explainer<M> {
 
 /// What a map took, apart from passes that another map may have in common with it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Cost {
     /// What was spent for this map alone.
     pub own: Duration,
@@ -487,6 +489,7 @@ pub struct Cost {
 
 /// One pass through the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PassCost {
     /// Which pass it is: the place, in the order in which places were looked at, and 0 for the forward pass there or the number of the
     /// backward pass. Maps for which this is the same have the pass in common.

@@ -7,6 +7,7 @@ use crate::target::{Explained, is_softmax};
 
 /// The map of one layer, at the layer's resolution.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct LayerMap {
     /// The layer's path.
     pub layer: String,
@@ -18,6 +19,19 @@ pub struct LayerMap {
     pub error: Option<Grid>,
     /// What the method measured beside the map, by name.
     pub measures: Vec<(&'static str, f64)>,
+}
+
+impl LayerMap {
+    /// The map `map` of a layer, and the signed map `raw` that it was made from.
+    pub fn new(layer: impl Into<String>, raw: Grid, map: Grid) -> Self {
+        LayerMap {
+            layer: layer.into(),
+            raw,
+            map,
+            error: None,
+            measures: Vec::new(),
+        }
+    }
 }
 
 /// The explanation of one score of one image.
@@ -44,6 +58,7 @@ pub struct LayerMap {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Heatmap {
     /// One map a layer; more than one only when several layers were fused.
     pub layers: Vec<LayerMap>,
@@ -69,6 +84,8 @@ impl Heatmap {
 }
 
 /// Whether a map can be used. Exactly one holds; the first that applies, in this order, is reported.
+///
+/// It can be matched exhaustively, and is meant to be: who shows a map says what each verdict means for the reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// The logits, the gradient or the map hold NaN or an infinity.

@@ -6,6 +6,7 @@ use crate::saliency::Source;
 
 /// What there is to know about a method before it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct About {
     /// Authors, year and title.
     pub paper: &'static str,

@@ -16,6 +16,7 @@ use crate::{Error, Grid, Result};
 /// How the attention of several heads becomes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Heads {
     /// The mean, as in the paper.
     #[default]

@@ -31,6 +31,7 @@ impl Default for Inputs {
 /// What an image is compared with, or what its hidden parts show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Baseline {
     /// A black picture.
     #[default]

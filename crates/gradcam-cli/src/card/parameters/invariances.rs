@@ -34,10 +34,7 @@ pub(super) fn twins(subject: &Subject<'_>, rebuild: &Rebuild<'_>) -> Result<Vec<
     let load = |i: usize| subject.load(i);
     let mut images = subject.few(&load);
     images.count = images.count.min(FEW);
-    let own = Side {
-        network: &subject.model.network,
-        explain: &explain,
-    };
+    let own = Side::new(&subject.model.network, &explain);
     let named = |id, protocol| Named {
         id,
         title: match id {
@@ -59,10 +56,7 @@ pub(super) fn twins(subject: &Subject<'_>, rebuild: &Rebuild<'_>) -> Result<Vec<
     );
     let mut tests = Vec::new();
     let network = subject.model.network.folded()?;
-    let side = Side {
-        network: &network,
-        explain: &explain,
-    };
+    let side = Side::new(&network, &explain);
     let twin = implementation_invariance(&own, &side, &images)?;
     tests.push(exact(
         folded,
@@ -80,10 +74,7 @@ pub(super) fn twins(subject: &Subject<'_>, rebuild: &Rebuild<'_>) -> Result<Vec<
         return Ok(tests);
     };
     let network = permuted(rebuild, &channels, subject.seed)?;
-    let side = Side {
-        network: network.as_ref(),
-        explain: &explain,
-    };
+    let side = Side::new(network.as_ref(), &explain);
     let twin = implementation_invariance(&own, &side, &images)?;
     tests.push(exact(
         turned,
@@ -151,14 +142,11 @@ pub(super) fn consistency(subject: &Subject<'_>, rebuild: &Rebuild<'_>) -> Resul
     let explain =
         |network: &dyn Network, image: &Tensor, class: usize| subject.signed(network, image, class);
     let compressed = rebuild(&|_, tensor| rounded(tensor, 8))?;
-    let side = |network| Side {
-        network,
-        explain: &explain,
-    };
+    let side = |network| Side::new(network, &explain);
     let load = |i: usize| subject.load(i);
     let (own, twin) = (side(&subject.model.network), side(compressed.as_ref()));
     let run = |count: usize| {
-        let images = Images { count, load: &load };
+        let images = Images::new(count, &load);
         let classes = (0..count)
             .map(|i| predicted(own.network, &subject.load(i)?))
             .collect::<gradcam_eval::Result<Vec<usize>>>()?;
@@ -175,7 +163,7 @@ pub(super) fn consistency(subject: &Subject<'_>, rebuild: &Rebuild<'_>) -> Resul
             .unwrap_or(0)
     };
     let (count, (classes, found)) = subject.made_up(run, values)?;
-    let images = Images { count, load: &load };
+    let images = Images::new(count, &load);
     let same = accuracy(twin.network, &images, &classes)?;
     let gate = Gate {
         name: "accuracy".to_string(),

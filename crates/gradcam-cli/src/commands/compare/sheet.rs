@@ -37,16 +37,12 @@ pub(super) fn sheet(
         }
         pictures.push((title, caption, picture));
     }
-    let mut panels = vec![Panel {
-        title: what,
-        caption: "",
-        image: &photo,
-    }];
-    panels.extend(pictures.iter().map(|(title, caption, image)| Panel {
-        title,
-        caption,
-        image,
-    }));
+    let mut panels = vec![Panel::new(what, &photo)];
+    panels.extend(
+        pictures
+            .iter()
+            .map(|(title, caption, image)| Panel::new(title, image).with_caption(caption)),
+    );
     let columns = (panels.len() as f64).sqrt().ceil() as usize;
     Ok(gradcam_viz::sheet(&panels, columns, None)?)
 }

@@ -11,7 +11,7 @@ fn schema() -> jsonschema::Validator {
         schema["properties"]["schema_version"]["const"],
         SCHEMA_VERSION
     );
-    let rules = Rule::ALL.map(Rule::id);
+    let rules: Vec<&str> = Rule::ALL.iter().map(|rule| rule.id()).collect();
     assert_eq!(schema["properties"]["rule_id"]["enum"], json!(rules));
     jsonschema::draft202012::meta::validate(&schema).unwrap();
     jsonschema::draft202012::new(&schema).unwrap()

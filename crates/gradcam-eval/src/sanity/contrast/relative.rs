@@ -14,6 +14,7 @@ use crate::{Direction, Error, Result};
 
 /// How the contrasts of networks follow what an object tells them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct RelativeContrast {
     /// The rank correlation of the contrasts with the networks' order, from the rarest object to the most common one, -1 to 1, with its
     /// interval over pictures; 1 where each network gives the object less than the one before.

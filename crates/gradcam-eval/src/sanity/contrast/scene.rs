@@ -34,6 +34,7 @@ pub type Scenes<'a> = (usize, &'a (dyn Fn(usize) -> Result<Scene> + Sync + 'a));
 
 /// What was measured on the pictures that the networks name rightly.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Contrast {
     /// One value a picture that counted.
     pub score: Measured,

@@ -9,6 +9,7 @@ use crate::{Grid, Result};
 /// How the colours of a pixel become one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Channels {
     /// The largest absolute value (Simonyan et al. 2013, section 3.1).
     #[default]

@@ -22,6 +22,7 @@ use crate::target::{Target, products};
 /// What layer-wise relevance propagation does at convolutions and fully connected layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum LrpRule {
     /// z⁺ at convolutions, ε at fully connected layers, and the flat rule at the first layer (Kohlbrenner et al. 2020).
     #[default]

@@ -12,6 +12,7 @@ pub type Taps = (usize, usize, f32);
 ///
 /// Most masks are made of less than that. A device is given this little, and makes the mask itself.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum Mask {
     /// A number for each pixel.
     Grid(Grid),
