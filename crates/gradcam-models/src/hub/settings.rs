@@ -102,3 +102,17 @@ impl Hub {
         Ok(hub)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_not_shown() {
+        let mut hub = Hub::new(Hub::ENDPOINT, "cache");
+        assert!(format!("{hub:?}").contains("token: None"));
+        hub.token = Some("hf_secret".to_string());
+        let shown = format!("{hub:?}");
+        assert!(shown.contains("token: Some") && !shown.contains("secret"));
+    }
+}
