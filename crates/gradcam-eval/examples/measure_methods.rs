@@ -26,24 +26,12 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         Explainer::of(Method::HiResCam).at("maps"),
         Explainer::of(Method::InputTimesGradient),
     ];
-    let study = Study {
-        network: &Corner,
-        untrained: None,
-        masks: None,
-        explainers: &explainers,
-        nulls: &[Null::Random, Null::Centre],
-        metrics: &[Metric::Deletion, Metric::Insertion, Metric::Energy],
-        compared: &|_, _, _| true,
-        seed: 0,
-    };
-    let item = Item {
-        index: 0,
-        id: "corner",
-        image: &image,
-        mask: Some(&mask),
-        annotated: Some(0),
-        difficult: false,
-    };
+    let metrics = [Metric::Deletion, Metric::Insertion, Metric::Energy];
+    let study =
+        Study::new(&Corner, &explainers, &metrics).with_nulls(&[Null::Random, Null::Centre]);
+    let item = Item::new(0, "corner", &image)
+        .with_mask(Some(&mask))
+        .with_class(Some(0));
     let record = measure(&study, &item)?;
     for map in record.maps.iter().chain(&record.nulls) {
         for (metric, outcome) in &map.values {

@@ -147,17 +147,7 @@ impl Metric {
     /// let metric: Metric = "gini".parse()?;
     /// assert_eq!(metric.about().direction, Direction::None);
     /// let map = random_map(7, 7, 0);
-    /// let evidence = Evidence {
-    ///     map: &map,
-    ///     upsampled: &map,
-    ///     sample: None,
-    ///     mask: None,
-    ///     other: None,
-    ///     explain: None,
-    ///     rank: None,
-    ///     threshold: None,
-    ///     seed: 0,
-    /// };
+    /// let evidence = Evidence::new(&map, &map);
     /// assert!((0.0..=1.0).contains(&metric.measure(&evidence)?));
     /// // It asks the network, and there is none here.
     /// assert!(Metric::Deletion.measure(&evidence).is_err());

@@ -80,17 +80,9 @@ impl<'a> ColorBar<'a> {
 /// use gradcam_viz::{ColorBar, ColorMap, Panel, sheet};
 ///
 /// let image = RgbImage::new(64, 48);
-/// let panel = |title| Panel {
-///     title,
-///     caption: "",
-///     image: &image,
-/// };
-/// let bar = ColorBar {
-///     colors: ColorMap::Turbo,
-///     scale: 7.3,
-///     label: "logit",
-/// };
-/// let picture = sheet(&[panel("grad-cam"), panel("lrp")], 2, Some(&bar))?;
+/// let panels = [Panel::new("grad-cam", &image), Panel::new("lrp", &image)];
+/// let bar = ColorBar::new(ColorMap::Turbo, 7.3).with_label("logit");
+/// let picture = sheet(&panels, 2, Some(&bar))?;
 /// assert!(picture.width() > 128 && picture.height() > 48);
 /// # Ok::<(), gradcam_viz::Error>(())
 /// ```

@@ -42,11 +42,7 @@ pub struct Petsiuk {
 /// }
 ///
 /// let image = Tensor::ones((1, 3, 16, 16), DType::F32, &Device::Cpu)?;
-/// let sample = Sample {
-///     network: &Brightness,
-///     image: &image,
-///     target: 0,
-/// };
+/// let sample = Sample::new(&Brightness, &image, 0);
 /// let map = centre_map(16, 16);
 /// // From a bright image to a black one, of which the network says nothing.
 /// let deleted = deletion(&sample, &map, Petsiuk::default())?;

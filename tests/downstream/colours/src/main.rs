@@ -28,16 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(over.get_pixel(63, 0), photo.get_pixel(63, 0));
 
     let alone = heatmap(map, &style)?;
-    let panels = [("overlay", &over), ("map", &alone)].map(|(title, image)| Panel {
-        title,
-        caption: "",
-        image,
-    });
-    let bar = ColorBar {
-        colors: style.colors,
-        scale: map.max(),
-        label: "evidence",
-    };
+    let panels = [Panel::new("overlay", &over), Panel::new("map", &alone)];
+    let bar = ColorBar::new(style.colors, map.max()).with_label("evidence");
     let sheet = sheet(&panels, 2, Some(&bar))?;
     assert!(sheet.width() > 128 && sheet.height() > 48);
     let png = encode(&sheet, Format::Png)?;
