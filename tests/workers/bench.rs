@@ -18,7 +18,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device, Tensor};
-use gradcam::{Explainer, Grid, Method, RecordedGradCam, Target, input_gradient, masked_logits};
+use gradcam::{
+    Explainer, Grid, Method, RecordedGradCam, Size, Target, input_gradient, masked_logits,
+};
 use gradcam_models::architectures;
 use gradcam_nn::ops::Precision;
 use gradcam_nn::{ModuleTree, Weights, cuda_device, logits};
@@ -138,11 +140,8 @@ impl Subject {
     fn new(name: &str, batch: usize, device: Device, precision: &str) -> Result<Self> {
         let architecture = architectures::find(name)?;
         let side = architecture.input_size as usize;
-        let mask = |values: &[f32]| Grid {
-            height: side,
-            width: side,
-            values: values.to_vec(),
-        };
+        let size = Size::new(side, side)?;
+        let mask = |values: &[f32]| Grid::new(size, values.to_vec());
         let masks = values((MASKS, 1, side, side))?.flatten_all()?.to_vec1()?;
         let dtype = match precision {
             "f16" => DType::F16,
@@ -187,7 +186,10 @@ impl Subject {
             network,
             grad_cam: Explainer::default().at(layer),
             images,
-            masks: masks.chunks_exact(side * side).map(mask).collect(),
+            masks: masks
+                .chunks_exact(side * side)
+                .map(mask)
+                .collect::<std::result::Result<_, _>>()?,
             recorded,
         })
     }

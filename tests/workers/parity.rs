@@ -40,7 +40,7 @@ fn main() -> Result<()> {
         Target::Index(class),
     )?;
     let logits = Tensor::new(heatmap.logits.as_slice(), &Device::Cpu)?;
-    let raw = Tensor::new(heatmap.raw().values.as_slice(), &Device::Cpu)?;
+    let raw = Tensor::new(heatmap.raw().values(), &Device::Cpu)?;
     let single = input_gradient(&model.network, x, class)?;
     drop(model);
     let double = input_gradient(&in_f64(folder)?, &x.to_dtype(DType::F64)?, class)?;

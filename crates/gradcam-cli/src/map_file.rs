@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use gradcam::{Grid, Heatmap};
+use gradcam::{Grid, Heatmap, Size};
 use gradcam_models::bounded;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -24,8 +24,8 @@ pub(crate) fn bytes(heatmap: &Heatmap, note: String) -> Result<Vec<u8>> {
     let mut add = |name: String, grid: &Grid| {
         tensors.push((
             name,
-            vec![grid.height, grid.width],
-            little_endian(&grid.values),
+            vec![grid.height(), grid.width()],
+            little_endian(grid.values()),
         ));
     };
     for layer in &heatmap.layers {
@@ -79,9 +79,5 @@ pub(crate) fn upsampled(path: &Path) -> Result<Grid> {
     };
     let values = map.data().chunks_exact(4);
     let values = values.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-    Ok(Grid {
-        height,
-        width,
-        values: values.collect(),
-    })
+    Ok(Grid::new(Size::new(height, width)?, values.collect())?)
 }

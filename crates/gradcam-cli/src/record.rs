@@ -153,13 +153,13 @@ pub(crate) fn predictions(logits: &[f32], labels: &[String], count: usize) -> Ve
 pub(crate) fn map(heatmap: &Heatmap) -> MapRecord {
     let raw = heatmap.raw();
     MapRecord {
-        height: raw.height,
-        width: raw.width,
+        height: raw.height(),
+        width: raw.width(),
         raw_min: raw.min(),
         raw_max: raw.max(),
         negative_mass: raw.negative_mass(),
         verdict: heatmap.verdict.to_string(),
         measures: heatmap.layers[0].measures.iter().copied().collect(),
-        sha256: sha256(&little_endian(&raw.values)),
+        sha256: sha256(&little_endian(raw.values())),
     }
 }

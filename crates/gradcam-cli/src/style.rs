@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use anyhow::{Result, bail};
-use gradcam::{Method, Source};
-use gradcam_viz::{ColorMap, Grid, Style, View};
+use gradcam::{Grid, Method, Source};
+use gradcam_viz::{ColorMap, Style, View};
 use image::RgbImage;
 use image::imageops::{FilterType, resize};
 
@@ -34,16 +34,15 @@ pub(crate) fn of(args: &Explain) -> Result<Style> {
 pub(crate) fn paint(
     view: View,
     photo: &RgbImage,
-    map: &gradcam::Grid,
+    map: &Grid,
     method: &Method,
     style: &Style,
 ) -> Result<RgbImage> {
-    let grid = Grid::new(map.height, map.width, &map.values)?;
-    Ok(view.draw(photo, grid, &suited(style, method, grid))?)
+    Ok(view.draw(photo, map, &suited(style, method, map))?)
 }
 
 /// The style of a method's picture: single pixels stand out of a map of the pixels, and must not hide the rest of it.
-fn suited(style: &Style, method: &Method, map: Grid<'_>) -> Style {
+fn suited(style: &Style, method: &Method, map: &Grid) -> Style {
     let scale = match (method.about().resolution, style.colors.is_diverging()) {
         (Source::Pixels, false) => Some(map.positive_quantile(0.99)),
         (Source::Pixels, true) => Some(map.absolute_quantile(0.99)),

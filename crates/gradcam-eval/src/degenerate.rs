@@ -4,24 +4,17 @@
 //! number that looks like a measurement. Here the answer is [`Undefined`] with its reason; a [`Tally`] keeps it beside the values, so that
 //! a report says how many there were, and can be made once without them and once with the worst value in their place.
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 use serde::Serialize;
 
 use crate::{Error, Result, Undefined};
 
-/// Checks that a map is well formed and has only finite values.
+/// Checks that a map has only finite values.
 ///
 /// # Errors
-/// [`Error::Malformed`], [`Undefined::NonFinite`].
+/// [`Undefined::NonFinite`].
 pub fn check_finite(map: &Grid) -> Result<()> {
-    if map.values.is_empty() || map.values.len() != map.height * map.width {
-        return Err(Error::Malformed {
-            height: map.height,
-            width: map.width,
-            found: map.values.len(),
-        });
-    }
-    match map.values.iter().all(|v| v.is_finite()) {
+    match map.values().iter().all(|v| v.is_finite()) {
         true => Ok(()),
         false => Err(Undefined::NonFinite.into()),
     }
@@ -46,20 +39,20 @@ pub fn check(map: &Grid) -> Result<()> {
 
 /// Checks that two maps have the same size.
 pub(crate) fn check_pair(a: &Grid, b: &Grid) -> Result<()> {
-    match (a.height, a.width) == (b.height, b.width) {
+    match a.size() == b.size() {
         true => Ok(()),
         false => Err(Error::Size {
-            expected: (a.height, a.width),
-            found: (b.height, b.width),
+            expected: a.size(),
+            found: b.size(),
         }),
     }
 }
 
 /// Checks that a mask fits a map and marks something.
 pub(crate) fn check_mask(map: &Grid, mask: &[bool]) -> Result<()> {
-    if mask.len() != map.values.len() {
+    if mask.len() != map.size().area() {
         return Err(Error::Mask {
-            expected: map.values.len(),
+            expected: map.size().area(),
             found: mask.len(),
         });
     }
@@ -150,12 +143,6 @@ mod tests {
         assert_eq!(reason(&[0.0, f32::NAN]), Some(Undefined::NonFinite));
         assert_eq!(reason(&[0.0, f32::INFINITY]), Some(Undefined::NonFinite));
         assert_eq!(reason(&[-1e-30, 0.0]), None);
-        let short = Grid {
-            height: 2,
-            width: 2,
-            values: vec![1.0],
-        };
-        assert!(matches!(check(&short), Err(Error::Malformed { .. })));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Why a metric could not be computed.
 
+use gradcam_map::Size;
+
 use crate::Undefined;
 
 /// Why a metric could not be computed.
@@ -10,23 +12,16 @@ pub enum Error {
     #[error("undefined: {0}")]
     Undefined(Undefined),
     /// A map has another size than it should have.
-    #[error("expected a map of {expected:?} rows and columns, found {found:?}")]
+    #[error("expected a map of {expected} (height x width), found {found}")]
     Size {
-        /// Rows and columns that were expected.
-        expected: (usize, usize),
-        /// Rows and columns of the map.
-        found: (usize, usize),
+        /// The size that was expected.
+        expected: Size,
+        /// The map's.
+        found: Size,
     },
-    /// A map's numbers do not fill its rows and columns, or there are none.
-    #[error("a map of {height} rows and {width} columns holds {found} values")]
-    Malformed {
-        /// Rows.
-        height: usize,
-        /// Columns.
-        width: usize,
-        /// Values.
-        found: usize,
-    },
+    /// There is no map of these rows, columns and values.
+    #[error(transparent)]
+    Map(#[from] gradcam_map::Error),
     /// A mask has another number of pixels than the map.
     #[error("expected a mask of {expected} pixels, one a position of the map, found {found}")]
     Mask {
@@ -44,14 +39,14 @@ pub enum Error {
         found: usize,
     },
     /// The metric looks at windows that do not fit into the map.
-    #[error("{metric} needs a map of at least {least} rows and columns, found {found:?}")]
+    #[error("{metric} needs a map of at least {least} rows and columns, found {found}")]
     TooSmall {
         /// The metric.
         metric: &'static str,
         /// The least number of rows and of columns.
         least: usize,
-        /// Rows and columns of the map.
-        found: (usize, usize),
+        /// The map's size.
+        found: Size,
     },
     /// An option has a value that means nothing.
     #[error("the option `{option}` must be {expected}, found {found}")]

@@ -9,7 +9,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 
 pub use self::about::{About, Direction, Need};
 pub use self::range::Range;
@@ -142,11 +142,12 @@ impl Metric {
     ///
     /// ```
     /// use gradcam_eval::nulls::random_map;
+    /// use gradcam_map::Size;
     /// use gradcam_eval::{Direction, Evidence, Metric};
     ///
     /// let metric: Metric = "gini".parse()?;
     /// assert_eq!(metric.about().direction, Direction::None);
-    /// let map = random_map(7, 7, 0);
+    /// let map = random_map(Size::new(7, 7)?, 0);
     /// let evidence = Evidence::new(&map, &map);
     /// assert!((0.0..=1.0).contains(&metric.measure(&evidence)?));
     /// // It asks the network, and there is none here.
@@ -223,7 +224,7 @@ impl Metric {
                 of::segmentation_iou(upsampled, mask, of::Threshold::Fixed(threshold()?))
             }
             Metric::Pointing | Metric::PointingClassMean | Metric::PointingDifficult => {
-                let tolerance = of::scaled_tolerance(upsampled.height, upsampled.width);
+                let tolerance = of::scaled_tolerance(upsampled.size());
                 of::pointing(upsampled, mask()?, tolerance).map(flag)
             }
             Metric::Hit => of::pointing(upsampled, mask()?, 0.0).map(flag),

@@ -19,8 +19,10 @@ mod ssim;
 pub use calibration::{pearson, score_changes};
 pub use energy::energy_inside;
 pub use gini::{entropy, gini};
+#[doc(inline)]
+pub use gradcam_map::BoundingBox;
 pub use hog::{hog, hog_correlation};
-pub use localisation::{BoundingBox, Localised, bounding_box, box_of_mask, localise};
+pub use localisation::{Localised, box_of_mask, localise};
 pub use otsu::{otsu_mask, otsu_threshold};
 pub use overlap::{displacement, top_overlap};
 pub use pointing::{POINTING_TOLERANCE, pointing, scaled_tolerance};

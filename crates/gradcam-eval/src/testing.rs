@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use candle_core::{Device, Tensor};
-use gradcam::Grid;
+use gradcam_map::{Grid, Size};
 use gradcam_nn::{Network, Pass};
 use serde_json::Value;
 
@@ -20,18 +20,18 @@ pub(crate) fn list(value: &Value) -> Vec<f64> {
     values.map(|v| v.as_f64().unwrap()).collect()
 }
 
+pub(crate) fn size(height: usize, width: usize) -> Size {
+    Size::new(height, width).unwrap()
+}
+
 pub(crate) fn grid(height: usize, width: usize, values: &[f32]) -> Grid {
-    Grid {
-        height,
-        width,
-        values: values.to_vec(),
-    }
+    Grid::new(size(height, width), values.to_vec()).unwrap()
 }
 
 /// A map from 0 to 1, the golden script's.
 pub(crate) fn wave(height: usize, width: usize, step: f64) -> Grid {
-    let values = (0..height * width).map(|i| (0.5 + 0.5 * (0.3 + i as f64 * step).sin()) as f32);
-    grid(height, width, &values.collect::<Vec<_>>())
+    let at = |i: usize| (0.5 + 0.5 * (0.3 + i as f64 * step).sin()) as f32;
+    Grid::from_fn(size(height, width), at)
 }
 
 /// Why a metric has no value.
@@ -79,7 +79,7 @@ impl Patch {
     /// 1 on the patch and a little noise around 0 elsewhere.
     pub(crate) fn image(&self) -> Tensor {
         let noise = wave(SIDE, SIDE, 1.9).map(|v| 0.2 * (v - 0.5));
-        let pixels = noise.values.iter().zip(self.mask());
+        let pixels = noise.values().iter().zip(self.mask());
         let pixels: Vec<f32> = pixels
             .map(|(&v, inside)| if inside { 1.0 } else { v })
             .collect();

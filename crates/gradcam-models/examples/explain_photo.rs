@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use gradcam_models::candle_core::Device;
 use gradcam_models::gradcam::{Explainer, Target, probabilities};
 use gradcam_models::{Model, picture, preprocess::Fit};
-use gradcam_viz::{Format, Grid, Style, View, encode};
+use gradcam_viz::{Format, Style, View, encode};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
@@ -36,8 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // The photo as the network saw it, coloured where the evidence is.
     let map = &heatmap.upsampled;
-    let grid = Grid::new(map.height, map.width, &map.values)?;
-    let overlay = View::Overlay.draw(&seen.view, grid, &Style::default())?;
+    let overlay = View::Overlay.draw(&seen.view, map, &Style::default())?;
     std::fs::write(&output, encode(&overlay, Format::from_path(&output)?)?)?;
     println!("{}", output.display());
     Ok(())

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use gradcam_viz::image;
-use gradcam_viz::{ColorBar, Format, Grid, Panel, Style, View, encode, sheet, terminal};
+use gradcam_viz::{ColorBar, Format, Grid, Panel, Size, Style, View, encode, sheet, terminal};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
@@ -17,15 +17,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let photo = image::open(photo)?.to_rgb8();
 
     // A made-up map: a bump in the upper half, as a network might find a face.
-    let (width, height) = photo.dimensions();
+    let (width, height) = (photo.width() as usize, photo.height() as usize);
     let bump = |x: f32, y: f32| 7.3 * (-((x - 0.45).powi(2) + (y - 0.3).powi(2)) / 0.05).exp();
-    let values: Vec<f32> = (0..height * width)
-        .map(|i| {
-            let (x, y) = (i % width, i / width);
-            bump(x as f32 / width as f32, y as f32 / height as f32)
-        })
-        .collect();
-    let map = Grid::new(height as usize, width as usize, &values)?;
+    let share = |at: usize, of: usize| at as f32 / of as f32;
+    let map = Grid::from_fn(Size::new(height, width)?, |i| {
+        bump(share(i % width, width), share(i / width, height))
+    });
 
     let style = Style {
         levels: vec![0.25, 0.5, 0.75],
@@ -33,13 +30,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let mut views = Vec::new();
     for &view in View::ALL {
-        views.push((view.name(), view.draw(&photo, map, &style)?));
+        views.push((view.name(), view.draw(&photo, &map, &style)?));
     }
     let panels: Vec<Panel<'_>> = views
         .iter()
         .map(|(title, image)| Panel::new(title, image).with_caption("made up"))
         .collect();
-    let bar = ColorBar::new(style.colors, map.max()).with_label("evidence");
+    let bar = ColorBar::new(style.colors, map.positive_max()).with_label("evidence");
     let sheet = sheet(&panels, 3, Some(&bar))?;
     std::fs::write(&output, encode(&sheet, Format::from_path(&output)?)?)?;
     print!("{}", terminal(&sheet, 80));

@@ -4,10 +4,11 @@
 
 use std::{fmt, str::FromStr};
 
+use gradcam_map::Grid;
 use image::Rgb;
 
 use crate::error::quoted;
-use crate::{Error, Grid, Result};
+use crate::{Error, Result};
 
 /// A colour map. All but [`ColorMap::Coolwarm`] are sequential: they show evidence from 0 up.
 ///
@@ -91,11 +92,11 @@ impl ColorMap {
     /// The scale that shows all of `map`: its maximum, for a diverging colour map its largest absolute value.
     ///
     /// For a common scale over several maps take the largest of theirs.
-    pub fn scale_of(self, map: Grid<'_>) -> f32 {
+    pub fn scale_of(self, map: &Grid) -> f32 {
         if self.is_diverging() {
-            map.max_abs()
+            map.absolute_max()
         } else {
-            map.max()
+            map.positive_max()
         }
     }
 
@@ -216,6 +217,7 @@ pub(crate) fn blend(pixel: &mut Rgb<u8>, color: Rgb<u8>, opacity: f32) {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::testing::grid;
 
     #[test]
     fn ends_are_the_published_colours() {
@@ -252,11 +254,11 @@ mod tests {
 
     #[test]
     fn the_scale_of_a_signed_map_is_its_largest_absolute_value() {
-        let map = Grid::new(1, 3, &[-4.0, 0.0, 3.0]).unwrap();
+        let map = grid(1, 3, &[-4.0, 0.0, 3.0]);
         assert_eq!(
             (
-                ColorMap::Turbo.scale_of(map),
-                ColorMap::Coolwarm.scale_of(map)
+                ColorMap::Turbo.scale_of(&map),
+                ColorMap::Coolwarm.scale_of(&map)
             ),
             (3.0, 4.0)
         );

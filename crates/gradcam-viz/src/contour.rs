@@ -1,9 +1,11 @@
 //! Lines of equal evidence, by marching squares (Lorensen and Cline 1987, in two dimensions).
 
+use gradcam_map::Grid;
 use image::RgbImage;
 
+use crate::photo::same_size;
 use crate::stroke::{Point, stroke};
-use crate::{Grid, Result, Style};
+use crate::{Result, Style};
 
 /// The photo with a line around each region at or above a fraction of the maximum.
 ///
@@ -14,16 +16,16 @@ use crate::{Grid, Result, Style};
 ///
 /// # Errors
 /// [`Size`](crate::Error::Size), [`Fraction`](crate::Error::Fraction), [`Scale`](crate::Error::Scale).
-pub fn contour(photo: &RgbImage, map: Grid<'_>, style: &Style) -> Result<RgbImage> {
+pub fn contour(photo: &RgbImage, map: &Grid, style: &Style) -> Result<RgbImage> {
     style.check()?;
-    map.same_size(photo)?;
-    let scale = style.scale.unwrap_or_else(|| map.max());
+    same_size(map, photo)?;
+    let scale = style.scale.unwrap_or_else(|| map.positive_max());
     let mut image = photo.clone();
     if scale > 0.0 {
         let lines: Vec<_> = style
             .levels
             .iter()
-            .flat_map(|level| isolines(map, level * scale))
+            .flat_map(|level| isolines(map, (level * f64::from(scale)) as f32))
             .collect();
         stroke(&mut image, &lines);
     }
@@ -31,7 +33,7 @@ pub fn contour(photo: &RgbImage, map: Grid<'_>, style: &Style) -> Result<RgbImag
 }
 
 /// The segments where `map` crosses `level`: a value at the level counts as inside.
-fn isolines(map: Grid<'_>, level: f32) -> Vec<[Point; 2]> {
+fn isolines(map: &Grid, level: f32) -> Vec<[Point; 2]> {
     let (width, values) = (map.width(), map.values());
     let mut lines = Vec::new();
     for row in 0..map.height() - 1 {
@@ -92,9 +94,10 @@ fn cell(corners: [f32; 4], level: f32, origin: Point) -> impl Iterator<Item = [P
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::testing::grid;
 
     fn lines(height: usize, width: usize, values: &[f32], level: f32) -> Vec<[Point; 2]> {
-        isolines(Grid::new(height, width, values).unwrap(), level)
+        isolines(&grid(height, width, values), level)
     }
 
     #[test]
@@ -152,9 +155,9 @@ mod tests {
     fn levels_are_fractions_of_the_scale() {
         let photo = RgbImage::new(8, 8);
         let values: Vec<f32> = (0..64).map(|i| (i % 8) as f32).collect();
-        let map = Grid::new(8, 8, &values).unwrap();
+        let map = grid(8, 8, &values);
         let yellow_columns = |style: &Style| -> Vec<u32> {
-            let image = contour(&photo, map, style).unwrap();
+            let image = contour(&photo, &map, style).unwrap();
             (0..8)
                 .filter(|&x| image.get_pixel(x, 4)[0] == 255)
                 .collect()
@@ -178,7 +181,7 @@ mod tests {
     #[test]
     fn a_zero_map_leaves_the_photo_unchanged() {
         let photo = RgbImage::from_fn(4, 4, |x, y| image::Rgb([x as u8, y as u8, 77]));
-        let map = Grid::new(4, 4, &[0.0; 16]).unwrap();
-        assert_eq!(contour(&photo, map, &Style::default()).unwrap(), photo);
+        let map = grid(4, 4, &[0.0; 16]);
+        assert_eq!(contour(&photo, &map, &Style::default()).unwrap(), photo);
     }
 }

@@ -6,26 +6,6 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The number of values is not height × width.
-    #[error("a map of height {height} and width {width} needs {expected} values, found {found}")]
-    Length {
-        /// Rows asked for.
-        height: usize,
-        /// Columns asked for.
-        width: usize,
-        /// height × width.
-        expected: usize,
-        /// Values given.
-        found: usize,
-    },
-    /// The map has no row or no column.
-    #[error("a map needs at least one row and one column, found height {height} and width {width}")]
-    EmptyMap {
-        /// Rows.
-        height: usize,
-        /// Columns.
-        width: usize,
-    },
     /// Photo and map differ in size.
     #[error(
         "photo and map differ in size: the photo is {photo_width}x{photo_height}, \
@@ -65,7 +45,7 @@ pub enum Error {
     Scale(f32),
     /// A threshold is outside 0 (excluded) to 1.
     #[error("a threshold is a fraction of the maximum above 0 and up to 1, found {0}")]
-    Fraction(f32),
+    Fraction(f64),
     /// A sheet without pictures or without columns.
     #[error("a sheet needs at least one picture and one column, found {pictures} and {columns}")]
     EmptySheet {

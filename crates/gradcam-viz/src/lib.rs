@@ -4,12 +4,12 @@ mod boxes;
 mod color;
 mod contour;
 mod error;
-mod grid;
 mod label;
 mod matrix;
 mod note;
 mod output;
 mod overlay;
+mod photo;
 mod sheet;
 mod stroke;
 mod style;
@@ -17,14 +17,16 @@ mod terminal;
 mod text;
 mod view;
 
+#[cfg(test)]
+mod testing;
+
 #[doc(no_inline)]
 pub use image;
 
-pub use boxes::{BoundingBox, bounding_box, boxes};
+pub use boxes::boxes;
 pub use color::ColorMap;
 pub use contour::contour;
 pub use error::{Error, Result};
-pub use grid::Grid;
 pub use label::label;
 pub use matrix::{matrix, stack};
 pub use note::note;
@@ -34,3 +36,6 @@ pub use sheet::{ColorBar, Panel, sheet};
 pub use style::Style;
 pub use terminal::terminal;
 pub use view::View;
+
+#[doc(inline)]
+pub use gradcam_map::{BoundingBox, Error as MapError, Grid, Size, bounding_box};

@@ -1,9 +1,11 @@
 //! The map as colour: over the photo, alone, and next to the photo.
 
+use gradcam_map::Grid;
 use image::{Rgb, RgbImage, imageops};
 
 use crate::color::blend;
-use crate::{Error, Grid, Result, Style};
+use crate::photo::same_size;
+use crate::{Error, Result, Style};
 
 /// Pixels between photo and overlay in [`side_by_side`].
 pub const GAP: u32 = 8;
@@ -23,18 +25,18 @@ const MAX_PIXELS: u64 = 1 << 28;
 ///
 /// ```
 /// use gradcam_viz::image::{Rgb, RgbImage};
-/// use gradcam_viz::{Grid, Style, overlay};
+/// use gradcam_viz::{Grid, Size, Style, overlay};
 ///
 /// let photo = RgbImage::from_pixel(2, 1, Rgb([120, 120, 120]));
-/// let map = Grid::new(1, 2, &[0.0, 7.3])?;
-/// let picture = overlay(&photo, map, &Style::default())?;
+/// let map = Grid::new(Size::new(1, 2)?, vec![0.0, 7.3])?;
+/// let picture = overlay(&photo, &map, &Style::default())?;
 /// assert_eq!(picture.get_pixel(0, 0), photo.get_pixel(0, 0));
 /// assert_ne!(picture.get_pixel(1, 0), photo.get_pixel(1, 0));
-/// # Ok::<(), gradcam_viz::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn overlay(photo: &RgbImage, map: Grid<'_>, style: &Style) -> Result<RgbImage> {
+pub fn overlay(photo: &RgbImage, map: &Grid, style: &Style) -> Result<RgbImage> {
     style.check()?;
-    map.same_size(photo)?;
+    same_size(map, photo)?;
     let scale = style.scale_for(map);
     let mut image = photo.clone();
     for (pixel, &value) in image.pixels_mut().zip(map.values()) {
@@ -52,7 +54,7 @@ pub fn overlay(photo: &RgbImage, map: Grid<'_>, style: &Style) -> Result<RgbImag
 ///
 /// # Errors
 /// [`Error::Scale`], [`Error::TooLarge`].
-pub fn heatmap(map: Grid<'_>, style: &Style) -> Result<RgbImage> {
+pub fn heatmap(map: &Grid, style: &Style) -> Result<RgbImage> {
     style.check()?;
     let scale = style.scale_for(map);
     let mut image = canvas(map.width() as u64, map.height() as u64)?;
@@ -66,7 +68,7 @@ pub fn heatmap(map: Grid<'_>, style: &Style) -> Result<RgbImage> {
 ///
 /// # Errors
 /// As [`overlay`], and [`Error::TooLarge`].
-pub fn side_by_side(photo: &RgbImage, map: Grid<'_>, style: &Style) -> Result<RgbImage> {
+pub fn side_by_side(photo: &RgbImage, map: &Grid, style: &Style) -> Result<RgbImage> {
     let right = overlay(photo, map, style)?;
     let (width, height) = photo.dimensions();
     let mut image = canvas(2 * u64::from(width) + u64::from(GAP), u64::from(height))?;
@@ -99,6 +101,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::ColorMap;
+    use crate::testing::grid;
 
     fn photo() -> RgbImage {
         RgbImage::from_fn(16, 16, |x, y| {
@@ -122,7 +125,7 @@ mod tests {
                 values[2] = f32::INFINITY;
                 values[3] = f32::NEG_INFINITY;
                 values[4] = if colors.is_diverging() { 0.0 } else { -5.0 };
-                let image = overlay(&photo, Grid::new(16, 16, &values).unwrap(), &style).unwrap();
+                let image = overlay(&photo, &grid(16, 16, &values), &style).unwrap();
                 assert_eq!(image, photo, "{colors}");
             }
         }
@@ -133,11 +136,11 @@ mod tests {
         let photo = photo();
         let mut values = [0.0; 256];
         values[17] = 1e-20;
-        let map = Grid::new(16, 16, &values).unwrap();
+        let map = grid(16, 16, &values);
         for &colors in ColorMap::ALL {
             let opaque = overlay(
                 &photo,
-                map,
+                &map,
                 &Style {
                     colors,
                     alpha: 1.0,
@@ -149,7 +152,7 @@ mod tests {
             assert_eq!(
                 overlay(
                     &photo,
-                    map,
+                    &map,
                     &Style {
                         colors,
                         alpha: 0.0,
@@ -163,7 +166,7 @@ mod tests {
         // Half of (16, 16, 1) and half of (144, 12, 0), turbo's end.
         let half = overlay(
             &photo,
-            map,
+            &map,
             &Style {
                 alpha: 0.5,
                 ..Style::default()
@@ -188,7 +191,7 @@ mod tests {
             alpha: 0.8,
             ..Style::default()
         };
-        let image = overlay(&black, Grid::new(1, 3, &[-2.0, -1.0, 2.0]).unwrap(), &style).unwrap();
+        let image = overlay(&black, &grid(1, 3, &[-2.0, -1.0, 2.0]), &style).unwrap();
         // Share 1: opacity 0.8. Share 1/2: opacity 0.8 * 3/4 = 0.6 of the colour a quarter along.
         let expected =
             |color: [u8; 3], opacity: f32| color.map(|c| (f32::from(c) * opacity).round() as u8);
@@ -203,7 +206,7 @@ mod tests {
             colors: ColorMap::Magma,
             ..Style::default()
         };
-        let image = heatmap(Grid::new(2, 3, &[0., 1., 2., 3., 4., -9.]).unwrap(), &style).unwrap();
+        let image = heatmap(&grid(2, 3, &[0., 1., 2., 3., 4., -9.]), &style).unwrap();
         assert_eq!(image.dimensions(), (3, 2));
         let at = |t| ColorMap::Magma.at(t);
         let pixels: Vec<_> = image.pixels().copied().collect();
@@ -215,20 +218,19 @@ mod tests {
             scale: Some(8.0),
             ..style
         };
-        let image = heatmap(Grid::new(1, 1, &[4.0]).unwrap(), &common).unwrap();
+        let image = heatmap(&grid(1, 1, &[4.0]), &common).unwrap();
         assert_eq!(*image.get_pixel(0, 0), at(0.5), "a common scale");
     }
 
     #[test]
     fn side_by_side_keeps_the_photo_on_the_left() {
         let photo = photo();
-        let map = [1.0; 256];
-        let map = Grid::new(16, 16, &map).unwrap();
-        let image = side_by_side(&photo, map, &Style::default()).unwrap();
+        let map = grid(16, 16, &[1.0; 256]);
+        let image = side_by_side(&photo, &map, &Style::default()).unwrap();
         assert_eq!(image.dimensions(), (16 + GAP + 16, 16));
         assert_eq!(*imageops::crop_imm(&image, 0, 0, 16, 16).to_image(), *photo);
         let right = imageops::crop_imm(&image, 16 + GAP, 0, 16, 16).to_image();
-        assert_eq!(right, overlay(&photo, map, &Style::default()).unwrap());
+        assert_eq!(right, overlay(&photo, &map, &Style::default()).unwrap());
         assert_eq!(image.get_pixel(16 + GAP / 2, 7).0, [255; 3]);
     }
 

@@ -1,6 +1,8 @@
 //! How a view is drawn: the choices that the views share.
 
-use crate::{ColorMap, Error, Grid, Result};
+use gradcam_map::Grid;
+
+use crate::{ColorMap, Error, Result};
 
 /// How a view is drawn. Each view reads the fields that it needs; all are checked.
 ///
@@ -25,9 +27,9 @@ pub struct Style {
     /// common scale to compare them. Values beyond it have the end's colour. 0 paints nothing.
     pub scale: Option<f32>,
     /// Levels of [`contour`](crate::contour()), each a fraction of the scale in 0 (excluded) to 1. Default: 0.5 alone.
-    pub levels: Vec<f32>,
+    pub levels: Vec<f64>,
     /// Threshold of [`boxes`](crate::boxes()) as a fraction of the map's maximum. Default: 0.15 (Selvaraju et al. 2017, section 3.2).
-    pub box_fraction: f32,
+    pub box_fraction: f64,
 }
 
 impl Default for Style {
@@ -59,7 +61,7 @@ impl Style {
     }
 
     /// The value at the end of the colour map for `map`.
-    pub(crate) fn scale_for(&self, map: Grid<'_>) -> f32 {
+    pub(crate) fn scale_for(&self, map: &Grid) -> f32 {
         self.scale.unwrap_or_else(|| self.colors.scale_of(map))
     }
 }

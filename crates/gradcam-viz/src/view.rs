@@ -2,10 +2,12 @@
 
 use std::{fmt, str::FromStr};
 
+use gradcam_map::Grid;
 use image::RgbImage;
 
 use crate::error::quoted;
-use crate::{Error, Grid, Result, Style, boxes, contour, heatmap, overlay, side_by_side};
+use crate::photo::same_size;
+use crate::{Error, Result, Style, boxes, contour, heatmap, overlay, side_by_side};
 
 /// A picture of one map.
 ///
@@ -58,8 +60,8 @@ impl View {
     ///
     /// # Errors
     /// As the view's own function; [`Error::Size`] also for [`View::Heatmap`].
-    pub fn draw(self, photo: &RgbImage, map: Grid<'_>, style: &Style) -> Result<RgbImage> {
-        map.same_size(photo)?;
+    pub fn draw(self, photo: &RgbImage, map: &Grid, style: &Style) -> Result<RgbImage> {
+        same_size(map, photo)?;
         match self {
             Self::Overlay => overlay(photo, map, style),
             Self::Heatmap => heatmap(map, style),
@@ -95,6 +97,7 @@ impl FromStr for View {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::testing::grid;
 
     #[test]
     fn names_round_trip() {
@@ -110,7 +113,7 @@ mod tests {
     #[test]
     fn every_view_checks_size_and_style() {
         let values = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0];
-        let map = Grid::new(2, 3, &values).unwrap();
+        let map = grid(2, 3, &values);
         let bad = [
             (
                 Style {
@@ -150,7 +153,7 @@ mod tests {
         ];
         for &view in View::ALL {
             assert_eq!(
-                view.draw(&RgbImage::new(2, 3), map, &Style::default())
+                view.draw(&RgbImage::new(2, 3), &map, &Style::default())
                     .unwrap_err()
                     .to_string(),
                 "photo and map differ in size: the photo is 2x3, the map 3x2 (width x height); resize one of them first"
@@ -158,11 +161,11 @@ mod tests {
             let photo = RgbImage::new(3, 2);
             for (style, text) in &bad {
                 assert_eq!(
-                    view.draw(&photo, map, style).unwrap_err().to_string(),
+                    view.draw(&photo, &map, style).unwrap_err().to_string(),
                     *text
                 );
             }
-            view.draw(&photo, map, &Style::default()).unwrap();
+            view.draw(&photo, &map, &Style::default()).unwrap();
         }
     }
 }

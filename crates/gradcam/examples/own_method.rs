@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout)]
 
 use gradcam::candle_core::{Device, Result, Tensor};
-use gradcam::{Explainer, Network, Pass, Saliency, SignedMap, Subject, Target};
+use gradcam::{Explainer, Grid, Network, Pass, Saliency, SignedMap, Subject, Target};
 
 /// The gradient times the activation of the channel in which their product is largest, at each position.
 struct StrongestChannel;
@@ -14,22 +14,12 @@ impl Saliency for StrongestChannel {
 
     fn signed_map(&self, subject: &Subject<'_>) -> gradcam::Result<SignedMap> {
         let features = subject.features;
-        let (height, width) = features.size;
-        // Channel after channel, each `height * width` values.
         let products = features.activation.iter().zip(features.gradient);
         let products: Vec<f32> = products.map(|(a, g)| a * g).collect();
-        let mut values = vec![f32::NEG_INFINITY; height * width];
-        for channel in products.chunks_exact(height * width) {
-            for (value, &product) in values.iter_mut().zip(channel) {
-                *value = value.max(product);
-            }
-        }
-        let map = gradcam::Grid {
-            height,
-            width,
-            values,
-        };
-        Ok(map.into())
+        // Channel after channel, each with a value for every position.
+        let channels = |i: usize| products.iter().skip(i).step_by(features.size.area());
+        let largest = |i: usize| channels(i).copied().fold(f32::NEG_INFINITY, f32::max);
+        Ok(Grid::from_fn(features.size, largest).into())
     }
 }
 
@@ -50,7 +40,7 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     println!(
         "{}: {:?}, verdict {}",
         explainer.method.name(),
-        heatmap.raw().values,
+        heatmap.raw().values(),
         heatmap.verdict
     );
     Ok(())

@@ -1,5 +1,7 @@
 //! Why an explanation could not be made.
 
+use gradcam_map::Size;
+
 /// Why an explanation could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -82,28 +84,19 @@ pub enum Error {
         found: usize,
     },
     /// A mask has another size than the image.
-    #[error("expected a mask of {expected:?} rows and columns, found {found:?}")]
+    #[error("expected a mask of {expected} (height x width), found {found}")]
     Mask {
-        /// The image's rows and columns.
-        expected: (usize, usize),
+        /// The image's size.
+        expected: Size,
         /// The mask's.
-        found: (usize, usize),
+        found: Size,
     },
     /// A mask refers to something that it does not have.
-    #[error("a mask of {0:?} rows and columns refers to places or parts that it does not have")]
-    BadMask((usize, usize)),
-    /// A user's method returned a map that is not of its own size.
-    #[error(
-        "the map of `{method}` has {found} values, expected those of {size:?} rows and columns"
-    )]
-    Map {
-        /// The method.
-        method: String,
-        /// The map's rows and columns.
-        size: (usize, usize),
-        /// Values found.
-        found: usize,
-    },
+    #[error("a mask of {0} (height x width) refers to places or parts that it does not have")]
+    BadMask(Size),
+    /// There is no map of these rows, columns and values.
+    #[error(transparent)]
+    Map(#[from] gradcam_map::Error),
     /// A list of targets is needed for each image.
     #[error("expected a list of targets for each of the {images} images, found {found}")]
     Targets {

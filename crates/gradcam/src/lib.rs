@@ -2,7 +2,6 @@
 
 mod ask;
 mod error;
-mod map;
 pub mod methods;
 mod saliency;
 mod seen;
@@ -19,9 +18,6 @@ pub use ask::dense::{Dense, predicted_region};
 pub use ask::explainer::{Cost, Explainer, Fusion, PassCost, explain_each};
 pub use ask::heatmap::{Heatmap, LayerMap, Verdict};
 pub use error::{Error, Result, nearest_names};
-pub use map::grid::Grid;
-pub use map::interpolation::Interpolation;
-pub use map::rank::rank_correlations;
 pub use methods::baseline::{Baseline, Inputs};
 pub use methods::{About, Method, MethodError};
 pub use saliency::{Features, Saliency, SignedMap, Source, Subject};
@@ -29,3 +25,6 @@ pub use seen::input_gradient::input_gradient;
 pub use seen::layers::{Layer, Layers, coincide, layers};
 pub use seen::masks::{Mask, Taps, masked_logits};
 pub use target::{Explained, Score, Target, TargetError, probabilities, ranking};
+
+#[doc(inline)]
+pub use gradcam_map::{Error as MapError, Grid, Interpolation, Size, rank_correlations};

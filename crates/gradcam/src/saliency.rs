@@ -3,12 +3,13 @@
 use std::fmt;
 
 use candle_core::Tensor;
+use gradcam_map::{Grid, Size};
 use gradcam_nn::Network;
 use serde::Serialize;
 
+use crate::Result;
 use crate::methods::baseline::Inputs;
 use crate::target::{Target, value};
-use crate::{Grid, Result};
 
 /// Where a map comes from. There is no third place, so that a match can be exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -24,7 +25,7 @@ pub enum Source {
 ///
 /// ```
 /// use candle_core::{Device, Result, Tensor};
-/// use gradcam::{Explainer, Saliency, SignedMap, Subject, Target};
+/// use gradcam::{Explainer, Grid, Saliency, SignedMap, Subject, Target};
 /// use gradcam_nn::{Network, Pass};
 ///
 /// /// The norm of the gradient over the channels.
@@ -36,10 +37,10 @@ pub enum Source {
 ///     }
 ///     fn signed_map(&self, subject: &Subject<'_>) -> gradcam::Result<SignedMap> {
 ///         let gradient = subject.features.gradient;
-///         let (height, width) = subject.features.size;
-///         let at = |i: usize| gradient.iter().skip(i).step_by(height * width);
-///         let values = (0..height * width).map(|i| at(i).map(|g| g * g).sum::<f32>().sqrt());
-///         Ok(gradcam::Grid { height, width, values: values.collect() }.into())
+///         let size = subject.features.size;
+///         let at = |i: usize| gradient.iter().skip(i).step_by(size.area());
+///         let map = Grid::from_fn(size, |i| at(i).map(|g| g * g).sum::<f32>().sqrt());
+///         Ok(map.into())
 ///     }
 /// }
 ///
@@ -54,7 +55,7 @@ pub enum Source {
 /// let picture = Tensor::new(&[[[[1.0_f32, 2.0]], [[3.0, 4.0]]]], &Device::Cpu)?;
 /// let explainer = Explainer::of(Strength);
 /// let heatmap = explainer.explain_one(&Sum, &picture, Target::Index(0))?;
-/// assert_eq!(heatmap.raw().values, [1.0, 1.0]);
+/// assert_eq!(heatmap.raw().values(), [1.0, 1.0]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Saliency: Send + Sync {
@@ -96,12 +97,12 @@ pub trait Saliency: Send + Sync {
     fn suits(&self, _network: &dyn Network, _image: &Tensor, _layers: &[&str]) -> Result<()> {
         Ok(())
     }
-    /// Refuses what means nothing together with these inputs, or for an input of this height and width where that is known; and what
+    /// Refuses what means nothing together with these inputs, or for an input of this size if that is known; and what
     /// [`check`](Saliency::check) refuses.
     ///
     /// # Errors
     /// For the first such option.
-    fn check_inputs(&self, _size: Option<(usize, usize)>, _inputs: &Inputs) -> Result<()> {
+    fn check_inputs(&self, _size: Option<Size>, _inputs: &Inputs) -> Result<()> {
         self.check()
     }
     /// Another score whose gradient the method takes, if not the target's own; `logits` are those of the image.
@@ -177,11 +178,12 @@ impl Subject<'_> {
     }
 
     /// Height and width of the network's input.
-    pub fn input_size(&self) -> (usize, usize) {
-        match *self.image.dims() {
-            [.., height, width] => (height, width),
-            _ => (0, 0),
-        }
+    ///
+    /// # Errors
+    /// When the image is not `(1, channels, height, width)`, or has no pixel.
+    pub fn input_size(&self) -> Result<Size> {
+        let (_, _, height, width) = self.image.dims4()?;
+        Ok(Size::new(height, width)?)
     }
 
     /// Of `samples`, each of which costs `forwards`, those that the budget pays for; at least one.
@@ -200,7 +202,7 @@ pub struct Features<'a> {
     /// As many, or none.
     pub gradient: &'a [f32],
     /// Height and width.
-    pub size: (usize, usize),
+    pub size: Size,
 }
 
 /// The numbers of values, and not the values.
@@ -217,7 +219,7 @@ impl fmt::Debug for Features<'_> {
 impl<'a> Features<'a> {
     /// Positions of a channel.
     pub(crate) fn positions(&self) -> usize {
-        self.size.0 * self.size.1
+        self.size.area()
     }
 
     /// The activation of each channel.
@@ -231,12 +233,9 @@ impl<'a> Features<'a> {
             .zip(self.gradient.chunks_exact(self.positions()))
     }
 
+    /// A map of one number a position.
     pub(crate) fn grid(&self, values: Vec<f64>) -> Grid {
-        Grid {
-            height: self.size.0,
-            width: self.size.1,
-            values: values.into_iter().map(|v| v as f32).collect(),
-        }
+        Grid::from_fn(self.size, |i| values[i] as f32)
     }
 
     /// The sum of the channels, each with a weight.
@@ -265,7 +264,7 @@ impl<'a> Features<'a> {
         let largest = |of: fn(&Sum) -> f64| sums.iter().map(of).fold(0.0, f64::max);
         let share = largest(|sum| sum.sum.abs()) / largest(|sum| sum.size);
         SignedMap {
-            map: self.grid(sums.iter().map(|sum| sum.sum).collect()),
+            map: Grid::from_fn(self.size, |i| sums[i].sum as f32),
             error: None,
             // Nothing is a share of nothing.
             measures: match share.is_finite() {

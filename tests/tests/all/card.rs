@@ -130,7 +130,7 @@ fn deletion_insertion_and_sparsity() {
             (found.map(), photo.sparsity.map),
             (&found.upsampled, photo.sparsity.upsampled),
         ] {
-            let what = format!("{name}: sparsity of {} rows", map.height);
+            let what = format!("{name}: sparsity of {} rows", map.height());
             let found = sparsity(map, Scale::MinMax).unwrap();
             compare(&what, found, expected, SPARSITY * expected);
         }

@@ -80,8 +80,8 @@ fn the_image_lies_as_near_to_each_text_as_in_transformers() {
         let what = format!("{:?}", expected.text);
         compare(&what, &[map.target.score], &[expected.cosine], EMBEDDINGS);
         let raw = map.raw();
-        assert_eq!([raw.height, raw.width], golden.layer.size);
-        compare(&what, &raw.values, &expected.grad_cam, GRADIENTS);
+        assert_eq!([raw.height(), raw.width()], golden.layer.size);
+        compare(&what, raw.values(), &expected.grad_cam, GRADIENTS);
         let gradient = gradcam::input_gradient(&model.network, &x, &[target]).unwrap();
         let gradient: Vec<f32> = gradient.flatten_all().unwrap().to_vec1().unwrap();
         let gradient: Vec<f64> = gradient.into_iter().map(f64::from).collect();
@@ -116,7 +116,7 @@ fn every_method_explains_tokens() {
         let map = explainer.explain_one(&model.network, &x, target.clone());
         let map = map.unwrap_or_else(|error| panic!("{name}: {error}"));
         let raw = map.raw();
-        assert!(raw.values.iter().all(|v| v.is_finite()), "{name}");
+        assert!(raw.values().iter().all(|v| v.is_finite()), "{name}");
         assert!(raw.max() > raw.min(), "{name}");
         for (measure, error) in &map.layers[0].measures {
             let sums = ["fullgrad", "deeplift", "lrp"].contains(&name);
@@ -157,14 +157,14 @@ fn a_channel_is_ablated_in_the_patches() {
         (cosine, pass.patches)
     };
     let (whole, patches) = ablated(None);
-    let mut expected = vec![0.0_f32; found.raw().values.len()];
+    let mut expected = vec![0.0_f32; found.raw().values().len()];
     for channel in 0..patches[0].len() {
         let weight = whole - ablated(Some(channel)).0;
         for (sum, patch) in expected.iter_mut().zip(&patches) {
             *sum += weight * patch[channel];
         }
     }
-    compare("ablation-cam", &found.raw().values, &expected, 1e-3);
+    compare("ablation-cam", found.raw().values(), &expected, 1e-3);
 }
 
 /// Takes a channel out of the tokens behind the first, the class token.

@@ -7,7 +7,9 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// What the workspace's crates may depend on: crates of the workspace, then others.
-const ALLOWED: [(&str, &[&str], &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str], &[&str]); 12] = [
+    // Plain numbers: no tensors, no pictures.
+    ("gradcam-map", &[], &["thiserror"]),
     // Bytes and pixels: no tensors, no annotations.
     (
         "gradcam-picture",
@@ -30,7 +32,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 11] = [
     ),
     (
         "gradcam",
-        &["gradcam-nn"],
+        &["gradcam-map", "gradcam-nn"],
         &[
             "candle-core",
             "rand_chacha",
@@ -45,7 +47,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 11] = [
     // Functions of maps and networks: no pictures, no architectures, no files.
     (
         "gradcam-eval",
-        &["gradcam", "gradcam-nn"],
+        &["gradcam", "gradcam-map", "gradcam-nn"],
         &[
             "base64",
             "candle-core",
@@ -101,7 +103,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 11] = [
     // Plain grids and pictures: no candle, no network.
     (
         "gradcam-viz",
-        &[],
+        &["gradcam-map"],
         &["colorous", "image", "noto-sans-mono-bitmap", "thiserror"],
     ),
     // The same of data: pictures and annotations, and no tensors.

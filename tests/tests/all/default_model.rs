@@ -72,9 +72,9 @@ fn check(
     let what = format!("{place}, {:?}", map.method);
     if let Some(layer) = layer {
         let raw = found.raw();
-        assert_eq!([raw.height, raw.width], layer.size, "{what}");
+        assert_eq!([raw.height(), raw.width()], layer.size, "{what}");
     }
-    compare(&what, &found.raw().values, &map.values, LIMIT);
+    compare(&what, found.raw().values(), &map.values, LIMIT);
 }
 
 #[test]

@@ -210,8 +210,8 @@ fn compare_maps(what: &str, layer: &Layer, found: &[Vec<Heatmap>], limit: f32) {
                 "{what}: {} for class {} of image {image}",
                 layer.name, map.class
             );
-            assert_eq!([raw.height, raw.width], layer.size, "{what}");
-            compare(&what, &raw.values, &map.raw, limit);
+            assert_eq!([raw.height(), raw.width()], layer.size, "{what}");
+            compare(&what, raw.values(), &map.raw, limit);
         }
     }
 }
@@ -290,7 +290,7 @@ fn check(name: &str) {
         .unwrap();
     for (found, scaled) in maps.iter().zip(&expected.grad_cam) {
         let what = format!("{name}: pytorch-grad-cam");
-        compare(&what, &min_max(&found[0].raw().values), scaled, MAPS);
+        compare(&what, &min_max(found[0].raw().values()), scaled, MAPS);
     }
     let classes: Vec<usize> = last.images.iter().map(|maps| maps[0].class).collect();
     drop(network);

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
 use gradcam::{
-    Error, Explainer, Fusion, Heatmap, LayerMap, Saliency, SignedMap, Subject, Target, Verdict,
-    explain_each,
+    Error, Explainer, Fusion, Grid, Heatmap, LayerMap, MapError, Saliency, SignedMap, Size,
+    Subject, Target, Verdict, explain_each,
 };
 use gradcam_models::Model;
 use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, Conv2d, ConvOptions, Linear, Padding};
@@ -131,8 +131,8 @@ fn bits(map: &Heatmap) -> Vec<u32> {
     let layers = map
         .layers
         .iter()
-        .flat_map(|l| [&l.raw.values, &l.map.values]);
-    let all = layers.chain([&map.upsampled.values, &map.logits]);
+        .flat_map(|l| [l.raw.values(), l.map.values()]);
+    let all = layers.chain([map.upsampled.values(), &map.logits]);
     all.flatten().map(|v| v.to_bits()).collect()
 }
 
@@ -157,15 +157,15 @@ proptest! {
                 .map(|i| (0..channels).map(|k| weights[k] * a[k * positions + i]).sum::<f32>())
                 .map(|sum| sum / positions as f32)
                 .collect();
-            close(&maps[0].raw().values, &cam, largest(&a) / positions as f32 * channels as f32);
+            close(maps[0].raw().values(), &cam, largest(&a) / positions as f32 * channels as f32);
         }
     }
 
     #[test]
     fn a_positive_factor_of_the_score_is_a_factor_of_the_map(case in ordinary(), factor in 1e-3_f32..1e3) {
         let (one, many) = (case.first(scaled(1.0)), case.first(scaled(factor)));
-        let expected: Vec<f32> = one.raw().values.iter().map(|v| v * factor).collect();
-        close(&many.raw().values, &expected, largest(&expected));
+        let expected: Vec<f32> = one.raw().values().iter().map(|v| v * factor).collect();
+        close(many.raw().values(), &expected, largest(&expected));
         prop_assert_eq!(one.verdict, many.verdict);
         // A class and its own score are the same target.
         let class = case.first(Target::Index(0));
@@ -205,19 +205,19 @@ proptest! {
     fn a_difference_is_the_difference_of_the_maps(case in ordinary()) {
         let (a, b) = (case.first(Target::Index(0)), case.first(Target::Index(1)));
         let both = case.first(Target::Difference(0, 1));
-        let (a, b) = (&a.raw().values, &b.raw().values);
+        let (a, b) = (a.raw().values(), b.raw().values());
         let expected: Vec<f32> = a.iter().zip(b).map(|(a, b)| a - b).collect();
-        close(&both.raw().values, &expected, largest(a) + largest(b));
-        let other: Vec<f32> = case.first(Target::Difference(1, 0)).raw().values.iter().map(|v| -v).collect();
-        prop_assert_eq!(&both.raw().values, &other);
+        close(both.raw().values(), &expected, largest(a) + largest(b));
+        let other: Vec<f32> = case.first(Target::Difference(1, 0)).raw().values().iter().map(|v| -v).collect();
+        prop_assert_eq!(both.raw().values(), &other);
     }
 
     #[test]
     fn a_counterfactual_is_the_negative(case in ordinary()) {
         let method = Explainer { counterfactual: true, ..Explainer::default().at("maps") };
         let against = case.maps(&method, &[Target::Index(0)]).remove(0).remove(0);
-        let negative: Vec<f32> = case.first(Target::Index(0)).raw().values.iter().map(|v| -v).collect();
-        prop_assert_eq!(&against.raw().values, &negative);
+        let negative: Vec<f32> = case.first(Target::Index(0)).raw().values().iter().map(|v| -v).collect();
+        prop_assert_eq!(against.raw().values(), &negative);
     }
 
     #[test]
@@ -243,7 +243,7 @@ proptest! {
         prop_assert_eq!(&both.layers[1].raw, one.raw());
         // Each layer of a fusion is divided by its largest value.
         let expected = one.upsampled.scaled();
-        close(&both.upsampled.values, &expected.values, 1.0);
+        close(both.upsampled.values(), expected.values(), 1.0);
     }
 
     #[test]
@@ -255,7 +255,7 @@ proptest! {
         };
         let (mean, max) = (fused(Fusion::Mean), fused(Fusion::Max));
         prop_assert_eq!(&mean.layers, &max.layers);
-        for (mean, max) in mean.upsampled.values.iter().zip(&max.upsampled.values) {
+        for (mean, max) in mean.upsampled.values().iter().zip(max.upsampled.values()) {
             prop_assert!((0.0..=1.0).contains(max) && *mean <= *max && *mean >= max / 2.0 - 1e-6);
         }
     }
@@ -271,13 +271,13 @@ proptest! {
         for map in case.maps(&Explainer::default().at("stem"), &[target]).remove(0) {
             let share = map.layers[0].measures.iter().find(|(name, _)| *name == "share-of-parts");
             let (raw, map, verdict) = (map.raw(), map.map(), map.verdict);
-            let finite = raw.values.iter().all(|v| v.is_finite());
+            let finite = raw.values().iter().all(|v| v.is_finite());
             let spread = raw.max() - raw.min();
-            let empty = map.values.iter().all(|&v| v == 0.0);
+            let empty = map.values().iter().all(|&v| v == 0.0);
             match verdict {
                 Verdict::Ok => prop_assert!(finite && map.max() > 0.0 && spread > 0.0),
                 Verdict::AllNegative => prop_assert!(finite && empty && raw.min() < 0.0),
-                Verdict::Flat => prop_assert!(finite && spread <= 1e-6 * largest(&raw.values)),
+                Verdict::Flat => prop_assert!(finite && spread <= 1e-6 * largest(raw.values())),
                 Verdict::ZeroGradient => prop_assert!(finite && empty && spread == 0.0),
                 // The logits may overflow where the map does not.
                 Verdict::NonFinite => prop_assert!(case.x.flatten_all().unwrap().to_vec1::<f32>().unwrap()
@@ -534,24 +534,21 @@ fn methods_that_are_asked_for_together_share_their_passes() {
 /// The coarsest map stays, finer ones are lifted.
 #[test]
 fn layer_cam_lifts_its_shallow_layers() {
-    let layer = |height, width, values: &[f32]| {
-        let map = gradcam::Grid {
-            height,
-            width,
-            values: values.to_vec(),
-        };
+    let size = |height, width| Size::new(height, width).unwrap();
+    let layer = |size, values: &[f32]| {
+        let map = Grid::new(size, values.to_vec()).unwrap();
         LayerMap::new("", map.clone(), map)
     };
-    let shallow = layer(2, 2, &[1.0, 4.0, 0.0, 2.0]);
-    let deep = layer(1, 2, &[3.0, 0.3]);
+    let shallow = layer(size(2, 2), &[1.0, 4.0, 0.0, 2.0]);
+    let deep = layer(size(1, 2), &[3.0, 0.3]);
     let explainer = Explainer {
         fusion: Fusion::Tanh,
         ..Explainer::default()
     };
-    let found = explainer.upsample(&[shallow, deep], (2, 2));
+    let found = explainer.upsample(&[shallow, deep], size(2, 2));
     // The shallow map is divided by 4, the deep one by 3.
     let expected = [1.0, 2.0_f32.tanh(), 1.0, 1.0_f32.tanh()];
-    for (found, expected) in found.values.iter().zip(expected) {
+    for (found, expected) in found.values().iter().zip(expected) {
         assert!((found - expected).abs() < 1e-6, "{found}, {expected}");
     }
 }
@@ -565,12 +562,7 @@ fn a_map_that_is_not_of_its_own_size_is_refused() {
             "broken"
         }
         fn signed_map(&self, _: &Subject<'_>) -> std::result::Result<SignedMap, Error> {
-            let map = gradcam::Grid {
-                height: 2,
-                width: 2,
-                values: vec![1.0; 3],
-            };
-            Ok(map.into())
+            Ok(Grid::new(Size::new(2, 2)?, vec![1.0; 3])?.into())
         }
     }
     let image = Tensor::zeros((1, 2, 1, 2), candle_core::DType::F32, &Device::Cpu).unwrap();
@@ -584,7 +576,7 @@ fn a_map_that_is_not_of_its_own_size_is_refused() {
     };
     let error = explainer.explain_one(&network, &image, Target::Index(0));
     assert!(
-        matches!(error, Err(Error::Map { found: 3, .. })),
+        matches!(error, Err(Error::Map(MapError::Length { found: 3, .. }))),
         "{error:?}"
     );
 }

@@ -154,7 +154,7 @@ fn every_rule_has_a_place_for_linear_maps() {
                     background: None,
                 });
                 let map = explainer.explain_one(network, &picture, Target::Index(1));
-                map.unwrap().raw().values.clone()
+                map.unwrap().raw().values().to_vec()
             });
             let largest = expected.iter().fold(0.0_f32, |a, b| a.max(b.abs()));
             assert!(largest > 0.0, "{map:?}, {}", method.name());

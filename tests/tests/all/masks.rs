@@ -1,7 +1,7 @@
 //! Logits under masks are those of pictures that were masked by hand.
 
 use candle_core::{DType, Device, Tensor};
-use gradcam::{Error, Grid, Target, input_gradient, masked_logits};
+use gradcam::{Error, Grid, Size, Target, input_gradient, masked_logits};
 use gradcam_models::architectures;
 use gradcam_nn::{Network, Weights, logits};
 
@@ -11,14 +11,13 @@ fn values(count: usize, step: f32) -> Vec<f32> {
     (0..count).map(|i| (i as f32 * step).sin()).collect()
 }
 
+fn size() -> Size {
+    Size::new(SIZE.0, SIZE.1).unwrap()
+}
+
 fn mask(index: usize) -> Grid {
-    let (height, width) = SIZE;
-    let wave = values(height * width, 0.1 + index as f32 * 0.01);
-    Grid {
-        height,
-        width,
-        values: wave.into_iter().map(|v| v * 0.5 + 0.5).collect(),
-    }
+    let wave = values(SIZE.0 * SIZE.1, 0.1 + index as f32 * 0.01);
+    Grid::from_fn(size(), |i| wave[i] * 0.5 + 0.5)
 }
 
 #[test]
@@ -40,7 +39,7 @@ fn masked_logits_are_those_of_masked_pictures() {
     assert_eq!(seen.len(), count);
     for (order, (index, found)) in seen.iter().enumerate() {
         assert_eq!(order, *index);
-        let mask = mask(*index).values;
+        let mask = mask(*index).into_values();
         let blended: Vec<f32> = pixels
             .iter()
             .enumerate()
@@ -70,30 +69,32 @@ fn masked_logits_are_those_of_masked_pictures() {
     let two = Tensor::cat(&[&image, &image], 0).unwrap();
     assert!(matches!(refused(&two, &baseline, mask), Error::Input(_)));
     let parts = |_| gradcam::Mask::Parts {
-        size: SIZE,
+        size: size(),
         labels: vec![2; SIZE.0 * SIZE.1].into(),
         values: vec![1.0, 0.0],
     };
     let error = masked_logits(&network, &image, &baseline, 1, parts, |_, _| Ok(()));
-    assert!(matches!(error, Err(Error::BadMask(SIZE))), "{error:?}");
+    assert!(
+        matches!(error, Err(Error::BadMask(found)) if found == size()),
+        "{error:?}"
+    );
     #[allow(clippy::reversed_empty_ranges)]
     for columns in [30..SIZE.1 + 1, 5..2] {
         let window = |_| gradcam::Mask::Window {
-            size: SIZE,
+            size: size(),
             rows: 0..2,
             columns: columns.clone(),
         };
         let error = masked_logits(&network, &image, &baseline, 1, window, |_, _| Ok(()));
-        assert!(matches!(error, Err(Error::BadMask(SIZE))), "{error:?}");
+        assert!(
+            matches!(error, Err(Error::BadMask(found)) if found == size()),
+            "{error:?}"
+        );
     }
-    let small = |_| Grid {
-        height: 2,
-        width: 2,
-        values: vec![1.0; 4],
-    };
+    let small = |_| Grid::filled(Size::new(2, 2).unwrap(), 1.0);
     assert!(matches!(
         refused(&image, &baseline, small),
-        Error::Mask { found: (2, 2), .. }
+        Error::Mask { found, .. } if found.height_width() == (2, 2)
     ));
 }
 

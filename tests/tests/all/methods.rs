@@ -61,8 +61,8 @@ fn check(name: &str) {
             for (image, (found, raw)) in found.iter().zip(&maps.images).enumerate() {
                 let what = format!("{name}, {}, {:?}, image {image}", layer.name, maps.method);
                 let grid = found[0].raw();
-                assert_eq!([grid.height, grid.width], layer.size, "{what}");
-                compare(&what, &grid.values, raw, LIMIT);
+                assert_eq!([grid.height(), grid.width()], layer.size, "{what}");
+                compare(&what, grid.values(), raw, LIMIT);
             }
         }
     }
@@ -130,7 +130,7 @@ fn explain(model: &Model, method: Method, target: Target) -> Result<Vec<f32>, Er
         ..Explainer::default().at(model.default_layer())
     };
     let map = explainer.explain_one(&model.network, &picture(), target)?;
-    Ok(map.raw().values.clone())
+    Ok(map.raw().values().to_vec())
 }
 
 /// With a head of global average pooling and one linear layer the gradient is the same at all positions, so these methods are one

@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::Path;
 
-use gradcam::Interpolation;
-use gradcam_viz::{ColorBar, ColorMap, Format, Grid, Panel, Style, View, encode, sheet};
+use gradcam::{Grid, Interpolation, Size};
+use gradcam_viz::{ColorBar, ColorMap, Format, Panel, Style, View, encode, sheet};
 use image::RgbImage;
 
 /// A cup of coffee: every sixth pixel of the photo, so that no resampling comes in.
@@ -17,28 +17,23 @@ fn photo() -> RgbImage {
 }
 
 /// A map with two hills and a valley below zero, at the photo's size.
-fn map() -> gradcam::Grid {
-    let small = gradcam::Grid {
-        height: 4,
-        width: 5,
-        values: vec![
-            -0.2, 0.0, 0.1, 0.0, 0.5, //
-            0.0, 0.3, 0.7, 0.4, 0.6, //
-            -0.1, 0.5, 1.5, 0.8, 0.0, //
-            -0.9, -0.6, 0.2, 0.0, -0.1,
-        ],
-    };
-    Interpolation::Bilinear.resize(&small, 66, 100)
+fn map() -> Grid {
+    let values = vec![
+        -0.2, 0.0, 0.1, 0.0, 0.5, //
+        0.0, 0.3, 0.7, 0.4, 0.6, //
+        -0.1, 0.5, 1.5, 0.8, 0.0, //
+        -0.9, -0.6, 0.2, 0.0, -0.1,
+    ];
+    let small = Grid::new(Size::new(4, 5).unwrap(), values).unwrap();
+    Interpolation::Bilinear.resize(&small, Size::new(66, 100).unwrap())
 }
 
 fn draw(view: View, colors: ColorMap) -> RgbImage {
-    let map = map();
-    let grid = Grid::new(map.height, map.width, &map.values).unwrap();
     let style = Style {
         colors,
         ..Style::default()
     };
-    view.draw(&photo(), grid, &style).unwrap()
+    view.draw(&photo(), &map(), &style).unwrap()
 }
 
 /// Fails unless the picture `name` of `tests/pictures` has exactly these pixels; what was drawn is left in the target folder.

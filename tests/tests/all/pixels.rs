@@ -56,7 +56,7 @@ fn compare_all(expected: &Expected, network: &ModuleTree) {
             .explain_one(network, &x, Target::Index(expected.target))
             .unwrap();
         let what = format!("{}, {:?}", expected.name, map.method);
-        compare(&what, &found.raw().values, &map.values, LIMIT);
+        compare(&what, found.raw().values(), &map.values, LIMIT);
     }
 }
 
@@ -127,7 +127,7 @@ fn a_region_of_a_dense_output_is_explained() {
     });
     // The classes share the positions among them.
     let found: Vec<_> = found.collect();
-    let inside = |region: &gradcam::Grid| region.values.iter().sum::<f32>();
+    let inside = |region: &gradcam::Grid| region.values().iter().sum::<f32>();
     assert_eq!(found.iter().map(|(_, r)| inside(r)).sum::<f32>(), 16.0);
     let (class, region) = found
         .into_iter()
@@ -145,7 +145,7 @@ fn a_region_of_a_dense_output_is_explained() {
         .unwrap();
     let sum: f64 = scores
         .iter()
-        .zip(&region.values)
+        .zip(region.values())
         .map(|(v, r)| v * f64::from(*r))
         .sum();
     let network = Dense::new(&dense, &region).unwrap();
@@ -164,11 +164,7 @@ fn a_region_of_a_dense_output_is_explained() {
     let hidden = Explainer::of(set("occlusion", &[("window", "4"), ("stride", "4")]));
     let hidden = hidden.explain_one(&network, &picture, target).unwrap();
     assert_eq!(hidden.verdict, gradcam::Verdict::Ok);
-    let small = gradcam::Grid {
-        height: 1,
-        width: 2,
-        values: vec![1.0; 2],
-    };
+    let small = gradcam::Grid::filled(gradcam::Size::new(1, 2).unwrap(), 1.0);
     let error = Dense::new(&dense, &small)
         .unwrap()
         .forward(&picture, &mut ())
@@ -285,7 +281,7 @@ fn integrals_of_a_square_are_exact() {
         .map(|i| pixels.iter().skip(i).step_by(64).map(|x| x * x).sum())
         .collect();
     let found = explain(set("integrated-gradients", &[("steps", "2")]));
-    compare("integrated", &found.raw().values, &squares, 1e-5);
+    compare("integrated", found.raw().values(), &squares, 1e-5);
     assert!(measure(&found, "completeness-error") < 1e-6);
     // From baselines drawn at random the expectation is the square less what the baselines have.
     let found = explain(set("expected-gradients", &[("samples", "400")]));
@@ -306,7 +302,7 @@ fn noise_has_its_closed_expectations() {
     let options = [("noise", "0.1"), ("samples", "500"), ("channels", "sum")];
     let mean = explain(set("smoothgrad", &options));
     let error = 2.0 * sigma * (3.0_f32 / 500.0).sqrt();
-    for (i, &found) in mean.raw().values.iter().enumerate() {
+    for (i, &found) in mean.raw().values().iter().enumerate() {
         let expected: f32 = pixels.iter().skip(i).step_by(64).map(|x| 2.0 * x).sum();
         assert!(
             (found - expected).abs() < 5.0 * error,
@@ -315,7 +311,7 @@ fn noise_has_its_closed_expectations() {
     }
     let variance = explain(set("vargrad", &options));
     let expected = 3.0 * 4.0 * sigma * sigma;
-    for &found in &variance.raw().values {
+    for &found in variance.raw().values() {
         assert!(
             (found - expected).abs() < 0.3 * expected,
             "{found}, {expected}"
@@ -338,7 +334,7 @@ fn noisy_integrals_have_their_closed_expectation() {
     let sigma = 0.1 * range;
     let options = [("noise", "0.1"), ("samples", "800"), ("steps", "2")];
     let found = explain(set("smooth-integrated-gradients", &options));
-    for (i, &found) in found.raw().values.iter().enumerate() {
+    for (i, &found) in found.raw().values().iter().enumerate() {
         let colours: Vec<f32> = pixels.iter().skip(i).step_by(64).copied().collect();
         let expected: f32 = colours.iter().map(|x| x * x + sigma * sigma).sum();
         // The variance of a square is `4 x² σ² + 2 σ⁴`.
@@ -379,7 +375,7 @@ fn smooth_grad_cam_plus_plus_has_its_closed_expectation() {
         })
         .sum();
     let expected: Vec<f32> = x.iter().map(|x| weight * x).collect();
-    compare("smooth-grad-cam++", &found.raw().values, &expected, 0.01);
+    compare("smooth-grad-cam++", found.raw().values(), &expected, 0.01);
     // Noise that is left out, or squares of means, would be further off than that.
     let plain: f32 = x
         .iter()

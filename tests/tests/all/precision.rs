@@ -51,7 +51,7 @@ fn bf16_maps_rank_the_pixels_as_f32_maps_do() {
                     .at(model.default_layer())
                     .explain_one(&model.network, &x, Target::Index(281))
                     .unwrap();
-                map.raw().values.clone()
+                map.raw().values().to_vec()
             })
             .collect()
     };

@@ -101,10 +101,10 @@ fn maps_from_the_tape_agree_with_the_graph() {
         for (tape, graph) in tape.iter().flatten().zip(graph.iter().flatten()) {
             for (tape, graph) in tape.layers.iter().zip(&graph.layers) {
                 assert_eq!(tape.layer, graph.layer);
-                let values = graph.raw.values.iter();
+                let values = graph.raw.values().iter();
                 let largest = values.fold(0.0_f32, |a, b| a.max(b.abs()));
                 assert!(largest > 0.0, "{name}");
-                for (tape, graph) in tape.raw.values.iter().zip(&graph.raw.values) {
+                for (tape, graph) in tape.raw.values().iter().zip(graph.raw.values()) {
                     assert!(
                         (tape - graph).abs() <= 1e-4 * largest,
                         "{name}: {tape}, {graph}"

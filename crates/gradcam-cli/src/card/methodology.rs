@@ -269,7 +269,9 @@ fn of_maps(subject: &Subject<'_>) -> Result<Directness> {
         &signed,
         subject.seed,
     )?;
-    let (height, width) = signed.first().map_or((0, 0), |map| (map.height, map.width));
+    let (height, width) = signed
+        .first()
+        .map_or((0, 0), |map| map.size().height_width());
     Ok(Directness {
         note: match subject.explainer.method.about().resolution {
             Source::Layer => format!(

@@ -1,7 +1,7 @@
 //! The card's method on the small networks that some tests need.
 
 use candle_core::Tensor;
-use gradcam::{Explainer, Grid, Inputs, Interpolation, Method, Target};
+use gradcam::{Explainer, Grid, Inputs, Interpolation, Method, Size, Target};
 use gradcam_nn::Network;
 
 /// The method at a small network's last maps, signed, at the input's resolution. The network's input is a picture of numbers from 0 to 1.
@@ -22,5 +22,5 @@ pub(crate) fn explain(
         background: None,
     });
     let found = explainer.explain_one(network, image, Target::Index(class))?;
-    Ok(Interpolation::Bilinear.resize(found.raw(), height, width))
+    Ok(Interpolation::Bilinear.resize(found.raw(), Size::new(height, width)?))
 }

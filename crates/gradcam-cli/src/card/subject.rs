@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use candle_core::Tensor;
-use gradcam::{Explainer, Grid, Target};
+use gradcam::{Explainer, Grid, Size, Target};
 use gradcam_data::{Dataset, Sample};
 use gradcam_eval::sanity::Images;
 use gradcam_models::Model;
@@ -99,6 +99,6 @@ impl Subject<'_> {
         Ok(self
             .explainer
             .interpolation
-            .resize(found.raw(), height, width))
+            .resize(found.raw(), Size::new(height, width)?))
     }
 }

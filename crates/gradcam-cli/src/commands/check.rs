@@ -6,7 +6,7 @@ mod sums;
 
 use anyhow::{Context, Result};
 use candle_core::{DType, Device, Tensor};
-use gradcam::{Explainer, Grid, Heatmap, Interpolation, Target, audit_gradient_by};
+use gradcam::{Explainer, Grid, Heatmap, Interpolation, Size, Target, audit_gradient_by};
 use gradcam_models::Model;
 use gradcam_models::picture::Limits;
 use gradcam_models::preprocess::Fit;
@@ -105,18 +105,11 @@ fn image(args: &Check, model: &Model, console: &mut Console<'_>) -> Result<Tenso
     let mut random = Random::new(args.seed, 0);
     let mut values = Vec::with_capacity(3 * height * width);
     for (&black, &white) in inputs.black.iter().zip(&inputs.white) {
-        let squares = Grid {
-            height: 8,
-            width: 8,
-            values: (0..64)
-                .map(|_| black + (white - black) * random.level())
-                .collect(),
-        };
-        values.extend(
-            Interpolation::Bilinear
-                .resize(&squares, height, width)
-                .values,
-        );
+        let squares = Grid::from_fn(Size::new(8, 8)?, |_| {
+            black + (white - black) * random.level()
+        });
+        let enlarged = Interpolation::Bilinear.resize(&squares, Size::new(height, width)?);
+        values.extend(enlarged.into_values());
     }
     Ok(Tensor::from_vec(
         values,
@@ -169,7 +162,7 @@ fn determinism(subject: &Subject<'_>, layer: &str) -> Result<Vec<Row>> {
     let many = explainer.explain(network, &batch, &vec![vec![Target::Top(0)]; 3])?;
     let bits = |maps: &[Vec<Heatmap>]| -> Vec<Vec<u32>> {
         let maps = maps.iter().flatten();
-        maps.map(|map| map.raw().values.iter().map(|v| v.to_bits()).collect())
+        maps.map(|map| map.raw().values().iter().map(|v| v.to_bits()).collect())
             .collect()
     };
     let expected = bits(&first);

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use gradcam::{Cost, Explainer, Heatmap, Method, Verdict, explain_each, rank_correlations};
+use gradcam::{Cost, Explainer, Heatmap, Method, Size, Verdict, explain_each, rank_correlations};
 use gradcam_viz::ColorMap;
 
 use self::record::{MethodRecord, Record};
@@ -90,8 +90,11 @@ pub(crate) fn run(
             .filter_map(|(option, _)| option.rsplit_once('.'));
         methods.any(|(method, _)| method == asked.method.name())
     };
+    let size = reading.input_size();
+    let size = size.map(|(height, width)| Size::new(height, width));
+    let size = size.transpose()?;
     for explainer in asked.iter().filter(set) {
-        explainer.check_options(reading.input_size())?;
+        explainer.check_options(size)?;
     }
     let target = wanted.read(&model, &reading, console)?.remove(0);
     let inputs = explainers::inputs(&background, &reading, console)?;
@@ -166,14 +169,10 @@ pub(crate) fn run(
     let Some((_, first, _)) = maps.first() else {
         bail!("none of the methods can explain this");
     };
-    let size = (first.upsampled.height, first.upsampled.width);
+    let size = first.upsampled.size();
     let signed: Vec<gradcam::Grid> = maps
         .iter()
-        .map(|(index, map, _)| {
-            explainers[*index]
-                .interpolation
-                .resize(map.raw(), size.0, size.1)
-        })
+        .map(|(index, map, _)| explainers[*index].interpolation.resize(map.raw(), size))
         .collect();
     let correlations = rank_correlations(&signed.iter().collect::<Vec<_>>());
 

@@ -15,10 +15,10 @@ use crate::binary::{files, gradcam, photo};
 /// Every number of a map, as bits.
 fn bits(map: &Heatmap) -> Vec<u32> {
     let grids = [
-        &map.raw().values,
-        &map.map().values,
-        &map.upsampled.values,
-        &map.logits,
+        map.raw().values(),
+        map.map().values(),
+        map.upsampled.values(),
+        map.logits.as_slice(),
     ];
     grids.into_iter().flatten().map(|v| v.to_bits()).collect()
 }

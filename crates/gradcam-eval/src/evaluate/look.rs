@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use candle_core::Tensor;
-use gradcam::{Explainer, Grid, Heatmap, Target, explain_each};
+use gradcam::{Explainer, Heatmap, Target, explain_each};
+use gradcam_map::{Grid, Size};
 use gradcam_nn::Network;
 
 use super::{Item, MapRecord, Null, Outcome, SHUFFLES, Study};
@@ -37,8 +38,8 @@ pub(super) struct Look<'a> {
     pub(super) rank: Option<usize>,
     /// What is measured of the image.
     pub(super) metrics: Vec<Metric>,
-    /// Rows and columns of the network's input.
-    pub(super) input: [usize; 2],
+    /// Height and width of the network's input.
+    pub(super) input: Size,
 }
 
 /// The map of one class at both resolutions.
@@ -65,9 +66,9 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    /// Rows and columns at the source's own resolution.
-    pub(super) fn cells(&self) -> [usize; 2] {
-        [self.seen.map.height, self.seen.map.width]
+    /// The source's own resolution.
+    pub(super) fn cells(&self) -> Size {
+        self.seen.map.size()
     }
 }
 
@@ -182,11 +183,10 @@ impl Look<'_> {
     pub(super) fn shared_null(
         &self,
         null: Null,
-        [height, width]: [usize; 2],
-        cells: &[[usize; 2]],
+        size: Size,
+        cells: &[Size],
     ) -> Result<Option<MapRecord>> {
-        let size = [height, width];
-        let looks = |metric: Metric, own: [usize; 2]| match metric.resolution() {
+        let looks = |metric: Metric, own: Size| match metric.resolution() {
             Resolution::Own => own == size,
             Resolution::Input => self.input == size,
         };
@@ -199,13 +199,12 @@ impl Look<'_> {
             return Ok(None);
         }
         let map = match null {
-            Null::Random => nulls::random_map(height, width, self.seed()),
-            Null::Centre => nulls::centre_map(height, width),
+            Null::Random => nulls::random_map(size, self.seed()),
+            Null::Centre => nulls::centre_map(size),
             Null::MeanMask => {
-                let [rows, columns] = self.input;
                 let masks = self.study.masks.ok_or_else(|| missing("masks"))?;
-                let mean = masks.without(self.item.mask, (rows, columns))?;
-                nulls::averaged_map(&mean, height, width)
+                let mean = masks.without(self.item.mask, self.input)?;
+                nulls::averaged_map(&mean, size)
             }
             Null::Permuted | Null::Shuffled | Null::Untrained => return Ok(None),
         };
@@ -224,10 +223,9 @@ impl Look<'_> {
 
     /// A method's map with its values in random places.
     fn permuted(&self, explainer: &Explainer, maps: &Maps) -> Maps {
-        let [height, width] = self.input;
         // The cells of the small map change places, so that the large one is as smooth as before.
         let map = nulls::permuted_map(&maps.map, self.seed());
-        let large = explainer.interpolation.resize(&map, height, width);
+        let large = explainer.interpolation.resize(&map, self.input);
         Maps {
             // A kernel's overshoot is cut off as it is for the method itself.
             upsampled: if explainer.relu { large.relu() } else { large },
@@ -279,12 +277,11 @@ impl Look<'_> {
     ) -> MapRecord {
         let orders = self.metrics.iter().any(|m| needs(m, Need::Network));
         let ties = |map: &Grid| orders.then(|| tie_fraction(map).ok()).flatten();
-        let [height, width] = self.input;
-        let whole = (maps.upsampled.height, maps.upsampled.width) == (height, width);
+        let whole = maps.upsampled.size() == self.input;
         MapRecord {
             source: source.to_string(),
             of,
-            cells: [maps.map.height, maps.map.width],
+            cells: maps.map.size().height_width().into(),
             verdict: maps.verdict.clone(),
             tied_cells: ties(&maps.map),
             tied_pixels: whole.then(|| ties(&maps.upsampled)).flatten(),

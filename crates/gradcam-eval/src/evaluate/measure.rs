@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use gradcam::ranking;
+use gradcam_map::Size;
 
 use super::look::{Look, localises};
 use super::record::{ImageRecord, MapRecord};
@@ -57,12 +58,12 @@ pub fn measure(study: &Study<'_>, item: &Item<'_>) -> Result<ImageRecord> {
         named: annotated,
         rank,
         metrics,
-        input: [height, width],
+        input: Size::new(height, width)?,
     };
     let explained = look.explained(study.network, study.explainers)?;
     let untrained = look.untrained()?;
-    let cells: Vec<[usize; 2]> = explained.iter().map(|pair| pair.cells()).collect();
-    let sizes: BTreeSet<[usize; 2]> = cells.iter().copied().chain([look.input]).collect();
+    let cells: Vec<Size> = explained.iter().map(|pair| pair.cells()).collect();
+    let sizes: BTreeSet<Size> = cells.iter().copied().chain([look.input]).collect();
     let mut maps = Vec::with_capacity(explained.len());
     let mut nulls: Vec<Vec<MapRecord>> = vec![Vec::new(); study.nulls.len()];
     for (method, (pair, explainer)) in explained.iter().zip(study.explainers).enumerate() {

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use candle_core::Tensor;
-use gradcam::{Explainer, Grid};
+use gradcam::Explainer;
+use gradcam_map::{Grid, Size};
 use gradcam_nn::Network;
 
 use super::null::Null;
@@ -22,28 +23,19 @@ impl Masks {
     /// The mean of the masks without one of them, so that no image is judged by its own.
     ///
     /// # Errors
-    /// [`Error::Mask`] when the counts or the mask have not `height * width` pixels.
-    pub(super) fn without(
-        &self,
-        own: Option<&[bool]>,
-        (height, width): (usize, usize),
-    ) -> Result<Grid> {
-        let expected = height * width;
+    /// [`Error::Mask`] when the counts or the mask have another number of pixels than the size.
+    pub(super) fn without(&self, own: Option<&[bool]>, size: Size) -> Result<Grid> {
+        let expected = size.area();
         let lengths = [Some(self.counts.len()), own.map(<[bool]>::len)];
         if let Some(found) = lengths.into_iter().flatten().find(|n| *n != expected) {
             return Err(Error::Mask { expected, found });
         }
         let images = self.images.saturating_sub(u32::from(own.is_some()));
         let inside = |i: usize| own.is_some_and(|mask| mask.get(i) == Some(&true));
-        let mean = |(i, &count): (usize, &u32)| {
-            let count = count.saturating_sub(u32::from(inside(i)));
+        Ok(Grid::from_fn(size, |i| {
+            let count = self.counts[i].saturating_sub(u32::from(inside(i)));
             (f64::from(count) / f64::from(images.max(1))) as f32
-        };
-        Ok(Grid {
-            height,
-            width,
-            values: self.counts.iter().enumerate().map(mean).collect(),
-        })
+        }))
     }
 }
 

@@ -1,9 +1,9 @@
 //! What the network says when it sees only what the map shows, or all but that.
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 
 use super::sample::{Output, Sample};
-use crate::metrics::min_max;
+use crate::metrics::brought_to_one;
 use crate::{Result, Undefined};
 
 /// How the probability `p` of the target changes on an image; the papers' numbers are the means over images.
@@ -27,15 +27,11 @@ pub struct Drop {
 pub fn average_drop(sample: &Sample<'_>, map: &Grid) -> Result<Drop> {
     sample.check(map)?;
     let (channels, ..) = sample.shape()?;
-    let shown: Vec<f32> = min_max(map)?.into_iter().map(|v| v as f32).collect();
-    let mask = |index: usize| Grid {
-        height: map.height,
-        width: map.width,
-        values: match index {
-            0 => vec![1.0; shown.len()],
-            1 => shown.clone(),
-            _ => shown.iter().map(|v| 1.0 - v).collect(),
-        },
+    let shown = brought_to_one(map)?;
+    let mask = |index: usize| match index {
+        0 => Grid::filled(map.size(), 1.0),
+        1 => shown.clone(),
+        _ => shown.map(|v| 1.0 - v),
     };
     let scores = sample.masked(Output::Probability, &vec![0.0; channels], 3, mask)?;
     match scores[..] {
@@ -86,7 +82,7 @@ mod tests {
         };
         let image = network.image();
         let mut map = grid(SIDE, SIDE, &[0.0; SIDE * SIDE]);
-        map.values[0] = 1.0;
+        map.values_mut()[0] = 1.0;
         assert!(
             average_drop(&network.sample(&image), &map)
                 .unwrap()

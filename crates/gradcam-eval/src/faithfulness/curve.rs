@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use gradcam::{Grid, Mask};
+use gradcam::Mask;
+use gradcam_map::{Grid, Size};
 
 use super::order::tie_fraction;
 use super::sample::{Output, Sample};
@@ -40,9 +41,10 @@ impl Steps<'_> {
     /// to it, are taken in the given order.
     pub(super) fn curve(self, sample: &Sample<'_>, map: &Grid, order: &[usize]) -> Result<Curve> {
         let (_, height, width) = sample.shape()?;
+        let whole = Size::new(height, width)?;
         let (count, size) = (order.len(), self.size);
         let (changed, rest) = if self.delete { (0.0, 1.0) } else { (1.0, 0.0) };
-        let ranks = ranks(map, order, (height, width));
+        let ranks = ranks(map, order, whole);
         let mask = |index: usize| {
             let end = (index * size).min(count);
             let start = match self.cumulative {
@@ -50,7 +52,7 @@ impl Steps<'_> {
                 false => index.saturating_sub(1) * size,
             };
             Mask::Ranked {
-                size: (height, width),
+                size: whole,
                 ranks: ranks.clone(),
                 changed: start as u32..end as u32,
                 values: (changed, rest),
@@ -69,19 +71,20 @@ impl Steps<'_> {
 }
 
 /// For each pixel of an image of this size the rank of the map's place that is nearest to it.
-fn ranks(map: &Grid, order: &[usize], (height, width): (usize, usize)) -> Arc<[u32]> {
+fn ranks(map: &Grid, order: &[usize], whole: Size) -> Arc<[u32]> {
     let mut ranks = vec![0; order.len()];
     for (rank, &place) in order.iter().enumerate() {
         ranks[place] = rank as u32;
     }
     let nearest = |i: usize, from: usize, to: usize| {
         let at = (i as f64 + 0.5) * (from as f64 / to as f64);
-        (at as usize).min(from.saturating_sub(1))
+        (at as usize).min(from - 1)
     };
-    let columns: Vec<usize> = (0..width).map(|x| nearest(x, map.width, width)).collect();
+    let (height, width) = whole.height_width();
+    let columns: Vec<usize> = (0..width).map(|x| nearest(x, map.width(), width)).collect();
     (0..height)
         .flat_map(|y| {
-            let row = nearest(y, map.height, height) * map.width;
+            let row = nearest(y, map.height(), height) * map.width();
             columns.iter().map(move |column| row + column)
         })
         .map(|place| ranks[place])

@@ -1,6 +1,6 @@
 //! Deletion and insertion at the map's resolution, and whether the map's values are calibrated, after Gomez et al. 2022.
 
-use gradcam::Grid;
+use gradcam_map::{Grid, Size};
 
 use super::blur::box_blurred;
 use super::curve::{Curve, Steps};
@@ -103,10 +103,10 @@ fn run(
 ) -> Result<Calibrated> {
     let (_, height, width) = sample.shape()?;
     check(map)?;
-    if map.height > height || map.width > width {
+    if map.height() > height || map.width() > width {
         return Err(Error::Size {
-            expected: (height, width),
-            found: (map.height, map.width),
+            expected: Size::new(height, width)?,
+            found: map.size(),
         });
     }
     if protocol.steps == 0 {
@@ -121,7 +121,7 @@ fn run(
     };
     let curve = steps.curve(sample, map, &order)?;
     let mean = |places: &[usize]| {
-        let sum: f64 = places.iter().map(|&i| f64::from(map.values[i])).sum();
+        let sum: f64 = places.iter().map(|&i| f64::from(map.values()[i])).sum();
         sum / places.len() as f64
     };
     let saliency: Vec<f64> = order.chunks(steps.size).map(mean).collect();
@@ -144,13 +144,13 @@ fn run(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use candle_core::{Device, Tensor};
-    use gradcam::Interpolation;
+    use gradcam_map::Interpolation;
     use gradcam_nn::{Network, Pass};
 
     use super::*;
     use crate::faithfulness::Output;
     use crate::nulls::permuted_map;
-    use crate::testing::{Patch, grid, on_any_threads, undefined, wave};
+    use crate::testing::{Patch, grid, on_any_threads, size, undefined, wave};
 
     /// Its first class's probability is a sum over the pixels: each place of a map adds its own part.
     struct Share(Tensor);
@@ -166,8 +166,8 @@ mod tests {
     #[test]
     fn a_map_of_the_shares_is_calibrated() {
         let parts = wave(4, 5, 0.731).map(|v| (v + 0.1) / 20.0);
-        let pixels = Interpolation::Nearest.resize(&parts.map(|v| v / 6.0), 8, 15);
-        let weights = Tensor::from_vec(pixels.values, (1, 1, 8, 15), &Device::Cpu).unwrap();
+        let pixels = Interpolation::Nearest.resize(&parts.map(|v| v / 6.0), size(8, 15));
+        let weights = Tensor::from_vec(pixels.into_values(), (1, 1, 8, 15), &Device::Cpu).unwrap();
         let network = Share(weights);
         let image = Tensor::ones((1, 1, 8, 15), candle_core::DType::F32, &Device::Cpu).unwrap();
         let sample = Sample {

@@ -152,13 +152,13 @@ mod tests {
     fn the_values_are_those_of_a_direct_solver() {
         let image = wave(12, 10, 0.731);
         let hidden: Vec<bool> = wave(12, 10, 1.117)
-            .values
+            .values()
             .iter()
             .map(|&v| v < 0.8)
             .collect();
         // A second plane of twice the numbers has twice the values.
-        let twice = image.map(|v| 2.0 * v).values;
-        let planes = [image.values.as_slice(), &twice].concat();
+        let twice = image.map(|v| 2.0 * v);
+        let planes = [image.values(), twice.values()].concat();
         let found = impute(&planes, &hidden, 12, 10).unwrap();
         for (i, expected) in list(&golden()["imputation"]).into_iter().enumerate() {
             assert!((f64::from(found[i]) - expected).abs() < 1e-6);

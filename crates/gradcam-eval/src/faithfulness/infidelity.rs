@@ -1,6 +1,6 @@
 //! Whether a map's values predict what the score loses when squares of the image are removed: Yeh et al. 2019.
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 
 use super::sample::{Output, Sample};
 use crate::random::{below, generator};
@@ -70,7 +70,7 @@ pub fn infidelity(sample: &Sample<'_>, map: &Grid, squares: Squares) -> Result<f
         |i| {
             let mut mask = map.map(|_| 1.0);
             if i > 0 {
-                inside(i - 1).for_each(|pixel| mask.values[pixel] = 0.0);
+                inside(i - 1).for_each(|pixel| mask.values_mut()[pixel] = 0.0);
             }
             mask
         },
@@ -79,7 +79,7 @@ pub fn infidelity(sample: &Sample<'_>, map: &Grid, squares: Squares) -> Result<f
     let predicted = |i: usize| -> f64 {
         let planes = pixels.chunks_exact(height * width);
         let parts = planes.flat_map(|plane| {
-            inside(i).map(move |p| f64::from(plane[p]) * f64::from(map.values[p]))
+            inside(i).map(move |p| f64::from(plane[p]) * f64::from(map.values()[p]))
         });
         parts.sum()
     };

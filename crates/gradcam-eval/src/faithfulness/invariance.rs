@@ -93,7 +93,8 @@ pub fn input_invariance(sample: &Sample<'_>, explain: &Explain<'_>, shift: &[f32
 #[allow(clippy::unwrap_used)]
 mod tests {
     use candle_core::{DType, Device};
-    use gradcam::{Explainer, Grid, Method, Target};
+    use gradcam::{Explainer, Method, Target};
+    use gradcam_map::Grid;
     use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, Conv2d, ConvOptions, Linear, Padding};
     use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Weights};
 

@@ -1,6 +1,6 @@
 //! From a map to the order in which its pixels are taken.
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 use rand_chacha::rand_core::RngCore;
 
 use crate::Result;
@@ -30,15 +30,15 @@ impl Default for Ties {
 pub fn order(map: &Grid, ties: Ties) -> Result<Vec<usize>> {
     check_finite(map)?;
     let keys: Vec<u64> = match ties {
-        Ties::Raster => vec![0; map.values.len()],
+        Ties::Raster => vec![0; map.size().area()],
         Ties::Random(seed) => {
             let mut random = named_generator(seed, "ties");
-            map.values.iter().map(|_| random.next_u64()).collect()
+            map.values().iter().map(|_| random.next_u64()).collect()
         }
     };
     // 0 and -0 are ties although `total_cmp` tells them apart.
-    let value = |i: usize| map.values[i] + 0.0;
-    let mut order: Vec<usize> = (0..map.values.len()).collect();
+    let value = |i: usize| map.values()[i] + 0.0;
+    let mut order: Vec<usize> = (0..map.size().area()).collect();
     order.sort_by(|&a, &b| {
         let by_value = value(b).total_cmp(&value(a));
         by_value.then(keys[a].cmp(&keys[b])).then(a.cmp(&b))
@@ -52,7 +52,7 @@ pub fn order(map: &Grid, ties: Ties) -> Result<Vec<usize>> {
 /// When the map is not finite.
 pub fn tie_fraction(map: &Grid) -> Result<f64> {
     check_finite(map)?;
-    let mut values = map.values.clone();
+    let mut values = map.values().to_vec();
     values.sort_by(f32::total_cmp);
     let tied = values.chunk_by(|a, b| a == b).map(<[f32]>::len);
     let tied: usize = tied.filter(|&count| count > 1).sum();

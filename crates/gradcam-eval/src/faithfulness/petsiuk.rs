@@ -1,6 +1,6 @@
 //! Deletion and insertion after Petsiuk et al. 2018 (RISE).
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 
 use super::blur::rise_blurred;
 use super::curve::{Curve, Steps};
@@ -30,6 +30,7 @@ pub struct Petsiuk {
 /// use gradcam_eval::faithfulness::{Petsiuk, Sample, deletion, insertion};
 /// use gradcam_eval::gradcam::{Network, Pass};
 /// use gradcam_eval::nulls::centre_map;
+/// use gradcam_map::Size;
 ///
 /// /// Two classes: five times the image's mean, and 0.
 /// struct Brightness;
@@ -43,7 +44,7 @@ pub struct Petsiuk {
 ///
 /// let image = Tensor::ones((1, 3, 16, 16), DType::F32, &Device::Cpu)?;
 /// let sample = Sample::new(&Brightness, &image, 0);
-/// let map = centre_map(16, 16);
+/// let map = centre_map(Size::new(16, 16)?);
 /// // From a bright image to a black one, of which the network says nothing.
 /// let deleted = deletion(&sample, &map, Petsiuk::default())?;
 /// assert!(deleted.scores[0] > 0.99);
@@ -77,8 +78,8 @@ fn run(
     delete: bool,
 ) -> Result<Curve> {
     sample.check(map)?;
-    let size = protocol.step.unwrap_or(8 * map.width);
-    let size = size.min(map.values.len());
+    let size = protocol.step.unwrap_or(8 * map.width());
+    let size = size.min(map.size().area());
     if size == 0 {
         return Err(Error::option("step", "at least 1", size));
     }
@@ -97,7 +98,7 @@ mod tests {
     use super::*;
     use crate::Undefined;
     use crate::nulls::random_map;
-    use crate::testing::{Patch, SIDE, on_any_threads, undefined};
+    use crate::testing::{Patch, SIDE, on_any_threads, size, undefined};
 
     fn sigmoid(x: f64) -> f64 {
         1.0 / (1.0 + (-x).exp())
@@ -145,7 +146,7 @@ mod tests {
                 "the patch fits into a step"
             );
         }
-        let random = random_map(SIDE, SIDE, 0);
+        let random = random_map(size(SIDE, SIDE), 0);
         assert!(
             insertion(&sample, &random, Petsiuk::default())
                 .unwrap()
@@ -161,7 +162,7 @@ mod tests {
         let sample = network.sample(&image);
         // Only the last pixel stands out.
         let mut map = network.perfect().map(|_| 0.0);
-        map.values[399] = 1.0;
+        map.values_mut()[399] = 1.0;
         let area = |ties: Ties| {
             let protocol = Petsiuk {
                 step: Some(10),
@@ -183,6 +184,6 @@ mod tests {
             ..Petsiuk::default()
         };
         assert!(deletion(&sample, &map, zero).is_err());
-        assert!(deletion(&sample, &random_map(4, 4, 0), Petsiuk::default()).is_err());
+        assert!(deletion(&sample, &random_map(size(4, 4), 0), Petsiuk::default()).is_err());
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use gradcam::{Grid, Mask};
+use gradcam::Mask;
+use gradcam_map::{Grid, Size};
 
 use super::order::{Ties, order};
 use super::sample::{Output, Sample};
@@ -54,28 +55,24 @@ pub fn region_perturbation(sample: &Sample<'_>, map: &Grid, protocol: Regions) -
     let region =
         |pixel: usize| pixel / width / protocol.side * columns + pixel % width / protocol.side;
     let mut sums = vec![0.0_f64; columns * height.div_ceil(protocol.side)];
-    for (pixel, &value) in map.values.iter().enumerate() {
+    for (pixel, &value) in map.values().iter().enumerate() {
         sums[region(pixel)] += f64::from(value);
     }
-    let regions = Grid {
-        height: 1,
-        width: sums.len(),
-        values: sums.into_iter().map(|sum| sum as f32).collect(),
-    };
-    let mut rank = vec![0_u32; regions.width];
+    let regions = Grid::from_fn(Size::new(1, sums.len())?, |i| sums[i] as f32);
+    let mut rank = vec![0_u32; regions.width()];
     let order = order(&regions, protocol.ties)?;
     order
         .iter()
         .enumerate()
         .for_each(|(place, &region)| rank[region] = place as u32);
     let noise = noise(&sample.pixels()?, height * width, protocol.seed);
-    let steps = protocol.steps.min(regions.width);
+    let steps = protocol.steps.min(regions.width());
     let ranks: Arc<[u32]> = (0..height * width)
         .map(|pixel| rank[region(pixel)])
         .collect();
     let scores = sample.masked(Output::Probability, &noise, steps + 1, |index| {
         Mask::Ranked {
-            size: (height, width),
+            size: map.size(),
             ranks: ranks.clone(),
             changed: 0..index as u32,
             values: (0.0, 1.0),

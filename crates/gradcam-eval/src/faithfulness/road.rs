@@ -1,6 +1,6 @@
 //! Remove and debias, after Rong et al. 2022 (ROAD).
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 
 use super::impute::impute;
 use super::order::{Ties, order};
@@ -75,7 +75,7 @@ pub fn road(sample: &Sample<'_>, map: &Grid, protocol: &Road) -> Result<RoadCurv
             let removed = order.iter().take(count.min(order.len() - 1));
             removed.for_each(|&pixel| hidden[pixel] = true);
             let mut random = generator(protocol.seed, 2 * i + stream);
-            let mut filled = impute(&pixels, &hidden, map.height, map.width)?;
+            let mut filled = impute(&pixels, &hidden, map.height(), map.width())?;
             for plane in filled.chunks_exact_mut(order.len()) {
                 let removed = plane.iter_mut().zip(&hidden).filter(|(_, hidden)| **hidden);
                 removed.for_each(|(v, _)| *v += (protocol.noise * normal(&mut random)) as f32);
@@ -99,7 +99,7 @@ pub fn road(sample: &Sample<'_>, map: &Grid, protocol: &Road) -> Result<RoadCurv
 mod tests {
     use super::*;
     use crate::nulls::random_map;
-    use crate::testing::{Patch, SIDE, on_any_threads};
+    use crate::testing::{Patch, SIDE, on_any_threads, size};
 
     #[test]
     fn a_patch_is_filled_from_around_or_not_touched() {
@@ -115,7 +115,7 @@ mod tests {
         for score in &found.most_relevant_first {
             assert!((0.4..0.75).contains(score), "{score}");
         }
-        let random = road(&sample, &random_map(SIDE, SIDE, 0), &protocol).unwrap();
+        let random = road(&sample, &random_map(size(SIDE, SIDE), 0), &protocol).unwrap();
         assert!(random.combined.abs() < 0.05 && found.combined > 0.15);
         // The noise follows the seed.
         let other = Road {

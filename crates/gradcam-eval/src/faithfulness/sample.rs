@@ -3,7 +3,8 @@
 use std::fmt;
 
 use candle_core::{DType, Device, Tensor};
-use gradcam::{Grid, Mask, masked_logits, probabilities};
+use gradcam::{Mask, masked_logits, probabilities};
+use gradcam_map::{Grid, Size};
 use gradcam_nn::Network;
 use rayon::prelude::*;
 
@@ -79,12 +80,10 @@ impl Sample<'_> {
     pub(super) fn check(&self, map: &Grid) -> Result<()> {
         let (_, height, width) = self.shape()?;
         check(map)?;
-        match (map.height, map.width) == (height, width) {
+        let (expected, found) = (Size::new(height, width)?, map.size());
+        match expected == found {
             true => Ok(()),
-            false => Err(Error::Size {
-                expected: (height, width),
-                found: (map.height, map.width),
-            }),
+            false => Err(Error::Size { expected, found }),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Whether the map's sum over pixels follows what the score loses without them: Ancona et al. 2018.
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 
 use super::sample::{Output, Sample};
 use crate::metrics::pearson;
@@ -40,7 +40,7 @@ impl Default for Subsets {
 pub fn sensitivity_n(sample: &Sample<'_>, map: &Grid, subsets: Subsets) -> Result<f64> {
     sample.check(map)?;
     let (channels, ..) = sample.shape()?;
-    let all = map.values.len();
+    let all = map.size().area();
     let size = subsets.size.unwrap_or((all / 10).max(1));
     if size == 0 || size >= all {
         return Err(Error::option(
@@ -63,12 +63,12 @@ pub fn sensitivity_n(sample: &Sample<'_>, map: &Grid, subsets: Subsets) -> Resul
             if i > 0 {
                 set(i - 1)
                     .into_iter()
-                    .for_each(|pixel| mask.values[pixel] = 0.0);
+                    .for_each(|pixel| mask.values_mut()[pixel] = 0.0);
             }
             mask
         },
     )?;
-    let sum = |i: usize| -> f64 { set(i).into_iter().map(|p| f64::from(map.values[p])).sum() };
+    let sum = |i: usize| -> f64 { set(i).into_iter().map(|p| f64::from(map.values()[p])).sum() };
     let sums: Vec<f64> = (0..subsets.count).map(sum).collect();
     let lost: Vec<f64> = scores.iter().skip(1).map(|s| scores[0] - s).collect();
     pearson(&sums, &lost)

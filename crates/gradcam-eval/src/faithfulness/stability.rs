@@ -1,7 +1,7 @@
 //! How far a map moves when its image hardly does: Yeh et al. 2019.
 
 use candle_core::Tensor;
-use gradcam::Grid;
+use gradcam_map::Grid;
 use rayon::prelude::*;
 
 use super::sample::{Explain, Sample};
@@ -58,7 +58,7 @@ pub fn max_sensitivity(sample: &Sample<'_>, explain: &Explain<'_>, ball: Ball) -
         let found: Grid = explain(sample.network, &image.to_dtype(sample.image.dtype())?)?;
         check_finite(&found)?;
         check_pair(&map, &found)?;
-        let pairs = found.values.iter().zip(&map.values);
+        let pairs = found.values().iter().zip(map.values());
         Ok(norm(&mut pairs.map(|(a, b)| f64::from(*a) - f64::from(*b))))
     };
     let changes: Vec<_> = (0..ball.count)
@@ -70,7 +70,7 @@ pub fn max_sensitivity(sample: &Sample<'_>, explain: &Explain<'_>, ball: Ball) -
     for change in changes {
         most = most.max(change?);
     }
-    Ok(most / norm(&mut map.values.iter().map(|&v| f64::from(v))))
+    Ok(most / norm(&mut map.values().iter().map(|&v| f64::from(v))))
 }
 
 #[cfg(test)]

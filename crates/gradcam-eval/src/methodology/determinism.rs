@@ -3,7 +3,7 @@
 use std::fmt;
 
 use candle_core::Tensor;
-use gradcam::Grid;
+use gradcam_map::Grid;
 use serde::Serialize;
 
 use crate::degenerate::check_pair;
@@ -153,17 +153,17 @@ pub fn determinism(
 }
 
 fn same_bits(a: &Grid, b: &Grid) -> bool {
-    let pairs = a.values.iter().zip(&b.values);
+    let pairs = a.values().iter().zip(b.values());
     pairs.into_iter().all(|(a, b)| a.to_bits() == b.to_bits())
 }
 
 /// The largest difference as a share of the first map's largest absolute value; what is the same to the bit does not differ.
 fn difference(a: &Grid, b: &Grid) -> f64 {
     let largest = a
-        .values
+        .values()
         .iter()
         .fold(0.0_f64, |m, &v| m.max(f64::from(v).abs()));
-    let pairs = a.values.iter().zip(&b.values);
+    let pairs = a.values().iter().zip(b.values());
     let apart = |(a, b): (&f32, &f32)| match a.to_bits() == b.to_bits() || a == b {
         true => 0.0,
         false if a.is_finite() && b.is_finite() && largest > 0.0 => {

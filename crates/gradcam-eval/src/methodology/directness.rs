@@ -1,6 +1,6 @@
 //! What a class activation map consists of.
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 use gradcam_nn::Network;
 use serde::Serialize;
 
@@ -39,7 +39,7 @@ pub fn directness(
     let layer = layers.find(layer)?;
     let share = |map: &Grid| {
         check_finite(map)?;
-        match map.values.iter().all(|&v| v == 0.0) {
+        match map.values().iter().all(|&v| v == 0.0) {
             true => Err(Undefined::Zero.into()),
             false => Ok(f64::from(map.negative_mass())),
         }

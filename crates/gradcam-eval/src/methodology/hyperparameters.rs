@@ -1,7 +1,7 @@
 //! How far a map depends on the choices that nobody can justify: layer and interpolation.
 
 use candle_core::Tensor;
-use gradcam::{Grid, Interpolation};
+use gradcam_map::{Grid, Interpolation, Size};
 use serde::Serialize;
 
 use crate::sanity::{Images, Likeness};
@@ -44,12 +44,13 @@ pub fn sweep(
 ) -> Result<Vec<Setting>> {
     let rows = images.each(|_, image| {
         let (_, _, height, width) = image.dims4()?;
+        let size = Size::new(height, width)?;
         let maps: Vec<Grid> = layers
             .iter()
             .map(|layer| explain(&image, layer))
             .collect::<Result<_>>()?;
         let large = |map: &Grid, interpolation: Interpolation| {
-            let large = interpolation.resize(map, height, width);
+            let large = interpolation.resize(map, size);
             if map.min() < 0.0 { large } else { large.relu() }
         };
         let Some(default) = maps.first().map(|map| large(map, Interpolation::Bilinear)) else {
@@ -95,7 +96,7 @@ mod tests {
         // The second layer has the peak in another place: 8 columns further after the resize.
         let explain = |_: &Tensor, layer: &str| {
             let mut map = grid(3, 3, &[0.0, 0.1, 0.2, 0.3, 0.0, 0.4, 0.3, 0.2, 0.1]);
-            map.values[if layer == "last" { 3 } else { 4 }] = 1.0;
+            map.values_mut()[if layer == "last" { 3 } else { 4 }] = 1.0;
             Ok(map)
         };
         let kinds = [Interpolation::Bilinear, Interpolation::Nearest];

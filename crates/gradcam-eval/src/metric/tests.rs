@@ -3,12 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 use candle_core::{Device, Tensor};
-use gradcam::Grid;
+use gradcam_map::Grid;
 use gradcam_nn::{Network, Pass};
 
 use crate::faithfulness::{Explain, Sample};
 use crate::nulls::random_map;
-use crate::testing::{grid, on_any_threads, undefined, wave};
+use crate::testing::{grid, on_any_threads, size, undefined, wave};
 use crate::{Direction, Error, Evidence, Metric, Need, Resolution, Undefined};
 
 const SIDE: usize = 64;
@@ -41,7 +41,7 @@ fn weight(row: usize, column: usize) -> f32 {
 
 fn image() -> Tensor {
     let noise = wave(SIDE, SIDE, 1.9);
-    let values = noise.values.iter().enumerate();
+    let values = noise.values().iter().enumerate();
     let pixel = |(i, v): (usize, &f32)| {
         if weight(i / SIDE, i % SIDE) != 0.0 {
             1.0
@@ -60,8 +60,8 @@ fn image() -> Tensor {
 /// The right map, what speaks for the class, at a resolution of `cells` places a side.
 fn right(cells: usize) -> Grid {
     let scale = SIDE / cells;
-    let values = (0..cells * cells).map(|i| weight(i / cells * scale, i % cells * scale).max(0.0));
-    grid(cells, cells, &values.collect::<Vec<_>>())
+    let at = |i: usize| weight(i / cells * scale, i % cells * scale).max(0.0);
+    Grid::from_fn(size(cells, cells), at)
 }
 
 fn measured(
@@ -71,7 +71,7 @@ fn measured(
     explain: &Explain<'_>,
 ) -> crate::Result<f64> {
     let (image, truth) = (image(), right(SIDE));
-    let mask: Vec<bool> = truth.values.iter().map(|&v| v > 0.0).collect();
+    let mask: Vec<bool> = truth.values().iter().map(|&v| v > 0.0).collect();
     metric.measure(&Evidence {
         map,
         upsampled,
@@ -92,7 +92,7 @@ fn measured(
 /// A map that depends on the input alone, and moves a lot: what a bad method makes.
 fn whim(_: &dyn Network, image: &Tensor) -> crate::Result<Grid> {
     let sum = image.sum_all()?.to_scalar::<f32>()?;
-    Ok(random_map(SIDE, SIDE, u64::from(sum.to_bits())))
+    Ok(random_map(size(SIDE, SIDE), u64::from(sum.to_bits())))
 }
 
 fn steady(_: &dyn Network, _: &Tensor) -> crate::Result<Grid> {
@@ -107,8 +107,8 @@ fn the_right_map_beats_a_drawn_one() {
         let drawn = (0..10).map(|seed| {
             measured(
                 metric,
-                &random_map(8, 8, seed),
-                &random_map(SIDE, SIDE, seed),
+                &random_map(size(8, 8), seed),
+                &random_map(size(SIDE, SIDE), seed),
                 &whim,
             )
             .unwrap()
@@ -200,7 +200,7 @@ fn a_metric_looks_at_its_resolution_alone() {
 #[test]
 fn localisation_asks_for_the_class_too() {
     let right = right(SIDE);
-    let mask: Vec<bool> = right.values.iter().map(|&v| v > 0.0).collect();
+    let mask: Vec<bool> = right.values().iter().map(|&v| v > 0.0).collect();
     let error = |metric: Metric, map: &Grid, rank: usize| {
         let evidence = Evidence {
             map,
@@ -220,7 +220,7 @@ fn localisation_asks_for_the_class_too() {
     assert_eq!(errors(0), (0.0, 0.0));
     assert_eq!(errors(1), (1.0, 0.0));
     assert_eq!((errors(4), errors(5)), ((1.0, 0.0), (1.0, 1.0)));
-    let elsewhere = random_map(SIDE, SIDE, 0);
+    let elsewhere = random_map(size(SIDE, SIDE), 0);
     assert_eq!(error(five, &elsewhere, 0), 1.0);
 }
 

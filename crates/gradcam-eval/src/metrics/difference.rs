@@ -1,6 +1,6 @@
 //! How far apart two maps are that should be the same.
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 
 use crate::degenerate::{check, check_finite, check_pair};
 use crate::{Error, Result};
@@ -14,7 +14,7 @@ pub(crate) fn apart(a: &Grid, b: &Grid) -> Result<f64> {
 }
 
 fn wide(map: &Grid) -> Vec<f64> {
-    map.values.iter().map(|&v| f64::from(v)).collect()
+    map.values().iter().map(|&v| f64::from(v)).collect()
 }
 
 /// The largest of some numbers that are not negative, 0 for none; unlike [`f64::max`] it keeps a NaN.

@@ -1,6 +1,6 @@
 //! How much of a map lies on the object.
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 
 use crate::degenerate::{check, check_mask};
 use crate::{Result, Undefined};
@@ -13,16 +13,17 @@ use crate::{Result, Undefined};
 /// ```
 /// use gradcam_eval::metrics::energy_inside;
 /// use gradcam_eval::nulls::centre_map;
+/// use gradcam_map::Size;
 ///
 /// // 1 in the middle and exp(-8/9) beside it.
-/// let share = energy_inside(&centre_map(1, 3), &[false, true, false])?;
+/// let share = energy_inside(&centre_map(Size::new(1, 3)?), &[false, true, false])?;
 /// assert!((share - 1.0 / (1.0 + 2.0 * (-8.0_f64 / 9.0).exp())).abs() < 1e-6);
 /// # Ok::<(), gradcam_eval::Error>(())
 /// ```
 pub fn energy_inside(map: &Grid, mask: &[bool]) -> Result<f64> {
     check(map)?;
     check_mask(map, mask)?;
-    let mass = |i: usize| f64::from(map.values[i].max(0.0));
+    let mass = |i: usize| f64::from(map.values()[i].max(0.0));
     let total: f64 = (0..mask.len()).map(mass).sum();
     let inside: f64 = (0..mask.len()).filter(|&i| mask[i]).map(mass).sum();
     match total > 0.0 {

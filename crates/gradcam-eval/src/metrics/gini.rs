@@ -1,6 +1,6 @@
 //! How unevenly a map spreads its mass.
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 
 use crate::Result;
 use crate::degenerate::check;
@@ -37,7 +37,7 @@ pub fn entropy(map: &Grid) -> Result<f64> {
 }
 
 fn absolute(map: &Grid) -> Vec<f64> {
-    map.values.iter().map(|&v| f64::from(v).abs()).collect()
+    map.values().iter().map(|&v| f64::from(v).abs()).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Histograms of oriented gradients, and how far those of two maps agree.
 
-use gradcam::Grid;
+use gradcam_map::{Grid, Size};
 
 use super::{min_max, spearman};
 use crate::degenerate::check_pair;
@@ -22,14 +22,14 @@ const CUT: f64 = 0.2;
 /// When the map is smaller than 48 × 48; those of [`check`](crate::check).
 pub fn hog(map: &Grid) -> Result<Vec<f64>> {
     let values = min_max(map)?;
-    if map.height.min(map.width) < BLOCK * CELL {
+    if map.height().min(map.width()) < BLOCK * CELL {
         return Err(Error::TooSmall {
             metric: "hog",
             least: BLOCK * CELL,
-            found: (map.height, map.width),
+            found: map.size(),
         });
     }
-    let (rows, columns) = (map.height / CELL, map.width / CELL);
+    let (rows, columns) = (map.height() / CELL, map.width() / CELL);
     let cells = cells(&values, map, rows, columns);
     let mut features = Vec::new();
     for row in 0..=rows - BLOCK {
@@ -49,7 +49,7 @@ pub fn hog(map: &Grid) -> Result<Vec<f64>> {
 
 /// The mean gradient of each cell by orientation.
 fn cells(values: &[f64], map: &Grid, rows: usize, columns: usize) -> Vec<[f64; ORIENTATIONS]> {
-    let (height, width) = (map.height, map.width);
+    let (height, width) = map.size().height_width();
     let mut cells = vec![[0.0; ORIENTATIONS]; rows * columns];
     for y in 0..rows * CELL {
         for x in 0..columns * CELL {
@@ -90,11 +90,7 @@ pub fn hog_correlation(a: &Grid, b: &Grid) -> Result<f64> {
         let values: Vec<f32> = hog(map)?.into_iter().map(|v| v as f32).collect();
         match values.iter().all(|&v| v == 0.0) {
             true => Err(Undefined::Constant.into()),
-            false => Ok(Grid {
-                height: 1,
-                width: values.len(),
-                values,
-            }),
+            false => Ok(Grid::new(Size::new(1, values.len())?, values)?),
         }
     };
     spearman(&features(a)?, &features(b)?)
@@ -126,7 +122,7 @@ mod tests {
         let error = hog(&wave(47, 90, 0.7)).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "hog needs a map of at least 48 rows and columns, found (47, 90)"
+            "hog needs a map of at least 48 rows and columns, found 47 x 90"
         );
     }
 }

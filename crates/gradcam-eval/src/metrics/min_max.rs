@@ -1,6 +1,6 @@
 //! Maps brought to 0 to 1.
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 
 use crate::Result;
 use crate::degenerate::check;
@@ -10,7 +10,7 @@ pub(crate) fn min_max(map: &Grid) -> Result<Vec<f64>> {
     check(map)?;
     let (low, high) = (f64::from(map.min()), f64::from(map.max()));
     let scaled = map
-        .values
+        .values()
         .iter()
         .map(|&v| (f64::from(v) - low) / (high - low));
     Ok(scaled.collect())
@@ -18,9 +18,6 @@ pub(crate) fn min_max(map: &Grid) -> Result<Vec<f64>> {
 
 /// The map brought to 0 to 1.
 pub(crate) fn brought_to_one(map: &Grid) -> Result<Grid> {
-    Ok(Grid {
-        height: map.height,
-        width: map.width,
-        values: min_max(map)?.into_iter().map(|v| v as f32).collect(),
-    })
+    let values = min_max(map)?;
+    Ok(Grid::from_fn(map.size(), |i| values[i] as f32))
 }

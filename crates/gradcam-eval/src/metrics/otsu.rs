@@ -1,6 +1,6 @@
 //! The threshold that parts a map best into two.
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 
 use super::min_max;
 use crate::Result;
@@ -59,7 +59,7 @@ mod tests {
             .zip([0.0413, 0.117, 0.731, 1.9])
         {
             let (a, b) = (wave(23, 31, step), wave(23, 31, 0.07));
-            let product = a.values.iter().zip(&b.values).map(|(a, b)| a * b);
+            let product = a.values().iter().zip(b.values()).map(|(a, b)| a * b);
             let map = grid(23, 31, &product.collect::<Vec<_>>());
             let scaled = min_max(&map).unwrap();
             let levels: Vec<u8> = scaled.iter().map(|v| (v * 255.0) as u8).collect();

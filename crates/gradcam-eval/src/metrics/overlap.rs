@@ -1,6 +1,6 @@
 //! Whether two maps agree about what matters most.
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 
 use super::iou;
 use crate::degenerate::{check, check_pair};
@@ -23,11 +23,11 @@ fn top(map: &Grid, share: f64) -> Result<Vec<bool>> {
     if !(share > 0.0 && share <= 1.0) {
         return Err(Error::option("share", "above 0 and at most 1", share));
     }
-    let mut values = map.values.clone();
+    let mut values = map.values().to_vec();
     values.sort_by(|a, b| b.total_cmp(a));
     let count = (share * values.len() as f64).ceil() as usize;
     let least = values[count.clamp(1, values.len()) - 1];
-    Ok(map.values.iter().map(|&v| v >= least).collect())
+    Ok(map.values().iter().map(|&v| v >= least).collect())
 }
 
 /// The distance, in pixels, between the highest places of two maps; of equal ones the first in reading order.
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn the_highest_places_lie_apart() {
         let (mut a, mut b) = (grid(5, 5, &[0.0; 25]), grid(5, 5, &[0.0; 25]));
-        (a.values[0], b.values[3 * 5 + 4]) = (1.0, 7.0);
+        (a.values_mut()[0], b.values_mut()[3 * 5 + 4]) = (1.0, 7.0);
         assert_eq!(displacement(&a, &b).unwrap(), 5.0);
     }
 }

@@ -1,6 +1,6 @@
 //! Whether the highest place of a map lies on the object.
 
-use gradcam::Grid;
+use gradcam_map::{Grid, Size};
 
 use crate::degenerate::{check, check_finite, check_mask};
 use crate::{Error, Result};
@@ -9,8 +9,8 @@ use crate::{Error, Result};
 pub const POINTING_TOLERANCE: f64 = 15.0;
 
 /// [`POINTING_TOLERANCE`] for a picture of another size.
-pub fn scaled_tolerance(height: usize, width: usize) -> f64 {
-    POINTING_TOLERANCE * height.min(width) as f64 / 224.0
+pub fn scaled_tolerance(size: Size) -> f64 {
+    POINTING_TOLERANCE * size.height().min(size.width()) as f64 / 224.0
 }
 
 /// Whether the map points at the mask: its highest place lies on it, or nearer to it than `tolerance` pixels (Zhang et al. 2016). With a
@@ -25,9 +25,10 @@ pub fn scaled_tolerance(height: usize, width: usize) -> f64 {
 /// ```
 /// use gradcam_eval::metrics::pointing;
 /// use gradcam_eval::nulls::centre_map;
+/// use gradcam_map::Size;
 ///
 /// // Three pixels in a row; the one in the middle is the highest.
-/// let map = centre_map(1, 3);
+/// let map = centre_map(Size::new(1, 3)?);
 /// assert!(pointing(&map, &[false, true, false], 0.0)?);
 /// assert!(!pointing(&map, &[true, false, false], 0.0)?);
 /// // A neighbour is nearer than one and a half pixels.
@@ -45,21 +46,22 @@ pub fn pointing(map: &Grid, mask: &[bool], tolerance: f64) -> Result<bool> {
         other => other?,
     }
     let most = map.max();
-    let peaks = map.values.iter().enumerate().filter(|&(_, &v)| v == most);
+    let peaks = map.values().iter().enumerate().filter(|&(_, &v)| v == most);
     let mut peaks = peaks.map(|(i, _)| i);
     Ok(peaks.all(|peak| mask[peak] || near(mask, map, peak, tolerance)))
 }
 
 /// Whether the mask marks a pixel nearer than `tolerance` to the one at `peak`.
 fn near(mask: &[bool], map: &Grid, peak: usize, tolerance: f64) -> bool {
-    let (row, column) = (peak / map.width, peak % map.width);
-    let reach = tolerance.ceil().min(map.height.max(map.width) as f64) as usize;
-    let rows = row.saturating_sub(reach)..(row + reach + 1).min(map.height);
-    let columns = column.saturating_sub(reach)..(column + reach + 1).min(map.width);
+    let (height, width) = map.size().height_width();
+    let (row, column) = (peak / width, peak % width);
+    let reach = tolerance.ceil().min(height.max(width) as f64) as usize;
+    let rows = row.saturating_sub(reach)..(row + reach + 1).min(height);
+    let columns = column.saturating_sub(reach)..(column + reach + 1).min(width);
     rows.flat_map(|y| columns.clone().map(move |x| (y, x)))
         .any(|(y, x)| {
             let (down, right) = (y.abs_diff(row) as f64, x.abs_diff(column) as f64);
-            mask[y * map.width + x] && down * down + right * right < tolerance * tolerance
+            mask[y * width + x] && down * down + right * right < tolerance * tolerance
         })
 }
 
@@ -68,7 +70,7 @@ fn near(mask: &[bool], map: &Grid, peak: usize, tolerance: f64) -> bool {
 mod tests {
     use super::*;
     use crate::Undefined;
-    use crate::testing::{grid, undefined};
+    use crate::testing::{grid, size, undefined};
 
     #[test]
     fn a_disc_around_the_peak() {
@@ -76,7 +78,7 @@ mod tests {
         mask[10 * 40 + 10] = true;
         let at = |row: usize, column: usize, tolerance: f64| {
             let mut map = grid(30, 40, &[0.0; 1200]);
-            map.values[row * 40 + column] = 1.0;
+            map.values_mut()[row * 40 + column] = 1.0;
             pointing(&map, &mask, tolerance).unwrap()
         };
         assert!(at(10, 10, 0.0));
@@ -85,7 +87,7 @@ mod tests {
         assert!(!at(19, 22, 15.0));
         assert!(at(19, 21, 15.0));
         assert!(at(10, 24, 15.0) && !at(10, 25, 15.0));
-        assert_eq!(scaled_tolerance(112, 300), 7.5);
+        assert_eq!(scaled_tolerance(size(112, 300)), 7.5);
     }
 
     #[test]

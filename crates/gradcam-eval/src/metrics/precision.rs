@@ -1,6 +1,6 @@
 //! The area under the precision-recall curve of a map against a mask.
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 
 use crate::Result;
 use crate::degenerate::{check_finite, check_mask};
@@ -44,7 +44,7 @@ fn curve(map: &Grid, mask: &[bool]) -> Result<Vec<(f64, f64)>> {
     check_finite(map)?;
     check_mask(map, mask)?;
     let mut pixels: Vec<(f32, bool)> = map
-        .values
+        .values()
         .iter()
         .copied()
         .zip(mask.iter().copied())
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn the_values_are_those_of_scikit_learn() {
         let mask: Vec<bool> = wave(23, 31, 0.117)
-            .values
+            .values()
             .iter()
             .map(|&v| v > 0.8)
             .collect();

@@ -1,6 +1,6 @@
 //! How far two maps put the pixels in the same order.
 
-use gradcam::{Grid, rank_correlations};
+use gradcam_map::{Grid, rank_correlations};
 
 use crate::degenerate::{check, check_pair};
 use crate::{Result, Undefined};
@@ -16,8 +16,9 @@ use crate::{Result, Undefined};
 /// ```
 /// use gradcam_eval::metrics::spearman;
 /// use gradcam_eval::nulls::random_map;
+/// use gradcam_map::Size;
 ///
-/// let map = random_map(7, 7, 0);
+/// let map = random_map(Size::new(7, 7)?, 0);
 /// assert!((spearman(&map, &map.map(|v| v * v))? - 1.0).abs() < 1e-9);
 /// assert!((spearman(&map, &map.map(|v| -v))? + 1.0).abs() < 1e-9);
 /// # Ok::<(), gradcam_eval::Error>(())

@@ -1,6 +1,6 @@
 //! A map cut at a threshold, compared with a mask.
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 
 use super::{min_max, otsu_mask};
 use crate::degenerate::check_mask;

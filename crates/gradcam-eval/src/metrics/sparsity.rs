@@ -1,6 +1,6 @@
 //! How far the largest value stands out.
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 
 use super::min_max;
 use crate::degenerate::check;
@@ -29,7 +29,7 @@ pub fn sparsity(map: &Grid, scale: Scale) -> Result<f64> {
         Scale::MinMax => min_max(map)?,
         Scale::Raw => {
             check(map)?;
-            map.values.iter().map(|&v| f64::from(v)).collect()
+            map.values().iter().map(|&v| f64::from(v)).collect()
         }
     };
     let mean = values.iter().sum::<f64>() / values.len() as f64;
@@ -43,10 +43,10 @@ pub fn sparsity(map: &Grid, scale: Scale) -> Result<f64> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use gradcam::Interpolation;
+    use gradcam_map::Interpolation;
 
     use super::*;
-    use crate::testing::{grid, undefined};
+    use crate::testing::{grid, size, undefined};
 
     #[test]
     fn ramps_and_a_single_place() {
@@ -59,10 +59,10 @@ mod tests {
         let found = sparsity(&raised, Scale::Raw).unwrap();
         assert!((found - 18.0 / 14.0).abs() < 1e-12);
         let mut one = grid(7, 7, &[0.0; 49]);
-        one.values[24] = 3.0;
+        one.values_mut()[24] = 3.0;
         assert!((sparsity(&one, Scale::Raw).unwrap() - 49.0).abs() < 1e-12);
         // Bilinear, by 32: the peak is half a pixel off the sample, (63/64)² of it is left, and 1/49 of the mass.
-        let large = Interpolation::Bilinear.resize(&one, 224, 224);
+        let large = Interpolation::Bilinear.resize(&one, size(224, 224));
         let found = sparsity(&large, Scale::MinMax).unwrap();
         assert!(
             (found - 49.0 * (63.0_f64 / 64.0).powi(2)).abs() < 1e-3,

@@ -1,6 +1,6 @@
 //! The structural similarity of two maps.
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 
 use crate::degenerate::{check_finite, check_pair};
 use crate::{Error, Result};
@@ -48,19 +48,19 @@ pub fn ssim(a: &Grid, b: &Grid, window: Window, range: f64) -> Result<f64> {
         return Err(Error::option("range", "a positive number", range));
     }
     let weights = window.weights();
-    if a.height.min(a.width) < weights.len() {
+    if a.height().min(a.width()) < weights.len() {
         return Err(Error::TooSmall {
             metric: "ssim",
             least: weights.len(),
-            found: (a.height, a.width),
+            found: a.size(),
         });
     }
     let filtered = |value: &dyn Fn(f64, f64) -> f64| {
-        let pairs = a.values.iter().zip(&b.values);
+        let pairs = a.values().iter().zip(b.values());
         let values: Vec<f64> = pairs
             .map(|(&a, &b)| value(f64::from(a), f64::from(b)))
             .collect();
-        inside(&values, a.width, &weights)
+        inside(&values, a.width(), &weights)
     };
     let (mean_a, mean_b) = (filtered(&|a, _| a), filtered(&|_, b| b));
     let (aa, bb, ab) = (

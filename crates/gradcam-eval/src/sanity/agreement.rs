@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 use gradcam_nn::Network;
 use serde::Serialize;
 

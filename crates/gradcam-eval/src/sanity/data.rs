@@ -1,6 +1,6 @@
 //! Data randomisation, after Adebayo et al. 2018, section 4.
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 use serde::Serialize;
 
 use super::agreement::{Classes, Side};

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use candle_core::Tensor;
-use gradcam::{Grid, ranking};
+use gradcam::ranking;
+use gradcam_map::Grid;
 use gradcam_nn::Network;
 use rayon::prelude::*;
 

@@ -1,6 +1,6 @@
 //! How alike maps are, by several metrics at once.
 
-use gradcam::Grid;
+use gradcam_map::Grid;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use candle_core::{Result as Candle, Tensor};
-use gradcam::Grid;
+use gradcam_map::Grid;
 use gradcam_nn::{Network, Pass};
 use serde::Serialize;
 

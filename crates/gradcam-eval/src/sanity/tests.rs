@@ -8,7 +8,8 @@ mod twins;
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Result as Candle, Tensor};
-use gradcam::{Explainer, Grid, Target};
+use gradcam::{Explainer, Target};
+use gradcam_map::Grid;
 use gradcam_nn::ops::{
     Activation, AdaptiveAvgPool2d, BatchNorm, Conv2d, ConvOptions, Linear, Padding,
 };
@@ -267,7 +268,7 @@ fn seeds_decide_and_threads_do_not() {
 fn degenerate_maps_are_counted() {
     let explain = |network: &dyn Network, image: &Tensor, class: usize| {
         let map = grad_cam(network, image, class)?;
-        Ok(if map.values[0] > 0.0 {
+        Ok(if map.values()[0] > 0.0 {
             map.map(|_| 0.0)
         } else {
             map

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Tensor};
-use gradcam::Grid;
+use gradcam_map::Grid;
 use gradcam_nn::Network;
 use serde::Serialize;
 
@@ -197,7 +197,7 @@ pub fn linearity(parts: &[(usize, f32)], explain: &ExplainSum<'_>) -> Result<f64
     for &(class, factor) in parts {
         let map = explain(&[(class, 1.0)])?;
         check_pair(&whole, &map)?;
-        let places = sum.values.iter_mut().zip(&map.values);
+        let places = sum.values_mut().iter_mut().zip(map.values());
         places.for_each(|(sum, v)| *sum += factor * v);
     }
     apart(&sum, &whole)

@@ -140,7 +140,7 @@ mod tests {
     use crate::testing::{golden, list, on_any_threads, undefined, wave};
 
     fn values() -> Vec<f64> {
-        let values = wave(1, 11, 0.731).values;
+        let values = wave(1, 11, 0.731).into_values();
         values.iter().map(|&v| 10.0 * f64::from(v) - 4.0).collect()
     }
 

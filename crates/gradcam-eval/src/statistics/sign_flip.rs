@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn the_exact_values_are_those_of_scipy() {
-        let values = wave(1, 11, 0.731).values;
+        let values = wave(1, 11, 0.731).into_values();
         let values: Vec<f64> = values.iter().map(|&v| 10.0 * f64::from(v) - 4.0).collect();
         let golden = &golden()["statistics"]["sign_flip"];
         for (name, side) in [

@@ -3,11 +3,12 @@
 use std::fmt;
 
 use candle_core::{Tensor, bail};
+use gradcam_map::{Grid, Size};
 use gradcam_nn::ops::AdaptiveAvgPool2d;
 use gradcam_nn::{Network, Pass, Tokens};
 
 use crate::seen::observation::values;
-use crate::{Error, Grid, Result};
+use crate::{Error, Result};
 
 /// A network with a dense output `(n, classes, height, width)`, looked at in a region: its logits `(n, classes)` are each class's output summed
 /// over the region, so that every target and every method can be asked (Vinogradova et al. 2020, equation 1).
@@ -28,7 +29,7 @@ use crate::{Error, Grid, Result};
 ///
 /// let picture = Tensor::new(&[[[[0.9_f32, 0.8], [0.1, 0.2]]]], &Device::Cpu)?;
 /// let region = gradcam::predicted_region(&Brightness, &picture, 0)?;
-/// assert_eq!(region.values, [1.0, 1.0, 0.0, 0.0]);
+/// assert_eq!(region.values(), [1.0, 1.0, 0.0, 0.0]);
 /// let heatmap = Explainer::default().at("maps").explain_one(&Dense::new(&Brightness, &region)?, &picture, Target::Index(0))?;
 /// assert!((heatmap.target.score - 1.7).abs() < 1e-6);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -52,18 +53,12 @@ impl<'a> Dense<'a> {
     /// The network in a `region` of its output's size: what each position counts, 1 inside and 0 outside.
     ///
     /// # Errors
-    /// When the region has no values, or not as many as its size says.
+    /// When the tensor library fails.
     pub fn new(network: &'a dyn Network, region: &Grid) -> Result<Self> {
-        let positions = region.height * region.width;
-        if positions == 0 || region.values.len() != positions {
-            return Err(Error::Mask {
-                expected: (region.height, region.width),
-                found: (1, region.values.len()),
-            });
-        }
         // A sum is an average times the number of positions, and the average goes through the pass.
-        let weights = region.map(|v| v * positions as f32).values;
-        let shape = (1, 1, region.height, region.width);
+        let positions = region.size().area() as f32;
+        let weights = region.map(|v| v * positions).into_values();
+        let shape = (1, 1, region.height(), region.width());
         let weights = Tensor::from_vec(weights, shape, &candle_core::Device::Cpu)?;
         Ok(Dense { network, weights })
     }
@@ -112,16 +107,12 @@ pub fn predicted_region(network: &dyn Network, image: &Tensor, class: usize) -> 
         });
     }
     let scores = values(&output)?;
-    let positions = height * width;
-    let region = (0..positions).map(|at| {
+    let size = Size::new(height, width)?;
+    let positions = size.area();
+    Ok(Grid::from_fn(size, |at| {
         let score = |class: usize| scores[class * positions + at];
         let before = (0..class).all(|other| score(other) < score(class));
         let behind = (class + 1..classes).all(|other| score(other) <= score(class));
         f32::from(u8::from(before && behind))
-    });
-    Ok(Grid {
-        height,
-        width,
-        values: region.collect(),
-    })
+    }))
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use candle_core::Tensor;
+use gradcam_map::{Grid, Interpolation, Size};
 use gradcam_nn::Network;
 use rayon::prelude::*;
 
@@ -14,7 +15,7 @@ use crate::saliency::{Saliency, SignedMap, Source, Subject};
 use crate::seen::layers::{blank, layers_for};
 use crate::seen::observation::{Observation, Place, Score, Taken};
 use crate::target::{Explained, Target};
-use crate::{Error, Grid, Interpolation, Method, Result};
+use crate::{Error, Method, Result};
 
 /// How the maps of several layers become one; each is divided by its largest value first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -298,12 +299,12 @@ impl<M: Saliency> Explainer<M> {
         if self.counterfactual { -1.0 } else { 1.0 }
     }
 
-    /// Refuses what means nothing whatever the picture, before any is read; with `size`, for inputs of this height and width.
+    /// Refuses what means nothing whatever the picture, before any is read; with `size`, for inputs of this size.
     ///
     /// # Errors
     /// For an option out of its range, what speaks against a score where the method does not know the target or its map has no sign, a layer
     /// for a method that looks at the pixels, a layer that is given twice, and a custom baseline without a background.
-    pub fn check_options(&self, size: Option<(usize, usize)>) -> Result<()> {
+    pub fn check_options(&self, size: Option<Size>) -> Result<()> {
         let method = &self.method;
         method.check_inputs(size, &self.inputs)?;
         if self.counterfactual && !method.knows_target() {
@@ -325,7 +326,7 @@ impl<M: Saliency> Explainer<M> {
     /// Where the method looks, if it can be applied as it is asked.
     fn place(&self, network: &dyn Network, images: &Tensor) -> Result<Place> {
         let (_, _, height, width) = images.dims4()?;
-        self.check_options(Some((height, width)))?;
+        self.check_options(Some(Size::new(height, width)?))?;
         let method = &self.method;
         let looks = (method.source(), method.needs_gradient());
         Place::of(network, images, looks, &self.layers)
@@ -382,6 +383,7 @@ impl<M: Saliency> Explainer<M> {
         let explained = Explained::of(target, logits)?;
         let images = observation.images;
         let (_, _, height, width) = images.dims4()?;
+        let size = Size::new(height, width)?;
         let mut verdicts = Vec::new();
         let mut layers = Vec::new();
         for (place, name) in observation.place.names().into_iter().enumerate() {
@@ -402,13 +404,6 @@ impl<M: Saliency> Explainer<M> {
                 budget: self.budget,
                 tolerance: self.tolerance,
             })?;
-            if raw.values.is_empty() || raw.values.len() != raw.height * raw.width {
-                return Err(Error::Map {
-                    method: self.method.name().to_string(),
-                    size: (raw.height, raw.width),
-                    found: raw.values.len(),
-                });
-            }
             let gradient = self.method.takes_backward().then_some(features.gradient);
             verdicts.push(Verdict::of(&raw, &measures, gradient, logits, &explained));
             layers.push(LayerMap {
@@ -425,7 +420,7 @@ impl<M: Saliency> Explainer<M> {
             .find(|verdict| verdicts.contains(verdict))
             .unwrap_or(verdicts[0]);
         Ok(Heatmap {
-            upsampled: self.upsample(&layers, (height, width)),
+            upsampled: self.upsample(&layers, size),
             layers,
             target: explained,
             logits: logits.clone(),
@@ -437,9 +432,9 @@ impl<M: Saliency> Explainer<M> {
     ///
     /// One layer keeps its units; several are divided by their maxima and fused. Kernels that overshoot do not bring back negative values
     /// that the ReLU removed.
-    pub fn upsample(&self, layers: &[LayerMap], (height, width): (usize, usize)) -> Grid {
+    pub fn upsample(&self, layers: &[LayerMap], size: Size) -> Grid {
         let one = |map: &Grid| {
-            let map = self.interpolation.resize(map, height, width);
+            let map = self.interpolation.resize(map, size);
             if self.relu { map.relu() } else { map }
         };
         if let [layer] = layers {
@@ -449,30 +444,23 @@ impl<M: Saliency> Explainer<M> {
             .iter()
             .map(|layer| one(&layer.map).scaled())
             .collect();
-        let positions = |layer: &LayerMap| layer.map.values.len();
+        let positions = |layer: &LayerMap| layer.map.size().area();
         let coarsest = layers.iter().map(positions).min();
         let lifted = |layer: usize, v: f32| match Some(positions(&layers[layer])) == coarsest {
             true => v,
             false => (2.0 * v).tanh(),
         };
-        let values = (0..height * width)
-            .map(|i| {
-                let values = maps.iter().map(|map| map.values[i]);
-                match self.fusion {
-                    Fusion::Mean => values.sum::<f32>() / maps.len() as f32,
-                    Fusion::Max => values.fold(f32::NEG_INFINITY, f32::max),
-                    Fusion::Tanh => {
-                        let lifted = values.enumerate().map(|(layer, v)| lifted(layer, v));
-                        lifted.fold(f32::NEG_INFINITY, f32::max)
-                    }
+        Grid::from_fn(size, |i| {
+            let values = maps.iter().map(|map| map.values()[i]);
+            match self.fusion {
+                Fusion::Mean => values.sum::<f32>() / maps.len() as f32,
+                Fusion::Max => values.fold(f32::NEG_INFINITY, f32::max),
+                Fusion::Tanh => {
+                    let lifted = values.enumerate().map(|(layer, v)| lifted(layer, v));
+                    lifted.fold(f32::NEG_INFINITY, f32::max)
                 }
-            })
-            .collect();
-        Grid {
-            height,
-            width,
-            values,
-        }
+            }
+        })
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::Grid;
+use gradcam_map::Grid;
+
 use crate::target::{Explained, is_softmax};
 
 /// The map of one layer, at the layer's resolution.
@@ -147,7 +148,7 @@ impl Verdict {
         let finite = |values: &[f32]| values.iter().all(|v| v.is_finite());
         let (min, max) = (raw.min(), raw.max());
         let largest = min.abs().max(max.abs());
-        if !finite(&raw.values) || !finite(gradient) || !finite(logits) {
+        if !finite(raw.values()) || !finite(gradient) || !finite(logits) {
             Verdict::NonFinite
         } else if from_gradient && saturated(logits, target) {
             Verdict::Saturated

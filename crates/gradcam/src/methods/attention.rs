@@ -1,6 +1,7 @@
 //! Maps from the attention of a transformer's blocks.
 
 use candle_core::{D, DType, Tensor};
+use gradcam_map::{Grid, Size};
 use gradcam_nn::{Network, Tokens};
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,7 @@ use crate::seen::layers::layers_for;
 use crate::seen::observation::Score;
 use crate::seen::record::Record;
 use crate::seen::tokens;
-use crate::{Error, Grid, Result};
+use crate::{Error, Result};
 
 /// How the attention of several heads becomes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -114,7 +115,7 @@ struct Offered {
     /// The layers, first to last.
     names: Vec<String>,
     /// Rows and columns of the patches.
-    size: (usize, usize),
+    size: Size,
     tokens: Tokens,
 }
 
@@ -134,7 +135,7 @@ fn offered(method: &'static str, network: &dyn Network, image: &Tensor) -> Resul
             && let Some(found) = grid(rows)
         {
             names.push(layer.name);
-            size = Some(found);
+            size = Some(Size::new(found.0, found.1)?);
         }
     }
     let size = size.ok_or(Error::NoAttention(method))?;
@@ -153,7 +154,7 @@ struct Blocks {
     gradients: Vec<Option<Tensor>>,
     tokens: usize,
     prefix: usize,
-    size: (usize, usize),
+    size: Size,
 }
 
 impl Blocks {
@@ -185,7 +186,7 @@ impl Blocks {
         Ok(Blocks {
             attention,
             gradients: slopes,
-            tokens: tokens.prefix + size.0 * size.1,
+            tokens: tokens.prefix + size.area(),
             prefix: tokens.prefix,
             size,
         })
@@ -201,11 +202,7 @@ impl Blocks {
 
     /// What it has of each patch.
     fn map(&self, share: &[f64]) -> Grid {
-        Grid {
-            height: self.size.0,
-            width: self.size.1,
-            values: share[self.prefix..].iter().map(|&v| v as f32).collect(),
-        }
+        Grid::from_fn(self.size, |i| share[self.prefix + i] as f32)
     }
 }
 
@@ -301,8 +298,8 @@ mod tests {
         let found = Explainer::of(method)
             .explain_one(&TwoBlocks, &picture, Target::Index(0))
             .unwrap();
-        assert_eq!((found.raw().height, found.raw().width), (1, 2));
-        found.raw().values.clone()
+        assert_eq!(found.raw().size().height_width(), (1, 2));
+        found.raw().values().to_vec()
     }
 
     fn close(found: &[f32], expected: [f32; 2]) {
@@ -513,7 +510,7 @@ mod tests {
             .unwrap();
         let (_, logit) = by_loops(prefix, class, None);
         assert!((f64::from(found.target.score) - logit).abs() < 1e-5 * logit.abs());
-        found.raw().values.clone()
+        found.raw().values().to_vec()
     }
 
     /// Equation 1 of Abnar and Zuidema over attention from loops.

@@ -1,6 +1,7 @@
 //! The contract of a method of this crate.
 
 use candle_core::Tensor;
+use gradcam_map::Size;
 use gradcam_nn::Network;
 
 use super::about::About;
@@ -61,14 +62,14 @@ pub(crate) struct Check {
     /// The method's name.
     pub(crate) method: &'static str,
     /// Height and width of the input, if they are known.
-    pub(crate) input: Option<(usize, usize)>,
+    pub(crate) input: Option<Size>,
 }
 
 impl Check {
     /// Of the input; more than any option can be if it is not known.
     pub(crate) fn shorter_side(&self) -> usize {
         self.input
-            .map_or(usize::MAX, |(height, width)| height.min(width))
+            .map_or(usize::MAX, |size| size.height().min(size.width()))
     }
 
     pub(crate) fn that(

@@ -1,6 +1,7 @@
 //! The table of methods: a line makes a recipe a [`Method`] with a name.
 
 use candle_core::Tensor;
+use gradcam_map::Size;
 use gradcam_nn::Network;
 use serde::{Deserialize, Serialize};
 
@@ -166,8 +167,8 @@ impl Method {
         serde_json::from_value(self.options().remove("baseline")?).ok()
     }
 
-    /// Refuses a value that means nothing for any image and network; or for any image of the height and width of `input`, if that is known.
-    fn check_options(&self, input: Option<(usize, usize)>) -> Result<()> {
+    /// Refuses a value that means nothing for any image and network; or for any image of the size `input`, if that is known.
+    fn check_options(&self, input: Option<Size>) -> Result<()> {
         let method = self.name();
         self.ask(|recipe| recipe.check(&Check { method, input }))
     }
@@ -195,7 +196,7 @@ impl Saliency for Method {
     fn check(&self) -> Result<()> {
         self.check_options(None)
     }
-    fn check_inputs(&self, size: Option<(usize, usize)>, inputs: &Inputs) -> Result<()> {
+    fn check_inputs(&self, size: Option<Size>, inputs: &Inputs) -> Result<()> {
         self.check_options(size)?;
         match self.baseline() {
             Some(Baseline::Custom) if inputs.background.is_none() => Err(Error::NoBackground),
@@ -215,7 +216,7 @@ impl Saliency for Method {
         self.ask(|recipe| recipe.objective(target, logits))
     }
     fn signed_map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
-        self.check_inputs(Some(subject.input_size()), subject.inputs)?;
+        self.check_inputs(Some(subject.input_size()?), subject.inputs)?;
         self.ask(|recipe| recipe.map(subject))
     }
 }

@@ -6,6 +6,7 @@ mod mask;
 use std::borrow::Cow;
 
 use candle_core::{DType, Device, Tensor};
+use gradcam_map::Size;
 use gradcam_nn::Network;
 use rayon::prelude::*;
 
@@ -22,7 +23,7 @@ const DEVICE_BATCH: usize = 64;
 
 /// Hides parts of `image`, `(1, channels, height, width)`, and hands the logits under each mask to `visit`, in the order of the masks.
 ///
-/// `mask(i)` makes the mask number `i` of `count`, of the image's size (a [`Grid`](crate::Grid), or a [`Mask`] made of less): where it is 1 the pixel stays, where it is 0 it takes the
+/// `mask(i)` makes the mask number `i` of `count`, of the image's size (a [`Grid`](gradcam_map::Grid), or a [`Mask`] made of less): where it is 1 the pixel stays, where it is 0 it takes the
 /// value of `baseline` in the units of the image (one number a channel, or one a pixel and channel), and between them a mixture. Since a normalised picture is an
 /// affine function of the pixels, this is the same as masking the picture and normalising it. The masks are spread over the cores; the
 /// result does not depend on their number.
@@ -69,7 +70,8 @@ pub fn masked_logits<M: Into<Mask>>(
     let &[1, channels, height, width] = image.dims() else {
         return Err(Error::Input(image.dims().to_vec()));
     };
-    let whole = baseline.len() == channels * height * width;
+    let size = Size::new(height, width)?;
+    let whole = baseline.len() == channels * size.area();
     if baseline.len() != channels && !whole {
         return Err(Error::Baseline {
             channels,
@@ -79,36 +81,34 @@ pub fn masked_logits<M: Into<Mask>>(
     let baseline: Cow<'_, [f32]> = match whole {
         true => baseline.into(),
         false => {
-            let plane = |&value: &f32| std::iter::repeat_n(value, height * width);
+            let plane = |&value: &f32| std::iter::repeat_n(value, size.area());
             baseline.iter().flat_map(plane).collect()
         }
     };
     let mask = |index: usize| -> Result<Mask> {
         let mask: Mask = mask(index).into();
-        if mask.size() != (height, width) {
+        let found = mask.size()?;
+        if found != size {
             return Err(Error::Mask {
-                expected: (height, width),
-                found: mask.size(),
+                expected: size,
+                found,
             });
-        }
-        if !mask.is_whole() {
-            return Err(Error::BadMask(mask.size()));
         }
         Ok(mask)
     };
     if !image.device().is_cpu() {
-        return on_device(network, image, &baseline, count, mask, visit);
+        return on_device(network, image, &baseline, size, count, mask, visit);
     }
     let pixels = image
         .to_dtype(DType::F32)?
         .flatten_all()?
         .to_vec1::<f32>()?;
     let one = |index: usize| -> Result<Vec<f32>> {
-        let mask = mask(index)?.into_grid();
-        let planes = pixels.chunks_exact(height * width);
+        let mask = mask(index)?.into_grid()?;
+        let planes = pixels.chunks_exact(size.area());
         let mut values = Vec::with_capacity(pixels.len());
-        for (plane, baseline) in planes.zip(baseline.chunks_exact(height * width)) {
-            let blended = plane.iter().zip(baseline).zip(&mask.values);
+        for (plane, baseline) in planes.zip(baseline.chunks_exact(size.area())) {
+            let blended = plane.iter().zip(baseline).zip(mask.values());
             // What stays is the image's own number, without rounding.
             values.extend(blended.map(|((&x, &base), &m)| match m == 1.0 {
                 true => x,
@@ -137,17 +137,23 @@ fn on_device(
     network: &dyn Network,
     image: &Tensor,
     baseline: &[f32],
+    size: Size,
     count: usize,
     mask: impl Fn(usize) -> Result<Mask> + Sync,
     mut visit: impl FnMut(usize, &[f32]) -> Result<()>,
 ) -> Result<()> {
     let (place, dtype) = (image.device(), image.dtype());
+    let whole = |index: usize| -> Result<Mask> {
+        let mask = mask(index)?;
+        mask.check()?;
+        Ok(mask)
+    };
     let baseline = Tensor::from_slice(baseline, image.dims(), place)?.to_dtype(dtype)?;
     for first in (0..count).step_by(DEVICE_BATCH) {
         let last = count.min(first + DEVICE_BATCH);
-        let masks: Vec<Result<Mask>> = (first..last).into_par_iter().map(&mask).collect();
+        let masks: Vec<Result<Mask>> = (first..last).into_par_iter().map(&whole).collect();
         let masks = masks.into_iter().collect::<Result<_>>()?;
-        let masks = device::tensor(masks, place)?.to_dtype(dtype)?;
+        let masks = device::tensor(masks, size, place)?.to_dtype(dtype)?;
         // What stays is the image's own number, without rounding.
         let stays = image.broadcast_mul(&masks)?;
         let hidden = baseline.broadcast_mul(&masks.affine(-1.0, 1.0)?)?;
@@ -163,8 +169,8 @@ fn on_device(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::Grid;
     use crate::methods::perturbation::testing::{Linear, picture};
+    use gradcam_map::Grid;
 
     #[test]
     fn what_stays_is_not_rounded() {
@@ -172,11 +178,7 @@ mod tests {
         let whole: Vec<f32> = (0..3 * 35).map(|i| (i as f32).cos() * 100.0).collect();
         let plain = network.forward(&image, &mut ()).unwrap();
         let plain = plain.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        let ones = |_| Grid {
-            height: 7,
-            width: 5,
-            values: vec![1.0; 35],
-        };
+        let ones = |_| Grid::filled(Size::new(7, 5).unwrap(), 1.0);
         for baseline in [&[0.3, 1e6, -7.0], whole.as_slice()] {
             masked_logits(&network, &image, baseline, 1, ones, |_, logits| {
                 assert_eq!(logits, plain);

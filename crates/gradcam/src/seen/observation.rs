@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
+use gradcam_map::Size;
 use gradcam_nn::Network;
 
 use crate::saliency::Features;
@@ -95,7 +96,7 @@ struct Activation {
     values: Vec<f32>,
     /// Values of one image.
     per_image: usize,
-    size: (usize, usize),
+    size: Size,
 }
 
 impl<'a> Observation<'a> {
@@ -269,7 +270,7 @@ fn activation(name: &str, found: &Tensor, batch: usize) -> Result<Activation> {
         [n, c, h, w] if n == batch && h * w > 1 => Ok(Activation {
             values: values(found)?,
             per_image: c * h * w,
-            size: (h, w),
+            size: Size::new(h, w)?,
         }),
         ref dims => Err(Error::NotSpatial {
             name: name.to_string(),

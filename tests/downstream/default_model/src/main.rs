@@ -5,7 +5,7 @@ use std::error::Error;
 use gradcam_models::candle_core::Device;
 use gradcam_models::gradcam::{Explainer, Target, Verdict};
 use gradcam_models::{Model, picture, preprocess::Fit};
-use gradcam_viz::{Format, Grid, Style, View, encode};
+use gradcam_viz::{Format, Style, View, encode};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,8 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let map = &heatmap.upsampled;
     assert!(map.max() > 0.0);
-    let grid = Grid::new(map.height, map.width, &map.values)?;
-    let overlay = View::Overlay.draw(&seen.view, grid, &Style::default())?;
+    let overlay = View::Overlay.draw(&seen.view, map, &Style::default())?;
     assert_eq!(overlay.dimensions(), (224, 224));
     assert_ne!(overlay, seen.view);
     std::fs::write(

@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     assert_eq!(heatmap.raw().argmax(), Some((2, 1)));
     assert_eq!(heatmap.verdict, Verdict::Ok);
-    assert_eq!((heatmap.upsampled.height, heatmap.upsampled.width), (8, 8));
+    assert_eq!(heatmap.upsampled.size().height_width(), (8, 8));
 
     let pixels = Explainer::of(Method::InputTimesGradient);
     let heatmap = pixels.explain_one(&Brightness, &picture, Target::Index(0))?;

@@ -68,7 +68,7 @@ fn every_family_agrees() {
             let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
             let gradient = input_gradient(network, images, &targets[0]).unwrap();
             let gradient = gradient.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-            [wide(&map[0][0].raw().values), wide(&gradient)]
+            [wide(map[0][0].raw().values()), wide(&gradient)]
         };
         let (here, there) = (maps(&here, &images), maps(&there, &moved));
         for (part, limit) in [(0, 1e-3), (1, 1e-2)] {
@@ -98,7 +98,7 @@ fn a_batch_agrees_with_the_explainer() {
             let maps = found.upsampled.to_vec3::<f32>().unwrap();
             for (map, expected) in maps.iter().zip(&expected) {
                 let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect();
-                let expected: Vec<f64> = wide(&expected[0].upsampled.values);
+                let expected: Vec<f64> = wide(expected[0].upsampled.values());
                 let found = apart(&expected, &wide(&map.concat()));
                 assert!(found < 1e-4, "{name} on {device:?}: {found:e} off");
             }
@@ -192,7 +192,7 @@ fn methods_agree() {
             };
             let map = explainer.explain_one(network, image, Target::Index(3));
             let map = map.unwrap_or_else(|error| panic!("{name}: {error}"));
-            let values = map.raw().values.iter();
+            let values = map.raw().values().iter();
             values.map(|&v| f64::from(v)).collect::<Vec<_>>()
         };
         let found = apart(&raw(&here, &image), &raw(&there, &moved));

@@ -104,7 +104,7 @@ impl Sum {
         // FullGrad's map is not the sum of its terms.
         let parts: f64 = match self.method {
             "fullgrad" => 0.0,
-            _ => map.raw().values.iter().map(|v| f64::from(v.abs())).sum(),
+            _ => map.raw().values().iter().map(|v| f64::from(v.abs())).sum(),
         };
         let logits = map.logits.iter().map(|v| f64::from(v.abs()));
         let rounding = ROUNDING * (parts + logits.fold(0.0, f64::max));

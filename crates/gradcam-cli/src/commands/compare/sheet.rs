@@ -1,7 +1,7 @@
 //! The photo and the methods' pictures on one sheet.
 
 use anyhow::Result;
-use gradcam::{Explainer, Heatmap, Verdict};
+use gradcam::{Explainer, Heatmap, Size, Verdict};
 use gradcam_viz::{Panel, Style, View};
 use image::RgbImage;
 use image::imageops::{FilterType, resize};
@@ -24,7 +24,7 @@ pub(super) fn sheet(
     let rows = (u64::from(height) * u64::from(PANEL) / u64::from(width)).max(1);
     let rows = u32::try_from(rows)?;
     let photo = resize(photo, PANEL, rows, FilterType::Triangle);
-    let size = (usize::try_from(rows)?, usize::try_from(PANEL)?);
+    let size = Size::new(usize::try_from(rows)?, usize::try_from(PANEL)?)?;
     let mut pictures = Vec::with_capacity(maps.len());
     for (number, (index, heatmap, times)) in maps.iter().enumerate() {
         let map = explainers[*index].upsample(&heatmap.layers, size);

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 use candle_core::Tensor;
-use gradcam::{Explainer, Heatmap, Target, Verdict};
+use gradcam::{Explainer, Heatmap, Size, Target, Verdict};
 use gradcam_models::Model;
 use gradcam_nn::out_of_memory;
 use gradcam_viz::Style;
@@ -88,7 +88,7 @@ impl Job<'_> {
     fn paint(&self, loaded: &Loaded<'_>, index: usize, heatmap: &Heatmap) -> Result<RgbImage> {
         let photo = style::enlarged(&loaded.photo, self.args.enlarge);
         let (width, height) = photo.dimensions();
-        let size = (usize::try_from(height)?, usize::try_from(width)?);
+        let size = Size::new(usize::try_from(height)?, usize::try_from(width)?)?;
         let map = self.explainer.upsample(&heatmap.layers, size);
         let (view, method) = (self.args.view, &self.explainer.method);
         let picture = style::paint(view, &photo, &map, method, &self.style)?;

@@ -1,6 +1,6 @@
 //! Networks to which the same object means more and less.
 
-use gradcam::Grid;
+use gradcam_map::{Grid, Size};
 use serde::Serialize;
 
 use super::scene::{Scenes, given, names};
@@ -78,21 +78,17 @@ pub fn relative_contrast(
     let all: Vec<usize> = (0..count).collect();
     let contrasts =
         |items: &[usize]| -> Vec<f64> { (0..last).map(|k| contrast(&seen, k, items)).collect() };
-    let line = |values: Vec<f32>| Grid {
-        height: 1,
-        width: last,
-        values,
-    };
-    let rarity = line((0..last).map(|k| (last - k) as f32).collect());
+    let line = Size::new(1, last)?;
+    let rarity = Grid::from_fn(line, |k| (last - k) as f32);
     let correlation = bootstrap(count, RESAMPLES, 1.0 - ALPHA, seed, |items| {
-        let found = contrasts(items).into_iter().map(|v| v as f32).collect();
-        spearman(&line(found), &rarity).unwrap_or(f64::NAN)
+        let found = contrasts(items);
+        spearman(&Grid::from_fn(line, |k| found[k] as f32), &rarity).unwrap_or(f64::NAN)
     })?;
     let counts = |row: &&Vec<Seen>| (0..last).any(|k| difference(row, k).is_some());
     let contrasts = contrasts(&all);
     let p = permutation(last, seed, |order| {
-        let found = order.iter().map(|&k| contrasts[k] as f32).collect();
-        spearman(&line(found), &rarity).unwrap_or(f64::NAN)
+        let found = Grid::from_fn(line, |place| contrasts[order[place]] as f32);
+        spearman(&found, &rarity).unwrap_or(f64::NAN)
     })?;
     Ok(RelativeContrast {
         correlation,

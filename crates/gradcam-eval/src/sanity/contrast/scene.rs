@@ -1,7 +1,7 @@
 //! Pictures of an object before a scene, and what a map gives to the object.
 
 use candle_core::Tensor;
-use gradcam::Grid;
+use gradcam_map::Grid;
 use gradcam_nn::Network;
 use serde::Serialize;
 
@@ -53,7 +53,7 @@ pub fn contrast_map(map: &Grid) -> Result<Grid> {
     if map.max() <= 0.0 {
         return Err(Undefined::NoMass.into());
     }
-    let values: Vec<f64> = map.values.iter().map(|&v| f64::from(v)).collect();
+    let values: Vec<f64> = map.values().iter().map(|&v| f64::from(v)).collect();
     let (low, high) = (f64::from(map.min()), quantile(&values, CLIP)?);
     if high <= low {
         return Err(Undefined::Constant.into());
@@ -68,7 +68,7 @@ pub fn contrast_map(map: &Grid) -> Result<Grid> {
 pub fn inside(map: &Grid, mask: &[bool]) -> Result<f64> {
     check_mask(map, mask)?;
     let map = contrast_map(map)?;
-    let marked = map.values.iter().zip(mask).filter(|(_, inside)| **inside);
+    let marked = map.values().iter().zip(mask).filter(|(_, inside)| **inside);
     let sum: f64 = marked.clone().map(|(v, _)| f64::from(*v)).sum();
     Ok(sum / marked.count() as f64)
 }

@@ -53,15 +53,15 @@ fn maps_are_clipped_at_their_99th_percentile() {
     );
     // Without the negative value 0, 0, 1 … 99, whose percentile is 98.
     let found = contrast_map(&ramp).unwrap();
-    assert!((found.values[50] - 49.0 / 99.0 * 99.0 / 98.0).abs() < 1e-6);
-    assert_eq!((found.values[0], found.values[100]), (0.0, 1.0));
+    assert!((found.values()[50] - 49.0 / 99.0 * 99.0 / 98.0).abs() < 1e-6);
+    assert_eq!((found.values()[0], found.values()[100]), (0.0, 1.0));
     let mut mask = vec![false; 101];
     (mask[0], mask[50], mask[100]) = (true, true, true);
     assert!((inside(&ramp, &mask).unwrap() - (49.0 / 98.0 + 1.0) / 3.0).abs() < 1e-6);
     let negative = grid(1, 2, &[-1.0, -2.0]);
     assert_eq!(undefined(contrast_map(&negative)), Undefined::NoMass);
     let mut point = grid(20, 20, &[0.0; 400]);
-    point.values[7] = 1.0;
+    point.values_mut()[7] = 1.0;
     assert_eq!(undefined(contrast_map(&point)), Undefined::Constant);
 }
 
@@ -106,7 +106,7 @@ fn rate(found: &Contrast) -> f64 {
 /// Grey pictures of which the object's pixels are multiplied.
 fn shaded(factor: f32) -> Tensor {
     let ramp = wave(SIDE, SIDE, 0.05).map(|v| 0.1 + v);
-    let pixels = ramp.values.iter().zip(object());
+    let pixels = ramp.values().iter().zip(object());
     let pixels: Vec<f32> = pixels
         .map(|(v, inside)| if inside { factor * v } else { *v })
         .collect();

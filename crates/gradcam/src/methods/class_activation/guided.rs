@@ -1,6 +1,9 @@
 //! Grad-CAM times a map of the pixels.
 
+use gradcam_map::{Grid, Interpolation};
+
 use super::grad_cam;
+use crate::Result;
 use crate::methods::about::{About, LAYER};
 use crate::methods::pixels::rectified::guided_gradient;
 use crate::methods::pixels::reduce::{Channels, reduce};
@@ -8,7 +11,6 @@ use crate::methods::pixels::smooth::SmoothGrad;
 use crate::methods::pixels::through::all_pass;
 use crate::methods::recipe::{Check, Recipe, Setting};
 use crate::saliency::{SignedMap, Source, Subject};
-use crate::{Grid, Interpolation, Result};
 
 /// Guided Grad-CAM (Selvaraju et al. 2017, section 3.2).
 pub(crate) struct GuidedGradCam;
@@ -62,11 +64,6 @@ impl Recipe for SmoothGradGradCam {
 /// The positive part of Grad-CAM times a map of the pixels.
 fn times(subject: &Subject<'_>, pixels: &Grid) -> Grid {
     let cam = grad_cam::signed_map(subject.features).map.relu();
-    let cam = Interpolation::default().resize(&cam, pixels.height, pixels.width);
-    let products = cam.values.iter().zip(&pixels.values).map(|(c, p)| c * p);
-    Grid {
-        height: pixels.height,
-        width: pixels.width,
-        values: products.collect(),
-    }
+    let cam = Interpolation::default().resize(&cam, pixels.size());
+    Grid::from_fn(pixels.size(), |i| cam.values()[i] * pixels.values()[i])
 }

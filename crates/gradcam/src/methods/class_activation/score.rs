@@ -1,5 +1,6 @@
 //! Score-CAM (Wang et al. 2020, algorithm 1) and its two averages.
 
+use gradcam_map::{Grid, Size};
 use gradcam_nn::ops::{ResizeMode, resize_taps};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,8 @@ use crate::methods::about::{About, SCORES};
 use crate::methods::noise::{generator, normal};
 use crate::methods::recipe::{Check, Recipe};
 use crate::saliency::{SignedMap, Subject};
-use crate::{Grid, Mask, Result, Taps, masked_logits};
+use crate::seen::masks::between;
+use crate::{Mask, Result, Taps, masked_logits};
 
 /// Score-CAM (Wang et al. 2020, algorithm 1).
 pub(crate) struct ScoreCam;
@@ -28,7 +30,7 @@ impl Recipe for ScoreCam {
     /// hides takes the value 0 there, the data set's mean. The score of the hidden image, which algorithm 1 subtracts, is the same for all
     /// channels, so the softmax does not see it. A constant channel hides everything.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
-        let enlarged = Enlarged::new(subject);
+        let enlarged = Enlarged::new(subject)?;
         let weights = weights(subject, (1, false), |channel, _| {
             enlarged.mask(enlarged.stretched(subject.channel(channel)))
         })?;
@@ -76,7 +78,7 @@ impl Recipe for SsCam {
     /// SS-CAM: the score is the mean over masks of the channel with normal noise added, in the units of the activation (its equation 7).
     /// torch-cam adds it to the stretched mask.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
-        let (enlarged, positions) = (Enlarged::new(subject), subject.features.positions());
+        let (enlarged, positions) = (Enlarged::new(subject)?, subject.features.positions());
         let channels = subject.features.channels().count();
         let samples = subject.affordable(self.samples, channels);
         let weights = weights(subject, (samples, self.sigma != 0.0), |channel, sample| {
@@ -120,7 +122,7 @@ impl Recipe for IsCam {
 
     /// IS-CAM: the score is the mean over the steps in which the mask fades in (its equation 6).
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
-        let enlarged = Enlarged::new(subject);
+        let enlarged = Enlarged::new(subject)?;
         let channels: Vec<&[f32]> = subject.features.channels().collect();
         let stretched: Vec<Grid> = channels
             .into_par_iter()
@@ -137,30 +139,30 @@ impl Recipe for IsCam {
 
 /// The way from a layer's map to the image.
 struct Enlarged {
-    size: (usize, usize),
+    size: Size,
     rows: Vec<Taps>,
     columns: Vec<Taps>,
 }
 
 impl Enlarged {
-    fn new(subject: &Subject<'_>) -> Self {
-        let (size, (height, width)) = (subject.features.size, subject.input_size());
-        Enlarged {
+    fn new(subject: &Subject<'_>) -> Result<Self> {
+        let (size, input) = (subject.features.size, subject.input_size()?);
+        Ok(Enlarged {
             size,
-            rows: bilinear(size.0, height),
-            columns: bilinear(size.1, width),
-        }
+            rows: bilinear(size.height(), input.height()),
+            columns: bilinear(size.width(), input.width()),
+        })
     }
 
     /// The map that is one from 0 to 1 when it is enlarged; 0 where it is constant.
     fn stretched(&self, values: &[f32]) -> Grid {
-        let cells = Grid {
-            height: self.size.0,
-            width: self.size.1,
-            values: values.to_vec(),
-        };
-        let enlarged = self.mask(cells.clone()).into_grid();
-        let (low, range) = (enlarged.min(), enlarged.max() - enlarged.min());
+        let cells = Grid::from_fn(self.size, |i| values[i]);
+        let rows = self.rows.iter();
+        let enlarged = rows.flat_map(|&row| between(&cells, row, &self.columns));
+        let (low, high) = enlarged.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), v| {
+            (low.min(v), high.max(v))
+        });
+        let range = high - low;
         // The same stretch as after the enlargement, whose shares add up to 1.
         cells.map(|v| match range > 0.0 {
             true => (v - low) / range,
@@ -237,10 +239,11 @@ fn weights(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use candle_core::{Device, Tensor};
+    use gradcam_map::Interpolation;
     use gradcam_nn::{Network, Pass};
 
     use super::*;
-    use crate::{Explainer, Interpolation, Method, Target};
+    use crate::{Explainer, Method, Target};
 
     /// Three colours of 6 × 8 pixels; its layer has their means over 2 × 2 pixels and a constant, its logit squares of the pixels.
     struct Squares;
@@ -265,7 +268,7 @@ mod tests {
             ..Explainer::default().at("maps")
         };
         let map = explainer.explain_one(&Squares, &image, Target::Index(0));
-        map.unwrap().raw().values.clone()
+        map.unwrap().raw().values().to_vec()
     }
 
     /// The methods word for word: each mask is enlarged, then stretched, then multiplied by its share.
@@ -287,17 +290,13 @@ mod tests {
             for sample in 0..samples {
                 let noise = noise(channel, sample);
                 let values = map.iter().zip(noise).map(|(v, n)| v + n as f32).collect();
-                let grid = Grid {
-                    height: 3,
-                    width: 4,
-                    values,
-                };
-                let mask = Interpolation::Bilinear.resize(&grid, 6, 8);
+                let grid = Grid::new(Size::new(3, 4).unwrap(), values).unwrap();
+                let mask = Interpolation::Bilinear.resize(&grid, Size::new(6, 8).unwrap());
                 let (low, high) = (mask.min(), mask.max());
                 let score: f64 = (0..144)
                     .map(|i| {
                         let mask = match high > low {
-                            true => (mask.values[i % 48] - low) / (high - low) * share(sample),
+                            true => (mask.values()[i % 48] - low) / (high - low) * share(sample),
                             false => 0.0,
                         };
                         f64::from(mask * pixels[i]).powi(2)

@@ -82,6 +82,6 @@ mod tests {
             Superpixels::of(subject, 9).unwrap()
         });
         let expected = parts.sums(&network.parts(&image, 1.0));
-        close(&found.map.values, &parts.spread(&expected).values, 1e-4);
+        close(found.map.values(), parts.spread(&expected).values(), 1e-4);
     }
 }

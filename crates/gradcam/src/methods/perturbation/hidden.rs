@@ -1,5 +1,7 @@
 //! An image whose parts can be hidden, and the score that is left.
 
+use gradcam_map::Size;
+
 use crate::methods::baseline::Baseline;
 use crate::saliency::Subject;
 use crate::seen::observation::values;
@@ -22,7 +24,7 @@ impl<'a> Hidden<'a> {
     }
 
     /// The image's height and width.
-    pub(super) fn size(&self) -> (usize, usize) {
+    pub(super) fn size(&self) -> Size {
         self.subject.features.size
     }
 

@@ -179,13 +179,13 @@ mod tests {
             Superpixels::of(subject, 12).unwrap()
         });
         let expected = parts.spread(&parts.sums(&network.parts(&image, 1.0)));
-        close(&found.map.values, &expected.values, 1e-3);
+        close(found.map.values(), expected.values(), 1e-3);
         let (name, r_squared) = found.measures[0];
         assert!(name == "r-squared" && (r_squared - 1.0).abs() < 1e-9);
         assert_eq!(found.measures[1], ("samples", 200.0));
         // The ridge pulls towards zero.
         let pulled = explain(&network, &image, Method::Lime(lime(200, 50.0))).unwrap();
-        let size = |map: &crate::Grid| map.values.iter().map(|v| v.abs()).sum::<f32>();
+        let size = |map: &gradcam_map::Grid| map.values().iter().map(|v| v.abs()).sum::<f32>();
         assert!(size(&pulled.map) < 0.8 * size(&found.map));
         assert!(pulled.measures[0].1 < 0.99);
     }
@@ -206,13 +206,8 @@ mod tests {
         for seed in 0..20 {
             let found = of(300, seed);
             let errors = found.error.unwrap();
-            for ((a, b), e) in found
-                .map
-                .values
-                .iter()
-                .zip(&long.values)
-                .zip(&errors.values)
-            {
+            let pairs = found.map.values().iter().zip(long.values());
+            for ((a, b), e) in pairs.zip(errors.values()) {
                 squares += f64::from((a - b) / e).powi(2);
                 count += 1.0;
             }
@@ -242,7 +237,7 @@ mod tests {
         // One sample tells nothing, without and with a ridge.
         for ridge in [0.0, 1.0] {
             let found = explain(&network, &image, Method::Lime(lime(1, ridge))).unwrap();
-            assert!(found.map.values.iter().all(|&v| v == 0.0) && found.error.is_none());
+            assert!(found.map.values().iter().all(|&v| v == 0.0) && found.error.is_none());
         }
     }
 }

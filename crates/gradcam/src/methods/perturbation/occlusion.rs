@@ -66,10 +66,10 @@ impl Recipe for Occlusion {
     /// The paper shows the score under each position of a grey square; the map of losses, of the picture's size, is Captum's `Occlusion`. As
     /// there, an axis has `ceil((size - window) / stride) + 1` positions, and the last window is cut off at the border.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
-        let (height, width) = subject.features.size;
+        let size = subject.features.size;
         let hidden = Hidden::new(subject, self.baseline, self.seed)?;
-        let columns = positions(width, self);
-        let rows = positions(height, self);
+        let columns = positions(size.width(), self);
+        let rows = positions(size.height(), self);
         let window = |index: usize| {
             let row = rows[index / columns.len()].clone();
             (row, columns[index % columns.len()].clone())
@@ -78,17 +78,17 @@ impl Recipe for Occlusion {
         let scores = hidden.scores(count, |index| {
             let (rows, columns) = window(index);
             Mask::Window {
-                size: (height, width),
+                size,
                 rows,
                 columns,
             }
         })?;
         let whole = hidden.whole()?;
-        let mut losses = vec![(0.0, 0.0); height * width];
+        let mut losses = vec![(0.0, 0.0); size.area()];
         for (index, score) in scores.into_iter().enumerate() {
             let (rows, columns) = window(index);
             for row in rows {
-                for (sum, count) in &mut losses[row * width..][columns.clone()] {
+                for (sum, count) in &mut losses[row * size.width()..][columns.clone()] {
                     *sum += whole - score;
                     *count += 1.0;
                 }
@@ -152,7 +152,7 @@ mod tests {
                         count += 1.0;
                     }
                 }
-                let value = f64::from(found.map.values[y * width + x]);
+                let value = f64::from(found.map.values()[y * width + x]);
                 assert!((value - sum / count).abs() < 1e-4, "{y}, {x}: {value}");
             }
         }

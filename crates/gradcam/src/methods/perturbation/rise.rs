@@ -1,5 +1,6 @@
 //! Random masks, weighed by the score that they leave (Petsiuk et al. 2018).
 
+use gradcam_map::{Grid, Size};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ use crate::methods::recipe::{Check, Recipe};
 use crate::saliency::{SignedMap, Subject};
 use crate::seen::masks::between;
 use crate::target::is_softmax;
-use crate::{Error, Grid, Mask, Result, Taps, Target, probabilities};
+use crate::{Error, Mask, Result, Taps, Target, probabilities};
 
 /// Options of [`Method::Rise`](crate::Method::Rise).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -85,23 +86,23 @@ impl Recipe for Rise {
     /// masks are drawn until the mean of the errors is below its share of the map's range; `standard-error` is the share that was reached.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let hidden = Hidden::new(subject, self.baseline, self.seed)?;
-        let (height, width) = hidden.size();
+        let size = hidden.size();
         let mut sums = Sums {
             count: 0,
             scores: 0.0,
             squares: 0.0,
-            pixels: vec![[0.0; 6]; height * width],
+            pixels: vec![[0.0; 6]; size.area()],
         };
         for draws in batches(subject.affordable(self.masks, 1)) {
             let masks: Vec<Drawn> = draws
-                .map(|draw| Drawn::new(self, (height, width), draw))
-                .collect();
+                .map(|draw| Drawn::new(self, size, draw))
+                .collect::<Result<_>>()?;
             let scores = hidden.scores_by(
                 masks.len(),
                 |index| masks[index].mask(),
                 |logits| score(self, subject, logits),
             )?;
-            sums.add(&masks, &scores, width);
+            sums.add(&masks, &scores, size.width());
             if subject
                 .tolerance
                 .is_some_and(|t| sums.estimate(self).settled(t))
@@ -220,12 +221,11 @@ struct Drawn {
 
 impl Drawn {
     /// The mask of a draw, which depends on the seed and its number alone.
-    fn new(options: &Rise, (height, width): (usize, usize), draw: usize) -> Self {
+    fn new(options: &Rise, size: Size, draw: usize) -> Result<Self> {
         let cells = options.cells;
         let mut random = generator(options.seed, draw + 1);
-        let values = (0..cells * cells)
-            .map(|_| f32::from(u8::from(unit(&mut random) < options.keep)))
-            .collect();
+        let open = |_| f32::from(u8::from(unit(&mut random) < options.keep));
+        let open = Grid::from_fn(Size::new(cells, cells)?, open);
         let mut axis = |size: usize| -> Vec<Taps> {
             let cell = size.div_ceil(cells);
             let shift = (unit(&mut random) * cell as f64) as usize;
@@ -243,15 +243,11 @@ impl Drawn {
                 })
                 .collect()
         };
-        Drawn {
-            open: Grid {
-                height: cells,
-                width: cells,
-                values,
-            },
-            rows: axis(height),
-            columns: axis(width),
-        }
+        Ok(Drawn {
+            open,
+            rows: axis(size.height()),
+            columns: axis(size.width()),
+        })
     }
 
     fn row(&self, y: usize) -> impl Iterator<Item = f32> {
@@ -272,7 +268,8 @@ impl Drawn {
 mod tests {
     use super::super::testing::{Linear, asked, explain, explain_by, picture, with_subject};
     use super::*;
-    use crate::{Explainer, Interpolation, Method};
+    use crate::{Explainer, Method};
+    use gradcam_map::Interpolation;
 
     const SIZE: (usize, usize) = (11, 9);
 
@@ -287,8 +284,12 @@ mod tests {
         }
     }
 
+    fn drawn(options: &Rise, draw: usize) -> Drawn {
+        Drawn::new(options, Size::new(SIZE.0, SIZE.1).unwrap(), draw).unwrap()
+    }
+
     fn open(mask: &Grid) -> Vec<f64> {
-        mask.values.iter().map(|&v| f64::from(v)).collect()
+        mask.values().iter().map(|&v| f64::from(v)).collect()
     }
 
     /// `E[score · mask_p] / keep` of the score `c + Σ d_q mask_q`. For a shift, mask pixels are sums `Σ a_pk B_k` over independent cells, so
@@ -302,12 +303,9 @@ mod tests {
             .map(|cell| {
                 let mut values = vec![0.0; cells * cells];
                 values[cell] = 1.0;
-                let one = Grid {
-                    height: cells,
-                    width: cells,
-                    values,
-                };
-                Interpolation::Bilinear.resize(&one, (cells + 1) * tall, (cells + 1) * wide)
+                let one = Grid::new(Size::new(cells, cells).unwrap(), values).unwrap();
+                let large = Size::new((cells + 1) * tall, (cells + 1) * wide).unwrap();
+                Interpolation::Bilinear.resize(&one, large)
             })
             .collect();
         let total: f64 = parts.iter().sum();
@@ -317,7 +315,7 @@ mod tests {
                 for cell in &enlarged {
                     let at = |p: usize| {
                         let (y, x) = (top + p / width, left + p % width);
-                        f64::from(cell.values[y * cell.width + x])
+                        f64::from(cell.values()[y * cell.width() + x])
                     };
                     let seen: f64 = (0..height * width).map(|q| parts[q] * at(q)).sum();
                     for (p, mean) in means.iter_mut().enumerate() {
@@ -362,7 +360,7 @@ mod tests {
             let found = explain(network, image, Method::Rise(options)).unwrap();
             let error = found.error.unwrap();
             for ((found, error), expected) in
-                found.map.values.iter().zip(&error.values).zip(expected)
+                found.map.values().iter().zip(error.values()).zip(expected)
             {
                 let z = (f64::from(*found) - expected) / f64::from(*error);
                 squares += z * z;
@@ -383,22 +381,22 @@ mod tests {
         let mut mean = 0.0;
         let mut shifts = std::collections::BTreeSet::new();
         for draw in 0..2000 {
-            let mask = Drawn::new(&options, SIZE, draw).mask().into_grid();
-            assert_eq!((mask.height, mask.width), SIZE);
-            assert!(mask.values.iter().all(|v| (0.0..=1.0).contains(v)));
+            let mask = drawn(&options, draw).mask().into_grid().unwrap();
+            assert_eq!(mask.size().height_width(), SIZE);
+            assert!(mask.values().iter().all(|v| (0.0..=1.0).contains(v)));
             mean += open(&mask).iter().sum::<f64>() / (2000 * SIZE.0 * SIZE.1) as f64;
-            shifts.insert(Drawn::new(&options, SIZE, draw).rows[5].2.to_bits());
+            shifts.insert(drawn(&options, draw).rows[5].2.to_bits());
         }
         assert!((mean - options.keep).abs() < 0.01, "{mean}");
         // A cell is four pixels high.
         assert_eq!(shifts.len(), 4);
         assert_eq!(
-            Drawn::new(&options, SIZE, 5).mask().into_grid(),
-            Drawn::new(&options, SIZE, 5).mask().into_grid()
+            drawn(&options, 5).mask().into_grid().unwrap(),
+            drawn(&options, 5).mask().into_grid().unwrap()
         );
         assert_ne!(
-            Drawn::new(&options, SIZE, 5).mask().into_grid(),
-            Drawn::new(&options, SIZE, 6).mask().into_grid()
+            drawn(&options, 5).mask().into_grid().unwrap(),
+            drawn(&options, 6).mask().into_grid().unwrap()
         );
     }
 
@@ -412,7 +410,7 @@ mod tests {
             let p = probabilities(&logits.to_vec1()?);
             candle_core::Tensor::new(p[0], logits.device())
         })));
-        super::super::testing::close(&class.values, &softmax.values, 1e-6);
+        super::super::testing::close(class.values(), softmax.values(), 1e-6);
         assert_ne!(class, map(asked()));
         let against = Explainer {
             counterfactual: true,

@@ -279,7 +279,7 @@ mod tests {
                 Superpixels::of(subject, segments).unwrap()
             });
             let expected = parts.sums(&network.parts(&image, 1.0));
-            close(&found.map.values, &parts.spread(&expected).values, 1e-3);
+            close(found.map.values(), parts.spread(&expected).values(), 1e-3);
             assert!(measure(&found, "completeness-error") < 1e-9);
             let exact = segments == 6;
             assert_eq!(found.error.is_none(), exact);
@@ -340,7 +340,7 @@ mod tests {
             let method = Method::KernelShap(shap(samples, 30));
             let found = explain(&network, &image, method).unwrap();
             assert!(measure(&found, "completeness-error") < 1e-6, "{samples}");
-            assert!(found.map.values.iter().all(|v| v.is_finite()) && found.error.is_none());
+            assert!(found.map.values().iter().all(|v| v.is_finite()) && found.error.is_none());
             assert!(measure(&found, "samples") <= samples as f64);
         }
         // One part has it all, and needs no coalition.

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use gradcam_map::{Grid, Size};
+
 use super::lab::lab;
 use super::slic::slic;
 use crate::saliency::Subject;
 use crate::seen::observation::values;
-use crate::{Error, Grid, Mask, Result};
+use crate::{Error, Mask, Result};
 
 /// A part for every pixel.
 pub(crate) struct Superpixels {
-    size: (usize, usize),
+    size: Size,
     /// The number of each pixel's part, in reading order; each number below the count occurs.
     labels: Arc<[u32]>,
     count: usize,
@@ -32,12 +34,12 @@ impl Superpixels {
         let colours = lab(&values(subject.image)?, height * width, inputs);
         Ok(Superpixels::from_labels(
             slic(&colours, (height, width), segments),
-            (height, width),
+            Size::new(height, width)?,
         ))
     }
 
     /// Parts by given numbers from 0.
-    pub(super) fn from_labels(labels: Vec<usize>, size: (usize, usize)) -> Self {
+    pub(super) fn from_labels(labels: Vec<usize>, size: Size) -> Self {
         let count = labels.iter().max().map_or(0, |last| last + 1);
         Superpixels {
             size,
@@ -68,12 +70,7 @@ impl Superpixels {
 
     /// A map with a part's value at each of its pixels.
     pub(super) fn spread(&self, values: &[f64]) -> Grid {
-        let at = |&part: &u32| values[part as usize] as f32;
-        Grid {
-            height: self.size.0,
-            width: self.size.1,
-            values: self.labels.iter().map(at).collect(),
-        }
+        Grid::from_fn(self.size, |i| values[self.labels[i] as usize] as f32)
     }
 
     /// The sum over each part of one number a pixel.

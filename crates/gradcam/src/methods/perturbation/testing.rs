@@ -126,7 +126,7 @@ pub(crate) fn with_subject<R>(
         features: Features {
             activation: &[],
             gradient: &[],
-            size: (height, width),
+            size: gradcam_map::Size::new(height, width).unwrap(),
         },
         inputs: &Inputs::default(),
         budget: None,

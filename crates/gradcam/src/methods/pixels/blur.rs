@@ -60,7 +60,8 @@ impl Recipe for BlurIntegratedGradients {
     /// input. Summed over the colours; `completeness-error` is as for integrated gradients.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let image = exact(subject.image)?;
-        let blurred = |sigma: f64| gaussian(&image, subject.input_size(), sigma, Beyond::Zeros);
+        let size = subject.input_size()?.height_width();
+        let blurred = |sigma: f64| gaussian(&image, size, sigma, Beyond::Zeros);
         let tensor = |values: Vec<f64>| -> Result<Tensor> {
             Ok(
                 Tensor::from_vec(values, subject.image.shape(), &Device::Cpu)?
@@ -94,6 +95,6 @@ impl Recipe for BlurIntegratedGradients {
         }
         let start = tensor(blurred(self.sigma))?;
         let measures = completeness(subject, &start, sums.iter().sum())?;
-        Ok(signed(subject, &sums, measures))
+        signed(subject, &sums, measures)
     }
 }

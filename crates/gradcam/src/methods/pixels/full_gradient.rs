@@ -3,18 +3,19 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::Tensor;
+use gradcam_map::{Grid, Interpolation, Size};
 use gradcam_nn::ops::{Activation, BatchNorm, Conv2d, LayerNorm, Linear, multiply, pointwise};
 use gradcam_nn::{Backward, ConvNormAct, Gradient, Rules};
 
 use super::integrated::complete;
 use super::reduce::total;
 use super::through::{all_pass, through};
+use crate::Result;
 use crate::methods::about::{About, RULES};
 use crate::methods::recipe::{Recipe, Setting};
 use crate::saliency::{SignedMap, Subject};
 use crate::seen::observation::values;
 use crate::seen::tokens;
-use crate::{Grid, Interpolation, Result};
 
 /// FullGrad.
 pub(crate) struct FullGrad;
@@ -59,8 +60,8 @@ impl Recipe for FullGrad {
         let input = pointwise([&found, subject.image], |[g, x]| g * x)?;
         terms.add(input);
         let terms = std::mem::take(&mut *terms.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let (height, width) = subject.input_size();
-        let mut sums = vec![0.0_f64; height * width];
+        let size = subject.input_size()?;
+        let mut sums = vec![0.0_f64; size.area()];
         let mut sum = 0.0;
         for term in terms {
             let Term {
@@ -70,7 +71,7 @@ impl Recipe for FullGrad {
             sum += total(&product)?;
             // Tokens lie over the picture as well.
             let tokens = subject.network.tokens();
-            let product = tokens::map(&product, tokens, (height, width))?;
+            let product = tokens::map(&product, tokens, size.height_width())?;
             let &[_, _, h, w] = product.dims() else {
                 continue;
             };
@@ -92,23 +93,15 @@ impl Recipe for FullGrad {
                     *sum += (v.abs() - low) / (high - low);
                 }
             }
-            let plane = Grid {
-                height: h,
-                width: w,
-                values: plane,
-            };
-            let plane = Interpolation::default().resize(&plane, height, width);
-            for (sum, v) in sums.iter_mut().zip(plane.values) {
+            let plane = Grid::new(Size::new(h, w)?, plane)?;
+            let plane = Interpolation::default().resize(&plane, size);
+            for (sum, &v) in sums.iter_mut().zip(plane.values()) {
                 *sum += f64::from(v);
             }
         }
         let score = subject.score(subject.logits)?;
         Ok(SignedMap {
-            map: Grid {
-                height,
-                width,
-                values: sums.into_iter().map(|v| v as f32).collect(),
-            },
+            map: Grid::from_fn(size, |i| sums[i] as f32),
             error: None,
             measures: complete(sum, score),
         })

@@ -63,7 +63,7 @@ impl Recipe for IntegratedGradients {
         let Integral { products, gap } = integral(subject, subject.image, &baseline, self.steps)?;
         let mut measures = completeness(subject, &baseline, products.iter().sum())?;
         measures.push(("quadrature-gap", gap));
-        Ok(signed(subject, &products, measures))
+        signed(subject, &products, measures)
     }
 }
 
@@ -124,7 +124,7 @@ impl Recipe for SmoothIntegratedGradients {
                 .for_each(|(sum, v)| *sum += v);
         }
         sums.iter_mut().for_each(|sum| *sum /= samples as f64);
-        Ok(signed(subject, &sums, vec![("samples", samples as f64)]))
+        signed(subject, &sums, vec![("samples", samples as f64)])
     }
 }
 
@@ -201,7 +201,7 @@ impl Recipe for ExpectedGradients {
         }
         let difference = subject.score(subject.logits)? - expectation;
         let measures = complete(sums.iter().sum(), difference);
-        Ok(signed(subject, &sums, measures))
+        signed(subject, &sums, measures)
     }
 }
 
@@ -316,13 +316,13 @@ pub(super) fn signed(
     subject: &Subject<'_>,
     attribution: &[f64],
     measures: Vec<(&'static str, f64)>,
-) -> SignedMap {
+) -> Result<SignedMap> {
     let values: Vec<f32> = attribution.iter().map(|&v| v as f32).collect();
-    SignedMap {
-        map: reduced(&values, subject.input_size(), Channels::Sum),
+    Ok(SignedMap {
+        map: reduced(&values, subject.input_size()?, Channels::Sum),
         error: None,
         measures,
-    }
+    })
 }
 
 #[cfg(test)]

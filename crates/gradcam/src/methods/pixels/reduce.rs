@@ -1,10 +1,11 @@
 //! From the colours of a pixel to one number.
 
 use candle_core::{DType, Tensor};
+use gradcam_map::{Grid, Size};
 use serde::{Deserialize, Serialize};
 
+use crate::Result;
 use crate::seen::observation::values;
-use crate::{Grid, Result};
 
 /// How the colours of a pixel become one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -30,13 +31,17 @@ pub(super) fn total(x: &Tensor) -> Result<f64> {
 /// One number for each pixel of an attribution `(1, channels, height, width)`.
 pub(crate) fn reduce(attribution: &Tensor, channels: Channels) -> Result<Grid> {
     let (_, _, height, width) = attribution.dims4()?;
-    Ok(reduced(&values(attribution)?, (height, width), channels))
+    Ok(reduced(
+        &values(attribution)?,
+        Size::new(height, width)?,
+        channels,
+    ))
 }
 
 /// One number for each pixel of `values`, channel after channel.
-pub(crate) fn reduced(values: &[f32], (height, width): (usize, usize), channels: Channels) -> Grid {
-    let mut sums = vec![0.0_f64; height * width];
-    for plane in values.chunks_exact(height * width) {
+pub(crate) fn reduced(values: &[f32], size: Size, channels: Channels) -> Grid {
+    let mut sums = vec![0.0_f64; size.area()];
+    for plane in values.chunks_exact(size.area()) {
         for (sum, &v) in sums.iter_mut().zip(plane) {
             let v = f64::from(v);
             *sum = match channels {
@@ -49,13 +54,8 @@ pub(crate) fn reduced(values: &[f32], (height, width): (usize, usize), channels:
             };
         }
     }
-    let values = sums.into_iter().map(|sum| match channels {
-        Channels::Norm => sum.sqrt() as f32,
-        _ => sum as f32,
-    });
-    Grid {
-        height,
-        width,
-        values: values.collect(),
-    }
+    Grid::from_fn(size, |i| match channels {
+        Channels::Norm => sums[i].sqrt() as f32,
+        Channels::MaxAbs | Channels::Sum | Channels::SumAbs => sums[i] as f32,
+    })
 }

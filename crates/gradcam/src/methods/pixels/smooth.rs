@@ -4,12 +4,12 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::reduce::{Channels, reduced};
+use crate::Result;
 use crate::methods::about::{About, PIXELS};
 use crate::methods::noise::noisy;
 use crate::methods::recipe::{Check, Recipe};
 use crate::saliency::{SignedMap, Subject};
 use crate::seen::observation::values;
-use crate::{Grid, Result};
 
 /// Copies whose gradients are taken together: memory does not grow with their number.
 const BATCH: usize = 16;
@@ -61,7 +61,7 @@ impl Recipe for SmoothGrad {
     /// SmoothGrad (Smilkov et al. 2017): the mean of the gradients, whose colours become one number afterwards.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let moments = Moments::of(self, subject)?;
-        Ok(moments.map(self, subject, |sum, _, count| sum / count))
+        moments.map(self, subject, |sum, _, count| sum / count)
     }
 }
 
@@ -88,9 +88,9 @@ impl Recipe for VarGrad {
     /// VarGrad (Adebayo et al. 2018): the gradients' variance (of the sample, divided by the number of copies).
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let moments = Moments::of(&self.0, subject)?;
-        Ok(moments.map(&self.0, subject, |sum, squares, count| {
+        moments.map(&self.0, subject, |sum, squares, count| {
             (squares / count - (sum / count).powi(2)).max(0.0)
-        }))
+        })
     }
 }
 
@@ -131,14 +131,14 @@ impl Moments {
         options: &SmoothGrad,
         subject: &Subject<'_>,
         f: impl Fn(f64, f64, f64) -> f64,
-    ) -> SignedMap {
+    ) -> Result<SignedMap> {
         let pairs = self.sums.iter().zip(&self.squares);
         let values: Vec<f32> = pairs.map(|(&s, &q)| f(s, q, self.count) as f32).collect();
-        let map: Grid = reduced(&values, subject.input_size(), options.channels);
-        SignedMap {
+        let map = reduced(&values, subject.input_size()?, options.channels);
+        Ok(SignedMap {
             map,
             error: None,
             measures: vec![("samples", self.count)],
-        }
+        })
     }
 }

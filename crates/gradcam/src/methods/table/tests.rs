@@ -90,7 +90,7 @@ fn a_line_of_the_table_makes_a_method() {
         let features = Features {
             activation: &[0.0; 4],
             gradient: &[1.0, -2.0, 3.0, 0.5],
-            size: (1, 2),
+            size: Size::new(1, 2).unwrap(),
         };
         let subject = Subject {
             features,
@@ -98,7 +98,7 @@ fn a_line_of_the_table_makes_a_method() {
         };
         method.ask(|recipe| recipe.map(&subject)).unwrap().map
     });
-    assert_eq!(map.values, [3.0, 2.0]);
+    assert_eq!(map.values(), [3.0, 2.0]);
 }
 
 /// Which method runs is written in the table alone: no other product code of the crate asks which one it has.
@@ -176,9 +176,9 @@ fn a_window_and_cells_fit_the_input() {
             Method::with_options(name, set).unwrap()
         };
         for (value, input, fits) in [
-            (28, Some((28, 40)), true),
-            (29, Some((28, 40)), false),
-            (29, Some((40, 28)), false),
+            (28, Size::new(28, 40).ok(), true),
+            (29, Size::new(28, 40).ok(), false),
+            (29, Size::new(40, 28).ok(), false),
             (29, None, true),
         ] {
             let found = with(value).check_options(input);

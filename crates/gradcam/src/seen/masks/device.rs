@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Device, Tensor};
+use gradcam_map::Size;
 
 use super::mask::{Mask, Taps};
+use crate::Result;
 
-/// The masks of a batch, which have one size, as `(n, 1, height, width)` of `f32`.
-pub(super) fn tensor(masks: Vec<Mask>, device: &Device) -> Result<Tensor> {
+/// The masks of a batch, all of the size `size`, as `(n, 1, height, width)` of `f32`.
+pub(super) fn tensor(masks: Vec<Mask>, size: Size, device: &Device) -> Result<Tensor> {
     let n = masks.len();
-    let (height, width) = masks.first().map_or((0, 0), Mask::size);
     let same = |like: fn(&Mask, &Mask) -> bool| masks.iter().all(|mask| like(&masks[0], mask));
     let found = match masks.first() {
         Some(Mask::Cells { .. }) if same(are_cells) => cells(&masks, device)?,
-        Some(Mask::Window { .. }) if same(are_windows) => windows(&masks, device)?,
+        Some(Mask::Window { .. }) if same(are_windows) => windows(&masks, size, device)?,
         Some(Mask::Parts { labels, .. }) if same(share_parts) => {
             let labels = Tensor::from_slice(labels, labels.len(), device)?;
             parts(&masks, &labels, device)?
@@ -23,19 +24,19 @@ pub(super) fn tensor(masks: Vec<Mask>, device: &Device) -> Result<Tensor> {
             ranked(&masks, &ranks.to_dtype(DType::F32)?, *values, device)?
         }
         _ => {
-            let grids = masks.into_iter().map(Mask::into_grid);
-            let values: Vec<f32> = grids.flat_map(|grid| grid.values).collect();
-            Tensor::from_vec(values, (n, height * width), device)?
+            let mut values = Vec::with_capacity(n * size.area());
+            for mask in masks {
+                values.extend(mask.into_grid()?.into_values());
+            }
+            Tensor::from_vec(values, (n, size.area()), device)?
         }
     };
-    found.reshape((n, 1, height, width))
+    Ok(found.reshape((n, 1, size.height(), size.width()))?)
 }
 
 fn are_cells(a: &Mask, b: &Mask) -> bool {
     match (a, b) {
-        (Mask::Cells { cells: a, .. }, Mask::Cells { cells: b, .. }) => {
-            (a.height, a.width) == (b.height, b.width)
-        }
+        (Mask::Cells { cells: a, .. }, Mask::Cells { cells: b, .. }) => a.size() == b.size(),
         _ => false,
     }
 }
@@ -82,16 +83,16 @@ fn cells(masks: &[Mask], device: &Device) -> Result<Tensor> {
         else {
             continue;
         };
-        sizes = [rows.len(), cells.height, cells.width, columns.len()];
-        down.extend(matrix(rows, cells.height));
-        small.extend_from_slice(&cells.values);
-        right.extend(matrix(columns, cells.width));
+        sizes = [rows.len(), cells.height(), cells.width(), columns.len()];
+        down.extend(matrix(rows, cells.height()));
+        small.extend_from_slice(cells.values());
+        right.extend(matrix(columns, cells.width()));
     }
     let (n, [height, cell_rows, cell_columns, width]) = (masks.len(), sizes);
     let down = Tensor::from_vec(down, (n, height, cell_rows), device)?;
     let small = Tensor::from_vec(small, (n, cell_rows, cell_columns), device)?;
     let right = Tensor::from_vec(right, (n, width, cell_columns), device)?;
-    down.matmul(&small)?.matmul(&right.t()?.contiguous()?)
+    Ok(down.matmul(&small)?.matmul(&right.t()?.contiguous()?)?)
 }
 
 /// What each position takes of each cell.
@@ -105,9 +106,9 @@ fn matrix(taps: &[Taps], cells: usize) -> Vec<f32> {
 }
 
 /// 1 but where both a row and a column are hidden.
-fn windows(masks: &[Mask], device: &Device) -> Result<Tensor> {
+fn windows(masks: &[Mask], size: Size, device: &Device) -> Result<Tensor> {
     let (mut down, mut right) = (Vec::new(), Vec::new());
-    let (height, width) = masks[0].size();
+    let (height, width) = size.height_width();
     for mask in masks {
         let Mask::Window { rows, columns, .. } = mask else {
             continue;
@@ -121,7 +122,7 @@ fn windows(masks: &[Mask], device: &Device) -> Result<Tensor> {
     }
     let down = Tensor::from_vec(down, (masks.len(), height, 1), device)?;
     let right = Tensor::from_vec(right, (masks.len(), 1, width), device)?;
-    down.broadcast_mul(&right)?.affine(-1.0, 1.0)
+    Ok(down.broadcast_mul(&right)?.affine(-1.0, 1.0)?)
 }
 
 /// A number for each part, at each of its pixels.
@@ -133,7 +134,7 @@ fn parts(masks: &[Mask], labels: &Tensor, device: &Device) -> Result<Tensor> {
         }
     }
     let count = all.len() / masks.len();
-    Tensor::from_vec(all, (masks.len(), count), device)?.index_select(labels, 1)
+    Ok(Tensor::from_vec(all, (masks.len(), count), device)?.index_select(labels, 1)?)
 }
 
 /// One value between two places of the order, and another outside.
@@ -153,48 +154,44 @@ fn ranked(
     let column = |values: Vec<f32>| Tensor::from_vec(values, (masks.len(), 1), device);
     let after = ranks.broadcast_ge(&column(starts)?)?.to_dtype(DType::F32)?;
     let before = ranks.broadcast_lt(&column(ends)?)?.to_dtype(DType::F32)?;
-    (after * before)?.affine(f64::from(inside - outside), f64::from(outside))
+    Ok((after * before)?.affine(f64::from(inside - outside), f64::from(outside))?)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::Grid;
-
-    const SIZE: (usize, usize) = (6, 5);
+    use gradcam_map::Grid;
 
     /// Masks of each kind, alone and mixed, are those that the processor makes.
     #[test]
     fn masks_are_the_processor_s() {
-        let (height, width) = SIZE;
+        let size = Size::new(6, 5).unwrap();
+        let (height, width) = size.height_width();
+        let small = Size::new(3, 2).unwrap();
         let taps = |len: usize, cells: usize, shift: usize| -> Vec<Taps> {
             let tap = |i: usize| ((i + shift) % cells, (i + shift + 1) % cells, i as f32 / 7.0);
             (0..len).map(tap).collect()
         };
         let cells = |seed: usize| Mask::Cells {
-            cells: Grid {
-                height: 3,
-                width: 2,
-                values: (0..6).map(|i| ((i + seed) as f32).sin()).collect(),
-            },
+            cells: Grid::from_fn(small, |i| ((i + seed) as f32).sin()),
             rows: taps(height, 3, seed),
             columns: taps(width, 2, seed + 1),
         };
         let window = |start: usize| Mask::Window {
-            size: SIZE,
+            size,
             rows: start..start + 3,
             columns: 2..start + 2,
         };
         let labels: Arc<[u32]> = (0..30).map(|i| i % 7 / 2).collect();
         let parts = |seed: usize| Mask::Parts {
-            size: SIZE,
+            size,
             labels: labels.clone(),
             values: (0..4).map(|i| ((i * seed) as f32).cos()).collect(),
         };
         let ranks: Arc<[u32]> = (0..30).map(|i| i * 7 % 30).collect();
         let ranked = |end: u32| Mask::Ranked {
-            size: SIZE,
+            size,
             ranks: ranks.clone(),
             changed: end / 2..end,
             values: (0.25, 1.0),
@@ -206,10 +203,11 @@ mod tests {
             vec![ranked(0), ranked(9), ranked(30)],
             vec![cells(0), window(1), parts(1), ranked(4)],
         ] {
-            let found = tensor(masks.clone(), &Device::Cpu).unwrap();
+            let found = tensor(masks.clone(), size, &Device::Cpu).unwrap();
             assert_eq!(found.dims(), [masks.len(), 1, height, width]);
             let found: Vec<f32> = found.flatten_all().unwrap().to_vec1().unwrap();
-            let expected = masks.into_iter().flat_map(|mask| mask.into_grid().values);
+            let expected = masks.into_iter().map(|mask| mask.into_grid().unwrap());
+            let expected = expected.flat_map(Grid::into_values);
             for (found, expected) in found.into_iter().zip(expected) {
                 assert!((found - expected).abs() < 1e-6, "{found}, not {expected}");
             }

@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::Grid;
+use gradcam_map::{Grid, Size};
+
+use crate::{Error, Result};
 
 /// Two samples along an axis, and the share of the second.
 pub type Taps = (usize, usize, f32);
@@ -28,7 +30,7 @@ pub enum Mask {
     /// All but a window.
     Window {
         /// The mask's height and width.
-        size: (usize, usize),
+        size: Size,
         /// The rows that are hidden.
         rows: Range<usize>,
         /// The columns that are hidden.
@@ -37,7 +39,7 @@ pub enum Mask {
     /// Parts that come and go together.
     Parts {
         /// The mask's height and width.
-        size: (usize, usize),
+        size: Size,
         /// The number of each pixel's part, in reading order.
         labels: Arc<[u32]>,
         /// A number for each part.
@@ -46,7 +48,7 @@ pub enum Mask {
     /// Pixels in an order, of which some are changed.
     Ranked {
         /// The mask's height and width.
-        size: (usize, usize),
+        size: Size,
         /// Each pixel's place in the order, in reading order; pixels may share one.
         ranks: Arc<[u32]>,
         /// The places that are changed.
@@ -64,52 +66,56 @@ impl From<Grid> for Mask {
 
 impl Mask {
     /// Its height and width.
-    pub fn size(&self) -> (usize, usize) {
+    ///
+    /// # Errors
+    /// When it has no row or no column.
+    pub fn size(&self) -> Result<Size> {
         match self {
-            Mask::Grid(grid) => (grid.height, grid.width),
-            Mask::Cells { rows, columns, .. } => (rows.len(), columns.len()),
+            Mask::Grid(grid) => Ok(grid.size()),
+            Mask::Cells { rows, columns, .. } => Ok(Size::new(rows.len(), columns.len())?),
             Mask::Window { size, .. } | Mask::Parts { size, .. } | Mask::Ranked { size, .. } => {
-                *size
+                Ok(*size)
             }
         }
     }
 
-    /// Whether all that it refers to is there.
-    pub(crate) fn is_whole(&self) -> bool {
-        let (height, width) = self.size();
+    /// Checks that all that it refers to is there.
+    pub(crate) fn check(&self) -> Result<()> {
+        let size = self.size()?;
         let within = |taps: &[Taps], len: usize| taps.iter().all(|&(a, b, _)| a < len && b < len);
-        match self {
-            Mask::Grid(grid) => grid.values.len() == height * width,
+        let whole = match self {
+            Mask::Grid(_) => true,
             Mask::Cells {
                 cells,
                 rows,
                 columns,
-            } => {
-                cells.values.len() == cells.height * cells.width
-                    && within(rows, cells.height)
-                    && within(columns, cells.width)
-            }
+            } => within(rows, cells.height()) && within(columns, cells.width()),
             Mask::Window { rows, columns, .. } => {
                 let within =
                     |range: &Range<usize>, len: usize| range.start <= range.end && range.end <= len;
-                within(rows, height) && within(columns, width)
+                within(rows, size.height()) && within(columns, size.width())
             }
             Mask::Parts { labels, values, .. } => {
                 let known = |&label: &u32| (label as usize) < values.len();
-                labels.len() == height * width && labels.iter().all(known)
+                labels.len() == size.area() && labels.iter().all(known)
             }
-            Mask::Ranked { ranks, .. } => ranks.len() == height * width,
+            Mask::Ranked { ranks, .. } => ranks.len() == size.area(),
+        };
+        match whole {
+            true => Ok(()),
+            false => Err(Error::BadMask(size)),
         }
     }
 
     /// The number of each pixel.
     ///
-    /// # Panics
-    /// When it refers to a cell, a place or a part that it does not have.
-    pub fn into_grid(self) -> Grid {
-        let (height, width) = self.size();
+    /// # Errors
+    /// When it has no row or no column, or refers to a cell, a place or a part that it does not have.
+    pub fn into_grid(self) -> Result<Grid> {
+        self.check()?;
+        let size = self.size()?;
         let values = match self {
-            Mask::Grid(grid) => return grid,
+            Mask::Grid(grid) => return Ok(grid),
             Mask::Cells {
                 cells,
                 rows,
@@ -119,9 +125,9 @@ impl Mask {
                 .flat_map(|&row| between(&cells, row, &columns).collect::<Vec<_>>())
                 .collect(),
             Mask::Window { rows, columns, .. } => {
-                let mut values = vec![1.0; height * width];
+                let mut values = vec![1.0; size.area()];
                 for row in rows {
-                    values[row * width..][columns.clone()].fill(0.0);
+                    values[row * size.width()..][columns.clone()].fill(0.0);
                 }
                 values
             }
@@ -141,11 +147,7 @@ impl Mask {
                 ranks.iter().map(value).collect()
             }
         };
-        Grid {
-            height,
-            width,
-            values,
-        }
+        Ok(Grid::new(size, values)?)
     }
 }
 
@@ -155,9 +157,9 @@ pub(crate) fn between<'a>(
     (above, below, share): Taps,
     columns: &'a [Taps],
 ) -> impl Iterator<Item = f32> + use<'a> {
-    let line: Vec<f32> = (0..cells.width)
+    let line: Vec<f32> = (0..cells.width())
         .map(|x| {
-            let at = |y: usize| cells.values[y * cells.width + x];
+            let at = |y: usize| cells.values()[y * cells.width() + x];
             at(above) + share * (at(below) - at(above))
         })
         .collect();

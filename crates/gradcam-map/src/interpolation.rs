@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Grid;
+use crate::{Error, Grid, Size};
 
 /// How a map is brought to the size of the picture.
 ///
@@ -41,38 +41,40 @@ impl Interpolation {
         }
     }
 
-    /// `map` at `height` × `width`. Cubic and Lanczos kernels overshoot: the result may leave the range of the map.
+    /// Brings `map` to another size. Cubic and Lanczos kernels overshoot: the result may leave the range of the map.
     ///
-    /// A size of zero gives an empty map.
-    pub fn resize(self, map: &Grid, height: usize, width: usize) -> Grid {
-        let rows = self.axis(map.height, height);
-        let columns = self.axis(map.width, width);
+    /// ```
+    /// use gradcam_map::{Grid, Interpolation, Size};
+    ///
+    /// let map = Grid::new(Size::new(1, 2)?, vec![0.0, 1.0])?;
+    /// let large = Interpolation::Bilinear.resize(&map, Size::new(1, 4)?);
+    /// assert_eq!(large.values(), [0.0, 0.25, 0.75, 1.0]);
+    /// # Ok::<(), gradcam_map::Error>(())
+    /// ```
+    pub fn resize(self, map: &Grid, size: Size) -> Grid {
+        let width = size.width();
+        let rows = self.axis(map.height(), size.height());
+        let columns = self.axis(map.width(), width);
         // Columns first, on the few rows of the small map.
-        let mut wide = Vec::with_capacity(map.height * width);
-        for row in map.values.chunks_exact(map.width.max(1)) {
+        let mut wide = Vec::with_capacity(map.height() * width);
+        for row in map.values().chunks_exact(map.width()) {
             wide.extend(columns.iter().map(|taps| weighted(taps, |i| row[i])));
         }
-        let mut values = Vec::with_capacity(height * width);
-        for taps in &rows {
-            values.extend((0..width).map(|x| weighted(taps, |i| wide[i * width + x])));
-        }
-        Grid {
-            height,
-            width,
-            values,
-        }
+        Grid::from_fn(size, |at| {
+            weighted(&rows[at / width], |i| wide[i * width + at % width])
+        })
     }
 
     /// For each output position of one axis, the input samples that it is made of and their weights.
     fn axis(self, from: usize, to: usize) -> Vec<Vec<(usize, f64)>> {
         let scale = from as f64 / to as f64;
-        let last = from.saturating_sub(1) as isize;
+        let last = (from - 1) as isize;
         (0..to)
             .map(|index| {
                 let centre = (index as f64 + 0.5) * scale - 0.5;
                 if self == Interpolation::Nearest {
                     let nearest = ((index as f64 + 0.5) * scale) as usize;
-                    return vec![(nearest.min(from.saturating_sub(1)), 1.0)];
+                    return vec![(nearest.min(from - 1), 1.0)];
                 }
                 let reach = match self {
                     Interpolation::Lanczos3 => 3,
@@ -136,36 +138,33 @@ impl fmt::Display for Interpolation {
 }
 
 impl FromStr for Interpolation {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self, Error> {
         Interpolation::ALL
             .into_iter()
-            .find(|i| i.to_string() == text)
-            .ok_or_else(|| {
-                format!(
-                    "unknown interpolation `{text}`, expected `nearest`, `bilinear`, `bicubic` or `lanczos3`"
-                )
-            })
+            .find(|i| i.name() == text)
+            .ok_or_else(|| Error::UnknownInterpolation(text.to_string()))
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
+    fn size(height: usize, width: usize) -> Size {
+        Size::new(height, width).unwrap()
+    }
+
     fn ramp() -> Grid {
-        Grid {
-            height: 2,
-            width: 3,
-            values: vec![0.0, 1.0, 4.0, -2.0, 3.0, 5.0],
-        }
+        Grid::new(size(2, 3), vec![0.0, 1.0, 4.0, -2.0, 3.0, 5.0]).unwrap()
     }
 
     #[test]
     fn every_kernel_keeps_a_map_of_the_same_size() {
         for interpolation in Interpolation::ALL {
-            let map = interpolation.resize(&ramp(), 2, 3);
-            for (a, b) in map.values.iter().zip(&ramp().values) {
+            let map = interpolation.resize(&ramp(), size(2, 3));
+            for (a, b) in map.values().iter().zip(ramp().values()) {
                 assert!((a - b).abs() < 1e-6, "{interpolation}");
             }
         }
@@ -173,13 +172,9 @@ mod tests {
 
     #[test]
     fn a_constant_stays_constant() {
-        let map = Grid {
-            height: 3,
-            width: 2,
-            values: vec![0.7; 6],
-        };
+        let map = Grid::filled(size(3, 2), 0.7);
         for interpolation in Interpolation::ALL {
-            for v in interpolation.resize(&map, 11, 5).values {
+            for v in interpolation.resize(&map, size(11, 5)).values() {
                 assert!((v - 0.7).abs() < 1e-6, "{interpolation}");
             }
         }
@@ -192,9 +187,9 @@ mod tests {
             .into_iter()
             .zip(TORCH)
         {
-            let map = interpolation.resize(&ramp(), 3, 5);
-            for (a, b) in map.values.iter().zip(expected) {
-                assert!((a - b).abs() < 1e-5, "{interpolation}: {:?}", map.values);
+            let map = interpolation.resize(&ramp(), size(3, 5));
+            for (a, b) in map.values().iter().zip(expected) {
+                assert!((a - b).abs() < 1e-5, "{interpolation}: {:?}", map.values());
             }
         }
     }
@@ -214,6 +209,9 @@ mod tests {
         for interpolation in Interpolation::ALL {
             assert_eq!(interpolation.to_string().parse(), Ok(interpolation));
         }
-        assert!("cubic".parse::<Interpolation>().is_err());
+        assert_eq!(
+            "cubic".parse::<Interpolation>().unwrap_err().to_string(),
+            "unknown interpolation `cubic`, expected `nearest`, `bilinear`, `bicubic` or `lanczos3`"
+        );
     }
 }

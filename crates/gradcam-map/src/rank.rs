@@ -2,13 +2,23 @@
 
 use crate::Grid;
 
-/// Spearman's rank correlation of every pair of maps; ties have the mean of their ranks. None where a map is constant or not finite, or the
-/// two have different sizes.
+/// Spearman's rank correlation, -1 to 1, of every pair of maps: a row for each map, with a number for each. Ties have the mean of their ranks.
+/// `None` if a map is constant or not finite, or the two have different sizes.
+///
+/// ```
+/// use gradcam_map::{Grid, Size, rank_correlations};
+///
+/// let size = Size::new(1, 3)?;
+/// let map = Grid::new(size, vec![0.0, 1.0, 9.0])?;
+/// let found = rank_correlations(&[&map, &map.map(f32::sqrt), &Grid::filled(size, 1.0)]);
+/// assert!(found[0][1].is_some_and(|r| (r - 1.0).abs() < 1e-12));
+/// assert_eq!(found[0][2], None);
+/// # Ok::<(), gradcam_map::Error>(())
+/// ```
 pub fn rank_correlations(maps: &[&Grid]) -> Vec<Vec<Option<f64>>> {
-    let ranks: Vec<Option<Vec<f64>>> = maps.iter().map(|map| standardised(&map.values)).collect();
+    let ranks: Vec<Option<Vec<f64>>> = maps.iter().map(|map| standardised(map.values())).collect();
     let correlation = |a: usize, b: usize| -> Option<f64> {
-        let size = |i: usize| (maps[i].height, maps[i].width);
-        if size(a) != size(b) {
+        if maps[a].size() != maps[b].size() {
             return None;
         }
         let (x, y) = (ranks[a].as_ref()?, ranks[b].as_ref()?);
@@ -48,13 +58,11 @@ fn standardised(values: &[f32]) -> Option<Vec<f64>> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::Size;
 
     fn grid(values: &[f32]) -> Grid {
-        Grid {
-            height: 1,
-            width: values.len(),
-            values: values.to_vec(),
-        }
+        let size = Size::new(1, values.len()).unwrap();
+        Grid::new(size, values.to_vec()).unwrap()
     }
 
     #[test]
