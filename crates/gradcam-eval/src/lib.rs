@@ -22,6 +22,8 @@ mod testing;
 pub use candle_core;
 #[doc(no_inline)]
 pub use gradcam;
+#[doc(no_inline)]
+pub use gradcam_map;
 
 pub use degenerate::{Tally, check, check_finite};
 pub use error::{Error, Result};

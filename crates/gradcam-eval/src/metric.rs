@@ -142,7 +142,7 @@ impl Metric {
     ///
     /// ```
     /// use gradcam_eval::nulls::random_map;
-    /// use gradcam_map::Size;
+    /// use gradcam_eval::gradcam_map::Size;
     /// use gradcam_eval::{Direction, Evidence, Metric};
     ///
     /// let metric: Metric = "gini".parse()?;

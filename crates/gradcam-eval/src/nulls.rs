@@ -8,12 +8,12 @@ use crate::random::{drawn, named_generator, unit};
 ///
 /// ```
 /// use gradcam_eval::nulls::random_map;
-/// use gradcam_map::Size;
+/// use gradcam_eval::gradcam_map::Size;
 ///
 /// let size = Size::new(2, 3)?;
 /// assert_eq!(random_map(size, 7), random_map(size, 7));
 /// assert_ne!(random_map(size, 7), random_map(size, 8));
-/// # Ok::<(), gradcam_map::Error>(())
+/// # Ok::<(), gradcam_eval::gradcam_map::Error>(())
 /// ```
 pub fn random_map(size: Size, seed: u64) -> Grid {
     let mut random = named_generator(seed, "random map");
@@ -24,9 +24,9 @@ pub fn random_map(size: Size, seed: u64) -> Grid {
 /// the middle, so a method that finds it there has shown nothing.
 ///
 /// ```
-/// let size = gradcam_map::Size::new(5, 7)?;
+/// let size = gradcam_eval::gradcam_map::Size::new(5, 7)?;
 /// assert_eq!(gradcam_eval::nulls::centre_map(size).argmax(), Some((2, 3)));
-/// # Ok::<(), gradcam_map::Error>(())
+/// # Ok::<(), gradcam_eval::gradcam_map::Error>(())
 /// ```
 pub fn centre_map(size: Size) -> Grid {
     let (height, width) = size.height_width();
@@ -44,13 +44,13 @@ pub fn centre_map(size: Size) -> Grid {
 ///
 /// ```
 /// use gradcam_eval::nulls::{centre_map, permuted_map};
-/// use gradcam_map::Size;
+/// use gradcam_eval::gradcam_map::Size;
 ///
 /// let map = centre_map(Size::new(5, 7)?);
 /// let permuted = permuted_map(&map, 0);
 /// assert_ne!(permuted, map);
 /// assert_eq!((permuted.min(), permuted.max()), (map.min(), map.max()));
-/// # Ok::<(), gradcam_map::Error>(())
+/// # Ok::<(), gradcam_eval::gradcam_map::Error>(())
 /// ```
 pub fn permuted_map(map: &Grid, seed: u64) -> Grid {
     let count = map.size().area();

@@ -30,7 +30,7 @@ pub struct Petsiuk {
 /// use gradcam_eval::faithfulness::{Petsiuk, Sample, deletion, insertion};
 /// use gradcam_eval::gradcam::{Network, Pass};
 /// use gradcam_eval::nulls::centre_map;
-/// use gradcam_map::Size;
+/// use gradcam_eval::gradcam_map::Size;
 ///
 /// /// Two classes: five times the image's mean, and 0.
 /// struct Brightness;

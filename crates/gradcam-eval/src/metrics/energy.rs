@@ -13,7 +13,7 @@ use crate::{Result, Undefined};
 /// ```
 /// use gradcam_eval::metrics::energy_inside;
 /// use gradcam_eval::nulls::centre_map;
-/// use gradcam_map::Size;
+/// use gradcam_eval::gradcam_map::Size;
 ///
 /// // 1 in the middle and exp(-8/9) beside it.
 /// let share = energy_inside(&centre_map(Size::new(1, 3)?), &[false, true, false])?;

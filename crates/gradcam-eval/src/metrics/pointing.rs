@@ -25,7 +25,7 @@ pub fn scaled_tolerance(size: Size) -> f64 {
 /// ```
 /// use gradcam_eval::metrics::pointing;
 /// use gradcam_eval::nulls::centre_map;
-/// use gradcam_map::Size;
+/// use gradcam_eval::gradcam_map::Size;
 ///
 /// // Three pixels in a row; the one in the middle is the highest.
 /// let map = centre_map(Size::new(1, 3)?);

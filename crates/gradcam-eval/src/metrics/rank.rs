@@ -16,7 +16,7 @@ use crate::{Result, Undefined};
 /// ```
 /// use gradcam_eval::metrics::spearman;
 /// use gradcam_eval::nulls::random_map;
-/// use gradcam_map::Size;
+/// use gradcam_eval::gradcam_map::Size;
 ///
 /// let map = random_map(Size::new(7, 7)?, 0);
 /// assert!((spearman(&map, &map.map(|v| v * v))? - 1.0).abs() < 1e-9);
