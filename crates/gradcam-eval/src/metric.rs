@@ -116,7 +116,7 @@ impl<'a> Evidence<'a> {
 /// Sizes in the place of the maps and the mask.
 impl fmt::Debug for Evidence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let size = |map: &Grid| (map.height, map.width);
+        let size = |map: &Grid| map.size();
         f.debug_struct("Evidence")
             .field("map", &size(self.map))
             .field("upsampled", &size(self.upsampled))

@@ -10,6 +10,7 @@ use crate::{Error, Grid, Size};
 /// All of them put samples at the centres of pixels (PyTorch's `align_corners=False`, OpenCV, scikit-image); the saliency card names
 /// the choice as one of Grad-CAM's two hyperparameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Interpolation {
     /// The nearest sample: shows the cells that the network really has.
     Nearest,
@@ -24,7 +25,7 @@ pub enum Interpolation {
 
 impl Interpolation {
     /// Every choice.
-    pub const ALL: [Interpolation; 4] = [
+    pub const ALL: &'static [Interpolation] = &[
         Interpolation::Nearest,
         Interpolation::Bilinear,
         Interpolation::Bicubic,
@@ -141,8 +142,9 @@ impl FromStr for Interpolation {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self, Error> {
         Interpolation::ALL
-            .into_iter()
-            .find(|i| i.name() == text)
+            .iter()
+            .copied()
+            .find(|kind| kind.name() == text)
             .ok_or_else(|| Error::UnknownInterpolation(text.to_string()))
     }
 }
@@ -162,7 +164,7 @@ mod tests {
 
     #[test]
     fn every_kernel_keeps_a_map_of_the_same_size() {
-        for interpolation in Interpolation::ALL {
+        for &interpolation in Interpolation::ALL {
             let map = interpolation.resize(&ramp(), size(2, 3));
             for (a, b) in map.values().iter().zip(ramp().values()) {
                 assert!((a - b).abs() < 1e-6, "{interpolation}");
@@ -173,7 +175,7 @@ mod tests {
     #[test]
     fn a_constant_stays_constant() {
         let map = Grid::filled(size(3, 2), 0.7);
-        for interpolation in Interpolation::ALL {
+        for &interpolation in Interpolation::ALL {
             for v in interpolation.resize(&map, size(11, 5)).values() {
                 assert!((v - 0.7).abs() < 1e-6, "{interpolation}");
             }
@@ -206,7 +208,7 @@ mod tests {
 
     #[test]
     fn names_go_there_and_back() {
-        for interpolation in Interpolation::ALL {
+        for &interpolation in Interpolation::ALL {
             assert_eq!(interpolation.to_string().parse(), Ok(interpolation));
         }
         assert_eq!(

@@ -38,11 +38,7 @@ pub(super) fn precision() -> impl TypedValueParser<Value = Precision> {
 }
 
 pub(super) fn fusion() -> impl TypedValueParser<Value = Fusion> {
-    listed(&Fusion::ALL, Fusion::name, |fusion| match fusion {
-        Fusion::Mean => "The average",
-        Fusion::Max => "The maximum",
-        Fusion::Tanh => "The maximum, of tanh(2 v) at layers finer than the coarsest: LayerCAM's",
-    })
+    listed(Fusion::ALL, Fusion::name, Fusion::description)
 }
 
 pub(super) fn view() -> Known<View> {
@@ -54,7 +50,7 @@ pub(super) fn colormap() -> Known<ColorMap> {
 }
 
 pub(super) fn interpolation() -> Known<Interpolation> {
-    typed(Interpolation::ALL.map(Interpolation::name))
+    typed(Interpolation::ALL.iter().map(|kind| kind.name()))
 }
 
 pub(super) fn null() -> Known<Null> {

@@ -33,7 +33,7 @@ pub enum Fusion {
 
 impl Fusion {
     /// Every choice.
-    pub const ALL: [Fusion; 3] = [Fusion::Mean, Fusion::Max, Fusion::Tanh];
+    pub const ALL: &'static [Fusion] = &[Fusion::Mean, Fusion::Max, Fusion::Tanh];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -41,6 +41,17 @@ impl Fusion {
             Fusion::Mean => "mean",
             Fusion::Max => "max",
             Fusion::Tanh => "tanh",
+        }
+    }
+
+    /// Says in a line how it joins the maps.
+    pub fn description(self) -> &'static str {
+        match self {
+            Fusion::Mean => "The average",
+            Fusion::Max => "The maximum",
+            Fusion::Tanh => {
+                "The maximum, of tanh(2 v) at layers finer than the coarsest: LayerCAM's"
+            }
         }
     }
 }
@@ -57,8 +68,10 @@ impl FromStr for Fusion {
     /// # Errors
     /// [`Error::UnknownFusion`].
     fn from_str(text: &str) -> Result<Self> {
-        let found = Fusion::ALL.into_iter().find(|fusion| fusion.name() == text);
-        found.ok_or_else(|| Error::UnknownFusion(text.to_string()))
+        let found = Fusion::ALL.iter().find(|fusion| fusion.name() == text);
+        found
+            .copied()
+            .ok_or_else(|| Error::UnknownFusion(text.to_string()))
     }
 }
 
@@ -597,7 +610,7 @@ mod tests {
     #[test]
     fn a_fusion_has_one_name() {
         for fusion in Fusion::ALL {
-            assert_eq!(fusion.to_string().parse::<Fusion>().unwrap(), fusion);
+            assert_eq!(fusion.to_string().parse::<Fusion>().unwrap(), *fusion);
         }
         let error = "sum".parse::<Fusion>().unwrap_err().to_string();
         for fusion in Fusion::ALL {
