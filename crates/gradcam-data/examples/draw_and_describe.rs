@@ -1,4 +1,4 @@
-//! Draws a data set of shapes from a seed, writes it, opens it as any other, and counts the pixels of its objects.
+//! Draws a data set of shapes from a seed, writes it, opens it like any other, and counts the pixels of its objects.
 #![allow(clippy::print_stdout)]
 
 use gradcam_data::{Generator, Shapes, describe, generate, open, write};
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "{}: {} pictures, layout {:?}, annotated by {:?}",
         shapes.name, summary.pictures, shapes.layout, summary.annotation
     );
-    // Nothing was decoded so far: a picture and a mask are read when they are asked for.
+    // Nothing has been decoded so far: pictures and masks are read on demand.
     for sample in shapes.samples.iter().take(3) {
         let class = sample
             .class

@@ -1,4 +1,4 @@
-//! What a picture or an object in it shows.
+//! The class of a picture or of an object in it.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use serde::Serialize;
 /// A class: its number in the data set, and its name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Class {
-    /// The number, from 0; the data set's own where it has one.
+    /// The number, from 0; the data set's own number if it has one.
     pub number: usize,
-    /// The name as the data set says it.
+    /// The name in the data set.
     pub name: Arc<str>,
 }
 
-/// Classes numbered by their place.
+/// Numbers classes by their position.
 pub(crate) fn numbered<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Vec<Class> {
     let class = |(number, name): (usize, T)| Class {
         number,

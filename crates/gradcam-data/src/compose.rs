@@ -1,4 +1,4 @@
-//! Cut-outs pasted on scenes, with exact masks.
+//! Cut-outs pasted onto scenes, with exact masks.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -20,13 +20,13 @@ use crate::{Class, Error, Kind, Mask, Object, Picture, Result, Sample, Shape, fi
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Compose {
-    /// How many pictures.
+    /// Number of pictures.
     pub count: usize,
     /// Side of a picture in pixels, 16 to 4096.
     pub size: usize,
-    /// The least and the largest of a cut-out's larger side, as a part of the picture's; 0.05 to 0.5.
+    /// The smallest and the largest length of a cut-out's longer side, as a fraction of the picture's side; 0.05 to 0.5.
     pub scale: (f64, f64),
-    /// Whether a second object, of another class, lies beside the target.
+    /// Whether each picture has a second object, of another class, beside the target.
     pub distractor: bool,
 }
 
@@ -41,17 +41,17 @@ impl Default for Compose {
     }
 }
 
-/// Pastes cut-outs (`cutouts/<class>/*.png` with an alpha channel) on scenes (pictures anywhere in `scenes`), and writes them to a folder
-/// that does not exist yet, as COCO's instances with a `synthetic.json`. The first annotation of a picture is its target.
+/// Pastes cut-outs (`cutouts/<class>/*.png` with an alpha channel) onto scenes (pictures anywhere in `scenes`), and writes them to a new
+/// folder as COCO instances with a `synthetic.json`. The first annotation of a picture is its target.
 ///
-/// Picture `i` shows the class `i` modulo the number of classes; which of its cut-outs, on which scene, how large and where, comes from
-/// the seed. A scene is cut to a square at its centre. A cut-out is trimmed to what is visible, and its pixels are those that are at
-/// least half opaque after the resize. A distractor does not touch the target's box. Where every folder's name begins with a number
-/// (`97 drake`, `097_drake`), that is the class's number.
+/// Picture `i` shows class `i` modulo the number of classes. The seed determines the cut-out, the scene, the size and the position. A scene
+/// is cropped to its central square. A cut-out is trimmed to its visible part, and its mask has the pixels that are at least half opaque
+/// after the resize. A distractor does not touch the target's box. If every folder's name begins with a number (`97 drake`, `097_drake`),
+/// that is the class's number.
 ///
 /// # Errors
-/// [`Error::Setting`] for a parameter out of its range, [`Error::NoLayout`] where a folder has no pictures, too few classes, or a
-/// cut-out that is all transparent, [`Error::Exists`], [`Error::Read`], [`Error::Picture`], [`Error::Write`].
+/// [`Error::Setting`] for a parameter out of its range, [`Error::NoLayout`] if a folder has no pictures, too few classes, or a fully
+/// transparent cut-out, [`Error::Exists`], [`Error::Read`], [`Error::Picture`], [`Error::Write`].
 pub fn compose(
     cutouts: &Path,
     scenes: &Path,
@@ -71,7 +71,7 @@ pub fn compose(
     }
     let scenes_found = files::pictures_below(scenes)?;
     if scenes_found.is_empty() {
-        return Err(Error::no_layout(scenes, "no picture is there"));
+        return Err(Error::no_layout(scenes, "no pictures found"));
     }
     let mut named: Vec<Class> = classes.iter().map(|(class, _)| class.clone()).collect();
     named.sort_unstable();
@@ -97,7 +97,7 @@ impl Compose {
             })
         };
         let (least, most) = self.scale;
-        // Two of half the side always find room.
+        // Two cut-outs of half the side always fit.
         if !(0.05..=0.5).contains(&least) || !(least..=0.5).contains(&most) {
             return wrong(
                 "scale",
@@ -118,7 +118,7 @@ impl Compose {
 /// A class and its cut-outs.
 type Cutouts = (Class, Vec<PathBuf>);
 
-/// The folders with PNGs, in sorted order.
+/// Lists the folders that contain PNGs, in sorted order.
 fn classes(cutouts: &Path) -> Result<Vec<Cutouts>> {
     let mut found = Vec::new();
     for folder in files::folders(cutouts)? {
@@ -144,7 +144,7 @@ fn classes(cutouts: &Path) -> Result<Vec<Cutouts>> {
     Ok(classes.into_iter().zip(pngs).collect())
 }
 
-/// `97 drake`, `097_drake` or `97-drake`.
+/// Parses `97 drake`, `097_drake` or `97-drake`.
 fn own_number(folder: &str) -> Option<Class> {
     let (number, name) = folder.split_once([' ', '_', '-'])?;
     Some(Class {
@@ -173,7 +173,7 @@ fn sample(
     for (_, cutouts) in &chosen {
         let path = &cutouts[choice(&mut rng, cutouts.len())];
         let larger = uniform(&mut rng, how.scale.0, how.scale.1) * how.size as f64;
-        // Of an odd size the half is rounded down, so that two of them fit.
+        // Half of an odd size is rounded down, so that two cut-outs fit.
         let larger = larger.min((how.size / 2) as f64);
         sprites.push(cut_out(path, larger)?);
     }
@@ -192,7 +192,7 @@ fn sample(
     })
 }
 
-/// The largest square at the centre, resized.
+/// Crops the largest central square and resizes it.
 fn square(scene: &DynamicImage, size: usize) -> RgbImage {
     let rgb = scene.to_rgb8();
     let side = rgb.width().min(rgb.height());
@@ -201,7 +201,7 @@ fn square(scene: &DynamicImage, size: usize) -> RgbImage {
     resize(&centre, size as u32, size as u32, FilterType::CatmullRom)
 }
 
-/// What is visible of a cut-out, with its larger side of this length, colours multiplied with alpha.
+/// Trims a cut-out to its visible part and resizes it until its longer side is `larger` pixels; colours are premultiplied by alpha.
 fn cut_out(path: &Path, larger: f64) -> Result<Rgba32FImage> {
     let mut image = decode_upright(path)?.to_rgba32f();
     for Rgba([r, g, b, a]) in image.pixels_mut() {
@@ -214,7 +214,7 @@ fn cut_out(path: &Path, larger: f64) -> Result<Rgba32FImage> {
     };
     let bounds = visible.bounds();
     let bounds =
-        bounds.ok_or_else(|| Error::no_layout(path, "a cut-out that is all transparent"))?;
+        bounds.ok_or_else(|| Error::no_layout(path, "a cut-out that is fully transparent"))?;
     let [x, y, width, height] = [bounds.x, bounds.y, bounds.width, bounds.height];
     let trimmed = crop_imm(&image, x as u32, y as u32, width as u32, height as u32).to_image();
     let factor = larger / width.max(height);
@@ -227,8 +227,8 @@ fn cut_out(path: &Path, larger: f64) -> Result<Rgba32FImage> {
     ))
 }
 
-/// The sprites' left upper corners, anywhere within the picture; two are drawn again until they are apart, which they can be since no side
-/// is longer than half of the picture's.
+/// Draws the sprites' upper left corners, anywhere within the picture. Two sprites are drawn again until they do not overlap; this ends
+/// because no side is longer than half of the picture's.
 fn places(rng: &mut ChaCha8Rng, sprites: &[Rgba32FImage], size: usize) -> Vec<[u32; 2]> {
     let mut free = |sprite: &Rgba32FImage| {
         let room = |side: u32| (size as u32).saturating_sub(side) as usize + 1;
@@ -248,7 +248,7 @@ fn places(rng: &mut ChaCha8Rng, sprites: &[Rgba32FImage], size: usize) -> Vec<[u
     }
 }
 
-/// Pastes a sprite, and returns the pixels that are at least half its own.
+/// Pastes a sprite and returns the pixels that are at least half opaque.
 fn paste(image: &mut RgbImage, sprite: &Rgba32FImage, [left, top]: [u32; 2]) -> Mask {
     let (width, height) = image.dimensions();
     let mut mask = Mask {
@@ -324,7 +324,7 @@ mod tests {
             for object in &sample.objects {
                 let channel = if object.class.number == 970 { 0 } else { 1 };
                 let mask = object.shape.mask(64, 64).unwrap();
-                // On black, half of a pixel is half of its colour.
+                // On black, half opacity is half brightness.
                 let colored: Vec<bool> = image.pixels().map(|p| p[channel] >= 128).collect();
                 assert_eq!(mask.values, colored, "{i}");
                 let bounds = mask.bounds().unwrap();
@@ -365,6 +365,6 @@ mod tests {
         assert!(refused(&how, &cutouts, &dir.path().join("empty")).contains("no picture"));
         let clear = RgbaImage::from_pixel(5, 5, Rgba([0, 0, 0, 100]));
         clear.save(cutouts.join("3_bar/1.png")).unwrap();
-        assert!(refused(&how, &cutouts, &scenes).contains("all transparent"));
+        assert!(refused(&how, &cutouts, &scenes).contains("fully transparent"));
     }
 }

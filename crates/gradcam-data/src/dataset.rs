@@ -1,4 +1,4 @@
-//! A data set: pictures, their classes, and where the objects are.
+//! A data set: pictures, their classes, and their objects' positions.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -15,23 +15,23 @@ use crate::{Class, Error, Mask, Picture, Rect, Result, Shape};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Dataset {
-    /// The name of its folder or of its generator.
+    /// The name of the folder or the generator.
     pub name: String,
     /// How it lies on the disk.
     pub layout: Layout,
-    /// Whether it was photographed or computed.
+    /// Whether the pictures were collected or computed.
     pub kind: Kind,
-    /// Its classes by number. Numbers may have gaps where the data set's own numbers do.
+    /// The classes, sorted by number. The numbers have gaps if the data set's own do.
     pub classes: Vec<Class>,
-    /// The least that its objects are annotated with.
+    /// The weakest annotation among the objects.
     pub annotation: Annotation,
     /// The pictures, in a fixed order.
     pub samples: Vec<Sample>,
 }
 
 impl Dataset {
-    /// A real data set of these samples, as a folder of pictures is one. Its classes are those of the samples and of their objects; what
-    /// differs can be assigned.
+    /// Creates a real data set with the layout [`Layout::Folder`]. Its classes are those of the samples and their objects. To change a
+    /// field, assign it.
     pub fn new(name: impl Into<String>, samples: Vec<Sample>) -> Dataset {
         let shown = samples.iter().flat_map(|sample| &sample.class);
         let objects = samples.iter().flat_map(|sample| &sample.objects);
@@ -47,7 +47,7 @@ impl Dataset {
     }
 }
 
-/// A picture and what is in it.
+/// A picture and its annotations.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Sample {
@@ -55,16 +55,17 @@ pub struct Sample {
     pub id: String,
     /// The picture.
     pub picture: Picture,
-    /// What the picture shows, if that is annotated. Where its objects have several classes, it is the first object's that is no crowd.
+    /// The picture's class; `None` if it has no annotation. If its objects have several classes, this is the class of the first object that
+    /// is not a crowd.
     pub class: Option<Class>,
-    /// What is where, in the annotations' order.
+    /// The annotated objects, in the order of the annotations.
     pub objects: Vec<Object>,
-    /// The part of the data set that the picture belongs to.
+    /// The part of the data set to which the picture belongs.
     pub split: Option<Split>,
 }
 
 impl Sample {
-    /// A picture without annotations; these can be assigned.
+    /// Creates a sample without annotations; assign the fields to add them.
     pub fn new(id: impl Into<String>, picture: Picture) -> Sample {
         Sample {
             id: id.into(),
@@ -84,16 +85,16 @@ pub struct Object {
     pub class: Class,
     /// Where it is.
     pub shape: Shape,
-    /// Its annotated box, where there is one beside the shape.
+    /// The annotated box, if there is one beside the shape.
     pub rect: Option<Rect>,
-    /// Annotated as hard to recognise, and not counted by the data set's own evaluation.
+    /// Whether the object is annotated as hard to recognise; the data set's own evaluation leaves such objects out.
     pub difficult: bool,
-    /// A region with many objects rather than one.
+    /// Whether this is a region with many objects rather than one object.
     pub crowd: bool,
 }
 
 impl Object {
-    /// An object without further remarks.
+    /// Creates an object without a separate box that is neither difficult nor a crowd.
     pub fn new(class: Class, shape: Shape) -> Object {
         Object {
             class,
@@ -105,13 +106,13 @@ impl Object {
     }
 }
 
-/// How a data set came to be. There is no third way, so that a match can be exhaustive.
+/// The origin of a data set. There is no third kind, so the enum is exhaustive.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Kind {
     /// Collected. A set without a `synthetic.json` counts as real.
     Real,
-    /// Computed; never to be compared with published figures.
+    /// Computed; results on it must not be compared with published ones.
     Synthetic {
         /// The generator's name.
         generator: String,
@@ -122,15 +123,15 @@ pub enum Kind {
     },
 }
 
-/// The least that a data set's objects are annotated with: nothing, boxes or pixels, so that a match can be exhaustive.
+/// The weakest annotation among a data set's objects. There are only these three, so the enum is exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Annotation {
     /// There are no objects.
     None,
-    /// Some objects have only a box.
+    /// At least one object has only a box.
     Box,
-    /// Every object has its pixels.
+    /// Every object has a mask or outlines.
     Mask,
 }
 
@@ -148,7 +149,7 @@ pub enum Split {
 }
 
 impl Split {
-    /// The split that a folder or file of this name holds, in any of the usual spellings.
+    /// Returns the split that a folder or file of this name holds, in any of the usual spellings.
     pub(crate) fn of(name: &str) -> Option<Split> {
         match name.to_ascii_lowercase().as_str() {
             "train" | "training" => Some(Split::Train),
@@ -159,7 +160,7 @@ impl Split {
     }
 }
 
-/// How a data set lies on the disk.
+/// The layout of a data set on disk.
 ///
 /// ```
 /// use gradcam_data::Layout;
@@ -172,15 +173,15 @@ impl Split {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Layout {
-    /// Pictures in a folder, or in one for each class.
+    /// Pictures in one folder, or in one folder per class.
     Folder,
     /// The validation set of ILSVRC.
     ImageNet,
     /// Pascal VOC.
     Voc,
-    /// COCO's instances.
+    /// COCO instances.
     Coco,
-    /// A folder of pictures and a folder of masks of the same names.
+    /// A folder of pictures and a folder of masks with the same names.
     Masks,
     /// CUB-200-2011.
     Cub,
@@ -194,12 +195,12 @@ pub enum Layout {
     Siim,
     /// RSNA pneumonia detection.
     Rsna,
-    /// Drawn when it is asked for, and not on a disk.
+    /// Drawn on demand; not on disk.
     Generated,
 }
 
 impl Layout {
-    /// Those that a folder can have, in the order in which [`open`](crate::open) tries them.
+    /// The layouts that a folder can have, in the order in which [`open`](crate::open) tries them.
     pub const ALL: &[Layout] = &[
         Layout::Cub,
         Layout::Idx,
@@ -214,7 +215,7 @@ impl Layout {
         Layout::Folder,
     ];
 
-    /// Its name on a command line.
+    /// Returns the layout's name on a command line.
     pub fn name(self) -> &'static str {
         match self {
             Layout::Folder => "folder",
@@ -247,10 +248,10 @@ impl FromStr for Layout {
 }
 
 impl Sample {
-    /// How the stored picture is turned before it is looked at, and before objects are marked in it: as its EXIF orientation says.
+    /// Returns the EXIF rotation or flip to apply before the picture is viewed or its objects are marked.
     ///
-    /// A picture with objects is left as it is stored, since data sets count the stored pixels, unless an object was drawn on a picture of
-    /// the turned one's size.
+    /// A picture with objects stays as stored, because data sets annotate the stored pixels, unless an object was drawn on a picture of the
+    /// turned size.
     ///
     /// # Errors
     /// [`Error::Sample`] with the reason.
@@ -258,7 +259,7 @@ impl Sample {
         self.named(|| Ok(self.header()?.1))
     }
 
-    /// Height and width of the picture as it is looked at. A file's header alone is read.
+    /// Returns the upright picture's height and width, in pixels. Of a file, only the header is read.
     ///
     /// # Errors
     /// [`Error::Sample`] with the reason.
@@ -266,7 +267,7 @@ impl Sample {
         self.named(|| Ok(self.header()?.0))
     }
 
-    /// Height and width as it is looked at, and how it is turned before.
+    /// Returns the viewed picture's height and width, and the turn that leads to it.
     fn header(&self) -> Result<((usize, usize), Orientation)> {
         let (stored, own) = self.picture.header()?;
         let upright = turned(stored, own);
@@ -283,7 +284,7 @@ impl Sample {
         })
     }
 
-    /// The picture in 8-bit RGB as it is looked at, turned by [`orientation`](Sample::orientation). Alpha is dropped, grey copied to all
+    /// Loads the picture as 8-bit RGB, turned by [`orientation`](Sample::orientation). Alpha is dropped, and grey is copied to all
     /// channels.
     ///
     /// # Errors
@@ -294,7 +295,7 @@ impl Sample {
         Ok(image.into_rgb8())
     }
 
-    /// The union of the wanted objects, at the size of the picture as it is looked at. Without any it is empty.
+    /// Returns the union of the wanted objects at [`size`](Sample::size). The mask is empty if no object is wanted.
     ///
     /// # Errors
     /// [`Error::Sample`] with the reason.
@@ -309,7 +310,7 @@ impl Sample {
         })
     }
 
-    /// The pixels of the objects of the picture's own class, crowds aside; none where there is no such object.
+    /// Returns the pixels of the objects of the picture's own class, except crowds; `None` if there is no such object.
     ///
     /// # Errors
     /// [`Error::Sample`] with the reason.
@@ -321,7 +322,7 @@ impl Sample {
         }
     }
 
-    /// The rectangle of each object: the annotated one, or the smallest around its pixels (none for an object without pixels).
+    /// Returns each object's rectangle: the annotated one, or else the bounding box of its pixels (`None` for an object without pixels).
     ///
     /// # Errors
     /// [`Error::Sample`] with the reason.
@@ -342,7 +343,7 @@ impl Sample {
     }
 }
 
-/// Height and width of a picture of this size after it was turned.
+/// Returns the height and width of a picture after its turn.
 fn turned((height, width): (usize, usize), how: Orientation) -> (usize, usize) {
     match how {
         Orientation::NoTransforms
@@ -356,13 +357,13 @@ fn turned((height, width): (usize, usize), how: Orientation) -> (usize, usize) {
     }
 }
 
-/// The class of the first object that is no crowd.
+/// Returns the class of the first object that is not a crowd.
 pub(crate) fn target(objects: &[Object]) -> Option<Class> {
     let object = objects.iter().find(|object| !object.crowd)?;
     Some(object.class.clone())
 }
 
-/// The least that the samples' objects are annotated with.
+/// Returns the weakest annotation among the samples' objects.
 pub(crate) fn annotation(samples: &[Sample]) -> Annotation {
     let objects = || samples.iter().flat_map(|sample| &sample.objects);
     match objects().any(|object| object.shape.is_box()) {
@@ -384,7 +385,7 @@ mod tests {
     use crate::fixtures::{files_in, oriented};
     use crate::{describe, open};
 
-    /// 3 columns and 2 rows, of which the upper left pixel is white.
+    /// Three columns and two rows; the upper left pixel is white.
     fn marked() -> RgbImage {
         let mut image = RgbImage::new(3, 2);
         image.put_pixel(0, 0, Rgb([255; 3]));
@@ -455,7 +456,7 @@ mod tests {
         assert_eq!(with(rect), ((2, 3), Orientation::NoTransforms));
         let mask = |height, width| Shape::Mask(Arc::new(Mask::empty(height, width).unwrap()));
         assert_eq!(with(mask(2, 3)), ((2, 3), Orientation::NoTransforms));
-        // Drawn in a program that turned it.
+        // Drawn in a program that turned the picture.
         assert_eq!(with(mask(3, 2)), ((3, 2), Orientation::Rotate90));
     }
 }

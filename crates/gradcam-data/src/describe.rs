@@ -1,4 +1,4 @@
-//! What a data set has, in numbers.
+//! The contents of a data set, in numbers.
 
 use std::collections::BTreeMap;
 
@@ -6,38 +6,39 @@ use serde::Serialize;
 
 use crate::{Annotation, Class, Dataset, Kind, Layout, Sample, Split};
 
-/// What a data set has, in numbers.
+/// The contents of a data set, in numbers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Summary {
-    /// Its name.
+    /// The data set's name.
     pub name: String,
-    /// How it lies on the disk.
+    /// The layout on disk.
     pub layout: Layout,
-    /// Whether it was photographed or computed.
+    /// Whether the pictures were collected or computed.
     #[serde(flatten)]
     pub kind: Kind,
-    /// The least that its objects are annotated with.
+    /// The weakest annotation among the objects.
     pub annotation: Annotation,
-    /// How many pictures it has.
+    /// Number of pictures.
     pub pictures: usize,
-    /// How many of them belong to each split; those of no split are not counted.
+    /// Number of pictures in each split; pictures without a split are not counted.
     pub splits: BTreeMap<Split, usize>,
-    /// Its classes with their numbers of pictures and objects.
+    /// The classes with their numbers of pictures and objects.
     pub classes: Vec<ClassCount>,
-    /// How many objects are annotated, crowds among them.
+    /// Number of annotated objects, including crowds.
     pub objects: usize,
-    /// How many of them are marked as difficult.
+    /// Number of objects marked as difficult.
     pub difficult: usize,
-    /// How many are crowds.
+    /// Number of crowds.
     pub crowds: usize,
-    /// How many pictures have no class.
+    /// Number of pictures without a class.
     pub without_class: usize,
-    /// How many pictures have no object.
+    /// Number of pictures without objects.
     pub without_objects: usize,
-    /// The smallest and the largest height and width in a sample of at most [`LOOKED_AT`] pictures spread over the set.
+    /// The smallest and the largest height and width in a sample of at most [`LOOKED_AT`] pictures, spread over the set; `None` if none can
+    /// be read.
     pub sizes: Option<Sizes>,
-    /// Which pictures of that sample cannot be read.
+    /// The ids of the pictures of that sample that cannot be read.
     pub unreadable: Vec<String>,
 }
 
@@ -64,10 +65,10 @@ pub struct Sizes {
     pub most: (usize, usize),
 }
 
-/// How many pictures' headers [`describe`] reads at most.
+/// The most picture headers that [`describe`] reads.
 pub const LOOKED_AT: usize = 32;
 
-/// Counts what a data set has, and looks at the headers of some of its pictures.
+/// Counts a data set's pictures, classes and objects, and reads the headers of some pictures.
 pub fn describe(dataset: &Dataset) -> Summary {
     let samples = &dataset.samples;
     let mut splits = BTreeMap::new();

@@ -23,59 +23,59 @@ pub enum Error {
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// A file is no picture that can be decoded.
+    /// A file is not a picture that can be decoded.
     #[error("cannot decode the picture `{}`", .path.display())]
     Picture {
         /// The file.
         path: PathBuf,
-        /// What the decoder says.
+        /// The decoder's error.
         source: PictureError,
     },
-    /// A file of annotations does not say what its layout wants.
+    /// A file of annotations does not have the content that its layout requires.
     #[error("`{}`{}: expected {expected}, found {found}", .path.display(), place(.at))]
     Annotation {
         /// The file.
         path: PathBuf,
-        /// The line or the record, where there is one.
+        /// The line or the record, if known.
         at: Option<String>,
-        /// What the layout wants.
+        /// The content that the layout requires.
         expected: String,
-        /// What is there.
+        /// The content that was found.
         found: String,
     },
-    /// Annotations name pictures that are not there.
+    /// Annotations name pictures that do not exist.
     #[error("`{}` names {count} pictures that are not in `{}`: `{}`{}", .annotations.display(), .folder.display(), .first.join("`, `"), rest(*.count, .first))]
     MissingPictures {
         /// The file or folder of annotations.
         annotations: PathBuf,
-        /// Where the pictures were looked for.
+        /// The folder that was searched for the pictures.
         folder: PathBuf,
-        /// How many are missing.
+        /// The number of missing pictures.
         count: usize,
-        /// The first few.
+        /// The first few of them.
         first: Vec<String>,
     },
-    /// No layout fits a path.
-    #[error("`{}` has none of the known layouts: {found}", .path.display())]
+    /// No known layout matches a path.
+    #[error("`{}` matches no known layout: {found}", .path.display())]
     NoLayout {
         /// The path.
         path: PathBuf,
-        /// What is there instead.
+        /// The content that was found instead.
         found: String,
     },
-    /// A layout of this name does not exist.
+    /// No layout has this name.
     #[error("there is no layout `{name}`{}", nearest_hint(.nearest))]
     UnknownLayout {
-        /// The name asked for.
+        /// The unknown name.
         name: String,
         /// Similar names.
         nearest: Vec<String>,
     },
-    /// A mask has another size than its picture.
-    #[error("expected a mask of {} × {} pixels as its picture has, found {} × {}", .expected.1, .expected.0, .found.1, .found.0)]
+    /// A mask's size differs from its picture's.
+    #[error("expected a mask of {} × {} pixels, the size of its picture, found {} × {}", .expected.1, .expected.0, .found.1, .found.0)]
     Size {
         /// Height and width of the picture.
         expected: (usize, usize),
@@ -103,12 +103,12 @@ pub enum Error {
         /// Its value.
         found: String,
     },
-    /// Nothing is overwritten.
+    /// The folder to write exists; nothing is overwritten.
     #[error("`{}` exists already; choose a folder that does not exist", .0.display())]
     Exists(PathBuf),
 }
 
-/// What can fail with [`enum@Error`].
+/// A result whose error is [`enum@Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
@@ -130,7 +130,7 @@ impl Error {
         move |source| Error::Picture { path, source }
     }
 
-    /// A file that is wrong at a line or record, or as a whole where `at` is empty.
+    /// Reports a file that is wrong at a line or record, or as a whole if `at` is empty.
     pub(crate) fn annotation(
         path: &Path,
         at: impl Into<String>,
@@ -146,7 +146,7 @@ impl Error {
         }
     }
 
-    /// A path that no layout fits.
+    /// Reports a path that no layout matches.
     pub(crate) fn no_layout(path: &Path, found: &str) -> Error {
         Error::NoLayout {
             path: path.to_path_buf(),
@@ -155,7 +155,7 @@ impl Error {
     }
 }
 
-/// At most three of `known` that are close to `name`, the closest first.
+/// Returns at most three of `known` that are close to `name`, the closest first.
 pub(crate) fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> Vec<String> {
     let mut scored: Vec<(usize, &str)> = known
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))

@@ -1,4 +1,4 @@
-//! Folders, text files, and where pictures are.
+//! Folders, text files, and the pictures in folders.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -9,7 +9,7 @@ use gradcam_picture::{bounded, has_ending as is_picture};
 
 use crate::{Error, Result};
 
-/// The files and folders in a folder, sorted by name; hidden ones are left out.
+/// Lists the files and folders in a folder, sorted by name; hidden ones are left out.
 pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let listed = fs::read_dir(folder).map_err(Error::read(folder))?;
     let mut paths = Vec::new();
@@ -23,7 +23,7 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// The folders in a folder, sorted by name.
+/// Lists the folders in a folder, sorted by name.
 pub(crate) fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(entries(folder)?
         .into_iter()
@@ -31,14 +31,14 @@ pub(crate) fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
         .collect())
 }
 
-/// The files in a folder whose names satisfy a condition, sorted; none where there is no folder.
+/// Lists the files in a folder whose names satisfy a condition, sorted; empty if the folder cannot be read.
 pub(crate) fn named(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     let all = entries(folder).unwrap_or_default().into_iter();
     all.filter(|path| path.is_file() && wanted(&name(path)))
         .collect()
 }
 
-/// The pictures in a folder, sorted by name.
+/// Lists the pictures in a folder, sorted by name.
 pub(crate) fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let all = entries(folder)?.into_iter();
     Ok(all
@@ -46,17 +46,17 @@ pub(crate) fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
         .collect())
 }
 
-/// The pictures in a folder and the folders in it, in a fixed order. A link to a folder that the way to it leads through is not followed.
+/// Lists the pictures in a folder and its subfolders, in a fixed order. A link to one of its own ancestors is not followed.
 pub(crate) fn pictures_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     collect(folder, &mut Vec::new(), &mut found)?;
     Ok(found)
 }
 
-/// `way` has the folders that lead here, without links.
+/// Collects pictures; `way` has the canonical folders on the path to this one.
 fn collect(folder: &Path, way: &mut Vec<PathBuf>, found: &mut Vec<PathBuf>) -> Result<()> {
     let place = folder.canonicalize().map_err(Error::read(folder))?;
-    // It leads in a circle, also where it is a folder around the one that the search began with.
+    // A link in a circle, possibly to a folder above the one where the search began.
     if way.iter().any(|above| above.starts_with(&place)) {
         return Ok(());
     }
@@ -72,7 +72,7 @@ fn collect(folder: &Path, way: &mut Vec<PathBuf>, found: &mut Vec<PathBuf>) -> R
     Ok(())
 }
 
-/// The pictures below a folder by their keys, which must be different: masks beside the pictures may have the same names.
+/// Maps keys to the pictures below a folder. Keys must be unique: masks beside the pictures may have the same names.
 pub(crate) fn pictures_by(
     folder: &Path,
     key: impl Fn(&Path) -> String,
@@ -81,7 +81,7 @@ pub(crate) fn pictures_by(
     unique(folder, found.map(|path| (key(&path), path)))
 }
 
-/// Pictures of a folder by their keys, which must be different.
+/// Maps keys to pictures of a folder; keys must be unique.
 pub(crate) fn unique(
     folder: &Path,
     pictures: impl Iterator<Item = (String, PathBuf)>,
@@ -97,18 +97,18 @@ pub(crate) fn unique(
     Ok(found)
 }
 
-/// The pictures below a folder by their file names without the ending, which must be different.
+/// Maps file names without extensions to the pictures below a folder; the names must be unique.
 pub(crate) fn pictures_by_stem(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
     pictures_by(folder, stem)
 }
 
-/// The last part of a path.
+/// Returns the last component of a path.
 pub(crate) fn name(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default();
     name.to_string_lossy().into_owned()
 }
 
-/// A name for what a folder holds, also for `.`.
+/// Returns a folder's name, also for `.`.
 pub(crate) fn folder_name(folder: &Path) -> String {
     match folder.canonicalize() {
         Ok(whole) => name(&whole),
@@ -116,13 +116,13 @@ pub(crate) fn folder_name(folder: &Path) -> String {
     }
 }
 
-/// The last part of a path without its ending.
+/// Returns the last component of a path without its extension.
 pub(crate) fn stem(path: &Path) -> String {
     let stem = path.file_stem().unwrap_or_default();
     stem.to_string_lossy().into_owned()
 }
 
-/// A picture's id: its path below the folder, without the ending, with `/` on every machine.
+/// Returns a picture's id: its path below the folder, without the extension, with `/` on every platform.
 pub(crate) fn id(folder: &Path, picture: &Path) -> String {
     let below = picture.strip_prefix(folder).unwrap_or(picture);
     let parts: Vec<String> = below
@@ -133,30 +133,30 @@ pub(crate) fn id(folder: &Path, picture: &Path) -> String {
     parts.join("/")
 }
 
-/// The most bytes of a file of annotations, twice those of COCO's largest.
+/// The size limit of a file of annotations, in bytes: twice COCO's largest.
 const ANNOTATIONS: u64 = 1 << 30;
 
-/// A file to read.
+/// Opens a file for reading.
 pub(crate) fn open(path: &Path) -> Result<File> {
     bounded::open(path).map_err(Error::read(path))
 }
 
-/// The bytes of a file of annotations.
+/// Reads a file of annotations as bytes.
 pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>> {
     bounded::file(path, ANNOTATIONS).map_err(Error::read(path))
 }
 
-/// What a reader has to its end, which comes after `limit` bytes at the latest.
+/// Reads a stream to its end; more than `limit` bytes are an error.
 pub(crate) fn whole(path: &Path, reader: impl Read, limit: u64) -> Result<Vec<u8>> {
     bounded::all(reader, limit).map_err(Error::read(path))
 }
 
-/// A text file.
+/// Reads a text file.
 pub(crate) fn text(path: &Path) -> Result<String> {
     bounded::text(path, ANNOTATIONS).map_err(Error::read(path))
 }
 
-/// The lines of a text file that are not empty, with their numbers from 1, split at the first white space.
+/// Splits each non-empty line of a text file at the first white space, and numbers it from 1.
 pub(crate) fn pairs(path: &Path) -> Result<Vec<(usize, String, String)>> {
     let mut pairs = Vec::new();
     for (i, line) in text(path)?.lines().enumerate() {
@@ -180,7 +180,7 @@ pub(crate) fn quoted(found: &str) -> String {
     format!("`{found}`")
 }
 
-/// A number of a text file.
+/// Parses a number from a text file.
 pub(crate) fn number<T: std::str::FromStr>(
     path: &Path,
     line: usize,
@@ -191,7 +191,7 @@ pub(crate) fn number<T: std::str::FromStr>(
     found.trim().parse().map_err(wrong)
 }
 
-/// An error where annotations name pictures that are not there.
+/// Fails if annotations name missing pictures.
 pub(crate) fn all_there(annotations: &Path, folder: &Path, missing: Vec<String>) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
@@ -204,7 +204,7 @@ pub(crate) fn all_there(annotations: &Path, folder: &Path, missing: Vec<String>)
     })
 }
 
-/// The first of some paths that exists.
+/// Returns the first path that exists.
 pub(crate) fn first(paths: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
     paths.into_iter().find(|path| path.exists())
 }

@@ -6,7 +6,7 @@ use image::codecs::png::PngEncoder;
 use image::{ImageEncoder, RgbImage};
 use tempfile::TempDir;
 
-/// A folder with text files.
+/// Creates a folder with text files.
 pub(crate) fn files_in(files: &[(&str, &str)]) -> TempDir {
     let dir = TempDir::new().unwrap();
     for (path, text) in files {
@@ -21,14 +21,14 @@ pub(crate) fn bytes(root: &Path, path: &str, bytes: &[u8]) {
     std::fs::write(path, bytes).unwrap();
 }
 
-/// A black picture; the ending says the format.
+/// Writes a black picture; the extension determines the format.
 pub(crate) fn picture(root: &Path, path: &str, width: u32, height: u32) {
     let path = root.join(path);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     RgbImage::new(width, height).save(path).unwrap();
 }
 
-/// A PNG whose EXIF data have an orientation, 1 to 8 (CIPA DC-008, 4.6.4).
+/// Writes a PNG with an EXIF orientation, 1 to 8 (CIPA DC-008, 4.6.4).
 pub(crate) fn oriented(root: &Path, path: &str, image: &RgbImage, orientation: u8) {
     let mut tiff = b"MM\0\x2a\0\0\0\x08\0\x01".to_vec();
     tiff.extend([1, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0]);

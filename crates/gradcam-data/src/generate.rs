@@ -1,4 +1,4 @@
-//! A data set of pictures that are drawn.
+//! Data sets of drawn pictures.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use crate::{
     Split,
 };
 
-/// A data set of `train` pictures for training, numbered from 0, and `test` further ones for testing. A picture is drawn again whenever it
-/// is loaded; of the masks the run lengths are kept.
+/// Draws a data set of `train` training pictures, numbered from 0, followed by `test` test pictures. Each picture is drawn again whenever
+/// it is loaded; masks are kept as run lengths.
 ///
 /// # Errors
-/// [`Error::Setting`] for a parameter that is out of its range, or no pictures.
+/// [`Error::Setting`] for a parameter out of its range, or if both counts are 0.
 ///
 /// ```
 /// use gradcam_data::{Generator, Shapes, Split, generate};
@@ -21,7 +21,7 @@ use crate::{
 /// let shapes = generate(Generator::Shapes(Shapes::default()), 7, 2, 1)?;
 /// let last = &shapes.samples[2];
 /// assert_eq!(last.split, Some(Split::Test));
-/// // Drawn now, and the same whenever it is asked for.
+/// // Drawn anew each time, always with the same bytes.
 /// assert_eq!(last.picture.rgb()?, last.picture.rgb()?);
 /// # Ok::<(), gradcam_data::Error>(())
 /// ```

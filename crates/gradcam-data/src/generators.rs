@@ -1,7 +1,7 @@
-//! What draws pictures: each is a function of a generator's parameters, a seed, and the picture's number.
+//! Generators of pictures. A picture is a function of the generator's parameters, a seed, and the picture's number.
 //!
-//! They stand in for data that one may not have at hand, and every mask is exact. Nothing of them depends on the machine: only sums,
-//! products and roots are used, which are the same everywhere, and a picture's own stream of ChaCha8.
+//! They stand in for data that is not at hand, and every mask is exact. The output does not depend on the machine: generators use only
+//! sums, products and square roots, which are the same everywhere, and a ChaCha8 stream per picture.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,23 +31,23 @@ pub(crate) use random::{choice, stream, uniform};
 
 use check::check_size;
 
-/// What draws pictures. As JSON it is its parameters under its name.
+/// A generator of pictures. In JSON, it is its name and its parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "generator", content = "parameters")]
 #[non_exhaustive]
 pub enum Generator {
     /// Shapes on textures.
     Shapes(Shapes),
-    /// Objects pasted on scenes, with two label sets.
+    /// Objects pasted onto scenes, with two label sets.
     Pasted(Pasted),
     /// Handwritten-looking digits.
     Glyphs(Glyphs),
-    /// Faint lesions on something like an X-ray.
+    /// Faint lesions on X-ray-like pictures.
     Lesions(Lesions),
 }
 
 impl Generator {
-    /// Each generator with its default parameters.
+    /// Returns each generator with its default parameters.
     pub fn defaults() -> Vec<Generator> {
         vec![
             Generator::Shapes(Shapes::default()),
@@ -57,7 +57,7 @@ impl Generator {
         ]
     }
 
-    /// Its name.
+    /// Returns the generator's name.
     pub fn name(&self) -> &'static str {
         match self {
             Generator::Shapes(_) => "shapes",
@@ -67,7 +67,7 @@ impl Generator {
         }
     }
 
-    /// The side of its pictures, which are square, in pixels.
+    /// Returns the side of its square pictures, in pixels.
     pub fn size(&self) -> usize {
         match self {
             Generator::Shapes(shapes) => shapes.size,
@@ -77,7 +77,7 @@ impl Generator {
         }
     }
 
-    /// The classes of its pictures, then those that only its objects have.
+    /// Returns the classes of its pictures, followed by those that only objects have.
     pub fn classes(&self) -> Vec<Class> {
         match self {
             Generator::Shapes(shapes) => numbered(shapes.names()),
@@ -90,7 +90,7 @@ impl Generator {
     /// Draws a picture. The same parameters, seed and number give the same bytes.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) for a parameter that is out of its range.
+    /// [`Error::Setting`](crate::Error::Setting) for a parameter out of its range.
     pub fn draw(&self, seed: u64, index: u64) -> Result<Drawn> {
         check_size(self.size())?;
         match self {

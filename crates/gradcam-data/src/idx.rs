@@ -1,7 +1,7 @@
-//! MNIST's file format: a header of big-endian numbers, then bytes; plain or gzipped.
+//! MNIST's file format: a header of big-endian numbers followed by bytes, plain or gzipped.
 //!
-//! Images are `00 00 08 03`, count, rows, columns, one byte a pixel; labels `00 00 08 01`, count, one byte each
-//! (LeCun, Cortes and Burges, "The MNIST database").
+//! Image files hold `00 00 08 03`, count, rows, columns, and one byte per pixel; label files hold `00 00 08 01`, count, and one byte per
+//! label (LeCun, Cortes and Burges, "The MNIST database").
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub struct Images {
     count: usize,
     height: usize,
     width: usize,
-    /// The bytes of a gzipped file, which has no random access. A plain file is read where a picture is asked for.
+    /// The unpacked bytes of a gzipped file, which has no random access. A plain file is read on demand.
     held: Option<Vec<u8>>,
 }
 
@@ -27,10 +27,10 @@ const LABELS: u32 = 0x0801;
 const HEADER: usize = 16;
 
 impl Images {
-    /// Reads the header, and checks the length.
+    /// Reads the header and checks the file's length.
     ///
     /// # Errors
-    /// [`Error::Read`], and [`Error::Annotation`] for another kind of file or one whose length is not what the header says.
+    /// [`Error::Read`], and [`Error::Annotation`] for another kind of file, or if its length does not match its header.
     pub fn open(path: &Path) -> Result<Images> {
         let gzipped = is_gzipped(path)?;
         let held = match gzipped {
@@ -74,23 +74,23 @@ impl Images {
         })
     }
 
-    /// The number of images.
+    /// Returns the number of images.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Height and width of each.
+    /// Returns the height and width of every image, in pixels.
     pub fn size(&self) -> (usize, usize) {
         (self.height, self.width)
     }
 
-    /// One image; white is 255.
+    /// Reads one image; white is 255.
     ///
     /// # Errors
-    /// [`Error::Read`], and [`Error::Annotation`] where there is no such image.
+    /// [`Error::Read`], and [`Error::Annotation`] if there is no such image.
     pub fn picture(&self, index: usize) -> Result<GrayImage> {
         let size = self.height * self.width;
-        // The length of the file was checked against the count, so that nothing below overflows.
+        // The file's length was checked against the count, so nothing below overflows.
         let start = HEADER + index.min(self.count) * size;
         let pixels = match &self.held {
             _ if index >= self.count => None,
@@ -113,10 +113,10 @@ impl Images {
     }
 }
 
-/// The labels of an IDX file.
+/// Reads the labels of an IDX file.
 ///
 /// # Errors
-/// [`Error::Read`], and [`Error::Annotation`] for another kind of file or one whose length is not what the header says.
+/// [`Error::Read`], and [`Error::Annotation`] for another kind of file, or if its length does not match its header.
 pub fn read_labels(path: &Path) -> Result<Vec<u8>> {
     let bytes = read(path)?;
     let Some((header, labels)) = bytes.split_at_checked(8) else {
@@ -136,7 +136,7 @@ pub fn read_labels(path: &Path) -> Result<Vec<u8>> {
     Ok(labels.to_vec())
 }
 
-/// The header of a file of images.
+/// Writes the header of an image file.
 pub(crate) fn images_header(out: &mut impl Write, sides: [u32; 3]) -> std::io::Result<()> {
     let [count, height, width] = sides;
     [IMAGES, count, height, width]
@@ -144,7 +144,7 @@ pub(crate) fn images_header(out: &mut impl Write, sides: [u32; 3]) -> std::io::R
         .try_for_each(|n| out.write_all(&n.to_be_bytes()))
 }
 
-/// A whole file of labels.
+/// Returns the bytes of a label file.
 pub(crate) fn labels_bytes(labels: &[u8]) -> Vec<u8> {
     let header = [LABELS, labels.len() as u32].map(u32::to_be_bytes);
     [header.as_flattened(), labels].concat()
@@ -155,7 +155,7 @@ fn is_gzipped(path: &Path) -> Result<bool> {
     Ok(files::whole(path, start, 2)? == [0x1f, 0x8b])
 }
 
-/// No more is unpacked; the largest of EMNIST's files has half of it.
+/// The most bytes that are unpacked; EMNIST's largest file has half as many.
 const MAX_BYTES: u64 = 1 << 30;
 
 fn read(path: &Path) -> Result<Vec<u8>> {

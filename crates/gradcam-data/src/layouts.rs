@@ -1,4 +1,4 @@
-//! How data sets lie on the disk: one file a layout, each with a test whether a folder looks like it and a reader.
+//! Layouts of data sets on disk: one file per layout, with a test whether a folder has it and a reader.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -27,7 +27,7 @@ mod xml;
 pub(crate) use coco_write::{json as write_json, write as write_coco};
 pub(crate) use idx::write as write_idx;
 
-/// Whether a path looks like a layout.
+/// Tells whether a path looks like a layout.
 pub(crate) fn matches(layout: Layout, path: &Path) -> bool {
     match layout {
         Layout::Folder => folder::matches(path),
@@ -45,7 +45,7 @@ pub(crate) fn matches(layout: Layout, path: &Path) -> bool {
     }
 }
 
-/// Reads a path that has a layout.
+/// Reads a path with a known layout.
 pub(crate) fn read(layout: Layout, path: &Path) -> Result<Dataset> {
     let (classes, samples) = match layout {
         Layout::Folder => folder::read(path),
@@ -59,11 +59,11 @@ pub(crate) fn read(layout: Layout, path: &Path) -> Result<Dataset> {
         Layout::CheXlocalize => chexlocalize::read(path),
         Layout::Siim => siim::read(path),
         Layout::Rsna => rsna::read(path),
-        Layout::Generated => return Err(Error::no_layout(path, "it is not on a disk")),
+        Layout::Generated => return Err(Error::no_layout(path, "it is not on disk")),
     }?;
     if samples.is_empty() {
         let endings = gradcam_picture::ENDINGS.join(", ");
-        let found = format!("no picture is there (files that end in {endings})");
+        let found = format!("no pictures found (files that end in {endings})");
         return Err(Error::no_layout(path, &found));
     }
     let mut seen = BTreeSet::new();

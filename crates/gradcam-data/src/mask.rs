@@ -1,8 +1,8 @@
-//! Which pixels belong to an object.
+//! The pixels of an object.
 
 use crate::{Error, Rect, Result};
 
-/// Which pixels of a picture belong to an object, in reading order.
+/// The pixels of a picture that belong to an object, in reading order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mask {
     /// Rows.
@@ -13,11 +13,11 @@ pub struct Mask {
     pub values: Vec<bool>,
 }
 
-/// No mask is larger: a gigabyte of pixels is an annotation's mistake, not a picture.
+/// The size limit: a mask of more than 2³⁰ pixels is an error in the annotation, not a picture.
 const MAX_PIXELS: usize = 1 << 30;
 
 impl Mask {
-    /// A mask of no pixel.
+    /// Creates a mask without any object pixels.
     ///
     /// # Errors
     /// [`Error::Setting`] for more than 2³⁰ pixels.
@@ -36,15 +36,15 @@ impl Mask {
         }
     }
 
-    /// How many pixels belong to the object.
+    /// Counts the object's pixels.
     pub fn area(&self) -> usize {
         self.values.iter().filter(|&&inside| inside).count()
     }
 
-    /// Takes the other mask's pixels in.
+    /// Adds the other mask's pixels.
     ///
     /// # Errors
-    /// [`Error::Size`] where the two differ in size.
+    /// [`Error::Size`] if the masks differ in size.
     pub fn add(&mut self, other: &Mask) -> Result<()> {
         same_size((self.height, self.width), (other.height, other.width))?;
         let pairs = self.values.iter_mut().zip(&other.values);
@@ -52,7 +52,7 @@ impl Mask {
         Ok(())
     }
 
-    /// The smallest rectangle around the object's pixels; none where there is no pixel.
+    /// Returns the smallest rectangle around the object's pixels; `None` if there are none.
     pub fn bounds(&self) -> Option<Rect> {
         let rows = self.values.chunks(self.width.max(1));
         let mut inside = rows.enumerate().flat_map(|(y, row)| {
@@ -70,14 +70,14 @@ impl Mask {
         ))
     }
 
-    /// The mask as a network sees it: `region` of the picture, resized to `height` × `width` pixels.
+    /// Returns the mask as a network sees it: `region` of the picture, resized to `height` × `width` pixels.
     ///
-    /// A pixel of the view covers a rectangle of the picture. It belongs to the object where the object has at least half of that
-    /// rectangle's area; what lies outside of the picture belongs to nothing. This is a box filter with the threshold ½: at the
-    /// picture's own size it changes nothing, and enlarged by a whole number each pixel becomes a square.
+    /// Each pixel of the view covers a rectangle of the picture. It belongs to the object if the object fills at least half of that
+    /// rectangle; the area outside the picture is empty. This is a box filter with threshold ½. At the picture's own size it changes
+    /// nothing; enlarging by an integer factor turns each pixel into a square.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a region without area, or for more than 2³⁰ pixels.
+    /// [`Error::Setting`] for a region without area or with infinite values, or for more than 2³⁰ pixels.
     ///
     /// ```
     /// use gradcam_data::{Mask, Rect};
@@ -85,7 +85,7 @@ impl Mask {
     /// let mut mask = Mask::empty(2, 4)?;
     /// mask.values[0] = true;
     /// assert_eq!(mask.area(), 1);
-    /// // Its left half, twice as large.
+    /// // The left half, enlarged twice.
     /// let left = Rect {
     ///     width: 2.0,
     ///     ..Rect::whole(2, 4)
@@ -106,7 +106,7 @@ impl Mask {
         let rows = overlaps(region.y, region.height, height, self.height);
         let half = (region.width / width as f64) * (region.height / height as f64) / 2.0;
         for (row, line) in rows.iter().zip(view.values.chunks_mut(width.max(1))) {
-            // The object's area in each column of the picture, within this row of the view.
+            // The object's area per picture column, within this row of the view.
             let mut down = vec![0.0; self.width];
             for &(y, share) in row {
                 let source = &self.values[y * self.width..(y + 1) * self.width];
@@ -116,7 +116,7 @@ impl Mask {
             }
             for (value, column) in line.iter_mut().zip(&columns) {
                 let area: f64 = column.iter().map(|&(x, share)| down[x] * share).sum();
-                // A half is a half, whatever the sums' rounding.
+                // The tolerance keeps exact halves despite rounding.
                 *value = area >= half * (1.0 - 1e-9);
             }
         }
@@ -124,7 +124,7 @@ impl Mask {
     }
 }
 
-/// For each of `count` equal parts of the interval from `start`, the pixels that it touches and the length of each touch.
+/// Lists, for each of `count` equal parts of the interval from `start`, the pixels that it overlaps and the lengths of the overlaps.
 fn overlaps(start: f64, length: f64, count: usize, pixels: usize) -> Vec<Vec<(usize, f64)>> {
     let step = length / count as f64;
     let part = |i: usize| {
@@ -140,7 +140,7 @@ fn overlaps(start: f64, length: f64, count: usize, pixels: usize) -> Vec<Vec<(us
     (0..count).map(part).collect()
 }
 
-/// Whether a mask has the height and width that are expected.
+/// Checks a mask's height and width.
 pub(crate) fn same_size(found: (usize, usize), expected: (usize, usize)) -> Result<()> {
     match found == expected {
         true => Ok(()),
@@ -153,7 +153,7 @@ pub(crate) fn same_size(found: (usize, usize), expected: (usize, usize)) -> Resu
 pub(crate) mod tests {
     use super::*;
 
-    /// A mask drawn with `#`.
+    /// Parses a mask drawn with `#`.
     pub(crate) fn drawn(rows: &[&str]) -> Mask {
         Mask {
             height: rows.len(),
@@ -176,7 +176,7 @@ pub(crate) mod tests {
 
     #[test]
     fn half_of_the_area_decides() {
-        // Quarters with 1, 2, 3 and 4 of 4 pixels.
+        // Quadrants with 1, 2, 4 and 1 of 4 pixels.
         let mask = drawn(&["#.##", "....", "##..", "##.#"]);
         let half = mask.view(Rect::whole(4, 4), 2, 2).unwrap();
         assert_eq!(half, drawn(&[".#", "#."]));
@@ -192,7 +192,7 @@ pub(crate) mod tests {
         assert_eq!(crop, drawn(&["##.", "##.", "..."]));
         let padded = mask.view(rect(-2.0, 1.0, 6.0, 2.0), 2, 6).unwrap();
         assert_eq!(padded, drawn(&["...##.", "...##."]));
-        // Half a pixel to the right: the left edge's pixels keep half of the object, the right ones get half.
+        // Half a pixel to the right: the pixels at both edges are half covered.
         let shifted = mask.view(rect(0.5, 1.0, 3.0, 1.0), 1, 3).unwrap();
         assert_eq!(shifted, drawn(&["###"]));
         assert!(mask.view(rect(0.0, 0.0, 0.0, 1.0), 1, 1).is_err());

@@ -1,16 +1,16 @@
-//! From a path to a data set.
+//! Opening a data set by its path.
 
 use std::path::Path;
 
 use crate::write::read_synthetic;
 use crate::{Dataset, Error, Layout, Result, layouts};
 
-/// Opens a data set in whichever layout its folder has; a path may also be the file of annotations itself (COCO's JSON; the CSV of SIIM
-/// or RSNA). A `synthetic.json` beside the data, or up to two folders above, makes it a synthetic one.
+/// Opens a data set and detects its layout. The path is a folder or a file of annotations (COCO's JSON, or the CSV of SIIM or RSNA). A
+/// `synthetic.json` beside the data, or up to two folders above, makes the set synthetic.
 ///
 /// # Errors
-/// [`Error::NoLayout`] where nothing fits; [`Error::Annotation`], [`Error::MissingPictures`], [`Error::Read`], [`Error::Picture`] where
-/// the files are not what their layout wants.
+/// [`Error::NoLayout`] if no layout matches; [`Error::Annotation`], [`Error::MissingPictures`], [`Error::Read`] or [`Error::Picture`] if
+/// the files do not meet their layout's requirements.
 ///
 /// ```
 /// use gradcam_data::{Generator, Layout, Shapes, generate, open, write};
@@ -31,13 +31,13 @@ pub fn open(path: &Path) -> Result<Dataset> {
     let none = || {
         Error::no_layout(
             path,
-            "a file that is no JSON of COCO's instances and no CSV of SIIM or RSNA",
+            "a file that is neither JSON of COCO instances nor a CSV of SIIM or RSNA",
         )
     };
     open_as(path, found.ok_or_else(none)?)
 }
 
-/// Opens a data set in a layout that is known.
+/// Opens a data set of a known layout.
 ///
 /// # Errors
 /// As [`open`].
@@ -47,7 +47,7 @@ pub fn open_as(path: &Path, layout: Layout) -> Result<Dataset> {
         true => path.parent().unwrap_or(path),
         false => path,
     };
-    // A part of a drawn set is drawn as well, whichever of its folders is named.
+    // Any folder of a drawn set is drawn as well.
     let folder = folder.canonicalize().map_err(Error::read(folder))?;
     for place in folder.ancestors().take(3) {
         if let Some(kind) = read_synthetic(place)? {
@@ -71,7 +71,7 @@ mod tests {
         crate::fixtures::picture(dir.path(), "images/a.png", 1, 1);
         let set = open(&dir.path().join("images")).unwrap();
         assert!(matches!(set.kind, crate::Kind::Synthetic { seed: 7, .. }));
-        // Two pictures of one name are told apart by nothing.
+        // Nothing distinguishes two pictures with one name.
         crate::fixtures::picture(dir.path(), "images/a.jpg", 1, 1);
         let error = open(&dir.path().join("images")).unwrap_err().to_string();
         assert!(error.contains("two pictures are called `a`"), "{error}");

@@ -1,4 +1,4 @@
-//! A picture that is decoded when it is asked for.
+//! Pictures that are decoded on demand.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use crate::generators::Generator;
 use crate::idx::Images;
 use crate::{Error, Result};
 
-/// Where a picture comes from.
+/// The source of a picture.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Picture {
-    /// A file of one of the formats that `gradcam_picture` reads; its content decides which.
+    /// A file in a format that `gradcam_picture` reads; its content determines the format.
     File(PathBuf),
     /// A record of an IDX file.
     Record {
@@ -26,7 +26,7 @@ pub enum Picture {
     },
     /// Drawn from a seed and a number.
     Generated {
-        /// What draws it.
+        /// The generator.
         generator: Arc<Generator>,
         /// The data set's seed.
         seed: u64,
@@ -38,8 +38,8 @@ pub enum Picture {
 }
 
 impl Picture {
-    /// The picture in 8-bit RGB, as stored: alpha is dropped, grey copied to all channels, the EXIF orientation not applied
-    /// ([`Sample::rgb`](crate::Sample::rgb) is for what is looked at).
+    /// Loads the picture as 8-bit RGB, as stored: alpha is dropped, grey is copied to all channels, and the EXIF orientation is not
+    /// applied. For viewing, use [`Sample::rgb`](crate::Sample::rgb).
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::Picture`], [`Error::Annotation`] for an IDX file that is cut off.
@@ -51,7 +51,7 @@ impl Picture {
         Ok(self.load(&stored)?.into_rgb8())
     }
 
-    /// The picture with all its bits, read as `options` say where it is a file.
+    /// Loads the picture at full bit depth. `options` apply to files only.
     ///
     /// # Errors
     /// As [`rgb`](Self::rgb).
@@ -73,7 +73,7 @@ impl Picture {
         Ok(gradcam_picture::Picture::new(Samples::Bytes(image)))
     }
 
-    /// Height and width in pixels, as stored. A file's header alone is read.
+    /// Returns height and width in pixels, as stored. Of a file, only the header is read.
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::Picture`].
@@ -81,7 +81,7 @@ impl Picture {
         Ok(self.header()?.0)
     }
 
-    /// How the stored picture is to be turned before it is looked at, by its EXIF data. A file's header alone is read.
+    /// Returns the EXIF rotation or flip to apply before the stored picture is viewed. Of a file, only the header is read.
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::Picture`].
@@ -89,7 +89,7 @@ impl Picture {
         Ok(self.header()?.1)
     }
 
-    /// Height and width as stored, and how to turn the picture.
+    /// Returns the stored height and width, and the turn to apply.
     pub(crate) fn header(&self) -> Result<((usize, usize), Orientation)> {
         let (width, height) = match self {
             Picture::File(path) => {
@@ -105,7 +105,7 @@ impl Picture {
         Ok(((height, width), Orientation::NoTransforms))
     }
 
-    /// The file, where the picture has one of its own.
+    /// Returns the picture's own file; `None` if it has none.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Picture::File(path) => Some(path),
@@ -114,12 +114,12 @@ impl Picture {
     }
 }
 
-/// A mask, a cut-out or a scene as it is stored, with the channels that it has.
+/// Decodes a mask, a cut-out or a scene as stored, with its own channels.
 pub(crate) fn decode(path: &Path) -> Result<DynamicImage> {
     gradcam_picture::channels(path, Limits::default()).map_err(Error::picture(path))
 }
 
-/// A picture file as it is to be looked at.
+/// Decodes a picture file and turns it upright.
 pub(crate) fn decode_upright(path: &Path) -> Result<DynamicImage> {
     let mut image = decode(path)?;
     image.apply_orientation(Picture::File(path.to_path_buf()).orientation()?);

@@ -1,11 +1,11 @@
-//! Boxes and polygons as pixels.
+//! Rasterises boxes and polygons.
 //!
-//! A pixel belongs to a shape where its centre does. For boxes with whole numbers, and for anything drawn on pixel edges, this is
-//! exact; along a slanted edge it may differ by a pixel from the COCO API, which rounds a polygon's outline first.
+//! A pixel belongs to a shape if its centre does. This is exact for integer boxes and for anything drawn on pixel edges. Along a slanted
+//! edge it may differ by a pixel from the COCO API, which first rounds a polygon's outline.
 
 use crate::{Mask, Rect, Result};
 
-/// The pixels whose centres lie in the rectangle; left and top edges belong to it, right and bottom ones do not.
+/// Marks the pixels whose centres lie in the rectangle. Its left and top edges belong to it; the right and bottom ones do not.
 ///
 /// # Errors
 /// [`Error::Setting`](crate::Error::Setting) for more than 2³⁰ pixels.
@@ -18,8 +18,7 @@ pub fn fill_rect(rect: Rect, height: usize, width: usize) -> Result<Mask> {
     Ok(mask)
 }
 
-/// The union of polygons, each a list of corners `[x, y]`. Inside a polygon is what an odd number of its edges lies left of, so that a
-/// polygon that crosses itself has holes.
+/// Marks the union of polygons, each a list of corners `[x, y]`. Polygons follow the even-odd rule, so one that crosses itself has holes.
 ///
 /// # Errors
 /// [`Error::Setting`](crate::Error::Setting) for more than 2³⁰ pixels.
@@ -39,20 +38,20 @@ pub fn fill_polygons(polygons: &[Vec<[f64; 2]>], height: usize, width: usize) ->
     Ok(mask)
 }
 
-/// Where the polygon's edges cross the horizontal line.
+/// Lists the `x` at which the polygon's edges cross a horizontal line.
 fn crossings(polygon: &[[f64; 2]], y: f64) -> Vec<f64> {
     let ends = polygon.iter().cycle().skip(1);
     let edges = polygon.iter().zip(ends);
-    // An edge has its upper end and not its lower one, so that a corner counts once.
+    // An edge includes its upper end but not its lower one, so a corner counts once.
     let crossing = edges.filter(|(a, b)| (a[1] <= y) != (b[1] <= y));
     crossing
         .map(|(a, b)| a[0] + (y - a[1]) / (b[1] - a[1]) * (b[0] - a[0]))
         .collect()
 }
 
-/// The pixels of `0..count` whose centres lie in `low..high`.
+/// Returns the pixels of `0..count` whose centres lie in `low..high`.
 fn centres(low: f64, high: f64, count: usize) -> std::ops::Range<usize> {
-    // Converting to `usize` saturates, also for negative numbers and NaN.
+    // Converting to `usize` saturates, and maps NaN to 0.
     let at = |edge: f64| ((edge - 0.5).ceil().max(0.0) as usize).min(count);
     at(low)..at(high).max(at(low))
 }
@@ -90,7 +89,7 @@ mod tests {
         // The overlap is in both: a union, not an exclusive or.
         assert_eq!(two, drawn(&["##..", "###.", ".##."]));
         let triangle = fill_polygons(&[vec![[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]]], 4, 4).unwrap();
-        // The hypotenuse goes through centres; they lie on its right end, which is not inside.
+        // The hypotenuse passes through pixel centres; the right edge is not inside.
         assert_eq!(triangle, drawn(&["###.", "##..", "#...", "...."]));
         let line = fill_polygons(&[vec![[0.0, 0.0], [4.0, 4.0]], vec![]], 4, 4).unwrap();
         assert_eq!(line.area(), 0);

@@ -29,7 +29,7 @@ impl fmt::Display for Rect {
 }
 
 impl Rect {
-    /// The whole of a picture.
+    /// Covers a whole picture of this height and width.
     pub fn whole(height: usize, width: usize) -> Rect {
         Rect {
             x: 0.0,
@@ -39,7 +39,7 @@ impl Rect {
         }
     }
 
-    /// The pixels from the first to the last, both included.
+    /// Covers the pixels from `first` to `last` inclusive, both as `[x, y]`.
     pub(crate) fn inclusive(first: [f64; 2], last: [f64; 2]) -> Rect {
         Rect {
             x: first[0],
@@ -49,7 +49,7 @@ impl Rect {
         }
     }
 
-    /// Whether every number is finite and no side is negative.
+    /// Tells whether all numbers are finite and no side is negative.
     pub fn is_valid(&self) -> bool {
         [self.x, self.y, self.width, self.height]
             .iter()
@@ -58,8 +58,8 @@ impl Rect {
             && self.height >= 0.0
     }
 
-    /// Where this rectangle lies in a view: `region` of the picture, resized to `height` × `width` pixels. It is not cut at the view's
-    /// borders.
+    /// Maps this rectangle into a view: `region` of the picture, resized to `height` × `width` pixels. The result is not clipped to the
+    /// view.
     ///
     /// ```
     /// use gradcam_data::Rect;

@@ -1,15 +1,15 @@
 //! Masks as run lengths.
 //!
-//! A mask is read column by column, and the lengths of its runs are listed: first of zeros, then of ones, and so on in turn. COCO has
-//! such lists as JSON numbers or as a compressed string; SIIM-ACR has the same numbers in a CSV field, without the last run of zeros.
-//! The formats are those of `maskApi.c` of the COCO API and of the competition's page.
+//! A mask is read column by column; its run lengths alternate between zeros and ones, beginning with zeros. COCO stores them as JSON
+//! numbers or as a compressed string; SIIM-ACR stores the same numbers in a CSV field, without the last run of zeros. The formats follow
+//! `maskApi.c` of the COCO API and the competition's page.
 
 use crate::{Error, Mask, Result};
 
-/// The mask of a list of run lengths.
+/// Decodes a mask from run lengths.
 ///
 /// # Errors
-/// [`Error::Runs`] where the lengths do not add up to `height * width`.
+/// [`Error::Runs`] if the lengths do not add up to `height * width`, and [`Error::Setting`] for more than 2³⁰ pixels.
 pub fn from_runs(runs: &[u32], height: usize, width: usize) -> Result<Mask> {
     check_runs(runs, height, width)?;
     let mut mask = Mask::empty(height, width)?;
@@ -26,7 +26,7 @@ pub fn from_runs(runs: &[u32], height: usize, width: usize) -> Result<Mask> {
     Ok(mask)
 }
 
-/// The run lengths of a mask; the first is that of zeros, and may be 0.
+/// Encodes a mask as run lengths; the first counts zeros, and may be 0.
 pub fn to_runs(mask: &Mask) -> Vec<u32> {
     let (mut runs, mut value, mut run) = (Vec::new(), false, 0);
     for p in 0..mask.height * mask.width {
@@ -41,12 +41,12 @@ pub fn to_runs(mask: &Mask) -> Vec<u32> {
     runs
 }
 
-/// Whether run lengths describe a mask of this size.
+/// Checks that run lengths add up to a mask of this size.
 ///
 /// # Errors
-/// [`Error::Runs`].
+/// [`Error::Runs`] if they do not.
 pub fn check_runs(runs: &[u32], height: usize, width: usize) -> Result<()> {
-    // Sizes come from files, and their product may be larger than a machine's word.
+    // Sizes come from files, and their product may overflow a machine word.
     let total: u128 = runs.iter().map(|&run| u128::from(run)).sum();
     let expected = height as u128 * width as u128;
     match total == expected {
@@ -57,8 +57,8 @@ pub fn check_runs(runs: &[u32], height: usize, width: usize) -> Result<()> {
     }
 }
 
-/// The run lengths of a COCO string: five bits a character from `0` on, the sixth says that more follow, and from the fourth number on
-/// each is the difference to the one before the last.
+/// Decodes the run lengths of a COCO string. A character, counted from `0`, holds five bits; a sixth says that more follow. From the fourth
+/// number on, each is the difference from the number two before it.
 ///
 /// # Errors
 /// [`Error::Runs`] for another character, a number that ends early, or a length that is negative or too long.
@@ -93,7 +93,7 @@ pub fn decompress(text: &str) -> Result<Vec<u32>> {
     Ok(runs)
 }
 
-/// The run lengths of a field of SIIM-ACR: pairs of a start, counted from the end of the run before, and a length. `-1` is no run.
+/// Decodes a SIIM-ACR field: pairs of a start, counted from the previous run's end, and a length. `-1` means no run.
 ///
 /// # Errors
 /// [`Error::Runs`] for other words, an odd number of them, or runs that leave the picture.
@@ -142,8 +142,8 @@ mod tests {
         assert!(from_runs(&[u32::MAX, u32::MAX, 8], 2, 3).is_err());
     }
 
-    /// Worked by hand. 2, 3, 1 and 1: the fourth is stored as 1 - 3 = -2, five bits 11110, character 30 + 48. The last is
-    /// 100 - 5 = 95 = 2 · 32 + 31: first 31 + 32 + 48, then 2 + 48.
+    /// Worked by hand. In 2, 3, 1, 1, the fourth is stored as 1 - 3 = -2: five bits 11110, character 30 + 48. The last run of 0, 5, 2, 100
+    /// is stored as 100 - 5 = 95 = 2 · 32 + 31: first 31 + 32 + 48, then 2 + 48.
     #[test]
     fn sizes_of_files_do_not_overflow() {
         let side = 1 << 32;
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn starts_are_relative_to_the_last_runs_end() {
-        // 3 × 3: pixel 1 and 2 of the first column, then, one further, 4 and 5.
+        // 3 × 3: pixels 1 and 2 of the first column, then, one further, 4 and 5.
         let runs = from_relative("1 2 1 2", 3, 3).unwrap();
         assert_eq!(runs, [1, 2, 1, 2, 3]);
         assert_eq!(

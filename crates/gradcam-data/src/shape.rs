@@ -1,4 +1,4 @@
-//! Where an object is, in the form in which its data set says it.
+//! An object's position, in the form of its data set.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::raster::{fill_polygons, fill_rect};
 use crate::runs::from_runs;
 use crate::{Mask, Picture, Rect, Result};
 
-/// Where an object is. Only [`Shape::mask`] makes pixels of it.
+/// An object's position. Only [`Shape::mask`] turns it into pixels.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Shape {
@@ -16,14 +16,14 @@ pub enum Shape {
     Box(Rect),
     /// Outlines; the object is their union. See [`fill_polygons`].
     Polygons {
-        /// Rows of the picture that they were drawn on.
+        /// Height in pixels of the picture on which they were drawn.
         height: usize,
-        /// Columns of that picture.
+        /// Width of that picture.
         width: usize,
         /// Lists of corners `[x, y]` in pixels.
         polygons: Vec<Vec<[f64; 2]>>,
     },
-    /// Run lengths down the columns, as COCO has them; see [`from_runs`].
+    /// Run lengths down the columns, as in COCO; see [`from_runs`].
     Runs {
         /// Rows of the mask.
         height: usize,
@@ -36,7 +36,7 @@ pub enum Shape {
     File {
         /// The file.
         path: PathBuf,
-        /// Which of its pixels are the object's.
+        /// Which of its pixels belong to the object.
         ink: Ink,
     },
     /// The pixels themselves.
@@ -47,20 +47,20 @@ pub enum Shape {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ink {
-    /// Those at least as bright (luma, 0-255).
+    /// Pixels of at least this luma, 0 to 255.
     AtLeast(u8),
-    /// Those of this colour.
+    /// Pixels of this RGB colour.
     Color([u8; 3]),
 }
 
 impl Shape {
-    /// The object's pixels in a picture of `height` × `width` pixels, the picture's own size.
+    /// Returns the object's pixels in a picture of `height` × `width` pixels, the picture's own size.
     ///
     /// # Errors
-    /// [`Error::Size`](crate::Error::Size) where a mask or outlines belong to a picture of another size, [`Error::Runs`](crate::Error::Runs),
+    /// [`Error::Size`](crate::Error::Size) if a mask or outlines belong to a picture of another size, [`Error::Runs`](crate::Error::Runs),
     /// [`Error::Picture`](crate::Error::Picture), [`Error::Read`](crate::Error::Read).
     pub fn mask(&self, height: usize, width: usize) -> Result<Mask> {
-        // Before anything is filled: sizes come from files.
+        // Checked before allocating, because sizes come from files.
         let check = |rows, columns| same_size((rows, columns), (height, width));
         match self {
             Shape::Box(rect) => fill_rect(*rect, height, width),
@@ -88,7 +88,7 @@ impl Shape {
         }
     }
 
-    /// Rows and columns of the picture that the shape was drawn on; `None` for a box, which does not say.
+    /// Returns the height and width of the picture on which the shape was drawn; `None` for a box, which does not store them.
     ///
     /// # Errors
     /// [`Error::Picture`](crate::Error::Picture), [`Error::Read`](crate::Error::Read).
@@ -103,7 +103,7 @@ impl Shape {
         }
     }
 
-    /// Whether the shape is only a box.
+    /// Tells whether the shape is only a box.
     pub fn is_box(&self) -> bool {
         matches!(self, Shape::Box(_))
     }
@@ -123,7 +123,7 @@ fn read_mask(path: &Path, ink: Ink) -> Result<Mask> {
     })
 }
 
-/// An object's rectangle: the annotated one, or the smallest around its pixels.
+/// Returns an object's rectangle: the annotated one, or else the bounding box of its pixels.
 pub(crate) fn rectangle(
     shape: &Shape,
     annotated: Option<Rect>,

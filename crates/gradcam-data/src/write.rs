@@ -1,4 +1,4 @@
-//! From a data set to a folder.
+//! Writing a data set to a folder.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::{Dataset, Error, Kind, Result, files};
 /// The file that marks a synthetic data set.
 const SYNTHETIC: &str = "synthetic.json";
 
-/// What the file says.
+/// The file's content.
 #[derive(Serialize, Deserialize)]
 struct Synthetic {
     generator: String,
@@ -19,13 +19,13 @@ struct Synthetic {
     parameters: serde_json::Value,
 }
 
-/// Writes a data set to a folder that does not exist yet, in a layout that [`open`](crate::open) reads: glyphs as IDX files, everything
-/// else as COCO's instances with PNGs. A synthetic set gets a `synthetic.json` with its generator, seed and parameters.
+/// Writes a data set to a new folder, in a layout that [`open`](crate::open) reads: glyphs as IDX files, everything else as COCO instances
+/// with PNGs. A synthetic set gets a `synthetic.json` with its generator, seed and parameters.
 ///
-/// The folder appears when all of it is written, or not at all. Pictures are loaded one at a time.
+/// The folder appears only when it is complete. Pictures are loaded one at a time.
 ///
 /// # Errors
-/// [`Error::Exists`], [`Error::Write`], and what loading a picture or an object can return.
+/// [`Error::Exists`], [`Error::Write`], and the errors of loading a picture or an object.
 pub fn write(dataset: &Dataset, folder: &Path) -> Result<()> {
     let glyphs =
         matches!(&dataset.kind, Kind::Synthetic { generator, .. } if generator == "glyphs");
@@ -42,7 +42,7 @@ pub fn write(dataset: &Dataset, folder: &Path) -> Result<()> {
     })
 }
 
-/// Writes the `synthetic.json` of a set that is one.
+/// Writes the `synthetic.json` of a synthetic set.
 pub(crate) fn write_kind(kind: &Kind, folder: &Path) -> Result<()> {
     match kind.clone() {
         Kind::Real => Ok(()),
@@ -61,7 +61,7 @@ pub(crate) fn write_kind(kind: &Kind, folder: &Path) -> Result<()> {
     }
 }
 
-/// Makes a new folder whole or not at all: it is filled under another name beside its place.
+/// Creates a folder completely or not at all: it is filled under a temporary name beside its place, then renamed.
 pub(crate) fn whole(folder: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     if folder.symlink_metadata().is_ok() {
         return Err(Error::Exists(folder.to_path_buf()));
@@ -85,7 +85,7 @@ pub(crate) fn whole(folder: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Re
     fs::rename(&filled, folder).map_err(Error::write(folder))
 }
 
-/// What a folder's `synthetic.json` says, where it has one.
+/// Reads a folder's `synthetic.json`; `None` if it has none.
 pub(crate) fn read_synthetic(folder: &Path) -> Result<Option<Kind>> {
     let path = folder.join(SYNTHETIC);
     if !path.is_file() {
@@ -112,7 +112,7 @@ mod tests {
     use crate::open;
     use crate::{Generator, generate};
 
-    /// Everything but the place of the pictures is as before, and the bytes of two writes are the same.
+    /// Everything but the pictures' location survives, and two writes give the same bytes.
     #[test]
     fn what_is_written_is_read_back() {
         let dir = files_in(&[]);

@@ -1,4 +1,4 @@
-//! A square picture in the making, in numbers of 0-1.
+//! A square picture being painted, with values from 0 to 1.
 
 use image::{Rgb, RgbImage};
 use rand_chacha::ChaCha8Rng;
@@ -6,14 +6,14 @@ use rand_chacha::ChaCha8Rng;
 use super::random::bell;
 use crate::Mask;
 
-/// A square picture in the making.
+/// A square picture being painted; channel values are 0 to 1.
 pub(super) struct Canvas {
     pub(super) size: usize,
     pub(super) pixels: Vec<[f64; 3]>,
 }
 
 impl Canvas {
-    /// A canvas whose every pixel is a function of its centre, in pixels.
+    /// Creates a canvas whose every pixel is a function of its index and its centre, in pixels.
     pub(super) fn new(size: usize, paint: impl Fn(usize, f64, f64) -> [f64; 3]) -> Canvas {
         let at = |i: usize| ((i % size) as f64 + 0.5, (i / size) as f64 + 0.5);
         let pixels = (0..size * size).map(|i| paint(i, at(i).0, at(i).1));
@@ -23,7 +23,7 @@ impl Canvas {
         }
     }
 
-    /// Paints where something covers the pixels, and returns what is covered at least by half.
+    /// Paints pixels by their coverage, 0 to 1, and returns those that are at least half covered.
     pub(super) fn paint(&mut self, cover: &[f64], paint: impl Fn(usize) -> [f64; 3]) -> Mask {
         for (i, (pixel, &cover)) in self.pixels.iter_mut().zip(cover).enumerate() {
             if cover > 0.0 {
@@ -37,7 +37,8 @@ impl Canvas {
         }
     }
 
-    /// The picture in bytes, with a camera's noise of this standard deviation, each channel its own or all the same.
+    /// Converts the canvas to bytes and adds camera noise of this standard deviation: one value for all channels if `grey`, otherwise one
+    /// per channel.
     pub(super) fn finish(self, rng: &mut ChaCha8Rng, noise: f64, grey: bool) -> RgbImage {
         let size = self.size as u32;
         RgbImage::from_fn(size, size, |x, y| {
@@ -51,7 +52,7 @@ impl Canvas {
     }
 }
 
-/// How much of each pixel is inside, from 4 × 4 points in it. Only what is in the square around a point is looked at.
+/// Computes the covered share of each pixel from 4 × 4 points in it. Only pixels within `reach` of (`x`, `y`) along each axis are tested.
 pub(super) fn coverage(
     size: usize,
     [x, y, reach]: [f64; 3],
@@ -71,7 +72,7 @@ pub(super) fn coverage(
     cover
 }
 
-/// From one colour to another.
+/// Mixes two colours; `share` 0 gives the first and 1 the second.
 pub(super) fn mix(from: [f64; 3], to: [f64; 3], share: f64) -> [f64; 3] {
     [0, 1, 2].map(|c| from[c] + (to[c] - from[c]) * share)
 }

@@ -1,8 +1,8 @@
-//! Refuses parameters that are out of their range.
+//! Refuses parameters out of their range.
 
 use crate::{Error, Result};
 
-/// Refuses a side, in pixels, that no picture may have.
+/// Refuses a side outside 16 to 4096 pixels.
 pub(super) fn check_size(value: usize) -> Result<()> {
     match (16..=4096).contains(&value) {
         true => Ok(()),
@@ -14,7 +14,7 @@ pub(super) fn check_size(value: usize) -> Result<()> {
     }
 }
 
-/// Refuses a parameter that is not from 0 to 1.
+/// Refuses a parameter outside 0 to 1.
 pub(super) fn check_part(field: &'static str, value: f64) -> Result<()> {
     match (0.0..=1.0).contains(&value) {
         true => Ok(()),

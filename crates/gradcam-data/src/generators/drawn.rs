@@ -1,10 +1,10 @@
-//! A picture that was drawn, with what is in it.
+//! A drawn picture with its annotations.
 
 use image::RgbImage;
 
 use crate::Mask;
 
-/// A picture that was drawn, with what is in it.
+/// A drawn picture with its annotations.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Drawn {
@@ -12,11 +12,11 @@ pub struct Drawn {
     pub image: RgbImage,
     /// Its class's number.
     pub class: usize,
-    /// Its objects, the target first where it is one.
+    /// Its objects; the target, if any, comes first.
     pub objects: Vec<DrawnObject>,
 }
 
-/// An object of a picture that was drawn.
+/// An object of a drawn picture.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct DrawnObject {
@@ -24,6 +24,6 @@ pub struct DrawnObject {
     pub class: usize,
     /// Its pixels.
     pub mask: Mask,
-    /// Whether it is small and something else may be taken for it.
+    /// Whether it is small and could be confused with another object.
     pub difficult: bool,
 }

@@ -1,4 +1,4 @@
-//! Plane figures, in the square from -1 to 1.
+//! Plane figures in the square from -1 to 1.
 
 /// A figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(super) enum Figure {
     Hourglass,
 }
 
-/// All figures; their places are their classes.
+/// All figures; the index is the class.
 pub(super) const FIGURES: [(Figure, &str); 8] = [
     (Figure::Disc, "disc"),
     (Figure::Ring, "ring"),
@@ -32,14 +32,14 @@ const S72: f64 = 0.951_056_516_295_153_5;
 const C72: f64 = 0.309_016_994_374_947_45;
 
 impl Figure {
-    /// Whether a point lies in the figure, which touches the unit circle.
+    /// Tells whether a point lies in the figure, which about fills the unit circle.
     pub(super) fn contains(self, x: f64, y: f64) -> bool {
         let square = x * x + y * y;
         match self {
             Figure::Disc => square < 0.81,
             Figure::Ring => (0.3..1.0).contains(&square),
             Figure::Square => x.abs() < 0.75 && y.abs() < 0.75,
-            // Equal sides, one at the bottom.
+            // Equilateral, with one side at the bottom.
             Figure::Triangle => y < 0.5 && y > 1.732_050_807_568_877_2 * x.abs() - 1.0,
             Figure::Cross => {
                 let (long, short) = (x.abs().max(y.abs()), x.abs().min(y.abs()));
@@ -52,7 +52,7 @@ impl Figure {
     }
 }
 
-/// Five points: a pixel is inside where it lies on the inner side of at least four of the pentagram's five lines.
+/// Tests a five-pointed star: a point is inside if it lies on the inner side of at least four of the pentagram's five lines.
 fn star(x: f64, y: f64) -> bool {
     const NORMALS: [[f64; 2]; 5] = [
         [0.0, 1.0],

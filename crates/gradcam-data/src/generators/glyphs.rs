@@ -1,4 +1,4 @@
-//! Digits in the manner of MNIST: 28 × 28, white on black, strokes of any slant, width and place.
+//! Digits in the style of MNIST: 28 × 28 pixels, white on black, with strokes of random slant, width and position.
 
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -10,14 +10,14 @@ use super::random::{stream, uniform};
 use super::texture::ramp;
 use crate::Result;
 
-/// The side of a picture.
+/// The side of a picture in pixels.
 pub(super) const SIZE: usize = 28;
 
-/// Digits in the manner of MNIST. The class of picture `i` is `i` modulo 10.
+/// Digits in the style of MNIST. The class of picture `i` is `i` modulo 10.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Glyphs {
-    /// How far the corners of a stroke wander, of a glyph's height, 0 to 1; 0.1 is already hard to read.
+    /// The largest shift of a stroke's corners, as a fraction of the glyph's width and height, 0 to 1; 0.1 is already hard to read.
     pub jitter: f64,
 }
 
@@ -27,7 +27,7 @@ impl Default for Glyphs {
     }
 }
 
-/// The strokes of each digit, in a frame of 4 × 6: the letters of a word are the corners of one line.
+/// The strokes of each digit, in a frame of 4 × 6: each list holds the corners of one line.
 const STROKES: [&[&[[u8; 2]]]; 10] = [
     &[&[
         [1, 0],
@@ -100,7 +100,7 @@ impl Glyphs {
         })
     }
 
-    /// The lines of a digit, in pixels: its corners jittered, then stretched, slanted and moved.
+    /// Returns a digit's line segments, in pixels, with corners jittered, then stretched, slanted and moved.
     fn lines(&self, rng: &mut ChaCha8Rng, class: usize) -> Vec<[[f64; 2]; 2]> {
         let jitter = self.jitter;
         let (height, width) = (uniform(rng, 16.0, 21.0), uniform(rng, 9.0, 15.0));
@@ -120,7 +120,7 @@ impl Glyphs {
     }
 }
 
-/// How far a point is from a line's nearest point.
+/// Computes the distance from a point to a line segment.
 fn distance([from, to]: [[f64; 2]; 2], at: [f64; 2]) -> f64 {
     let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
     let (px, py) = (at[0] - from[0], at[1] - from[1]);

@@ -1,8 +1,8 @@
-//! Faint lesions on something like a frontal chest X-ray: two dark lungs with ribs in correlated noise, and in every other picture a soft
+//! Faint lesions on pictures like frontal chest X-rays: two dark lungs with ribs in correlated noise, and in every other picture a soft
 //! bright spot in a lung.
 //!
-//! A lesion covers about 5 % of the picture. Most lie in the lower part of the lung on the right of the picture, so that the mean of all
-//! masks is already a fair guess, as it is in real data.
+//! A lesion covers about 5 % of the picture. Most lie in the lower part of the lung on the picture's right, so the mean mask is already a
+//! fair guess, as in real data.
 
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -14,15 +14,15 @@ use super::random::{direction, stream, uniform};
 use super::texture::{clouds, ramp, wave};
 use crate::{Mask, Result};
 
-/// Faint lesions. Pictures of an odd number have one.
+/// Faint lesions. Pictures with odd numbers have one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lesions {
     /// Side of a picture in pixels, 16 to 4096.
     pub size: usize,
-    /// How much brighter a lesion's middle is, of a range of 1; 0 to 1.
+    /// The brightness that a lesion's centre gains on average, in a range of 1; 0 to 1.
     pub contrast: f64,
-    /// How many lesions lie where most of them do, 0 to 1; the others lie anywhere in a lung.
+    /// The share of lesions at the usual place, 0 to 1; the others lie anywhere in a lung.
     pub prior: f64,
 }
 
@@ -50,7 +50,7 @@ impl Lesions {
         let mut canvas = Canvas::new(size, |i, x, y| {
             let (x, y) = (x / side, y / side);
             let air = lungs.air([x, y]);
-            // Ribs fall off to both sides of the spine.
+            // Ribs slope down on both sides of the spine.
             let from_spine = (x - 0.5).abs();
             let rib = ramp(
                 wave(y * ribs.0 - 5.0 * from_spine * from_spine + ribs.1),
@@ -77,7 +77,7 @@ impl Lesions {
         })
     }
 
-    /// Adds a bump to the canvas; its pixels are those with at least a third of its height.
+    /// Adds a bump to the canvas and returns the pixels with at least a third of its height.
     fn lesion(&self, rng: &mut ChaCha8Rng, canvas: &mut Canvas, lungs: &Lungs) -> Mask {
         let side = canvas.size as f64;
         let usual = uniform(rng, 0.0, 1.0) < self.prior;
@@ -116,7 +116,7 @@ impl Lesions {
     }
 }
 
-/// Two ellipses, each with its middle and half axes, in parts of the picture's side.
+/// Two ellipses, each as its centre and semi-axes, in fractions of the picture's side.
 struct Lungs([[f64; 4]; 2]);
 
 impl Lungs {
@@ -128,7 +128,7 @@ impl Lungs {
         Lungs([[left, y, width(), height], [right, y, width(), height]])
     }
 
-    /// How much of a lung is at a point: 1 inside, 0 outside, between at the rim.
+    /// Computes the share of lung at a point: 1 inside, 0 outside, and between at the rim.
     fn air(&self, [x, y]: [f64; 2]) -> f64 {
         let inside = |[cx, cy, a, b]: [f64; 4]| {
             let (u, v) = ((x - cx) / a, (y - cy) / b);

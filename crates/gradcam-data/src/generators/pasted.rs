@@ -1,7 +1,7 @@
-//! Objects pasted on scenes: the same pixels with two label sets, as in BAM (Yang and Kim, arXiv 1907.09701).
+//! Objects pasted onto scenes: the same pixels with two label sets, as in BAM (Yang and Kim, arXiv 1907.09701).
 //!
-//! Every object occurs on every scene equally often. As there, the object is scaled until its larger side is 1/√3 to 1/√2 of the
-//! picture's, and lies anywhere within the picture.
+//! Every object occurs on every scene equally often. As in BAM, the object's longer side is 1/√3 to 1/√2 of the picture's, and the object
+//! lies anywhere within the picture.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,32 +13,31 @@ use super::sprite::SPRITES;
 use super::texture::clouds;
 use crate::{Error, Result};
 
-/// Objects pasted on scenes. Picture `i` has the object `i` modulo the number of classes, on the scene of the next digit in that base.
+/// Objects pasted onto scenes. In base `classes`, the last digit of a picture's number is its object, and the next digit is its scene.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pasted {
     /// Side of a picture in pixels, 16 to 4096.
     pub size: usize,
-    /// How many objects and how many scenes are in use, 2 to 10.
+    /// The number of objects and of scenes in use, 2 to 10.
     pub classes: usize,
-    /// What the pictures' classes are.
+    /// What the pictures' classes name.
     pub labels: Labels,
-    /// With a number, 1 to that of the classes: the first object alone is pasted, and on the first so many scenes alone, so that it says the
-    /// less of the scene the larger the number is (the data of BAM's relative models). Picture `i` has the scene `i` modulo the number of
-    /// classes then.
+    /// If set, 1 to `classes`: only the first object is pasted, and only onto this many of the first scenes (the data of BAM's relative
+    /// models). The larger the number, the less the object reveals about the scene. Picture `i` then has the scene `i` modulo `classes`.
     pub common: Option<usize>,
 }
 
-/// What the classes of [`Pasted`] pictures are.
+/// What the classes of [`Pasted`] pictures name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Labels {
     /// The object.
     Object,
-    /// The scene. Objects are annotated under numbers behind those of the scenes.
+    /// The scene. Objects have class numbers after those of the scenes.
     Scene,
-    /// The scene, and no object is pasted. But for it the pixels are those of the other label sets.
+    /// The scene, without an object. All other pixels equal those of the other label sets.
     SceneOnly,
 }
 
@@ -88,7 +87,7 @@ impl Pasted {
             None => (digits[0], digits[1]),
         };
         let bare = self.labels == Labels::SceneOnly || self.common.is_some_and(|n| scene >= n);
-        // The scene and the noise have streams of their own, so that they are the same without an object.
+        // The scene and the noise have their own streams, so they are the same without an object.
         let [mut back, mut front, mut noise] = [0, 1, 2].map(|part| stream(seed, 3 * index + part));
 
         let mut canvas = scene::paint(&mut back, self.size, scene);
@@ -106,7 +105,7 @@ impl Pasted {
                 let x = (x - left) / cell;
                 sprite.at(if mirrored { width - x } else { x }, (y - top) / cell)
             };
-            // Light with dark parts: colours say nothing of the class.
+            // Light with dark parts: colours reveal nothing about the class.
             let first = color_between(&mut front, 0.65, 0.95);
             let second = color_between(&mut front, 0.0, 0.3);
             let shade = clouds(&mut front, self.size, cell * 2.0, 2);

@@ -1,4 +1,4 @@
-//! Ten backgrounds, each a pattern of two rather dark colours at any turn, scale and place.
+//! Ten backgrounds, each a pattern of two rather dark colours with random rotation, scale and offset.
 
 use rand_chacha::ChaCha8Rng;
 
@@ -6,12 +6,12 @@ use super::canvas::{Canvas, mix};
 use super::random::{direction, two_colors, uniform};
 use super::texture::{clouds, ramp, wave};
 
-/// The backgrounds' names; their places are their classes.
+/// The backgrounds' names; the index is the class.
 pub(super) const SCENES: [&str; 10] = [
     "bricks", "checks", "clouds", "dots", "grass", "marble", "plaid", "rings", "stripes", "zigzag",
 ];
 
-/// Paints a background. A little of a cloud lies on all of them, so that no two pixels are alike.
+/// Paints a background. Faint clouds lie over each, so that no two pixels are alike.
 pub(super) fn paint(rng: &mut ChaCha8Rng, size: usize, scene: usize) -> Canvas {
     let [first, second] = two_colors(rng, 0.05, 0.6);
     let [cos, sin] = direction(rng);

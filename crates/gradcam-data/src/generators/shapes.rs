@@ -1,5 +1,5 @@
-//! Shapes on textures: one of eight figures, of any hue, size and place, a little turned, with a texture of its own, on a darker cloudy
-//! background with clutter. Only the outline tells the class: colours, textures and clutter say nothing of it.
+//! Shapes on textures: figures of eight kinds with random colour, size, position and texture, slightly rotated, on a darker cloudy
+//! background with clutter. Only the outline reveals the class; colours, textures and clutter do not.
 
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -18,12 +18,12 @@ use crate::{Error, Mask, Result};
 pub struct Shapes {
     /// Side of a picture in pixels, 16 to 4096.
     pub size: usize,
-    /// How many figures are in use, 2 to 8.
+    /// The number of figures in use, 2 to 8.
     pub classes: usize,
-    /// How many figures of different classes a picture has, 1 to 3. The first is the target. One that covers less than a quarter of
-    /// the picture beside another is marked as difficult, which are the terms of the pointing game (Zhang et al., IJCV 2018).
+    /// The number of figures in a picture, all of different classes, 1 to 3. The first is the target. If there are several, those that
+    /// cover less than a quarter of the picture are difficult, as in the pointing game (Zhang et al., IJCV 2018).
     pub objects: usize,
-    /// Standard deviation of the noise, of a range of 1; 0 to 1.
+    /// Standard deviation of the noise in a range of 1; 0 to 1.
     pub noise: f64,
 }
 
@@ -106,7 +106,7 @@ impl Shapes {
     }
 }
 
-/// Centres and radii, in parts of the picture's side, of circles within the picture that do not meet. After many tries all begin again.
+/// Draws centres and radii of disjoint circles within the picture, in fractions of its side. After 50 tries it starts over.
 fn places(rng: &mut ChaCha8Rng, count: usize, radii: [f64; 2]) -> Vec<[f64; 3]> {
     loop {
         let mut found: Vec<[f64; 3]> = Vec::new();
@@ -127,7 +127,7 @@ fn places(rng: &mut ChaCha8Rng, count: usize, radii: [f64; 2]) -> Vec<[f64; 3]> 
     }
 }
 
-/// Two dark colours mixed by clouds.
+/// Paints two dark colours, mixed by clouds.
 fn background(rng: &mut ChaCha8Rng, size: usize) -> Canvas {
     let [first, second] = [(); 2].map(|()| color_between(rng, 0.05, 0.5));
     let cell = size as f64 / uniform(rng, 3.0, 10.0);
@@ -135,7 +135,7 @@ fn background(rng: &mut ChaCha8Rng, size: usize) -> Canvas {
     Canvas::new(size, |i, _, _| mix(first, second, 0.5 + 0.8 * field[i]))
 }
 
-/// Short strokes and dots of any colour, much smaller than the figures.
+/// Paints short strokes and dots of random colours, much smaller than the figures.
 fn clutter(rng: &mut ChaCha8Rng, canvas: &mut Canvas) {
     let size = canvas.size as f64;
     for _ in 0..6 + choice(rng, 6) {

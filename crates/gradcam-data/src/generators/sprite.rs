@@ -1,6 +1,6 @@
-//! Ten small objects, drawn by hand: `#` in the first colour, `o` in the second.
+//! Ten small hand-drawn objects: `#` is the first colour, `o` the second.
 
-/// A sprite: its name and its rows, all of the same length.
+/// A sprite: its name and its rows, all of one length.
 pub(super) struct Sprite {
     pub(super) name: &'static str,
     pub(super) rows: &'static [&'static str],
@@ -15,7 +15,7 @@ impl Sprite {
         self.rows.first().map_or(0, |row| row.len())
     }
 
-    /// What is at a point in cells: 0 for nothing, 1 or 2 for a colour.
+    /// Returns the content at a point, in cells: 0 for nothing, 1 or 2 for a colour.
     pub(super) fn at(&self, x: f64, y: f64) -> u8 {
         if x < 0.0 || y < 0.0 {
             return 0;
@@ -29,7 +29,7 @@ impl Sprite {
     }
 }
 
-/// All sprites; their places are their classes.
+/// All sprites; the index is the class.
 #[rustfmt::skip]
 pub(super) const SPRITES: [Sprite; 10] = [
     Sprite { name: "boat", rows: &[

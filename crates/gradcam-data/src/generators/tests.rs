@@ -13,14 +13,14 @@ fn pasted(labels: Labels) -> Generator {
     Generator::Pasted(Pasted { labels, ..default })
 }
 
-/// FNV-1a of bytes (Fowler, Noll and Vo).
+/// Computes FNV-1a (Fowler, Noll and Vo).
 fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
     })
 }
 
-/// The bytes of the pictures 0 to 4 and their masks.
+/// Hashes pictures 0 to 4 and their masks.
 fn hash(generator: &Generator) -> u64 {
     let drawn = (0..5).map(|index| generator.draw(3, index).unwrap());
     fnv(drawn.flat_map(|drawn| {
@@ -100,7 +100,7 @@ fn several_shapes_have_different_classes_and_are_difficult() {
     assert!(!shapes(1).draw(2, 9).unwrap().objects[0].difficult);
 }
 
-/// The pixels are those of the scene but for the object's, and the same under both label sets.
+/// Only the object's pixels differ from the scene's, and both label sets have the same pixels.
 #[test]
 fn pasted_pictures_have_two_label_sets_and_a_scene_alone() {
     for index in [0, 17, 99] {
@@ -117,7 +117,7 @@ fn pasted_pictures_have_two_label_sets_and_a_scene_alone() {
         let mask = &object.objects[0].mask;
         let bounds = mask.bounds().unwrap();
         let larger = bounds.width.max(bounds.height) / 64.0;
-        // A pixel of rounding on either side.
+        // One pixel of rounding on either side.
         assert!((0.577 - 0.02..0.708 + 0.02).contains(&larger), "{larger}");
         let differs = object.image.pixels().zip(only.image.pixels());
         let changed = differs.filter(|(a, b)| a != b).count();
@@ -136,7 +136,7 @@ fn pasted_pictures_have_two_label_sets_and_a_scene_alone() {
     }
 }
 
-/// But for the object, the pictures of the relative models do not depend on how common it is.
+/// Apart from the object, the pictures of the relative models do not depend on its commonness.
 #[test]
 fn a_common_object_is_on_the_first_scenes_alone() {
     let with = |labels, common| {

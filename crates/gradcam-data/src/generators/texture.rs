@@ -1,11 +1,11 @@
-//! Textures: random fields, and patterns that repeat.
+//! Textures: random fields and periodic patterns.
 
 use rand_chacha::ChaCha8Rng;
 
 use super::random::uniform;
 
-/// A random field of `size` × `size` values of about mean 0 and range ±1: the sum of smooth noise at cells of `cell` pixels, half of
-/// it at half the cells, and so on `octaves` times (value noise; Perlin, "An image synthesizer", 1985, weighs octaves so).
+/// Draws `size` × `size` values with a mean of about 0, within ±1: smooth noise with cells of `cell` pixels, plus half as much with cells
+/// half as large, for `octaves` octaves in all (value noise; the octave weights follow Perlin, "An image synthesizer", 1985).
 pub(super) fn clouds(rng: &mut ChaCha8Rng, size: usize, cell: f64, octaves: usize) -> Vec<f64> {
     let mut field = vec![0.0; size * size];
     let (mut cell, mut weight, mut total) = (cell, 1.0, 0.0);
@@ -18,7 +18,7 @@ pub(super) fn clouds(rng: &mut ChaCha8Rng, size: usize, cell: f64, octaves: usiz
     field
 }
 
-/// Adds random values at the corners of cells, and what lies between by a smooth step.
+/// Adds random values at the cells' corners, interpolated by a smoothstep.
 fn add_smooth(rng: &mut ChaCha8Rng, field: &mut [f64], size: usize, cell: f64, weight: f64) {
     let corners = (size as f64 / cell) as usize + 2;
     let values: Vec<f64> = (0..corners * corners)
@@ -41,13 +41,13 @@ fn add_smooth(rng: &mut ChaCha8Rng, field: &mut [f64], size: usize, cell: f64, w
     }
 }
 
-/// A wave of triangles: 0 at whole numbers, 1 halfway between them.
+/// Computes a triangle wave: 0 at integers, 1 halfway between them.
 pub(super) fn wave(x: f64) -> f64 {
     let part = x - x.floor();
     1.0 - (2.0 * part - 1.0).abs()
 }
 
-/// From 0 at `low` to 1 at `high`, and no further.
+/// Rises linearly from 0 at `low` to 1 at `high`, clamped to 0 to 1.
 pub(super) fn ramp(x: f64, low: f64, high: f64) -> f64 {
     ((x - low) / (high - low)).clamp(0.0, 1.0)
 }

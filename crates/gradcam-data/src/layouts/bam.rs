@@ -1,11 +1,11 @@
-//! BAM, Benchmarking Attribution Methods (Yang and Kim, arXiv 1907.09701): objects pasted on scenes, the same pixels with two label sets.
+//! BAM, Benchmarking Attribution Methods (Yang and Kim, arXiv 1907.09701): objects pasted onto scenes, the same pixels with two label sets.
 //!
-//! A data set is one of the label sets, a folder `obj`, `scene` or `scene_only`: `train/<class>/*.jpg`, `val/*.jpg` with `val.txt`
-//! (`file class`), and `val_loc.txt` and `loc.txt` (`file row0,column0,row1,column1`, the last row and column not part of the box).
-//! File names are `object-scene-NNNN`, so that a picture has the same id in every label set. Masks are read from PNGs in `val_mask/` of the
-//! pictures' names and size, to which the original's pickled file has to be converted; otherwise an object is its box. A pasted object that
-//! is no class of its set, as in `scene`, has a number behind those of the classes. On the pictures of `scene_only` and `bamboo_forest`
-//! nothing was pasted, though the original has files of boxes there.
+//! A data set is one label set, a folder `obj`, `scene` or `scene_only`: `train/<class>/*.jpg`, `val/*.jpg` with `val.txt` (`file class`),
+//! and `val_loc.txt` and `loc.txt` (`file row0,column0,row1,column1`; the box excludes the last row and column). File names are
+//! `object-scene-NNNN`, so a picture has the same id in every label set. Masks are PNGs in `val_mask/` with the pictures' names and sizes;
+//! the original's pickled file must be converted to them. Without a mask, an object is its box. A pasted object that is not a class of its
+//! set, as in `scene`, gets a number after the classes. The pictures of `scene_only` and `bamboo_forest` have no pasted objects, although
+//! the original has box files there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub(super) fn matches(path: &Path) -> bool {
     is_set || ["obj", "scene"].iter().all(|set| path.join(set).is_dir())
 }
 
-/// A picture, its class's name or number, and its split.
+/// A picture, its class's number, and its split.
 struct Found {
     picture: PathBuf,
     class: usize,
@@ -119,7 +119,7 @@ pub(super) fn read(root: &Path) -> Read {
     Ok((classes, samples))
 }
 
-/// The set's classes: the folders of `train`, or, where there are none, what the pictures of each number are called.
+/// Returns the set's classes: the folders of `train`, or else the words in the pictures' names, by class number.
 fn classes(folders: &[PathBuf], found: &[Found], part: usize) -> Result<Vec<Class>> {
     if !folders.is_empty() {
         return Ok(numbered(folders.iter().map(|f| files::name(f))));
@@ -133,7 +133,7 @@ fn classes(folders: &[PathBuf], found: &[Found], part: usize) -> Result<Vec<Clas
     Ok(numbered((0..count).map(name)))
 }
 
-/// Object and scene of a file name `object-scene-NNNN`.
+/// Returns object and scene of a file name `object-scene-NNNN`.
 fn words(picture: &Path) -> Option<[String; 2]> {
     let stem = files::stem(picture);
     let mut words = stem.split('-');
@@ -219,7 +219,7 @@ mod tests {
             last(&obj).target_mask().unwrap().unwrap(),
             drawn(&["....", "##..", "##.."])
         );
-        // Among the scenes the dog is an object of no class of theirs.
+        // Among the scenes, the dog belongs to none of their classes.
         let dog = &last(&scene).objects[0].class;
         assert_eq!((dog.number, &*dog.name), (3, "dog"));
         assert!(last(&scene).target_mask().unwrap().is_none());

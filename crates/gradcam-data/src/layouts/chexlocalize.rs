@@ -1,9 +1,9 @@
 //! CheXlocalize (Saporta et al. 2022): `gt_segmentations_*.json` (run lengths) or `gt_annotations_*.json` (polygons), and CheXpert's
-//! pictures in any folder beside them.
+//! pictures in any folder beside it.
 //!
-//! A picture's key, `patient64541_study1_view1_frontal`, is the end of its path with `_` between the parts. Each pathology of a picture is
-//! one object; the target is the first in the order of [`TASKS`]. The files list only what was found: a picture that is not in them
-//! is not in the data set. Where a split has both files, the segmentations count.
+//! A picture's key, `patient64541_study1_view1_frontal`, is the end of its path, joined with `_`. Each pathology of a picture is one
+//! object; the target is the first in the order of [`TASKS`]. The files list findings only: a picture that is not in them is not in the
+//! data set. If a split has both files, the segmentations are used.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -61,7 +61,7 @@ pub(super) fn read(root: &Path) -> Read {
     let pictures = files::pictures_by(root, |path| {
         let id = files::id(root, path);
         let parts: Vec<&str> = id.split('/').collect();
-        // `val/patient1/study1/view1_frontal`, or one name for all.
+        // `val/patient1/study1/view1_frontal`, or one file name with all parts.
         let start = parts.iter().rposition(|part| part.starts_with("patient"));
         parts[start.unwrap_or(parts.len() - 1)..].join("_")
     })?;
@@ -79,11 +79,11 @@ pub(super) fn read(root: &Path) -> Read {
         files::all_there(&path, root, missing.cloned().collect())?;
         for (id, (size, tasks)) in found {
             let picture = Picture::File(pictures[&id].clone());
-            // One that cannot be read is said when it is looked at.
+            // An unreadable picture is reported when it is loaded.
             if let Ok(actual) = picture.size()
                 && actual != (size[0], size[1])
             {
-                let expected = format!("{} × {} as the picture has", actual.1, actual.0);
+                let expected = format!("{} × {}, the picture's size", actual.1, actual.0);
                 let found = format!("{} × {}", size[1], size[0]);
                 return Err(Error::annotation(&path, &id, expected, found));
             }
@@ -100,7 +100,7 @@ pub(super) fn read(root: &Path) -> Read {
     Ok((classes, samples))
 }
 
-/// The pictures' sizes and the shapes by pathology.
+/// Each picture's height and width, and its shapes by pathology.
 type Found = BTreeMap<String, ([usize; 2], BTreeMap<String, Shape>)>;
 
 fn objects(
@@ -137,7 +137,7 @@ fn segmentations(path: &Path) -> Result<Found> {
                 let at = format!("`{id}`, `{task}`");
                 Error::annotation(path, at, "run lengths", error.to_string())
             })?;
-            // What was not found has a mask of zeros.
+            // A pathology that was not found has a mask of zeros.
             if runs.iter().skip(1).step_by(2).any(|&run| run > 0) {
                 shapes.insert(
                     task,
@@ -233,7 +233,7 @@ mod tests {
             (
                 "[2, 4]",
                 "[4, 2]",
-                "expected 4 × 2 as the picture has, found 2 × 4",
+                "expected 4 × 2, the picture's size, found 2 × 4",
             ),
             ("patient1", "patient3", "names 1 pictures"),
             ("[0, 1]", "[0]", "line 1: expected CheXlocalize"),
@@ -259,7 +259,7 @@ mod tests {
             picture(dir.path(), "patient1_frontal.png", 4, 2);
             let error = open(dir.path()).unwrap_err().to_string();
             assert!(
-                error.contains(&format!("`{twice}` is there twice")),
+                error.contains(&format!("`{twice}` occurs twice")),
                 "{error}"
             );
         }

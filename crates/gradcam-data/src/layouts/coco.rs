@@ -1,7 +1,8 @@
-//! COCO's instances: `instances.json` beside `images/`, or `annotations/instances_val2017.json` beside `val2017/`.
+//! COCO instances: `instances.json` beside `images/`, or `annotations/instances_val2017.json` beside `val2017/`.
 //!
-//! `category_id` is the class's number. Boxes and polygons are in pixels from the left and top edge; a mask is a list of run lengths or
-//! a compressed string. Three fields are this crate's own and optional: an image's `category_id` and `split`, and an annotation's `difficult`.
+//! `category_id` is the class's number. Boxes and polygons are in pixels from the left and top edges; a mask is a list of run lengths or a
+//! compressed string. Three fields are this crate's own and optional: an image's `category_id` and `split`, and an annotation's
+//! `difficult`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -74,7 +75,7 @@ pub(super) struct Category {
     pub(super) name: String,
 }
 
-/// The files of instances that belong to a path.
+/// Lists the instances files of a path.
 fn instances(path: &Path) -> Vec<PathBuf> {
     let is_instances = |name: &str| name.starts_with("instances") && name.ends_with(".json");
     if path.is_file() {
@@ -173,7 +174,7 @@ fn read_samples(
     Ok(samples)
 }
 
-/// Where the pictures are: in the folder with the file's own suffix (`instances_val2017.json`: `val2017`), in `images`, or beside.
+/// Finds the pictures' folder: the one named by the file's suffix (`instances_val2017.json`: `val2017`), `images`, or the file's own.
 fn folder(file: &Path, images: &[Image]) -> PathBuf {
     let beside = file.parent().unwrap_or(Path::new("")).to_path_buf();
     let root = match files::name(&beside) == "annotations" {
@@ -387,7 +388,7 @@ mod tests {
         };
         assert_eq!(
             source.to_string(),
-            "expected a mask of 4 × 2 pixels as its picture has, found 8 × 4"
+            "expected a mask of 4 × 2 pixels, the size of its picture, found 8 × 4"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Writes COCO's instances: PNGs in `images/`, and `instances.json` with every mask as a list of run lengths.
+//! Writes COCO instances: PNGs in `images/`, and `instances.json` with every mask as a list of run lengths.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -9,10 +9,10 @@ use crate::runs::to_runs;
 use crate::shape::rectangle;
 use crate::{Class, Error, Object, Rect, Result, Sample};
 
-/// Writes samples, one at a time, into a folder that exists. Boxes stay boxes; everything else becomes run lengths.
+/// Writes samples, one at a time, into an existing folder. Boxes stay boxes; everything else becomes run lengths.
 ///
 /// # Errors
-/// [`Error::Write`], and what loading a picture or an object can return.
+/// [`Error::Write`], and the errors of loading a picture or an object.
 pub(crate) fn write(
     classes: &[Class],
     samples: impl Iterator<Item = Result<Sample>>,
@@ -62,7 +62,7 @@ pub(crate) fn write(
     json(&folder.join("instances.json"), &all)
 }
 
-/// Writes a new JSON file, ending with a line break.
+/// Writes a new JSON file that ends with a line break.
 pub(crate) fn json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
     let file = File::create_new(path).map_err(Error::write(path))?;
     let mut out = BufWriter::new(file);

@@ -1,7 +1,7 @@
-//! CUB-200-2011 (Wah et al. 2011): `images.txt` and the text files beside it; segmentations are a folder of their own.
+//! CUB-200-2011 (Wah et al. 2011): `images.txt` and the text files beside it; segmentations have their own folder.
 //!
-//! Classes count from 1 in the files and from 0 here. Boxes are in pixels from the left and top edge. In a segmentation the brightness
-//! says how many annotators saw the bird there; at least 128 is the bird.
+//! Class numbers start from 1 in the files and from 0 here. Boxes are in pixels from the left and top edges. A segmentation's brightness
+//! shows how many annotators marked the bird there; 128 and above is the bird.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -96,7 +96,7 @@ pub(super) fn read(path: &Path) -> Read {
     Ok((classes.into_values().collect(), samples))
 }
 
-/// A file's lines by their first words; nothing where there is no such file.
+/// Reads a file's lines by their first words; empty if the file does not exist.
 fn table(root: &Path, name: &str) -> Result<BTreeMap<String, (usize, String)>> {
     let path = root.join(name);
     if !path.is_file() {

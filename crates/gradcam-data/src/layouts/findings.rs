@@ -1,5 +1,5 @@
-//! X-rays with a CSV that has a row for each finding. The pictures are DICOM files, PNGs or JPEGs in any folder beside it, under the names that the
-//! table's first column has.
+//! X-rays with a CSV that has one row per finding. The pictures are DICOM files, PNGs or JPEGs in any folder beside it, named by the
+//! table's first column.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,8 +9,8 @@ use super::table::{Row, Table, with_columns};
 use crate::class::numbered;
 use crate::{Object, Picture, Result, Sample, Shape, Split, files};
 
-/// Reads the tables of a path with these columns. `shape` is what a row marks, nothing where it says that there is no finding. The classes
-/// are those of a picture without findings and of one with some.
+/// Reads the tables of a path with these columns. `shape` returns the shape that a row marks; `None` if the row reports no finding.
+/// `classes` name the pictures without findings and those with findings.
 pub(super) fn read<const N: usize>(
     path: &Path,
     columns: &[&str; N],

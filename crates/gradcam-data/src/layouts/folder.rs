@@ -1,7 +1,7 @@
-//! Pictures in a folder, or in one folder for each class: `cat/1.jpg`, `dog/2.jpg`, below `train/` and `val/` or not.
+//! Pictures in one folder, or in one folder per class: `cat/1.jpg`, `dog/2.jpg`, optionally below `train/` and `val/`.
 //!
-//! Classes are the folders' names in sorted order. Pictures that lie in the folder itself have no class. Folders are splits where all that
-//! hold pictures are called so, or at least two; then only what is in them counts. One folder `train` among others is a class.
+//! Classes are the folders' names in sorted order. Pictures directly in the folder have no class. Folders are splits if at least two have a
+//! split's name, or the only one with pictures has; then all other pictures are ignored. One folder `train` among others is a class.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub(super) fn read(root: &Path) -> Read {
         .collect();
     let splits = folders.iter().filter(|f| Split::of(f).is_some()).count();
     let split_up = splits >= 2 || (splits == 1 && folders.len() == 1);
-    // Class (none for what lies flat), picture, split.
+    // Class (`None` without a class folder), picture, split.
     let mut found: Vec<(Option<String>, PathBuf, Option<Split>)> = Vec::new();
     for picture in pictures {
         let folder = first_folder(root, &picture);
@@ -57,7 +57,7 @@ pub(super) fn read(root: &Path) -> Read {
     Ok((classes, samples))
 }
 
-/// The first folder on the way from `root` down to a picture; none for what lies in `root` itself.
+/// Returns the first folder on the path from `root` to a picture; `None` if the picture lies in `root` itself.
 fn first_folder(root: &Path, picture: &Path) -> Option<String> {
     let mut parts = picture.strip_prefix(root).ok()?.iter();
     let first = parts.next()?;
@@ -114,14 +114,14 @@ mod tests {
             all.map(|s| format!("{} {}", split(s), s.class.as_ref().unwrap().name))
                 .collect::<Vec<_>>()
         };
-        // A folder without pictures is not one of classes.
+        // A folder without pictures is not a class.
         assert_eq!(names(), ["train dog"]);
         picture(dir.path(), "test/cat/1.png", 4, 3);
         picture(dir.path(), "docs/figure.png", 4, 3);
         picture(dir.path(), "title.png", 4, 3);
         assert_eq!(names(), ["test cat", "train dog"]);
 
-        // A train is something that may be on a picture.
+        // A picture may show a train.
         let dir = files_in(&[]);
         for path in ["car/1.png", "train/1.png"] {
             picture(dir.path(), path, 4, 3);
@@ -141,6 +141,6 @@ mod tests {
         assert!(open(dir.path()).unwrap_err().to_string().contains("both"));
         let empty = files_in(&[("notes.txt", "")]);
         let error = open(empty.path()).unwrap_err().to_string();
-        assert!(error.contains("no picture is there"), "{error}");
+        assert!(error.contains("no pictures found"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! MNIST, Fashion-MNIST and what else comes as `train-images-idx3-ubyte` with its labels, plain or gzipped.
+//! MNIST, Fashion-MNIST and other sets that come as `train-images-idx3-ubyte` with labels, plain or gzipped.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,10 +10,10 @@ use super::read::Read;
 use crate::idx::{Images, images_header, labels_bytes, read_labels};
 use crate::{Class, Dataset, Error, Picture, Result, Sample, Split, files};
 
-/// The parts in the order in which they are read; `t10k` is MNIST's name of the test set.
+/// The parts in reading order; `t10k` is MNIST's name for the test set.
 const PARTS: [(&str, Split); 2] = [("train", Split::Train), ("t10k", Split::Test)];
 
-/// The file of a part, in any of the spellings in use: `-idx3-ubyte` or `.idx3-ubyte`, with `.gz` or without.
+/// Finds the file of a part in any common spelling: `-idx3-ubyte` or `.idx3-ubyte`, with or without `.gz`.
 fn file(root: &Path, part: &str, what: &str) -> Option<PathBuf> {
     let spellings = ["-", "."].into_iter().flat_map(|dash| {
         ["", ".gz"].map(|ending| format!("{part}-{}{dash}{}-ubyte{ending}", what, kind(what)))
@@ -45,7 +45,7 @@ pub(super) fn read(root: &Path) -> Read {
         })?;
         let numbers = read_labels(&labels)?;
         if numbers.len() != images.count() {
-            let expected = format!("{} labels, one an image", images.count());
+            let expected = format!("{} labels, one per image", images.count());
             return Err(Error::annotation(
                 &labels,
                 "",
@@ -70,7 +70,7 @@ pub(super) fn read(root: &Path) -> Read {
     Ok((classes.into_values().collect(), samples))
 }
 
-/// The files have numbers and no names.
+/// Names a class by its number: the files have no names.
 fn class(number: u8) -> Class {
     Class {
         number: number.into(),
@@ -78,11 +78,11 @@ fn class(number: u8) -> Class {
     }
 }
 
-/// Writes a set's pictures, in grey, and its labels: what is for training to `train`, the rest to `t10k`.
+/// Writes a set's pictures, in grey, and its labels: test pictures to `t10k`, all others to `train`.
 ///
 /// # Errors
-/// [`Error::Write`], [`Error::Setting`] where pictures differ in size or classes have no number below 256, and what loading a picture can
-/// return.
+/// [`Error::Write`], [`Error::Size`] if pictures differ in size, [`Error::Setting`] if a class has no number below 256, and the errors of
+/// loading a picture.
 pub(crate) fn write(dataset: &Dataset, folder: &Path) -> Result<()> {
     for (part, _) in PARTS {
         let wanted = |s: &&Sample| (s.split == Some(Split::Test)) == (part == "t10k");
@@ -161,7 +161,7 @@ mod tests {
             assert_eq!(image.get_pixel(2, 1).0, [255; 3]);
             assert_eq!(image.get_pixel(0, 0).0, [250; 3]);
         }
-        // Of one class there is one name in memory, however many pictures have it.
+        // A class's name is in memory once, however many pictures have it.
         let class = |i: usize| set.samples[i].class.as_ref().unwrap();
         assert!(Arc::ptr_eq(&class(1).name, &class(3).name));
         assert!(Arc::ptr_eq(&class(1).name, &set.classes[0].name));
@@ -194,7 +194,7 @@ mod tests {
                 "expected an IDX header, found 5 bytes",
             ),
             (&IMAGES, &labels, "expected 2 labels, found 3"),
-            (&IMAGES, &three, "expected 2 labels, one an image, found 3"),
+            (&IMAGES, &three, "expected 2 labels, one per image, found 3"),
         ];
         for (images, labels, expected) in cases {
             for pack in [|b: &[u8]| b.to_vec(), gzip] {

@@ -1,12 +1,12 @@
-//! The validation set of ILSVRC 2012, as the challenge or Kaggle packs it.
+//! The validation set of ILSVRC 2012, as packed by the challenge or by Kaggle.
 //!
-//! Pictures are in `ILSVRC/Data/CLS-LOC/val/`, `Data/CLS-LOC/val/` or `val/`, flat or in a folder for each synset. The class comes from
-//! that folder, from `LOC_val_solution.csv`, or from the first box of the XML; boxes from the XML (`Annotations/CLS-LOC/val/`) or else from
-//! the CSV. The numbers of the classes are the lines of `LOC_synset_mapping.txt`; without it, the synsets' places in sorted order, which
-//! are ImageNet's numbers only where all 1000 occur.
+//! Pictures are in `ILSVRC/Data/CLS-LOC/val/`, `Data/CLS-LOC/val/` or `val/`, flat or in one folder per synset. The class comes from that
+//! folder, or else from the picture's first box. Boxes come from the XML (`Annotations/CLS-LOC/val/`), or else from `LOC_val_solution.csv`.
+//! Class numbers are the lines of `LOC_synset_mapping.txt`, from 0. Without that file they are the synsets' positions in sorted order,
+//! which equal ImageNet's numbers only if all 1000 occur.
 //!
-//! Boxes count pixels from 0 and hold their last row and column: zeros occur among the minima, and the challenge's own overlap adds 1
-//! to each difference.
+//! Boxes count pixels from 0 and include their last row and column: zeros occur among the minima, and the challenge's own overlap adds 1 to
+//! each difference.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ pub(super) fn matches(path: &Path) -> bool {
     pictures(path).is_some() && (known || annotations(path).is_some())
 }
 
-/// A synset and where it is.
+/// A synset and its box.
 type Located = (String, Rect);
 
 pub(super) fn read(root: &Path) -> Read {
@@ -95,7 +95,7 @@ pub(super) fn read(root: &Path) -> Read {
     Ok((classes, samples))
 }
 
-/// The classes by synset.
+/// Maps synsets to classes.
 fn classes(root: &Path, seen: &BTreeSet<&String>) -> Result<BTreeMap<String, Class>> {
     let mapping = root.join(SYNSETS);
     if !mapping.is_file() {
@@ -104,14 +104,14 @@ fn classes(root: &Path, seen: &BTreeSet<&String>) -> Result<BTreeMap<String, Cla
     }
     let lines = files::pairs(&mapping)?;
     let class = |(number, (_, synset, names)): (usize, (usize, String, String))| {
-        // The first of the synset's names, as ImageNet's labels have it.
+        // The synset's first name, as in ImageNet's labels.
         let name = names.split(',').next().unwrap_or_default().trim().into();
         (synset, Class { number, name })
     };
     Ok(lines.into_iter().enumerate().map(class).collect())
 }
 
-/// `ImageId,PredictionString`: groups of a synset and four numbers.
+/// Reads `ImageId,PredictionString`: groups of a synset and four numbers.
 fn solution(root: &Path) -> Result<BTreeMap<String, Vec<Located>>> {
     let path = root.join(SOLUTION);
     let mut located = BTreeMap::new();

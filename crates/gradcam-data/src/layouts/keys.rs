@@ -1,4 +1,4 @@
-//! Objects of JSON by their keys.
+//! JSON objects as maps.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
-/// The values of a JSON object, whose keys are its own. A key that is there twice is an error; maps of the standard library keep the last.
+/// A JSON object with arbitrary keys. A duplicate key is an error, whereas the standard library's maps keep the last value.
 pub(super) struct Keys<T>(pub(super) BTreeMap<String, T>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Keys<T> {
@@ -28,7 +28,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Reader<T> {
         let mut all = BTreeMap::new();
         while let Some((key, value)) = map.next_entry::<String, T>()? {
             if all.contains_key(&key) {
-                return Err(A::Error::custom(format!("`{key}` is there twice")));
+                return Err(A::Error::custom(format!("`{key}` occurs twice")));
             }
             all.insert(key, value);
         }

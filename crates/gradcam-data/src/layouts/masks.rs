@@ -1,10 +1,10 @@
-//! One's own pictures with masks: a folder of pictures beside the folder `masks`, which holds a mask of the same name for each: `images/1.jpg`
-//! and `masks/1.png`, or `images/cat/1.jpg` and `masks/cat/1.png` where folders say the class.
+//! A user's own pictures with masks: a folder of pictures beside a folder `masks` with masks of the same names. Examples are `images/1.jpg`
+//! with `masks/1.png`, or, with folders as classes, `images/cat/1.jpg` with `masks/cat/1.png`.
 //!
-//! Any other name does where the pictures' folder is the only one beside `masks`; several are classes, and `masks` has the same folders.
-//! Pictures may also lie beside `masks` themselves. A mask's name may end in `_mask` (`1_mask.png`). It has the picture's size, and marks with
-//! every pixel that is not black; where it is a JPEG, which blurs, with those from half white on. A picture without a mask has nothing
-//! marked. Without folders of classes the one class is `object`.
+//! `images` may have any other name if it is the only folder beside `masks`. Several folders are classes, and `masks` has the same folders.
+//! Pictures may also lie directly beside `masks`. A mask's name may end in `_mask` (`1_mask.png`). A mask has the picture's size, and every
+//! pixel that is not black belongs to the object; in a JPEG, which blurs, every pixel from half white up. A picture without a mask has no
+//! object. Without class folders, the only class is `object`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,14 +15,14 @@ use crate::{Class, Error, Ink, Object, Picture, Sample, Shape, files};
 
 /// The folder of the masks.
 const MASKS: &str = "masks";
-/// The pictures' folder, if there is one of this name.
+/// The usual name of the pictures' folder.
 const IMAGES: &str = "images";
-/// What the name of a mask may end in.
+/// The suffix that a mask's name may have.
 const MARK: &str = "_mask";
-/// The class of pictures that no folder names one for.
+/// The class of pictures without a class folder.
 const OBJECT: &str = "object";
 
-/// Where the pictures are, for a root that has masks.
+/// Finds the pictures' folder; `None` if the root has no masks or no pictures.
 fn pictures(root: &Path) -> Option<PathBuf> {
     let holds = |folder: &PathBuf| files::pictures_below(folder).is_ok_and(|p| !p.is_empty());
     if !holds(&root.join(MASKS)) {
@@ -42,7 +42,7 @@ fn pictures(root: &Path) -> Option<PathBuf> {
     }
 }
 
-/// Whether a mask below `masks` has the name of a picture: `masks` may be a class among others.
+/// Tells whether a mask below `masks` has the name of a picture: `masks` may be a class among others.
 fn pairs(root: &Path, folder: &Path) -> bool {
     let all = root.join(MASKS);
     let ids = |folder: &Path| -> BTreeSet<String> {
@@ -79,7 +79,7 @@ pub(super) fn read(root: &Path) -> Read {
     let mut masks = files::pictures_by(&all, |path| {
         let id = files::id(&all, path);
         match id.strip_suffix(MARK) {
-            // A picture's own name may end so too.
+            // A picture's own name may have this suffix too.
             Some(plain) if !found.contains_key(&id) => plain.to_string(),
             _ => id,
         }
@@ -103,7 +103,7 @@ pub(super) fn read(root: &Path) -> Read {
     Ok((classes, samples))
 }
 
-/// The class that a picture's folder names.
+/// Returns the class named by a picture's folder.
 fn class_name(id: &str) -> &str {
     id.split_once('/').map_or(OBJECT, |(class, _)| class)
 }
@@ -126,7 +126,7 @@ mod tests {
     use crate::mask::tests::drawn;
     use crate::{Annotation, Layout, open};
 
-    /// A mask of 3 × 2 pixels whose first is set to 1 of 255, as in label maps.
+    /// Writes a mask of 3 × 2 pixels whose first is 1 of 255, as in label maps.
     fn mask(root: &Path, path: &str) {
         let path = root.join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

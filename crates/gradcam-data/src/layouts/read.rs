@@ -1,4 +1,4 @@
-//! What the readers of all layouts hand back.
+//! The result of every layout's reader.
 
 use crate::{Class, Result, Sample};
 

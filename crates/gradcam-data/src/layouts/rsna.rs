@@ -1,7 +1,7 @@
-//! RSNA pneumonia detection: a CSV `patientId,x,y,width,height,Target` with one row for each box, and the pictures as DICOM, PNG or JPEG in
-//! any folder beside it, named by their `patientId`.
+//! RSNA pneumonia detection: a CSV `patientId,x,y,width,height,Target` with one row per box, and the pictures as DICOM, PNG or JPEG in any
+//! folder beside it, named by their `patientId`.
 //!
-//! Boxes are in pixels from the left and top edge; a row with `Target` 0 has none. Classes are 0, `no opacity`, and 1, `lung opacity`.
+//! Boxes are in pixels from the left and top edges; a row with `Target` 0 has none. Classes are 0, `no opacity`, and 1, `lung opacity`.
 
 use std::path::Path;
 

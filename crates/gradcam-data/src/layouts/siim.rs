@@ -1,8 +1,8 @@
-//! SIIM-ACR pneumothorax segmentation: a CSV `ImageId, EncodedPixels` with one row for each region, and the pictures as DICOM, PNG or JPEG in
+//! SIIM-ACR pneumothorax segmentation: a CSV `ImageId, EncodedPixels` with one row per region, and the pictures as DICOM, PNG or JPEG in
 //! any folder beside it, named by their `ImageId`.
 //!
-//! `EncodedPixels` is pairs of a start, counted from the end of the run before, and a length, down the columns (see [`from_relative`]), or
-//! `-1` or empty where there is nothing. Masks have the picture's size, 1024 × 1024 in the original. Classes are 0, `no pneumothorax`, and
+//! `EncodedPixels` holds pairs of a start, counted from the previous run's end, and a length, down the columns (see [`from_relative`]). It
+//! is `-1` or empty if nothing is marked. Masks have the picture's size, 1024 × 1024 in the original. Classes are 0, `no pneumothorax`, and
 //! 1, `pneumothorax`.
 
 use std::path::Path;
@@ -23,11 +23,11 @@ pub(super) fn read(path: &Path) -> Read {
     let classes = ["no pneumothorax", "pneumothorax"];
     findings::read(path, &COLUMNS, classes, |row, picture| {
         let text = row.field("EncodedPixels")?;
-        // Then the picture need not be opened.
+        // Checked first, because the picture need not be opened then.
         if ["-1", ""].contains(&text) {
             return Ok(None);
         }
-        // One that cannot be read is said when it is looked at; its object has no pixels until then.
+        // An unreadable picture is reported when it is loaded; until then its object has no pixels.
         let Ok((height, width)) = picture.size() else {
             return Ok(Some(Shape::Polygons {
                 height: 0,

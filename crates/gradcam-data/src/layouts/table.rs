@@ -6,7 +6,7 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 
 use crate::{Error, Result, files};
 
-/// A table's rows with their lines.
+/// A table of rows with line numbers.
 pub(super) struct Table {
     path: PathBuf,
     headers: StringRecord,
@@ -21,7 +21,7 @@ pub(super) struct Row<'a> {
 }
 
 impl Table {
-    /// Reads a table; white space around headers and fields is not theirs.
+    /// Reads a table; white space around headers and fields is trimmed.
     pub(super) fn read(path: &Path) -> Result<Table> {
         let wrong = |error: csv::Error| {
             let line = error.position().map(|p| files::at_line(p.line() as usize));
@@ -50,7 +50,7 @@ impl Table {
 }
 
 impl<'a> Row<'a> {
-    /// The field under a header.
+    /// Returns the field under a header.
     pub(super) fn field(&self, header: &str) -> Result<&'a str> {
         let column = self.table.headers.iter().position(|h| h == header);
         let field = column.and_then(|column| self.record.get(column));
@@ -61,19 +61,19 @@ impl<'a> Row<'a> {
         })
     }
 
-    /// The number under a header.
+    /// Parses the number under a header.
     pub(super) fn number<T: std::str::FromStr>(&self, header: &str) -> Result<T> {
         let what = format!("a number in `{header}`");
         files::number(&self.table.path, self.line, &what, self.field(header)?)
     }
 
-    /// The row does not say what its layout wants.
+    /// Reports a row that does not meet its layout's requirements.
     pub(super) fn wrong(&self, expected: &str, found: String) -> Error {
         Error::annotation(&self.table.path, files::at_line(self.line), expected, found)
     }
 }
 
-/// The CSV files of a path whose header has all of these columns: the file itself, or those in the folder.
+/// Lists the CSV files of a path whose header has all of these columns: the file itself, or those in the folder.
 pub(super) fn with_columns(path: &Path, columns: &[&str]) -> Vec<PathBuf> {
     let candidates = match path.is_file() {
         true => vec![path.to_path_buf()],
@@ -93,7 +93,7 @@ pub(super) fn with_columns(path: &Path, columns: &[&str]) -> Vec<PathBuf> {
 fn first_line(path: &Path) -> Option<String> {
     use std::io::{BufRead, BufReader, Read};
     let mut line = String::new();
-    // A header is short; what has no line ends is not a table.
+    // A header is short; a file without line ends is not a table.
     let start = files::open(path).ok()?.take(1 << 16);
     BufReader::new(start).read_line(&mut line).ok()?;
     Some(line.trim_start_matches('\u{feff}').to_string())

@@ -1,8 +1,8 @@
-//! Pascal VOC: `JPEGImages/*.jpg`, `Annotations/*.xml`, and for some pictures `SegmentationObject/*.png`; `ImageSets/Main/*.txt` are
-//! the splits.
+//! Pascal VOC: `JPEGImages/*.jpg`, `Annotations/*.xml`, and for some pictures `SegmentationObject/*.png`; `ImageSets/Main/*.txt` list the
+//! splits.
 //!
-//! Boxes count pixels from 1 and hold their last row and column (VOC development kit). In `SegmentationObject` the colour numbered
-//! `i` of VOC's colour map is the `i`-th object of the XML; white marks borders. A picture with such a file has masks beside its boxes.
+//! Boxes count pixels from 1 and include their last row and column (VOC development kit). In `SegmentationObject`, colour `i` of VOC's
+//! colour map marks the `i`-th object of the XML; white marks borders. A picture with such a file has masks as well as boxes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ const CLASSES: [&str; 20] = [
     "tvmonitor",
 ];
 
-/// The folder of a year, also where its parent, `VOCdevkit`, is given and has only one.
+/// Finds a year's folder: the path itself, or the only year in it (`VOCdevkit`).
 fn year(path: &Path) -> Option<PathBuf> {
     let is_year = |p: &Path| p.join("JPEGImages").is_dir() && p.join("Annotations").is_dir();
     if is_year(path) {
@@ -130,7 +130,7 @@ fn splits(root: &Path) -> Result<BTreeMap<String, Split>> {
     Ok(splits)
 }
 
-/// VOC's colour map: the bits of the number, three at a time, from the highest bit of red, green and blue down.
+/// Returns a colour of VOC's colour map: the number's bits, three at a time, fill red, green and blue from their highest bits down.
 fn color(number: usize) -> [u8; 3] {
     let mut color = [0; 3];
     for level in 0..8 {
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!((set.layout, set.annotation), (Layout::Voc, Annotation::Box));
         let a = &set.samples[0];
         assert_eq!(a.split, Some(Split::Validation));
-        // The target is the first object's class; `dog` is the twelfth class.
+        // The target is the first object's class; `dog` is the twelfth.
         let class = a.class.as_ref().unwrap();
         assert_eq!((class.number, &*class.name), (11, "dog"));
         assert!(a.objects[0].difficult && !a.objects[1].difficult);
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(set.annotation, Annotation::Mask);
         let target = set.samples[0].target_mask().unwrap().unwrap();
         assert_eq!(target, drawn(&["....", ".#..", "...."]));
-        // The box stays what was annotated.
+        // The box stays as annotated.
         assert_eq!(set.samples[0].rects().unwrap()[0].unwrap().width, 3.0);
         assert_eq!(
             [color(3), color(8), color(20)],

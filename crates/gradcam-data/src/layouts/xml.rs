@@ -13,8 +13,8 @@ pub(super) struct Named {
     pub(super) difficult: bool,
 }
 
-/// The objects of an XML file, in its order. `first` is the number of the leftmost and of the topmost pixel: 1 in VOC, 0 in ImageNet;
-/// the last pixels, `xmax` and `ymax`, belong to the box.
+/// Reads the objects of an XML file, in its order. `first` is the number of the leftmost and topmost pixels: 1 in VOC, 0 in ImageNet. The
+/// last pixels, `xmax` and `ymax`, belong to the box.
 pub(super) fn objects(path: &Path, first: f64) -> Result<Vec<Named>> {
     let text = files::text(path)?;
     let document = Document::parse(&text).map_err(|error| {
@@ -26,7 +26,7 @@ pub(super) fn objects(path: &Path, first: f64) -> Result<Vec<Named>> {
         let row = document.text_pos_at(node.range().start).row;
         files::at_line(row as usize)
     };
-    // Parts of an object have boxes too: only direct children count.
+    // Parts of an object have boxes too, so only direct children count.
     let child = |node: Node<'_, '_>, name: &str| {
         let found = node.children().find(|c| c.has_tag_name(name));
         found.map(|c| (line(c), c.text().unwrap_or_default().trim().to_string()))
