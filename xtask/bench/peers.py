@@ -1,6 +1,6 @@
-"""The other programs of `cargo xtask bench --peers`: each runs in a process of its own and answers requests.
+"""The other programs of `cargo xtask bench --peers`: each runs in its own process and answers requests.
 
-    python peers.py check               one JSON line for each peer: {"peer": ..., "versions": {...}, "missing": [...]}
+    python peers.py check               one JSON line per peer: {"peer": ..., "versions": {...}, "missing": [...]}
     python peers.py work PEER THREADS   answers requests until its input ends
     python peers.py peak COMMAND...     runs a command and prints its peak memory in MiB
 
@@ -10,9 +10,9 @@ A request and its answer are a JSON line each. tests/workers/bench.rs has our si
     {"time": "forward", "repeats": 20}        {"millis": [...]}
     anything that fails                       {"error": "..."}
 
-A load may name a "device" (cpu or cuda[:N]) and a "precision" (f32, tf32, f16, bf16); on a GPU inputs are there beforehand, and a time ends
-when the GPU has done its work. A peer is a function from an architecture's name and an input (n, 3, h, w) to its tasks, each a function to be timed. What it returns is
-what a user of the package has in hand at the end: logits, maps at the input's size, gradients. Networks have random weights.
+A load may name a "device" (cpu or cuda[:N]) and a "precision" (f32, tf32, f16, bf16). On a GPU, inputs are there beforehand, and the clock
+stops when the GPU has finished. A peer is a function from an architecture's name and a batch size to its tasks, each a function to be timed.
+A task returns what a user of the package ends up with: logits, maps at the input's size, gradients. Networks have random weights.
 """
 
 import gc
@@ -27,16 +27,16 @@ from importlib import metadata
 from pathlib import Path
 
 CLASSES = 1000
-# The class that is explained.
+# The class to explain.
 CLASS = 281
 # Masked copies of one image in a batch.
 MASKS = 8
-# Where networks run, and with which numbers, as the last load said.
+# The device and the precision of the last load.
 PLACE = {"device": "cpu", "precision": "f32"}
 
 
 def build(name, batch):
-    """The network, the path of the layer that Grad-CAM reads, and the input."""
+    """Returns the network, the path of the layer that Grad-CAM reads, and the input."""
     import architectures
     import torch
 
@@ -55,7 +55,7 @@ def build(name, batch):
 
 
 def values(shape):
-    """Values in [0, 1) that look random: the fractional parts of the multiples of the golden ratio, as in our worker."""
+    """Returns values in [0, 1) that look random: fractional parts of multiples of the golden ratio, as in our worker."""
     import numpy as np
 
     return (np.arange(np.prod(shape)) * 0.618033988749895 % 1).astype(np.float32).reshape(shape)
@@ -65,7 +65,7 @@ def pytorch(name, batch):
     import torch
 
     network, _, x = build(name, batch)
-    # As one would who wants the gradient of the input alone.
+    # As a user would who wants only the input's gradient.
     network.requires_grad_(False)
     masks = torch.from_numpy(values((MASKS, 1, *x.shape[2:]))).to(x.device, x.dtype)
 
@@ -123,7 +123,7 @@ def torch_cam(name, batch):
 
 
 def exported(name, batch, load):
-    """What `load` makes of the network as an ONNX file, and the input."""
+    """Exports the network as an ONNX file and returns the result of `load` and the input."""
     import torch
 
     network, _, x = build(name, batch)
@@ -173,7 +173,7 @@ def openvino_bf16(name, batch):
     return openvino(name, batch, "bf16")
 
 
-# Each peer with the modules that it needs.
+# Each peer and the modules that it needs.
 NETWORKS = ("torch", "torchvision", "timm", "numpy")
 PEERS = {
     "pytorch": (pytorch, NETWORKS),
@@ -186,12 +186,12 @@ PEERS = {
 }
 
 
-# Those that are built here for a processor.
+# Peers that run on a processor only.
 PROCESSOR_ONLY = ("onnxruntime", "openvino", "openvino-bf16")
 
 
 def check():
-    """Which versions each peer would use, and what it lacks."""
+    """Prints the versions that each peer would use, and the modules that it lacks."""
     packages = metadata.packages_distributions()
     for peer, (_, modules) in PEERS.items():
         missing = [module for module in modules if importlib.util.find_spec(module) is None]
@@ -201,7 +201,7 @@ def check():
 
 
 def measure(task, run, repeats):
-    """Milliseconds of each of `repeats` runs; for masks those of one of them."""
+    """Returns the milliseconds of each of `repeats` runs; for masks, per mask."""
     import torch
 
     share = MASKS if task == "masks" else 1
@@ -216,8 +216,8 @@ def measure(task, run, repeats):
 
 
 def work(peer, threads):
-    """Answers one request after the other."""
-    # What a package prints goes to standard error.
+    """Answers requests one after another."""
+    # A package's own output goes to standard error.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     warnings.simplefilter("ignore")
@@ -248,7 +248,7 @@ def work(peer, threads):
 
 
 def peak(command):
-    """The peak resident memory of `command` in MiB. This process must stay small: a new process counts its parent's pages as its own."""
+    """Prints the peak resident memory of `command` in MiB. This process must stay small: a new process counts its parent's pages as its own."""
     import resource
     import subprocess
 

@@ -1,12 +1,12 @@
-"""Makes a network of timm or torchvision with seeded random weights, as a model folder with the results that PyTorch gets.
+"""Writes a network of timm or torchvision with seeded random weights as a model folder, with PyTorch's results.
 
-    python parity.py list                            one line for each pair: architecture, package, PyTorch's name
+    python parity.py list                            one line per pair: architecture, package, PyTorch's name
     python parity.py make ARCHITECTURE PACKAGE OUT   OUT/config.json, OUT/model.safetensors, OUT/reference.safetensors
 
 The reference holds the input (f32), and in f64 the logits, the last layer's raw Grad-CAM map and the input gradient, both for the class
 with the largest logit. Its metadata names the layer and the class, and says how far PyTorch's own f32 results are from these
-(`apart.*`, relative to the largest value). The gradient of a network of ReLUs jumps where a unit crosses zero, and rounding decides on
-which side a unit near zero lies: PyTorch's f32 gradient can be 5 % off at a pixel. Gradients are therefore compared in f64.
+(`apart.*`, relative to the largest value). The gradient of a network of ReLUs jumps where a unit crosses zero, and rounding decides the
+side of a unit near zero: PyTorch's f32 gradient can be 5 % off at a pixel. Gradients are therefore compared in f64.
 """
 
 import json
@@ -26,7 +26,7 @@ CLASSES = 1000
 
 
 def randomise(network, x):
-    """Fresh parameters from a seed, none of them at a trivial value; batch-norm statistics are those of the picture `x`."""
+    """Sets parameters from a seed, none at a trivial value; batch-norm statistics come from the picture `x`."""
     generator = torch.Generator().manual_seed(0)
     norms = (torch.nn.BatchNorm2d, torch.nn.LayerNorm)
     for name, module in network.named_modules():
@@ -40,7 +40,7 @@ def randomise(network, x):
     for name, value in network.named_parameters():
         if re.search(r"gamma$|layer_scale$", name):
             value.data.uniform_(0.1, 0.5, generator=generator)
-    # A small branch beside each shortcut: a hundred equal layers in a row would amplify rounding a thousandfold.
+    # Keeps each residual branch small: a hundred equal layers in a row would amplify rounding a thousandfold.
     for name, module in network.named_modules():
         if re.fullmatch(r"layer\d\.\d+", name):
             last = module.bn3 if hasattr(module, "bn3") else module.bn2
@@ -56,7 +56,7 @@ def randomise(network, x):
 
 
 def results(network, x, layer, classes=None):
-    """The class that is explained, and what is compared: logits, raw map, input gradient."""
+    """Returns the explained class and the tensors to compare: logits, raw map, input gradient."""
     x = x.clone().requires_grad_(True)
     logits, seen = cam.record(network, x, [layer])
     classes = classes or logits.argmax(1).tolist()
@@ -65,9 +65,9 @@ def results(network, x, layer, classes=None):
 
 
 def last_layer_in_torchvision(name, network):
-    """Torchvision's path of the layer that `architectures.last_layer` names."""
+    """Returns torchvision's path of the layer that `architectures.last_layer` names."""
     if name.startswith("densenet"):
-        # Its ReLU is a function call behind `features`; timm has it inside. A second one behind that would stop gradients at zero.
+        # Its ReLU is a function call after `features`; timm has it inside. A second ReLU would stop gradients at zero.
         network.features.add_module("relu", torch.nn.ReLU())
         network.forward = lambda x: network.classifier(network.features(x).mean((2, 3)))
     children = [path for path, _ in network.features.named_children()] if hasattr(network, "features") else []

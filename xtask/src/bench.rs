@@ -1,7 +1,7 @@
-//! How long Grad-CAM takes, alone or in turns with other programs.
+//! Times Grad-CAM, alone or in turns with other programs.
 //!
-//! Every program is a worker process ([`worker`]). The machine is never quite the same twice, so nothing is measured in one go: in each
-//! round every program has a short burst of every task, and no two compute at the same time.
+//! Every program is a worker process ([`worker`]). A machine's speed drifts, so nothing is measured in one go: in each round every program
+//! runs a short burst of every task, and no two programs compute at the same time.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod peers;
@@ -27,17 +27,17 @@ use self::report::{Measurement, OURS, tables};
 use self::worker::Worker;
 use crate::{dist, python};
 
-/// What a burst lasts, about.
+/// The approximate length of a burst.
 const BURST_MILLIS: f64 = 500.0;
-/// Between bursts; the threads of the program before fall asleep meanwhile (those of onnxruntime spin for up to 40 ms).
+/// The pause between bursts, in which the previous program's threads fall asleep (onnxruntime's spin for up to 40 ms).
 const PAUSE: Duration = Duration::from_millis(100);
-/// Measures, and prints a Markdown table for each task; `json` is a file for the measurements as JSON lines.
+/// Measures, and prints a Markdown table per task; `json` is a file for the measurements as JSON lines.
 ///
 /// `venv` is a Python environment with any of the peers of `xtask/bench/peers.py`; nothing is installed, and peers that lack a package are
 /// left out.
 ///
 /// # Errors
-/// When the programs cannot be built or an architecture is unknown, and after all others were measured, when a measurement failed.
+/// If the programs cannot be built or an architecture is unknown; after all other measurements, if one failed.
 pub(crate) fn run(sh: &Shell, plan: &Plan, venv: Option<&Path>, json: Option<&Path>) -> Result<()> {
     let python = venv.map(python::interpreter).transpose()?;
     let features: &[&str] = match plan.device.as_str() {
@@ -61,7 +61,7 @@ pub(crate) fn run(sh: &Shell, plan: &Plan, venv: Option<&Path>, json: Option<&Pa
     };
     let mut record = Record::create(json, &machine(sh, plan, &peers))?;
     for architecture in &plan.architectures {
-        // Processes of their own for each network: an allocator that returns no pages would let them grow.
+        // New processes for each network: an allocator that returns no pages would let them grow.
         let mut workers = vec![Worker::start(OURS, ours(sh, &bench, plan))?];
         for peer in &peers.names {
             workers.push(Worker::start(peer, peers.command(sh, peer, plan.threads))?);
@@ -85,7 +85,7 @@ pub(crate) fn run(sh: &Shell, plan: &Plan, venv: Option<&Path>, json: Option<&Pa
     Ok(())
 }
 
-/// What was measured, as it comes.
+/// The measurements so far.
 struct Record {
     measurements: Vec<Measurement>,
     failures: Vec<String>,
@@ -134,7 +134,7 @@ impl Record {
     }
 }
 
-/// The bursts of one program at one task.
+/// One program's bursts of one task.
 struct Series {
     worker: usize,
     task: String,
@@ -143,7 +143,7 @@ struct Series {
 }
 
 impl Series {
-    /// Runs once to warm up, and twice to see how many runs make a burst.
+    /// Runs once to warm up, and twice to find the number of runs in a burst.
     fn begin(worker: usize, task: &str, workers: &mut [Worker]) -> Result<Self> {
         let millis = workers[worker].time(task, 3)?;
         let once = millis[1].min(millis[2]);
@@ -167,7 +167,8 @@ impl Series {
     }
 }
 
-/// Runs in a burst, when one takes `millis`: those that fill it and one that does not count, or a single one that does.
+/// Returns the number of runs in a burst if one takes `millis`: as many as fill the burst plus one that does not count, or a single one
+/// that does.
 fn repeats(millis: f64) -> usize {
     match (BURST_MILLIS / millis).round() {
         n if n > 1.0 => n.min(1000.0) as usize + 1,
@@ -175,7 +176,7 @@ fn repeats(millis: f64) -> usize {
     }
 }
 
-/// All tasks of all workers on one network and batch.
+/// Measures all tasks of all workers with one network and batch.
 fn measure(
     workers: &mut [Worker],
     plan: &Plan,
@@ -192,7 +193,7 @@ fn measure(
     }
     let mut series = Vec::new();
     for task in &plan.tasks {
-        // Masked copies of one image are a batch of their own.
+        // Masked copies of one image form a batch of their own.
         if ["masks", "rise"].contains(&task.as_str()) && batch != plan.batches[0] {
             continue;
         }
@@ -237,7 +238,7 @@ fn ours(sh: &Shell, bench: &Path, plan: &Plan) -> Command {
     cmd!(sh, "{bench}").env("RAYON_NUM_THREADS", threads).into()
 }
 
-/// What the times depend on besides the code.
+/// Describes everything besides the code that the times depend on.
 fn machine(sh: &Shell, plan: &Plan, peers: &Peers) -> Value {
     let processor = sh.read_file("/proc/cpuinfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("model name"))?;
@@ -256,7 +257,7 @@ fn machine(sh: &Shell, plan: &Plan, peers: &Peers) -> Value {
     })
 }
 
-/// The device's own name, where it has one.
+/// Returns the device's own name if `nvidia-smi` knows it.
 fn device(sh: &Shell, plan: &Plan) -> String {
     let name = cmd!(sh, "nvidia-smi --query-gpu=name --format=csv,noheader");
     match plan.device.as_str() {
@@ -269,7 +270,8 @@ fn device(sh: &Shell, plan: &Plan) -> String {
     }
 }
 
-/// One photo through the binary with the default model, from the start of the process to its end; with Python the peak memory, too.
+/// Times the binary on one photo with the default model, from the start of the process to its end; with Python it also measures peak
+/// memory.
 fn one_photo(sh: &Shell, plan: &Plan, binary: &Path, python: Option<&Path>) -> Result<Measurement> {
     const MODEL: &str = "efficientnet-lite0";
     let folder = sh.create_temp_dir()?;
@@ -285,10 +287,10 @@ fn one_photo(sh: &Shell, plan: &Plan, binary: &Path, python: Option<&Path>) -> R
             "{binary} explain {photo} --model {MODEL} -o {output}"
         ))?;
         millis.push(start.elapsed().as_secs_f64() * 1e3);
-        // An existing file would be left alone.
+        // An existing file would not be overwritten.
         sh.remove_path(&output)?;
     }
-    // The first run reads the binary from the disk.
+    // The first run reads the binary from disk.
     millis.remove(0);
     let peak = match python {
         Some(python) => {

@@ -11,8 +11,8 @@ use xshell::{Shell, cmd};
 
 use crate::{dist, downstream};
 
-/// Runs all checks and stops at the first that fails; `full` adds the slow tests, the builds of the packages from their own files, the
-/// examples, the projects of users and the tests of memory.
+/// Runs all checks and stops at the first failure; `full` adds the slow tests, builds of the packages from their own files, the examples,
+/// the downstream projects and the memory tests.
 pub(crate) fn run(sh: &Shell, full: bool) -> Result<()> {
     step("format", || Ok(cmd!(sh, "cargo fmt --all --check").run()?))?;
     step("licences and versions", || dependencies(sh))?;
@@ -35,13 +35,13 @@ pub(crate) fn run(sh: &Shell, full: bool) -> Result<()> {
     step("packages", || packages(sh, full))?;
     if full {
         step("examples", || examples(sh))?;
-        step("projects of users", || downstream::run(sh))?;
+        step("downstream projects", || downstream::run(sh))?;
         step("memory", || memory(sh))?;
     }
     Ok(())
 }
 
-/// Examples that want files of their own.
+/// Examples that need files from the user.
 const WITH_FILES: [&str; 1] = ["digits"];
 
 /// Runs the crates' examples, which the tests have built.
@@ -65,7 +65,7 @@ fn examples(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// The links of the crates' front pages, which rustdoc takes for those of strangers, against the pages that it has just made.
+/// Checks the links of the crates' front pages against the pages that rustdoc has just made; rustdoc treats them as external.
 fn links(sh: &Shell) -> Result<()> {
     let made = dist::target(sh).join("doc");
     let mut broken = Vec::new();
@@ -83,11 +83,11 @@ fn links(sh: &Shell) -> Result<()> {
             }
         }
     }
-    ensure!(broken.is_empty(), "no page for {}", broken.join(", "));
+    ensure!(broken.is_empty(), "no page found for {}", broken.join(", "));
     Ok(())
 }
 
-/// What the links of a page to docs.rs name of the workspace's crates: `gradcam_nn/trait.Pass.html#method.wants`.
+/// Extracts the paths of a page's docs.rs links to the workspace's crates, such as `gradcam_nn/trait.Pass.html#method.wants`.
 fn own_links(page: &str) -> impl Iterator<Item = &str> {
     page.lines().filter_map(|line| {
         let (_, link) = line.split_once("https://docs.rs/gradcam")?;
@@ -95,10 +95,10 @@ fn own_links(page: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What the registry would get of each crate, and with `verify` whether it builds from that alone.
+/// Packages each crate as for the registry; with `verify`, also builds it from the package alone.
 fn packages(sh: &Shell, verify: bool) -> Result<()> {
     let verify: &[&str] = if verify { &[] } else { &["--no-verify"] };
-    // Changes that are not committed yet are checked, too.
+    // Uncommitted changes are checked, too.
     let cargo = cmd!(
         sh,
         "cargo package --workspace --exclude gradcam-tests --exclude xtask --allow-dirty {verify...}"
@@ -106,11 +106,11 @@ fn packages(sh: &Shell, verify: bool) -> Result<()> {
     Ok(cargo.run()?)
 }
 
-/// The kernels' tests under valgrind, which knows AVX2 but not AVX-512: no read of what was not written, and none beyond an end.
+/// Runs the kernels' tests under valgrind, which knows AVX2 but not AVX-512, to find reads of uninitialised memory and reads out of bounds.
 fn memory(sh: &Shell) -> Result<()> {
     let installed = cmd!(sh, "valgrind --version").quiet().ignore_stdout();
     if installed.run().is_err() {
-        println!("valgrind is not installed; left out");
+        println!("valgrind is not installed; skipped");
         return Ok(());
     }
     let cargo = cmd!(
@@ -119,11 +119,11 @@ fn memory(sh: &Shell) -> Result<()> {
     );
     let runner = "valgrind --quiet --error-exitcode=9";
     let cargo = cargo.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER", runner);
-    // It takes about a second a case.
+    // A case takes about a second.
     Ok(cargo.env("PROPTEST_CASES", "6").run()?)
 }
 
-/// Runs one check under its name, and says how long it took.
+/// Runs one check under its name and prints its duration.
 fn step(name: &str, check: impl FnOnce() -> Result<()>) -> Result<()> {
     println!("== {name}");
     let start = Instant::now();
@@ -136,7 +136,7 @@ fn step(name: &str, check: impl FnOnce() -> Result<()>) -> Result<()> {
     result.with_context(|| format!("the check `{name}` failed"))
 }
 
-/// Every dependency's licence, and crates that come in more than one version, by the lists of `.deny.toml`.
+/// Checks every dependency's licence, and crates with more than one version, against the lists in `.deny.toml`.
 fn dependencies(sh: &Shell) -> Result<()> {
     let installed = cmd!(sh, "cargo deny --version")
         .quiet()
@@ -160,7 +160,7 @@ fn dependencies(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// The quoted entries of the list `name`, which stands one entry a line.
+/// Reads the quoted entries of the list `name`, which has one entry per line.
 fn list<'a>(rules: &'a str, name: &str) -> Result<Vec<&'a str>> {
     let opening = format!("{name} = [");
     let found: Vec<&str> = rules
@@ -174,7 +174,7 @@ fn list<'a>(rules: &'a str, name: &str) -> Result<Vec<&'a str>> {
     Ok(found)
 }
 
-/// What is wrong with the packages of `cargo tree`, whose lines are `NAME vVERSION …|LICENCE`.
+/// Lists the problems of the packages in the output of `cargo tree`, whose lines are `NAME vVERSION …|LICENCE`.
 fn problems(tree: &str, allow: &[&str], skip: &[&str]) -> Result<Vec<String>> {
     let mut problems = BTreeSet::new();
     let mut versions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -186,7 +186,7 @@ fn problems(tree: &str, allow: &[&str], skip: &[&str]) -> Result<Vec<String>> {
         let (name, version, license) =
             parts.with_context(|| format!("`cargo tree` printed `{line}`"))?;
         versions.entry(name).or_default().insert(version);
-        // A package that was printed before is marked.
+        // `cargo tree` marks packages that it printed before.
         let license = license.trim_end_matches(" (*)");
         if !allowed(license, allow) {
             problems.insert(format!("{name} {version} has the licence `{license}`"));
@@ -201,7 +201,7 @@ fn problems(tree: &str, allow: &[&str], skip: &[&str]) -> Result<Vec<String>> {
     Ok(problems.into_iter().collect())
 }
 
-/// Whether an SPDX expression can be met with the licences in `allow`; an old `A/B` means `A OR B`.
+/// Tells whether the licences in `allow` satisfy an SPDX expression; the old form `A/B` means `A OR B`.
 fn allowed(expression: &str, allow: &[&str]) -> bool {
     let spaced = expression
         .replace('/', " OR ")
@@ -212,7 +212,7 @@ fn allowed(expression: &str, allow: &[&str]) -> bool {
     met == Some(true) && words.next().is_none()
 }
 
-/// `all (OR all)*`; `None` where the text breaks the grammar.
+/// Parses `all (OR all)*`; `None` if the text breaks the grammar.
 fn any<'a>(words: &mut Peekable<impl Iterator<Item = &'a str>>, allow: &[&str]) -> Option<bool> {
     let mut met = all(words, allow)?;
     while words.next_if_eq(&"OR").is_some() {
@@ -221,7 +221,7 @@ fn any<'a>(words: &mut Peekable<impl Iterator<Item = &'a str>>, allow: &[&str]) 
     Some(met)
 }
 
-/// `one (AND one)*`, which binds more tightly than `OR`.
+/// Parses `one (AND one)*`, which binds more tightly than `OR`.
 fn all<'a>(words: &mut Peekable<impl Iterator<Item = &'a str>>, allow: &[&str]) -> Option<bool> {
     let mut met = one(words, allow)?;
     while words.next_if_eq(&"AND").is_some() {
@@ -230,7 +230,7 @@ fn all<'a>(words: &mut Peekable<impl Iterator<Item = &'a str>>, allow: &[&str]) 
     Some(met)
 }
 
-/// A licence, perhaps `WITH` an exception, or an expression in parentheses.
+/// Parses a licence, optionally `WITH` an exception, or an expression in parentheses.
 fn one<'a>(words: &mut Peekable<impl Iterator<Item = &'a str>>, allow: &[&str]) -> Option<bool> {
     match words.next()? {
         "(" => {

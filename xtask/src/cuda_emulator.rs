@@ -1,4 +1,4 @@
-//! A CUDA device that is the processor, to run what `--features cuda` builds where there is no GPU.
+//! A CUDA device emulated on the processor, to run builds with `--features cuda` without a GPU.
 #![allow(clippy::print_stdout)]
 
 use std::path::{Path, PathBuf};
@@ -8,16 +8,16 @@ use xshell::{Shell, cmd};
 
 use crate::cuda_toolkit::{source_of, stubs};
 
-/// The emulated driver and what it needs.
+/// The emulated driver and its headers.
 const SOURCE: &str = "tests/cuda";
-/// Our kernels, compiled for each of these types. f16 differs from bf16 by two instructions that only a device has.
+/// Our kernels, compiled for each of `TYPES`. f16 differs from bf16 by two instructions that only a device has.
 const KERNELS: &str = "crates/gradcam-nn/src/cuda/kernels.cu";
 const TYPES: [&str; 3] = ["F32", "F64", "BF16"];
-/// Those of candle's kernels that tensors take outside of our operations.
+/// The kernels of candle that tensors use outside our operations.
 const CANDLE: [&str; 7] = [
     "affine", "binary", "cast", "fill", "indexing", "reduce", "unary",
 ];
-/// The libraries that the emulated driver stands for.
+/// The libraries that the emulated driver replaces.
 const LIBRARIES: [&str; 4] = [
     "libcuda.so.1",
     "libcublas.so.13",
@@ -25,7 +25,7 @@ const LIBRARIES: [&str; 4] = [
     "libcudnn.so.9",
 ];
 
-/// Builds the emulated libraries in `target/cuda-emulator`, and prints the environment in which a program takes them for a device's.
+/// Builds the emulated libraries in `target/cuda-emulator`, and prints the environment in which a program loads them instead of a device's.
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     let folder = sh.current_dir().join("target/cuda-emulator");
     sh.create_dir(&folder)?;
@@ -60,7 +60,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// Compiles a file of kernels for the processor, with a list of them.
+/// Compiles a file of kernels for the processor, and registers each kernel by name.
 fn compile_kernels(sh: &Shell, folder: &Path, source: &Path, define: &str) -> Result<PathBuf> {
     let source = sh.current_dir().join(source);
     let stem = source
@@ -75,10 +75,10 @@ fn compile_kernels(sh: &Shell, folder: &Path, source: &Path, define: &str) -> Re
     let flags = [
         "-std=c++17".to_string(),
         "-w".to_string(),
-        // Kernels read four numbers at once as one.
+        // Kernels read four numbers as one.
         "-fno-strict-aliasing".to_string(),
         format!("-D{define}"),
-        // That of the device which is emulated, with arithmetic in bf16.
+        // The architecture of the emulated device, which has bf16 arithmetic.
         "-D__CUDA_ARCH__=800".to_string(),
         format!("-I{SOURCE}"),
         format!("-I{SOURCE}/include"),

@@ -1,4 +1,4 @@
-//! A CUDA toolkit without an installer: NVIDIA's wheels in one folder, enough to build `--features cuda`, with or without a GPU.
+//! A CUDA toolkit without an installer: NVIDIA's wheels in one folder, enough to build with `--features cuda`, with or without a GPU.
 #![allow(clippy::print_stdout)]
 
 use std::collections::BTreeSet;
@@ -11,13 +11,13 @@ use xshell::{Shell, cmd};
 /// Each wheel's version and hash.
 const WHEELS: &str = "xtask/src/cuda-wheels.txt";
 
-/// Unpacks the wheels into `folder`, unless they are there, and prints the environment that a build needs, as lines for a shell.
+/// Unpacks the wheels into `folder`, unless they are already there, and prints the environment for a build as shell commands.
 pub(crate) fn run(sh: &Shell, folder: &Path, compute_capability: u32) -> Result<()> {
     if cfg!(not(all(target_os = "linux", target_arch = "x86_64"))) {
         bail!("the wheels are for Linux on x86-64; install NVIDIA's CUDA toolkit instead");
     }
     if !folder.join("nvidia/cu13/lib/stubs/libcuda.so.1").exists() {
-        // Made beside its place and moved, so that what was interrupted is not taken for a toolkit.
+        // Made beside its place and then moved, so that an interrupted download is not mistaken for a toolkit.
         let making = folder.with_extension("making");
         sh.remove_path(&making)?;
         cmd!(
@@ -25,7 +25,7 @@ pub(crate) fn run(sh: &Shell, folder: &Path, compute_capability: u32) -> Result<
             "python3 -m pip install --quiet --no-deps --only-binary :all: --require-hashes --target {making} -r {WHEELS}"
         )
         .run()
-        .context("the wheels come from PyPI by `python3 -m pip`")?;
+        .context("cannot install the wheels from PyPI with `python3 -m pip`")?;
         let made = making.join("nvidia/cu13");
         link_libraries(sh, &made)?;
         build_stub(sh, &made.join("lib/stubs"))?;
@@ -38,12 +38,12 @@ pub(crate) fn run(sh: &Shell, folder: &Path, compute_capability: u32) -> Result<
         .with_context(|| format!("no toolkit at `{}`", folder.display()))?;
     let toolkit = folder.join("nvidia/cu13");
     let root = toolkit.display();
-    // cuDNN's wheel has a folder of its own.
+    // cuDNN's wheel has its own folder.
     let libraries = format!("{root}/lib:{}/nvidia/cudnn/lib", folder.display());
     println!("export PATH={root}/bin:$PATH");
     println!("export CUDA_HOME={root}");
     println!("export CUDA_COMPUTE_CAP={compute_capability}");
-    // Without a driver the stub lets a program start, which then finds no device; it must not hide a real one.
+    // Without a driver, the stub lets a program start and find no device; it must not hide a real driver.
     let loader = cmd!(sh, "ldconfig -p")
         .quiet()
         .ignore_stderr()
@@ -58,7 +58,7 @@ pub(crate) fn run(sh: &Shell, folder: &Path, compute_capability: u32) -> Result<
     Ok(())
 }
 
-/// The names without a version, by which a linker looks for libraries, and `lib64`, where some build scripts do.
+/// Links the unversioned names that a linker looks for, and `lib64`, where some build scripts look.
 fn link_libraries(sh: &Shell, toolkit: &Path) -> Result<()> {
     let lib = toolkit.join("lib");
     for path in sh.read_dir(&lib)? {
@@ -78,7 +78,7 @@ fn link_libraries(sh: &Shell, toolkit: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Builds a libcuda that has every function which the bindings name and no device.
+/// Builds a libcuda with every function that the bindings name, but without a device.
 fn build_stub(sh: &Shell, folder: &Path) -> Result<()> {
     sh.create_dir(folder)?;
     let (file, library) = (folder.join("stub.c"), folder.join("libcuda.so.1"));
@@ -93,8 +93,8 @@ fn build_stub(sh: &Shell, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The source of every function that cudarc's bindings to some libraries name: each returns CUDA_ERROR_STUB_LIBRARY, unless what it is
-/// linked with defines it.
+/// Generates C source for every function that cudarc's bindings to `libraries` name. Each function is weak and returns
+/// CUDA_ERROR_STUB_LIBRARY.
 pub(crate) fn stubs(sh: &Shell, libraries: &[&str]) -> Result<String> {
     let mut names = BTreeSet::new();
     for library in libraries {
@@ -116,7 +116,7 @@ pub(crate) fn stubs(sh: &Shell, libraries: &[&str]) -> Result<String> {
     Ok(names.iter().map(stub).collect())
 }
 
-/// The folder of a package's source.
+/// Finds the folder of a package's source.
 pub(crate) fn source_of(sh: &Shell, package: &str) -> Result<PathBuf> {
     let metadata = cmd!(
         sh,

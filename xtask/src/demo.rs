@@ -1,4 +1,4 @@
-//! The pictures in `models/photos`, explained.
+//! Explanations of the pictures in `models/photos`.
 #![allow(clippy::print_stdout)]
 
 use std::path::Path;
@@ -8,7 +8,7 @@ use xshell::{Shell, cmd};
 
 use crate::dist::binary;
 
-/// Explains the photos with the default model into `target/demo`, and writes a page that shows them.
+/// Explains the photos with the default model, and writes the results and a page that shows them to `target/demo`.
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     let binary = binary(sh)?;
     let folder = Path::new("target/demo");
@@ -24,10 +24,10 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// The page: the records as they are, and a script that lays them out.
+/// Builds the page: the records as they are, and a script that lays them out.
 fn page(records: &str) -> String {
     let records = records.lines().collect::<Vec<_>>().join(",\n");
-    // Inside a script element `</` could end it; JSON may write the slash with a backslash.
+    // `</` could end the script element; JSON allows a backslash before the slash.
     let records = records.replace("</", "<\\/");
     PAGE.replace("RECORDS", &records)
 }
@@ -47,7 +47,7 @@ const PAGE: &str = r#"<!DOCTYPE html>
   td:first-child { text-align: right; font-variant-numeric: tabular-nums; }
 </style>
 <h1>gradcam demo</h1>
-<p>Each photo as the network sees it, and beside it where Grad-CAM finds the evidence for the class with the highest probability.</p>
+<p>Each photo as the network sees it, beside the evidence that Grad-CAM finds for the most probable class.</p>
 <main></main>
 <noscript>This page lays out its records with a script; the pictures are in the same folder.</noscript>
 <script type="application/json" id="records">[

@@ -1,4 +1,4 @@
-//! What a release hands out.
+//! The files of a release.
 
 use std::env::consts::EXE_SUFFIX;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     sh.create_dir(folder)?;
     sh.copy_file(&binary, folder.join(format!("gradcam{EXE_SUFFIX}")))?;
     cmd!(sh, "{binary} man -o {folder}").ignore_stdout().run()?;
-    // Each under the name by which its shell looks for it.
+    // Each has the name that its shell expects.
     for (shell, name) in [
         ("bash", "gradcam.bash"),
         ("zsh", "_gradcam"),
@@ -28,23 +28,23 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// Builds the release binary and tells where it is.
+/// Builds the release binary and returns its path.
 pub(crate) fn binary(sh: &Shell) -> Result<PathBuf> {
     cmd!(sh, "cargo build --release --package gradcam-cli").run()?;
     Ok(release(sh).join(format!("gradcam{EXE_SUFFIX}")))
 }
 
-/// The folder of release builds.
+/// Returns the folder of release builds.
 pub(crate) fn release(sh: &Shell) -> PathBuf {
     built(sh, "release")
 }
 
-/// The folder of the builds by a profile.
+/// Returns the folder of a profile's builds.
 fn built(sh: &Shell, profile: &str) -> PathBuf {
     target(sh).join(profile)
 }
 
-/// The folder of everything that cargo makes.
+/// Returns cargo's target folder.
 pub(crate) fn target(sh: &Shell) -> PathBuf {
     let target = sh
         .var_os("CARGO_TARGET_DIR")

@@ -1,4 +1,4 @@
-//! The projects of `tests/downstream`: what a user's own project sees of the crates.
+//! The projects of `tests/downstream`, which use the crates as a user's own project does.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::dist;
 /// Builds and runs every project with the versions of the workspace's `Cargo.lock`, in one target folder.
 ///
 /// # Errors
-/// When a project is not formatted, does not build, or ends with a failure; when the colours come with a tensor library.
+/// If a project is not formatted, does not build or fails, or if `colours` depends on a tensor library.
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     let root = sh.current_dir();
     let (lock, target) = (root.join("Cargo.lock"), dist::target(sh).join("downstream"));
@@ -24,7 +24,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     ];
     for (name, arguments) in projects {
         let _folder = sh.push_dir(root.join("tests/downstream").join(name));
-        // A project takes what it needs of the list, and nothing that is newer.
+        // A project takes the versions that it needs from the lock file, and nothing newer.
         sh.copy_file(&lock, "Cargo.lock")?;
         cmd!(sh, "cargo fmt --check").run()?;
         cmd!(sh, "cargo run --offline --quiet -- {arguments...}").run()?;
@@ -33,7 +33,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
                 .quiet()
                 .read()?;
             let tensors = tree.lines().find(|line| line.starts_with("candle"));
-            ensure!(tensors.is_none(), "gradcam-viz brings {tensors:?}");
+            ensure!(tensors.is_none(), "gradcam-viz depends on {tensors:?}");
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Models of the hub, into the cache that Python's client shares.
+//! Fetches models from the hub into the cache shared with Python's client.
 #![allow(clippy::print_stdout)]
 
 use anyhow::{Result, bail};
@@ -6,7 +6,8 @@ use xshell::{Shell, cmd};
 
 use crate::dist::binary;
 
-/// Fetches `names`, or every network with a repository when there are none. Listing a model's layers loads it, which fetches and checks it.
+/// Fetches `names`, or every network with a repository if `names` is empty. Listing a model's layers loads the model, which fetches and
+/// checks it.
 pub(crate) fn run(sh: &Shell, names: &[String]) -> Result<()> {
     let binary = binary(sh)?;
     let table = cmd!(sh, "{binary} models").quiet().read()?;

@@ -1,69 +1,69 @@
-//! The arguments, as xflags generates them.
+//! The arguments, parsed by code that xflags generates.
 #![allow(missing_docs, unreachable_pub)]
 
 use std::path::PathBuf;
 
 xflags::xflags! {
-    /// The chores of this workspace. Outputs go below `target/`.
+    /// Automates this workspace. Outputs go below `target/`.
     cmd xtask {
-        /// Run every check, the cheapest first.
+        /// Run all checks, the cheapest first.
         cmd ci {
-            /// Run the slow tests, the packages' builds, the examples, the projects of users and the tests of memory too.
+            /// Also run the slow tests, package builds, examples, downstream projects and memory tests.
             optional --full
         }
-        /// Explain the pictures in models/photos into target/demo, with an index page.
+        /// Explain the pictures in models/photos and write them to target/demo, with an index page.
         cmd demo {}
-        /// Fetch models of the hub into the shared cache.
+        /// Fetch models from the hub into the shared cache.
         cmd fetch-models {
-            /// Architectures or hf:OWNER/NAME[@REVISION]; none for every network that `gradcam models` lists with a repository.
+            /// Architectures or hf:OWNER/NAME[@REVISION] [default: every network that `gradcam models` lists with a repository].
             repeated name: String
         }
-        /// Fetch NVIDIA's compiler and libraries from PyPI (1.6 GB) and print the environment that a build with `--features cuda` needs.
+        /// Fetch NVIDIA's compiler and libraries from PyPI (1.6 GB), and print the environment for a build with `--features cuda`.
         cmd cuda-toolkit {
-            /// Where the toolkit is kept [default: target/cuda-toolkit].
+            /// Folder for the toolkit [default: target/cuda-toolkit].
             optional --dir dir: PathBuf
-            /// The oldest GPU that the build shall run on [default: 80, for 8.0].
+            /// Oldest compute capability that the build supports [default: 80, for 8.0].
             optional --compute-cap n: u32
         }
-        /// Build a CUDA device that is the processor, to run a build with `--features cuda` without a GPU, and print its environment.
+        /// Build a CUDA device emulated on the processor, to run a build with `--features cuda` without a GPU, and print its environment.
         cmd cuda-emulator {}
         /// Run the fuzz targets of tests/fuzz; needs cargo-fuzz and a nightly toolchain.
         cmd fuzz {
-            /// Targets; none for all.
+            /// Targets [default: all].
             repeated target: String
-            /// Executions of each target [default: 1000000].
+            /// Executions per target [default: 1000000].
             optional --runs n: u64
         }
-        /// Put the binary, optimised as a whole, its manual pages and its completions into target/gradcam.
+        /// Put the binary, built with link-time optimisation, its manual pages and its completions into target/gradcam.
         cmd dist {}
-        /// Train the small networks again that the card needs and that come with the program (20 minutes on two cores that had other work too).
+        /// Retrain the small networks that the card needs and the program ships (20 minutes on two busy cores).
         cmd train {}
-        /// Compare every architecture with timm's and torchvision's.
+        /// Compare every architecture with its original in timm or torchvision.
         cmd parity {
-            /// A Python environment with torch, torchvision, timm and grad-cam.
+            /// Python environment with torch, torchvision, timm and grad-cam.
             required venv: PathBuf
-            /// Architectures; none for all.
+            /// Architectures [default: all].
             repeated architecture: String
         }
-        /// Time Grad-CAM and what it consists of, alone or in turns with other programs.
+        /// Time Grad-CAM and its parts, alone or in turns with other programs.
         cmd bench {
-            /// Architectures; none for one of each family, or with --peers for those that the peers are best known for.
+            /// Architectures [default: one of each family, or with --peers those that the peers are best known for].
             repeated architecture: String
-            /// A Python environment with torch, torchvision and timm, and any of grad-cam, captum, torchcam, onnxruntime and openvino.
+            /// Python environment with torch, torchvision and timm, and any of grad-cam, captum, torchcam, onnxruntime and openvino.
             optional --peers venv: PathBuf
-            /// Turns of each program, about half a second each [default: 10].
+            /// Turns per program, about half a second each [default: 10].
             optional --rounds n: usize
-            /// Images computed together; may be given more than once [default: 1 and 8; on a GPU 64 and 256 too].
+            /// Batch size; may be repeated [default: 1 and 8; on a GPU also 64 and 256].
             repeated --batch n: usize
-            /// Where the networks run: cpu, cuda or cuda:N [default: cpu].
+            /// Device for the networks: cpu, cuda or cuda:N [default: cpu].
             optional --device name: String
-            /// f32, and on a GPU tf32, f16 or bf16 [default: f32].
+            /// Precision: f32, or on a GPU also tf32, f16 or bf16 [default: f32].
             optional --precision name: String
-            /// forward, grad-cam, input-gradient, masks, rise or cli; may be given more than once [default: all].
+            /// Task: forward, grad-cam, input-gradient, masks, rise or cli; may be repeated [default: all].
             repeated --task name: String
-            /// Threads of each program [default: one for each core].
+            /// Threads per program [default: one per core].
             optional --threads n: usize
-            /// Also write the measurements to this file, one JSON line each.
+            /// Also write the measurements to this file, as JSON lines.
             optional --json file: PathBuf
         }
     }

@@ -1,4 +1,4 @@
-//! Runs the fuzz targets of `tests/fuzz` and prints how far each came.
+//! Runs the fuzz targets of `tests/fuzz` and prints each one's coverage.
 #![allow(clippy::print_stdout)]
 
 use std::path::PathBuf;
@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};
 
-/// Where the targets are.
+/// The folder of the targets.
 const FOLDER: &str = "tests/fuzz";
 
-/// Runs each of `targets` (every one if there are none) `runs` times, and stops at the first finding.
+/// Runs each of `targets` (all, if the list is empty) `runs` times, and stops at the first finding.
 ///
-/// What a target learned stays below `target/fuzz`, so that the next run goes on from there.
+/// Corpora stay below `target/fuzz`, so the next run continues from them.
 pub(crate) fn run(sh: &Shell, targets: &[String], runs: u64) -> Result<()> {
     ensure!(
         cmd!(sh, "cargo fuzz --version")
@@ -20,12 +20,12 @@ pub(crate) fn run(sh: &Shell, targets: &[String], runs: u64) -> Result<()> {
             .ignore_stderr()
             .run()
             .is_ok(),
-        "cargo-fuzz is not installed: `cargo install cargo-fuzz`, and a nightly toolchain, are needed"
+        "cargo-fuzz is not installed; run `cargo install cargo-fuzz` and install a nightly toolchain"
     );
     let known = known(sh)?;
     if let Some(unknown) = targets.iter().find(|target| !known.contains(target)) {
         bail!(
-            "there is no target `{unknown}`; there are `{}`",
+            "unknown target `{unknown}`; the targets are `{}`",
             known.join("`, `")
         );
     }
@@ -42,7 +42,7 @@ pub(crate) fn run(sh: &Shell, targets: &[String], runs: u64) -> Result<()> {
     Ok(())
 }
 
-/// The targets, which are the files of a folder.
+/// Lists the targets, which are the files of a folder.
 fn known(sh: &Shell) -> Result<Vec<String>> {
     let files = sh.read_dir(PathBuf::from(FOLDER).join("targets"))?;
     let stem = |file: &PathBuf| Some(file.file_stem()?.to_str()?.to_string());
@@ -51,7 +51,7 @@ fn known(sh: &Shell) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Runs one target: its executions, the edges of the program that it reached, and seconds.
+/// Runs one target, and returns its executions, the edges reached in the program, and seconds.
 fn one(sh: &Shell, target: &str, runs: u64) -> Result<(u64, String, u64)> {
     println!("== {target}");
     let corpus = format!("target/fuzz/corpus/{target}");
@@ -59,13 +59,13 @@ fn one(sh: &Shell, target: &str, runs: u64) -> Result<(u64, String, u64)> {
     sh.create_dir(&corpus)?;
     sh.create_dir(&findings)?;
     let runs = runs.to_string();
-    // What stands on a command line is short, and names are compared with all others in its square.
+    // Command-line values are short, and comparing names takes time quadratic in their length.
     let longest = match target {
         "target" | "option" => "128",
         _ => "32768",
     };
     let seeds = format!("{FOLDER}/seeds/{target}");
-    // The readers are safe Rust: what there is to find are panics, overflows, hangs and memory, which need no sanitizer.
+    // The readers are safe Rust: possible findings are panics, overflows, hangs and excessive memory, which need no sanitizer.
     let build = [
         "--fuzz-dir",
         FOLDER,
@@ -77,11 +77,7 @@ fn one(sh: &Shell, target: &str, runs: u64) -> Result<(u64, String, u64)> {
     cmd!(sh, "cargo +nightly fuzz build {build...} {target}")
         .quiet()
         .run()
-        .with_context(|| {
-            format!(
-                "`{target}` was not run, since it does not build; a nightly toolchain is needed"
-            )
-        })?;
+        .with_context(|| format!("`{target}` does not build; a nightly toolchain is needed"))?;
     let output = cmd!(
         sh,
         "cargo +nightly fuzz run {build...} {target} {corpus} {seeds} --
@@ -93,14 +89,15 @@ fn one(sh: &Shell, target: &str, runs: u64) -> Result<(u64, String, u64)> {
     let text = String::from_utf8_lossy(&output.stderr);
     ensure!(
         output.status.success(),
-        "`{target}` found something; what it was given is below `{findings}`:\n{}",
+        "`{target}` found a failure; its input is below `{findings}`:\n{}",
         tail(&text, 40)
     );
     let stat = |name: &str| {
         let line = text.lines().find(|line| line.starts_with(name))?;
         line.rsplit(' ').next()?.parse::<u64>().ok()
     };
-    let count = stat("stat::number_of_executed_units").context("libFuzzer gave no figures")?;
+    let count =
+        stat("stat::number_of_executed_units").context("libFuzzer printed no statistics")?;
     let edges = text
         .lines()
         .rev()
@@ -111,7 +108,7 @@ fn one(sh: &Shell, target: &str, runs: u64) -> Result<(u64, String, u64)> {
     Ok((count, edges, count / speed))
 }
 
-/// The last lines of a text.
+/// Returns the last lines of a text.
 fn tail(text: &str, lines: usize) -> String {
     let all: Vec<&str> = text.lines().collect();
     all[all.len().saturating_sub(lines)..].join("\n")

@@ -35,7 +35,7 @@ fn run(flags: flags::Xtask) -> Result<()> {
     use flags::XtaskCmd;
     let sh = Shell::new()?;
     sh.change_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
-    // The shell stands at the root from here on; paths in arguments are relative to where the user does.
+    // From here on the shell is at the root; paths in arguments are relative to the user's folder.
     let from_here =
         |path: &Path| absolute(path).with_context(|| format!("`{}` is not a path", path.display()));
     match flags.subcommand {

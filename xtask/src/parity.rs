@@ -1,4 +1,4 @@
-//! Every architecture at full size against timm's and torchvision's own network.
+//! Compares every architecture at full size with the original in timm or torchvision.
 #![allow(clippy::print_stdout)]
 
 use std::path::Path;
@@ -8,18 +8,18 @@ use xshell::{Shell, cmd};
 
 use crate::python;
 
-/// The largest deviation allowed, relative to the largest value of its kind.
+/// The largest deviation allowed, relative to the largest value in the same tensor.
 const LIMIT: f64 = 1e-3;
 
 /// Compares every architecture, or those named in `only`, and prints a table.
 ///
 /// `venv` is a Python environment with torch, torchvision, timm and grad-cam. `xtask/parity/parity.py` makes a model folder with random
 /// weights and PyTorch's results in f64; the worker `parity` of `gradcam-tests` loads it. Logits and raw maps are computed in f32. The
-/// gradient of a network of ReLUs jumps where a unit crosses zero, so it is compared in f64, and what f32 makes of it stands beside,
-/// next to what it makes of it in PyTorch.
+/// gradient of a network of ReLUs jumps where a unit crosses zero, so it is compared in f64. The deviations of our f32 gradient and of
+/// PyTorch's are printed beside it.
 ///
 /// # Errors
-/// When a name in `only` is unknown, a program fails, or a deviation exceeds 1e-3.
+/// If a name in `only` is unknown, a program fails, or a deviation exceeds 1e-3.
 pub(crate) fn run(sh: &Shell, venv: &Path, only: &[String]) -> Result<()> {
     let python = python::interpreter(venv)?;
     let script = "xtask/parity/parity.py";
@@ -50,7 +50,7 @@ pub(crate) fn run(sh: &Shell, venv: &Path, only: &[String]) -> Result<()> {
         if !only.is_empty() && !only.iter().any(|o| o == name) {
             continue;
         }
-        // Dropped, and with it removed, after each architecture: the folders are up to 0.8 GB.
+        // Removed when dropped, after each architecture: a folder can take 0.8 GB.
         let folder = sh.create_temp_dir()?;
         let path = folder.path();
         let outcome = cmd!(sh, "{python} {script} make {name} {package} {path}")
@@ -81,7 +81,7 @@ pub(crate) fn run(sh: &Shell, venv: &Path, only: &[String]) -> Result<()> {
             values.len() == 5,
             "the worker `parity` printed `{deviations}`"
         );
-        // A NaN is no agreement.
+        // Written so that NaN fails.
         if !values[..3].iter().all(|v| *v <= LIMIT) {
             failed.push(format!("{name} ({package})"));
         }

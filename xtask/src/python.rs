@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// The interpreter of the environment in `venv`.
+/// Finds the interpreter of the environment in `venv`.
 pub(crate) fn interpreter(venv: &Path) -> Result<PathBuf> {
     ["bin/python", "Scripts/python.exe"]
         .map(|path| venv.join(path))

@@ -1,14 +1,14 @@
-//! The small networks that come with the program.
+//! The small networks that ship with the program.
 
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use crate::dist::binary;
 
-/// Where the program finds them when it is built.
+/// The file that is compiled into the program.
 const NETWORKS: &str = "crates/gradcam-cli/pasted/networks.safetensors";
 
-/// Trains them again: the same bytes on the same machine.
+/// Retrains them; the same machine gives the same bytes.
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     let binary = binary(sh)?;
     cmd!(sh, "{binary} card train --output {NETWORKS} --force").run()?;

@@ -1,4 +1,4 @@
-//! The other programs, each behind `xtask/bench/peers.py`.
+//! The other programs, run through `xtask/bench/peers.py`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,9 +10,9 @@ use xshell::{Shell, cmd};
 
 /// The peers' worker.
 pub(crate) const SCRIPT: &str = "xtask/bench/peers.py";
-/// Keeps glibc's allocator from returning pages that the next layer faults in again: ResNet-50 with eight images takes PyTorch 400 ms
-/// instead of 480, without a page fault. `MALLOC_TOP_PAD_` and huge pages change nothing further, and `OMP_WAIT_POLICY=PASSIVE`, which
-/// nobody needs here, costs PyTorch up to a third.
+/// Keeps glibc's allocator from returning pages that the next layer faults in again. Without page faults, ResNet-50 with eight images takes
+/// PyTorch 400 ms instead of 480. `MALLOC_TOP_PAD_` and huge pages change nothing further, and `OMP_WAIT_POLICY=PASSIVE`, which is not
+/// needed here, slows PyTorch by up to a third.
 const ALLOCATOR: [(&str, &str); 2] = [
     ("MALLOC_MMAP_THRESHOLD_", "4294967296"),
     ("MALLOC_TRIM_THRESHOLD_", "4294967296"),
@@ -23,12 +23,12 @@ const ALLOCATOR: [(&str, &str); 2] = [
 pub(crate) struct Peers {
     python: PathBuf,
     pub(crate) names: Vec<String>,
-    /// Of every package that they use.
+    /// The version of every package that they use.
     pub(crate) versions: BTreeMap<String, String>,
 }
 
 impl Peers {
-    /// Those that the environment has all packages for; the others are reported.
+    /// Finds the peers whose packages are all in the environment, and reports the others.
     pub(crate) fn find(sh: &Shell, python: PathBuf) -> Result<Self> {
         let list = cmd!(sh, "{python} {SCRIPT} check").quiet().read()?;
         let mut peers = Peers {
@@ -45,10 +45,7 @@ impl Peers {
                 .filter_map(Value::as_str)
                 .collect();
             if !missing.is_empty() {
-                eprintln!(
-                    "{name} is left out, for Python has no {}",
-                    missing.join(", ")
-                );
+                eprintln!("{name} is left out: Python lacks {}", missing.join(", "));
                 continue;
             }
             peers.names.push(name.to_string());

@@ -1,4 +1,4 @@
-//! What is measured.
+//! The plan of a measurement.
 
 use std::thread;
 
@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 
 use crate::flags::Bench;
 
-/// One of each family.
+/// One architecture of each family.
 const FAMILIES: [&str; 13] = [
     "resnet50",
     "resnext50_32x4d",
@@ -22,7 +22,7 @@ const FAMILIES: [&str; 13] = [
     "googlenet",
     "alexnet",
 ];
-/// Those that are compared with the peers.
+/// The architectures that are compared with the peers.
 const COMPARED: [&str; 7] = [
     "resnet50",
     "efficientnet_lite0",
@@ -41,7 +41,7 @@ const TASKS: [&str; 6] = [
     "cli",
 ];
 
-/// What is measured.
+/// The plan of a measurement.
 pub(crate) struct Plan {
     pub(super) architectures: Vec<String>,
     pub(super) batches: Vec<usize>,
@@ -50,12 +50,12 @@ pub(crate) struct Plan {
     pub(super) threads: usize,
     /// `cpu`, `cuda` or `cuda:N`.
     pub(super) device: String,
-    /// f32, and on a device tf32, f16 or bf16.
+    /// `f32`, or on a GPU also `tf32`, `f16` or `bf16`.
     pub(super) precision: String,
 }
 
 impl Plan {
-    /// The plan of the command line, with the defaults put in.
+    /// Makes the plan from the command line, and fills in the defaults.
     pub(crate) fn new(flags: Bench) -> Result<Self> {
         let or = |given: Vec<String>, default: &[&str]| match given.is_empty() {
             true => default.iter().map(ToString::to_string).collect(),
@@ -85,14 +85,14 @@ impl Plan {
         for task in &plan.tasks {
             ensure!(
                 TASKS.contains(&task.as_str()),
-                "unknown task `{task}`; there are {}",
+                "unknown task `{task}`; the tasks are {}",
                 TASKS.join(", ")
             );
         }
         let counts = [plan.rounds, plan.threads];
         ensure!(
             counts.iter().chain(&plan.batches).all(|&n| n > 0),
-            "rounds, threads and batches are at least 1"
+            "rounds, threads and batches must be at least 1"
         );
         Ok(plan)
     }

@@ -1,23 +1,23 @@
-//! Medians, and tables of them.
+//! Medians and tables of medians.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-/// Our own program's name in the tables.
+/// Our program's name in the tables.
 pub(crate) const OURS: &str = "gradcam";
 
-/// How long one program took for one task.
+/// One program's times for one task.
 #[derive(Debug, Clone)]
 pub(crate) struct Measurement {
     pub(crate) architecture: String,
     pub(crate) batch: usize,
     pub(crate) task: String,
     pub(crate) program: String,
-    /// Of each run.
+    /// One value per run.
     pub(crate) millis: Vec<f64>,
-    /// Peak resident memory in MiB, where it was measured.
+    /// Peak resident memory in MiB, if measured.
     pub(crate) peak: Option<f64>,
 }
 
@@ -26,7 +26,7 @@ impl Measurement {
         quartiles(&self.millis)[1]
     }
 
-    /// For the file of JSON lines.
+    /// Returns a line of the JSON file.
     pub(crate) fn json(&self) -> Value {
         let [lower, median, upper] = quartiles(&self.millis);
         let mut line = json!({
@@ -47,7 +47,7 @@ impl Measurement {
 }
 
 impl std::fmt::Display for Measurement {
-    /// The median with the quartiles, as in `83.1 (82.0–84.2)`.
+    /// Writes the median with the quartiles, as in `83.1 (82.0–84.2)`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [lower, median, upper] = quartiles(&self.millis).map(three_digits);
         write!(f, "{median} ({lower}–{upper})")?;
@@ -58,7 +58,7 @@ impl std::fmt::Display for Measurement {
     }
 }
 
-/// The lower quartile, the median and the upper quartile, interpolated linearly between the values next to them; NaN when there are none.
+/// Computes the lower quartile, median and upper quartile, interpolated linearly between neighbouring values; NaN if there are no values.
 pub(crate) fn quartiles(values: &[f64]) -> [f64; 3] {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -72,7 +72,7 @@ pub(crate) fn quartiles(values: &[f64]) -> [f64; 3] {
     })
 }
 
-/// Three significant digits, or all those before the point.
+/// Formats three significant digits, or all digits before the point.
 fn three_digits(value: f64) -> String {
     let digits = match value {
         v if v < 10.0 => 2,
@@ -82,8 +82,8 @@ fn three_digits(value: f64) -> String {
     format!("{value:.digits$}")
 }
 
-/// A Markdown table for each task: a row for each architecture and batch, a column for each program. Behind a peer's times stands the
-/// ratio of our median to its median, and in the last column that to our own forward pass.
+/// Makes a Markdown table per task, with a row per architecture and batch and a column per program. After a peer's times comes the ratio of
+/// our median to its median; the last column has the ratio to our own forward pass.
 pub(crate) fn tables(measurements: &[Measurement], tasks: &[String]) -> String {
     let mut text = String::new();
     for task in tasks {
@@ -93,7 +93,7 @@ pub(crate) fn tables(measurements: &[Measurement], tasks: &[String]) -> String {
         }
         let programs = in_order(of_task.iter().map(|m| m.program.as_str()));
         let rows = in_order(of_task.iter().map(|m| (m.architecture.as_str(), m.batch)));
-        // Writing into a string cannot fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(
             text,
             "\n{task}: ms, median and quartiles; in bold our median over the peer's; last, over our forward pass\n\n| network | batch | {} | forwards |\n|---|---|{}---|",
@@ -128,7 +128,7 @@ pub(crate) fn tables(measurements: &[Measurement], tasks: &[String]) -> String {
     text
 }
 
-/// Each value once, where it first occurs.
+/// Removes duplicates and keeps each value's first occurrence.
 fn in_order<T: Ord + Copy>(values: impl Iterator<Item = T>) -> Vec<T> {
     let mut seen = BTreeSet::new();
     values.filter(|value| seen.insert(*value)).collect()

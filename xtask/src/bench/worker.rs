@@ -12,7 +12,7 @@ use super::plan::Plan;
 pub(crate) struct Worker {
     /// The program's name in the tables.
     pub(crate) name: String,
-    /// What it can do with the network that it has loaded.
+    /// The tasks that it offers for the loaded network.
     pub(crate) tasks: Vec<String>,
     process: Child,
     answers: BufReader<ChildStdout>,
@@ -34,7 +34,7 @@ impl Worker {
         })
     }
 
-    /// Makes the network and its input.
+    /// Loads the network and its input.
     pub(crate) fn load(&mut self, architecture: &str, batch: usize, plan: &Plan) -> Result<()> {
         let answer = self.ask(&json!({
             "load": architecture,
@@ -51,7 +51,7 @@ impl Worker {
         Ok(())
     }
 
-    /// The milliseconds that `task` took each of `repeats` times.
+    /// Runs `task` `repeats` times and returns each run's milliseconds.
     pub(crate) fn time(&mut self, task: &str, repeats: usize) -> Result<Vec<f64>> {
         let answer = self.ask(&json!({"time": task, "repeats": repeats}))?;
         let millis = answer["millis"].as_array().context("no times")?;
@@ -83,7 +83,7 @@ impl Worker {
 impl Drop for Worker {
     /// Ends the process, so that its memory is free before the next one starts.
     fn drop(&mut self) {
-        // Waiting closes its input, at which it ends.
+        // Waiting closes its input, which ends it.
         let _ = self.process.wait();
     }
 }
