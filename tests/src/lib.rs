@@ -1,1 +1,1 @@
-//! Tests of the whole workspace are in `tests/tests`, the processes that `cargo xtask` starts in `tests/workers`.
+//! The tests of the whole workspace are in `tests/tests`; the processes that `cargo xtask` starts are in `tests/workers`.

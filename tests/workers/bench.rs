@@ -8,8 +8,8 @@
 //! anything that fails                    {"error": "..."}
 //! ```
 //!
-//! A load may name a `"device"` and a `"precision"` too; on a device, inputs are there beforehand, results stay there, and a time ends when
-//! the device has done its work. With architectures as arguments it only checks that they exist. Networks have random weights.
+//! A load may also name a `"device"` and a `"precision"`. On a device, inputs are there beforehand, results stay there, and the clock stops
+//! when the device has finished. With architectures as arguments it only checks that they exist. Networks have random weights.
 #![allow(clippy::print_stderr)]
 
 use std::io::{BufRead, Write, stdin, stdout};
@@ -32,11 +32,11 @@ use serde_json::{Value, json};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const CLASSES: usize = 1000;
-/// The class that is explained.
+/// The class to explain.
 const CLASS: usize = 281;
 /// Masked copies of one image in a batch.
 const MASKS: usize = 8;
-/// Masks of RISE, which a device makes itself.
+/// Masks of RISE, which a device generates itself.
 const RISE: usize = 4000;
 const TASKS: [&str; 4] = ["forward", "grad-cam", "input-gradient", "masks"];
 const DEVICE_TASKS: [&str; 4] = ["forward", "grad-cam", "input-gradient", "rise"];
@@ -96,7 +96,7 @@ fn answer(request: &str, loaded: &mut Option<Subject>) -> Result<Value> {
             device,
             precision,
         } => {
-            // Two networks at once would count twice.
+            // Two networks at once would need twice the memory.
             drop(loaded.take());
             let device = match device.as_deref() {
                 None | Some("cpu") => Device::Cpu,
@@ -130,7 +130,7 @@ struct Subject {
     grad_cam: Explainer,
     /// `(batch, 3, side, side)`.
     images: Tensor,
-    /// Of the size of the images.
+    /// At the images' size.
     masks: Vec<Grid>,
     /// On a device.
     recorded: Option<RecordedGradCam>,
@@ -194,7 +194,7 @@ impl Subject {
         })
     }
 
-    /// Does the task once.
+    /// Runs the task once.
     fn run(&self, task: &str) -> Result<()> {
         let (network, images) = (&self.network, &self.images);
         match task {

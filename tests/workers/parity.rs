@@ -1,4 +1,4 @@
-//! One row of `cargo xtask parity`: a model folder against PyTorch's results (`xtask/parity/parity.py`).
+//! One row of `cargo xtask parity`: compares a model folder with PyTorch's results (`xtask/parity/parity.py`).
 //!
 //! Prints five deviations relative to the largest value: logits, raw map, input gradient in f64, input gradient in f32, and PyTorch's own
 //! input gradient in f32.
@@ -59,7 +59,7 @@ fn find<'a>(tensors: &'a HashMap<String, Tensor>, name: &str) -> Result<&'a Tens
     Ok(tensors.get(name).ok_or_else(|| format!("no `{name}`"))?)
 }
 
-/// The folder's network with f64 parameters.
+/// Builds the folder's network with f64 parameters.
 fn in_f64(folder: &Path) -> Result<ModuleTree> {
     let config = Config::parse(&std::fs::read_to_string(folder.join("config.json"))?, None)?;
     let tensors: BTreeMap<String, Tensor> =
@@ -75,7 +75,7 @@ fn in_f64(folder: &Path) -> Result<ModuleTree> {
     Ok(config.architecture.build(&own, config.classes)?)
 }
 
-/// The gradient of the logit `class` with respect to the input.
+/// Computes the gradient of the logit `class` with respect to the input.
 fn input_gradient(network: &ModuleTree, x: &Tensor, class: usize) -> Result<Tensor> {
     let x = Var::from_tensor(x)?;
     let logits = network.forward(x.as_tensor(), &mut ())?;
@@ -83,7 +83,7 @@ fn input_gradient(network: &ModuleTree, x: &Tensor, class: usize) -> Result<Tens
     Ok(gradients.get(x.as_tensor()).ok_or("no gradient")?.clone())
 }
 
-/// The largest difference relative to the largest expected value; NaN when a value is NaN.
+/// Computes the largest difference, relative to the largest expected value; NaN if a value is NaN.
 fn deviation(found: &Tensor, expected: &Tensor) -> Result<f64> {
     let values = |x: &Tensor| x.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
     let (found, expected) = (values(found)?, values(expected)?);

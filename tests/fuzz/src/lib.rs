@@ -1,4 +1,4 @@
-//! What the targets share: a place in memory for readers that take a path.
+//! Shared by the targets: a folder in memory for readers that take a path.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use gradcam_data::Layout;
 /// A picture of 8 × 6 pixels.
 pub const SMALL_PNG: &[u8] = include_bytes!("../small.png");
 
-/// A folder of this process alone, in memory where the system has such a place.
+/// Creates a folder for this process, in memory if the system offers that.
 fn root() -> &'static Path {
     static ROOT: OnceLock<PathBuf> = OnceLock::new();
     ROOT.get_or_init(|| {
@@ -30,12 +30,12 @@ pub fn in_file(name: &str, bytes: &[u8], read: impl FnOnce(&Path)) {
     read(&path);
 }
 
-/// Calls `fill` with a folder that stays from call to call.
+/// Calls `fill` with a folder that persists between calls.
 pub fn folder(fill: impl FnOnce(&Path)) {
     fill(root());
 }
 
-/// Opens a data set and draws each of its masks.
+/// Opens a data set and rasterises all its masks.
 pub fn open_and_draw(path: &Path, layout: Layout) {
     let Ok(data) = gradcam_data::open_as(path, layout) else {
         return;

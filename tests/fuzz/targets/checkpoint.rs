@@ -1,4 +1,4 @@
-//! A PyTorch checkpoint, as `gradcam import` reads it: bytes as they are or, more often, a pickle in an archive that is whole.
+//! A PyTorch checkpoint, as `gradcam import` reads it: raw bytes or, more often, a pickle in an intact archive.
 #![no_main]
 
 use std::io::{Cursor, Write};
@@ -8,7 +8,7 @@ use gradcam_models::import::import;
 use libfuzzer_sys::fuzz_target;
 use zip::write::SimpleFileOptions;
 
-/// The numbers that a fuzzed pickle may point to.
+/// The storage that a fuzzed pickle may refer to.
 const STORAGE: [u8; 64] = [0; 64];
 
 fuzz_target!(|bytes: &[u8]| {
@@ -24,7 +24,7 @@ fuzz_target!(|bytes: &[u8]| {
     });
 });
 
-/// An archive as `torch.save` writes it.
+/// Builds an archive as `torch.save` writes it.
 fn archive(pickle: &[u8]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     // PyTorch compresses nothing.

@@ -1,4 +1,4 @@
-//! COCO's `instances.json`, beside two pictures, with masks drawn from what it says.
+//! COCO's `instances.json`, beside two pictures, with its masks rasterised.
 #![no_main]
 
 use gradcam_data::Layout;

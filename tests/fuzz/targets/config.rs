@@ -1,4 +1,4 @@
-//! The text of a `config.json`; what follows a NUL is that of a `preprocessor_config.json`.
+//! The text of a `config.json`; after a NUL follows the text of a `preprocessor_config.json`.
 #![no_main]
 
 use gradcam_models::Config;

@@ -1,4 +1,4 @@
-//! A file of MNIST's format, plain or gzipped: the pictures, and the same bytes as labels.
+//! A file in MNIST's format, plain or gzipped, read as pictures and as labels.
 #![no_main]
 
 use gradcam_fuzz::in_file;

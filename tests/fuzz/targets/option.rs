@@ -1,4 +1,4 @@
-//! The text of `--set`: a method, an option and its value, each on a line.
+//! The text of `--set`: a method on the first line, then an option and its value per line.
 #![no_main]
 
 use gradcam::Method;

@@ -1,4 +1,4 @@
-//! A picture's bytes, in every format that is read.
+//! A picture's bytes, in every supported format.
 #![no_main]
 
 use gradcam_models::picture::{Limits, decode};

@@ -1,4 +1,4 @@
-//! An annotation of Pascal VOC, beside its picture and a segmentation, with masks drawn from what it says.
+//! A Pascal VOC annotation, beside its picture and a segmentation, with its masks rasterised.
 #![no_main]
 
 use gradcam_data::Layout;

@@ -1,4 +1,4 @@
-//! The bytes of a `model.safetensors`, for a network that any of a few configurations describes.
+//! The bytes of a `model.safetensors`, for a network of one of a few configurations.
 #![no_main]
 
 use candle_core::Device;

@@ -1,4 +1,4 @@
-//! What an audit of a gradient finds, and what it cannot tell.
+//! What an audit of a gradient detects, and what it cannot.
 
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor};
 use gradcam::{Audit, Target, audit_gradient, audit_gradient_by};
@@ -6,7 +6,7 @@ use gradcam_nn::{Network, Pass};
 
 use crate::golden::{Input, build, by_formula};
 
-/// The square, whose derivative is wrong by a factor.
+/// The square, with a derivative that is wrong by a factor.
 struct Square(f64);
 
 impl CustomOp1 for Square {
@@ -29,9 +29,9 @@ impl CustomOp1 for Square {
     }
 }
 
-/// The sum of the squares, times a number, beside a constant.
+/// The sum of the squares times `size`, with a derivative that is wrong by `factor`, plus a constant.
 struct Sum {
-    /// That the derivative is wrong by.
+    /// The derivative's error.
     factor: f64,
     size: f64,
 }
@@ -66,20 +66,20 @@ fn a_wrong_gradient_is_found() {
         let right = audit(1.0, 1.0, dtype);
         assert!(right.deviation < exact, "{right:?}");
         assert_eq!((right.units, right.kinks), (200, 0));
-        // A twentieth too much, one that is cut off silently, and one of the wrong sign.
+        // A derivative that is 5 % too large, one that is silently cut off, and one of the wrong sign.
         for (factor, least) in [(1.05, 0.03), (0.0, 0.9), (-1.0, 1.5)] {
             let wrong = audit(factor, 1.0, dtype);
             assert!(wrong.deviation > least, "{factor}: {wrong:?}");
             assert_eq!(wrong.units, 200);
         }
-        // A score that does not depend on the layer, or by less than its own rounding, has no derivative to compare.
+        // A score that does not depend on the layer, or by less than its rounding, has no derivative to compare.
         for size in [0.0, 1e-18] {
             assert_eq!(audit(1.0, size, dtype).units, 0);
         }
     }
 }
 
-/// The scores of a network in `f32` have no more digits than `f32` has, and the differences of a deep one lose most of them.
+/// The scores of a network in `f32` have only the digits of `f32`, and differences in a deep network lose most of them.
 #[test]
 fn differences_in_f64_are_exact() {
     let name = "vit_tiny_patch16_224";

@@ -1,5 +1,5 @@
-//! Deletion, insertion, sparsity and the cascading randomization of the default model on five photos, against the values that
-//! `tests/golden/card.py` got from PyTorch, SciPy and scikit-image.
+//! Deletion, insertion, sparsity and the cascading randomization of the default model on five photos, against values from PyTorch, SciPy
+//! and scikit-image (`tests/golden/card.py`).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,8 +22,8 @@ use serde::Deserialize;
 use crate::committed::committed;
 use crate::golden::parameter;
 
-/// The largest deviations allowed of f32 from the script's f64: of a sparsity or an area relative to it, of a probability or a likeness,
-/// which may be 0, as a share of the 1 that it can reach.
+/// The largest deviations allowed of f32 from the script's f64: relative for a sparsity or an area, absolute for a probability or a
+/// likeness, which lie within 1 and may be 0.
 const SPARSITY: f64 = 1e-5;
 const AREA: f64 = 1e-3;
 const SCORE: f64 = 2e-3;
@@ -33,14 +33,14 @@ const LIKENESS: f64 = 5e-3;
 struct Golden {
     layer: String,
     photos: Vec<Photo>,
-    /// Factor of the kernels' formula.
+    /// Factor in the kernels' formula.
     gain: f64,
     steps: Vec<Step>,
 }
 
 #[derive(Deserialize)]
 struct Photo {
-    /// Its path in the repository.
+    /// The photo's path in the repository.
     photo: String,
     class: usize,
     deletion: Area,
@@ -54,7 +54,7 @@ struct Area {
     area: f64,
 }
 
-/// At the layer's resolution and at the input's.
+/// Sparsity at the layer's resolution and at the input's.
 #[derive(Deserialize)]
 struct Sparsity {
     map: f64,
@@ -63,21 +63,21 @@ struct Sparsity {
 
 #[derive(Deserialize)]
 struct Step {
-    /// Drawn anew in this step.
+    /// The blocks redrawn in this step.
     blocks: Vec<String>,
-    /// One a photo.
+    /// One per photo.
     images: Vec<Image>,
 }
 
 #[derive(Deserialize)]
 struct Image {
-    /// What the network names after this step.
+    /// The network's class after this step.
     class: usize,
     fixed: BTreeMap<Metric, f64>,
     repicked: BTreeMap<Metric, f64>,
 }
 
-/// The middle of a photo as the network's input: no resize, so the pixels are the script's.
+/// Crops a photo's centre as the network's input: without a resize, the pixels equal the script's.
 fn input(model: &Model, photo: &Photo) -> Tensor {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let whole = picture::read(&root.join(&photo.photo), Limits::default()).unwrap();
@@ -142,7 +142,7 @@ fn deletion_insertion_and_sparsity() {
     }
 }
 
-/// The blocks of the network, joined as the golden steps join them.
+/// Joins the network's blocks as the golden steps do.
 fn joined(network: &dyn Network, input: (usize, usize, usize), steps: &[Step]) -> Vec<Block> {
     let mut blocks = blocks(network, input).unwrap().into_iter();
     let one = |step: &Step| {
@@ -167,7 +167,7 @@ fn compare_likeness(
 ) {
     for likeness in found {
         let what = format!("{what}: {}", likeness.metric);
-        // As many values as images: each of them has one.
+        // One value per image: none is undefined.
         let values = likeness.measured.values.values();
         assert_eq!(values.len(), images.len(), "{what}");
         for (i, (&found, image)) in values.iter().zip(images).enumerate() {
@@ -182,7 +182,7 @@ fn cascading_randomization() {
     let golden: Golden = committed("card.json.gz");
     let model = Model::default_model(&Device::Cpu).unwrap();
     let network = &model.network;
-    // Which parameters are drawn anew is for `randomize` to say; what they become is the formula.
+    // `randomize` chooses the parameters to redraw; the formula gives their values.
     let rebuild = |change: &dyn Fn(&str, &Tensor) -> Candle<Tensor>| {
         let by_formula = |name: &str, trained: &Tensor| {
             let changed = change(name, trained)?;

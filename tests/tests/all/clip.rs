@@ -1,4 +1,4 @@
-//! Both towers of a tiny CLIP against the values that `tests/golden/clip.py` got from Hugging Face transformers.
+//! Both towers of a tiny CLIP against values from Hugging Face transformers (`tests/golden/clip.py`).
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::golden::{Gradient, Input, block_sums, by_formula, compare};
 
 /// The largest deviation allowed, relative to the largest value.
 const EMBEDDINGS: f32 = 1e-5;
-/// In f32; the expected ones are computed in f64.
+/// In f32; the expected values are computed in f64.
 const GRADIENTS: f32 = 1e-4;
 
 #[derive(Deserialize)]
@@ -35,9 +35,9 @@ struct Text {
     text: String,
     ids: Vec<u32>,
     embedding: Vec<f32>,
-    /// Between the embeddings of the image and of the text.
+    /// Between the image's and the text's embeddings.
     cosine: f32,
-    /// Of the cosine with respect to the input.
+    /// Gradient of the cosine with respect to the input.
     gradient: Gradient,
     /// The raw map of the cosine at the layer.
     grad_cam: Vec<f32>,
@@ -93,7 +93,7 @@ fn the_image_lies_as_near_to_each_text_as_in_transformers() {
     }
 }
 
-/// Every method that is defined for a transformer explains a likeness, and what should add up to it does.
+/// Every method that is defined for a transformer explains a similarity, and attributions that should add up to it do.
 #[test]
 fn every_method_explains_tokens() {
     let golden: Golden = committed("clip.json.gz");
@@ -102,7 +102,7 @@ fn every_method_explains_tokens() {
     let target = Target::Similarity(golden.texts[0].embedding.clone());
     for method in Method::all() {
         let name = method.name();
-        // One is for another head, one for a class.
+        // One needs another head, one needs a class.
         if ["cam", "finer-cam"].contains(&name) {
             continue;
         }
@@ -129,7 +129,7 @@ fn every_method_explains_tokens() {
     assert!(audit.units > 20 && audit.deviation < 0.02, "{audit:?}");
 }
 
-/// The weight of a channel is what the likeness loses when the patches lose the channel; the class token keeps its own.
+/// A channel's weight is the similarity that is lost when the patches lose the channel; the class token keeps it.
 #[test]
 fn a_channel_is_ablated_in_the_patches() {
     let golden: Golden = committed("clip.json.gz");
@@ -167,7 +167,7 @@ fn a_channel_is_ablated_in_the_patches() {
     compare("ablation-cam", found.raw().values(), &expected, 1e-3);
 }
 
-/// Takes a channel out of the tokens behind the first, the class token.
+/// Removes a channel from all tokens but the first, the class token.
 struct Ablated<'a> {
     layer: &'a str,
     channel: Option<usize>,

@@ -6,7 +6,7 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 use serde::de::DeserializeOwned;
 
-/// The compressed JSON file `name` of `tests/golden`.
+/// Reads the compressed JSON file `name` of `tests/golden`.
 pub(crate) fn committed<T: DeserializeOwned>(name: &str) -> T {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("golden")

@@ -1,4 +1,4 @@
-//! The crates' direction: who may know whom.
+//! The dependencies between the crates, which go one way.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::read_to_string;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
-/// What the workspace's crates may depend on: crates of the workspace, then others.
+/// The crates that each workspace crate may depend on: those of the workspace, then others.
 const ALLOWED: [(&str, &[&str], &[&str]); 12] = [
     // Plain numbers: no tensors, no pictures.
     ("gradcam-map", &[], &["thiserror"]),
@@ -106,7 +106,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 12] = [
         &["gradcam-map"],
         &["colorous", "image", "noto-sans-mono-bitmap", "thiserror"],
     ),
-    // The same of data: pictures and annotations, and no tensors.
+    // Pictures and annotations: no tensors.
     (
         "gradcam-data",
         &["gradcam-picture"],
@@ -155,15 +155,15 @@ const ALLOWED: [(&str, &[&str], &[&str]); 12] = [
             "tempfile",
         ],
     ),
-    // Automation builds in seconds: it runs the others as programs.
+    // Automation builds in seconds: it runs the other crates as programs.
     ("xtask", &[], &[]),
 ];
 
-/// What only the hub client may use, and only when its feature is on.
+/// Crates for the hub client alone, only with its feature.
 const NETWORK: [&str; 2] = ["hf-hub", "ureq"];
-/// What the models hand on, and do not use.
+/// The crate that `gradcam-models` re-exports but does not use.
 const METHODS: &str = "gradcam";
-/// What only the text tower may use, and only when its feature is on.
+/// The crate for the text tower alone, only with its feature.
 const TEXT: &str = "tokenizers";
 
 fn metadata() -> Metadata {
@@ -175,7 +175,7 @@ fn metadata() -> Metadata {
         .unwrap()
 }
 
-/// The crates of the workspace, each with its dependencies outside of tests and whether they are optional.
+/// Maps the workspace's crates to their dependencies outside tests, and whether these are optional.
 fn dependencies(metadata: &Metadata) -> BTreeMap<&str, Vec<(&str, bool)>> {
     let ours = metadata.workspace_packages();
     ours.into_iter()
@@ -237,7 +237,7 @@ fn the_methods_the_network_the_text_tower_and_the_weights_are_optional() {
     }
 }
 
-/// Versions, lints and metadata are said once, in the workspace.
+/// Versions, lints and metadata are stated once, in the workspace.
 #[test]
 fn every_crate_inherits_from_the_workspace() {
     for package in metadata().workspace_packages() {
@@ -245,7 +245,7 @@ fn every_crate_inherits_from_the_workspace() {
         let weights = package.name.as_str() == WEIGHTS;
         for field in ["version", "edition", "rust-version", "license"] {
             let inherits = text.contains(&format!("{field}.workspace = true"));
-            // The weights have a licence of their own.
+            // The weights have their own licence.
             let own = weights && field == "license";
             assert!(inherits != own, "{}: {field}", package.name);
         }
@@ -295,7 +295,7 @@ fn crates_say_what_the_registry_asks_for() {
                 "{name}: {feature}"
             );
         }
-        // The program's page is for those who run it.
+        // The program's page is for its users, not for programmers.
         let library = package.targets.iter().find(|target| target.is_lib());
         let library = read_to_string(&library.unwrap().src_path).unwrap();
         let shown = library.contains("README.md\")]");
@@ -303,7 +303,7 @@ fn crates_say_what_the_registry_asks_for() {
     }
 }
 
-/// What lies outside of a crate's folder does not come with it.
+/// Files outside a crate's folder are not packaged with it.
 #[test]
 fn crates_include_their_own_files() {
     let mut count = 0;

@@ -1,4 +1,4 @@
-//! A CUDA device gives what the processor gives. Where there is none, these tests say so and check nothing.
+//! A CUDA device gives the processor's results. Without a device, these tests say so and check nothing.
 
 mod networks;
 mod operations;
@@ -6,7 +6,7 @@ mod operations;
 use candle_core::{Device, Tensor};
 use gradcam_nn::cuda_device;
 
-/// The first device, or a line that says why there is none.
+/// Returns the first device; `None`, with a line that says why, if there is none.
 #[allow(clippy::print_stderr)]
 fn device() -> Option<Device> {
     match cuda_device(0) {
@@ -20,7 +20,7 @@ fn device() -> Option<Device> {
     }
 }
 
-/// Values of both signs without a pattern that an operation could hide behind.
+/// Makes values of both signs, without a pattern that could hide an error.
 fn values(shape: &[usize], seed: usize) -> Tensor {
     let count = shape.iter().product();
     let values: Vec<f32> = (0..count)
@@ -29,7 +29,7 @@ fn values(shape: &[usize], seed: usize) -> Tensor {
     Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
 }
 
-/// The largest difference, as a share of the largest value.
+/// Computes the largest difference, as a share of the largest value.
 fn apart(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     let largest = a.iter().fold(1e-30_f64, |m, v| m.max(v.abs()));

@@ -1,4 +1,4 @@
-//! The default model's maps against the values that `tests/golden/default.py` got from pytorch-grad-cam, torch-cam and Captum.
+//! The default model's maps against values from pytorch-grad-cam, torch-cam and Captum (`tests/golden/default.py`).
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ struct Golden {
     input: Input,
     target: usize,
     layers: Vec<Layer>,
-    /// Where the products of Grad-CAM with a map of the pixels look.
+    /// The layer for the products of Grad-CAM with a map of the pixels.
     layer: String,
     pixels: Vec<Map>,
 }
@@ -37,7 +37,7 @@ struct Map {
     values: Vec<f32>,
 }
 
-/// The network with its trained weights.
+/// Builds the network with its trained weights.
 fn network(dtype: DType) -> ModuleTree {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/efficientnet-lite0");
     let tensors = candle_core::safetensors::load(folder.join("model.safetensors"), &Device::Cpu);
@@ -84,7 +84,7 @@ fn maps_of_layers() {
     assert_eq!(golden.layers.len(), 2);
     for layer in &golden.layers {
         for map in &layer.maps {
-            // A difference over a short way along the activation would be lost in the rounding of f32.
+            // A difference over a short step along the activation would be lost in f32 rounding.
             let network = match map.method {
                 Method::ShapleyCam(_) => (&double, DType::F64),
                 _ => (&single, DType::F32),
@@ -97,7 +97,7 @@ fn maps_of_layers() {
 #[test]
 fn maps_of_pixels() {
     let golden: Golden = committed("default.json.gz");
-    // In f32, rounding decides on which side of its kink a unit near zero lies.
+    // In f32, rounding decides the side of the kink on which a unit near zero lies.
     let network = network(DType::F64);
     assert!(!golden.pixels.is_empty());
     for map in &golden.pixels {
@@ -105,9 +105,8 @@ fn maps_of_pixels() {
     }
 }
 
-/// Where nothing is pooled by its largest value, deconvolution lets every gradient through a rectifier that is positive, wherever the
-/// function was: its map depends on the class alone, and shows the strides of the convolutions (Nie et al. 2018, theorem 1).
-/// It points at nothing, and that is the method's doing.
+/// Without max pooling, deconvolution passes every positive gradient through a rectifier, whatever the activation was. The map then depends
+/// on the class alone and shows the convolutions' strides (Nie et al. 2018, theorem 1). It points at nothing, by the method's design.
 #[test]
 fn deconvolution_does_not_see_the_picture() {
     let golden: Golden = committed("default.json.gz");

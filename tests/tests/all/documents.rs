@@ -1,4 +1,4 @@
-//! What the documents name is there.
+//! Paths that the documents name exist.
 
 use std::path::{Path, PathBuf};
 
@@ -13,22 +13,22 @@ const DOCUMENTS: [&str; 9] = [
     ".github/CONTRIBUTING.md",
     ".github/STYLE.md",
 ];
-/// Where a path in backticks begins.
+/// The beginnings of a path in backticks.
 const ROOTS: [&str; 5] = ["crates/", "tests/", "models/", "xtask/", ".github/"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The texts between two marks.
+/// Extracts the texts between two marks.
 fn between<'a>(text: &'a str, open: &'a str, close: char) -> impl Iterator<Item = &'a str> {
     let parts = text.split(open).skip(1);
     parts.filter_map(move |part| Some(part.split_once(close)?.0))
 }
 
-/// Paths in backticks and the targets of links, with the folder that each is relative to.
+/// Extracts the paths in backticks and the targets of links, with the folder that each is relative to.
 fn named<'a>(document: &Path, text: &'a str) -> Vec<(PathBuf, &'a str)> {
-    // Blocks of code are no prose, and have backticks of their own.
+    // Code blocks are not prose, and have their own backticks.
     let prose = || text.split("```").step_by(2);
     let quoted = prose().flat_map(|text| text.split('`').skip(1).step_by(2));
     let paths = quoted

@@ -1,7 +1,7 @@
-//! The files' direction: within a crate they know each other one way, as the crates do.
+//! The dependencies between a crate's files, which go one way, like those between the crates.
 //!
-//! A file knows another if it names an item that the other defines, by whatever way: in a `use`, in its code, through a re-export. To have it
-//! as a module is no knowledge, nor is a method that is called, whose file the source does not tell.
+//! A file depends on another if it names an item that the other defines: in a `use`, in its code, or through a re-export. Declaring a
+//! module is not a dependency, nor is calling a method, whose file the source does not show.
 
 mod circle;
 mod crate_files;
@@ -39,12 +39,12 @@ fn no_circle_between_the_files_of_a_crate() {
     }
     assert!(
         failures.is_empty(),
-        "what two files need of each other belongs into a third, below both:\n{}",
+        "code that two files need from each other belongs in a third, below both:\n{}",
         failures.join("\n")
     );
 }
 
-/// The circles of a crate that consists of `files`: names and texts, the root first.
+/// Finds the circles in a crate that consists of `files`: names and texts, the root first.
 fn found(files: &[(&str, &str)]) -> Vec<String> {
     let read = |path: &Path| {
         let file = files.iter().find(|(name, _)| Path::new(name) == path);
@@ -125,10 +125,10 @@ fn what_goes_one_way_is_no_circle() {
             "src/lib.rs",
             "mod parent; mod other; pub use other::O; pub use parent::P;",
         ),
-        // To have a child, to have an `impl` elsewhere, and to test are no knowledge.
+        // A child module, an `impl` elsewhere and tests are not dependencies.
         ("src/parent.rs", &format!("mod child; pub struct P; {test}")),
         ("src/parent/child.rs", child),
-        // Neither is what other crates have under the same name.
+        // Nor is an item of another crate with the same name.
         (
             "src/other.rs",
             "use std::cell::Cell; use crate::P; pub struct O; mod inner { use super::O; }",

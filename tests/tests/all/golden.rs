@@ -1,4 +1,4 @@
-//! Logits, raw maps and input gradients against the values that `tests/golden/make.py` got from PyTorch.
+//! Logits, raw maps and input gradients against values from PyTorch (`tests/golden/make.py`).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,13 +13,13 @@ use serde::Deserialize;
 
 use crate::committed::committed;
 
-/// The largest deviation allowed, relative to the largest value of its kind.
+/// The largest deviation allowed, relative to the largest value compared.
 const LOGITS: f32 = 1e-4;
 const MAPS: f32 = 1e-3;
-/// Input gradients are compared in f64: in f32, rounding decides on which side of its ReLU's kink a unit near zero lies.
+/// Input gradients are compared in f64: in f32, rounding decides the side of a ReLU's kink on which a unit near zero lies.
 const GRADIENTS: f32 = 1e-5;
-/// On photos, whose pixels are not Pillow's to the last bit (by 2 of 255 at most after the resize; the JPEG decoder rounds differently too).
-/// Measured: logits 3.4e-4 (chelsea), 1.2e-3 (coffee) and 3.0e-3 (rocket, the JPEG), maps 1.6e-3, 2.3e-3 and 8.4e-3.
+/// On photos, whose pixels may differ from Pillow's by up to 2 of 255 after the resize; the JPEG decoder rounds differently too. Measured:
+/// logits 3.4e-4 (chelsea), 1.2e-3 (coffee) and 3.0e-3 (rocket, the JPEG), maps 1.6e-3, 2.3e-3 and 8.4e-3.
 const PHOTO_LOGITS: f32 = 5e-3;
 const PHOTO_MAPS: f32 = 1.5e-2;
 
@@ -33,10 +33,10 @@ struct Golden {
 struct Expected {
     name: String,
     classes: usize,
-    /// Factor of the kernels' formula.
+    /// Factor in the kernels' formula.
     gain: f64,
     input: Input,
-    /// One row an image.
+    /// One row per image.
     logits: Vec<Vec<f32>>,
     /// The last layer with a spatial map, then one in the middle.
     layers: Vec<Layer>,
@@ -68,7 +68,7 @@ struct Map {
 #[derive(Deserialize)]
 pub(crate) struct Gradient {
     pub(crate) l1: f32,
-    /// Sums over the channels and 8 × 8 rectangles.
+    /// Sums over the channels and over 8 × 8 rectangles.
     pub(crate) blocks: Vec<f32>,
 }
 
@@ -96,14 +96,14 @@ struct Class {
     probability: f32,
 }
 
-/// FNV-1a.
+/// Computes FNV-1a.
 fn hash(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, byte| {
         (h ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
-/// Element `index` of the stream with this hash, uniform in [-1, 1): splitmix64.
+/// Returns element `index` of the stream with this hash, uniform in [-1, 1): splitmix64.
 fn uniform(hash: u64, index: usize) -> f64 {
     let z = hash
         .wrapping_add(index as u64)
@@ -114,7 +114,7 @@ fn uniform(hash: u64, index: usize) -> f64 {
     (z >> 11) as f64 * (2.0 / (1_u64 << 53) as f64) - 1.0
 }
 
-/// The parameter `name` by the formula of `tests/golden/formula.py`.
+/// Computes the parameter `name` by the formula of `tests/golden/formula.py`.
 pub(crate) fn parameter(name: &str, shape: &[usize], gain: f64) -> Result<Tensor> {
     let last = name.rsplit('.').next();
     let (offset, scale) = match (shape, last) {
@@ -143,7 +143,7 @@ pub(crate) fn parameter(name: &str, shape: &[usize], gain: f64) -> Result<Tensor
     Tensor::from_vec(values, shape, &Device::Cpu)
 }
 
-/// The input by formula: squares of 8 × 8 pixels with noise on top.
+/// Computes the input by formula: squares of 8 × 8 pixels plus noise.
 pub(crate) fn by_formula(input: &Input) -> Result<Tensor> {
     let [_, channels, height, width] = input.shape;
     let (coarse, fine) = (hash(&input.name), hash(&format!("{}.noise", input.name)));
@@ -162,7 +162,7 @@ pub(crate) fn by_formula(input: &Input) -> Result<Tensor> {
     Tensor::from_vec(values, &input.shape, &Device::Cpu)
 }
 
-/// The network with every parameter by formula, in the given precision.
+/// Builds the network with every parameter by formula, in the given precision.
 pub(crate) fn build(name: &str, classes: usize, gain: f64, dtype: DType) -> ModuleTree {
     let architecture = architectures::find(name).unwrap();
     let skeleton = Weights::skeleton();
@@ -179,7 +179,7 @@ pub(crate) fn build(name: &str, classes: usize, gain: f64, dtype: DType) -> Modu
     architecture.build(&weights, classes).unwrap()
 }
 
-/// The largest difference, relative to the largest expected value.
+/// Computes the largest difference, relative to the largest expected value.
 fn deviation(found: &[f32], expected: &[f32]) -> f32 {
     assert_eq!(found.len(), expected.len());
     let largest = expected.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
@@ -216,7 +216,7 @@ fn compare_maps(what: &str, layer: &Layer, found: &[Vec<Heatmap>], limit: f32) {
     }
 }
 
-/// The targets that a layer's maps are for.
+/// Returns the targets of a layer's maps.
 fn targets(layer: &Layer) -> Vec<Vec<Target>> {
     let class = |map: &Map| Target::Index(map.class);
     layer
@@ -226,7 +226,7 @@ fn targets(layer: &Layer) -> Vec<Vec<Target>> {
         .collect()
 }
 
-/// The gradient of the sum of every image's own class score with respect to the input: one vector an image.
+/// Computes the gradient of each image's class score with respect to the input: one vector per image.
 fn input_gradient(network: &ModuleTree, x: &Tensor, classes: &[usize]) -> Vec<Vec<f64>> {
     let x = Var::from_tensor(x).unwrap();
     let logits = network.forward(x.as_tensor(), &mut ()).unwrap();
@@ -241,7 +241,7 @@ fn input_gradient(network: &ModuleTree, x: &Tensor, classes: &[usize]) -> Vec<Ve
     gradient.flatten_from(1).unwrap().to_vec2().unwrap()
 }
 
-/// Sums over the channels and over 8 × 8 rectangles whose borders lie at `floor(i * size / 8)`.
+/// Sums over the channels and over 8 × 8 rectangles with borders at `floor(i * size / 8)`.
 pub(crate) fn block_sums(gradient: &[f64], (height, width): (usize, usize)) -> Vec<f32> {
     let mut sums = Vec::with_capacity(64);
     for block in 0..64 {
@@ -258,7 +258,7 @@ pub(crate) fn block_sums(gradient: &[f64], (height, width): (usize, usize)) -> V
     sums
 }
 
-/// The positive part brought to 0 to 1, as pytorch-grad-cam does.
+/// Scales the positive part to 0 to 1, as pytorch-grad-cam does.
 fn min_max(raw: &[f32]) -> Vec<f32> {
     let positive: Vec<f32> = raw.iter().map(|v| v.max(0.0)).collect();
     let min = positive.iter().copied().fold(f32::INFINITY, f32::min);
@@ -316,7 +316,7 @@ fn check(name: &str) {
     }
 }
 
-/// Compares the default model's view of one image; `logits` and `maps` are the deviations that are allowed.
+/// Compares the default model's results for one image; `logits` and `maps` are the allowed deviations.
 fn check_default(
     model: &Model,
     what: &str,
@@ -386,7 +386,7 @@ fn default_model_on_photos() {
     }
 }
 
-/// One test a network.
+/// Generates one test per network.
 macro_rules! networks {
     ($($name:ident)*) => {
         $(#[test]

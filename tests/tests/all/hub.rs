@@ -34,7 +34,7 @@ fn sha256(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// A repository with one commit on `main`: the config under a git ETag, the weights under their SHA-256.
+/// Makes a repository with one commit on `main`: the config under a git ETag, the weights under their SHA-256.
 fn site() -> Site {
     let mut site = Site {
         repo: ID.into(),
@@ -72,7 +72,7 @@ fn fetch(hub: &Hub, name: &str) -> Result<Fetched, HubError> {
     hub.fetch(&repo(name), None, &mut |_| {})
 }
 
-/// The files of a blob folder, sorted.
+/// Lists the files of a blob folder, sorted.
 fn blobs(cache: &TempDir) -> Vec<String> {
     let folder = cache.path().join("models--timm--tiny.v1/blobs");
     let mut names: Vec<String> = fs::read_dir(folder)
@@ -175,7 +175,7 @@ fn a_moved_branch_brings_both_files_of_the_new_commit() {
     );
 }
 
-/// A whole CLIP: a config of transformers with its companions, but for the tokenizer.
+/// Makes a complete CLIP: a config of transformers with its companion files, except the tokenizer.
 fn clip_site() -> Site {
     let mut site = site();
     let mut add = |name: &str, bytes: &[u8]| {
@@ -201,7 +201,7 @@ fn what_belongs_to_the_model_is_fetched_too_and_what_is_not_there_asked_for_once
     assert!(!beside("tokenizer.json").exists());
     let asked = format!("HEAD /{ID}/resolve/{FIRST}/tokenizer.json");
     assert!(server.requests().contains(&asked));
-    // As Python's client notes it.
+    // In the form that Python's client writes.
     let note = cache
         .path()
         .join("models--timm--tiny.v1/.no_exist")
@@ -260,7 +260,7 @@ fn a_clip_of_the_hub_has_both_towers() {
     let hub = hub(&server, &cache);
     let model = Model::from_hub(&hub, &repo(ID), &mut |_| {}, &Device::Cpu).unwrap();
     assert_eq!(model.name, format!("{ID}@{FIRST}"));
-    // 64 × 64 pixels without a margin is what `preprocessor_config.json` says.
+    // `preprocessor_config.json` says 64 × 64 pixels without a margin.
     assert_eq!(model.preprocess.input_size, (64, 64));
     assert!((model.preprocess.crop_pct - 1.0).abs() < 1e-12);
     let encoder = model.text_encoder().unwrap();

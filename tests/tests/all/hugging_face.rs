@@ -1,4 +1,4 @@
-//! Networks of Hugging Face transformers, with parameters by formula under its names, against its logits.
+//! Networks of Hugging Face transformers, with parameters by formula under its names, against that library's logits.
 
 use std::collections::BTreeMap;
 
@@ -19,11 +19,11 @@ struct Golden {
 struct Expected {
     name: String,
     gain: f64,
-    /// Rows and columns of the input.
+    /// Height and width of the input.
     size: usize,
     /// Shapes by name.
     state: BTreeMap<String, Vec<usize>>,
-    /// The first ones.
+    /// The first logits.
     logits: Vec<f32>,
 }
 

@@ -15,7 +15,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-/// A convolution, a ReLU, global average pooling and a linear head: the networks for which CAM was made (Zhou et al. 2016).
+/// A convolution, a ReLU, global average pooling and a linear head: the networks that CAM was designed for (Zhou et al. 2016).
 #[derive(Debug, Clone)]
 struct Small {
     stem: Conv2d,
@@ -76,13 +76,13 @@ impl Case {
         }
     }
 
-    /// The maps of all images for the same targets.
+    /// Computes the maps of all images for the same targets.
     fn maps(&self, method: &Explainer, targets: &[Target]) -> Vec<Vec<Heatmap>> {
         let targets = vec![targets.to_vec(); self.sizes.0];
         method.explain(&self.network, &self.x, &targets).unwrap()
     }
 
-    /// The map of the first image.
+    /// Computes the map of the first image.
     fn first(&self, target: Target) -> Heatmap {
         self.maps(&Explainer::default().at("maps"), &[target])
             .remove(0)
@@ -90,11 +90,11 @@ impl Case {
     }
 }
 
-/// Cases whose pictures have these values.
+/// Generates cases whose pictures have these values.
 fn cases(values: impl Strategy<Value = f32> + Clone) -> impl Strategy<Value = Case> {
     let sizes = (1..4_usize, 2..5_usize, 1..5_usize, 2..6_usize, 2..5_usize);
     sizes.prop_flat_map(move |sizes| {
-        // A bias is the beginning of its weight, so that every number of a case is printed once.
+        // A bias is the start of its weight, so a case prints every number once.
         let (images, channels, height, width, classes) = sizes;
         let head = classes * channels;
         (
@@ -110,7 +110,7 @@ fn ordinary() -> impl Strategy<Value = Case> {
     cases(-1.0_f32..1.0)
 }
 
-/// The largest absolute value.
+/// Returns the largest absolute value.
 fn largest(values: &[f32]) -> f32 {
     values.iter().fold(0.0, |m, v| m.max(v.abs()))
 }
@@ -126,7 +126,7 @@ fn close(found: &[f32], expected: &[f32], scale: f32) {
     }
 }
 
-/// Every number of a map, as bits.
+/// Returns every number of a map, as bits.
 fn bits(map: &Heatmap) -> Vec<u32> {
     let layers = map
         .layers
@@ -136,7 +136,7 @@ fn bits(map: &Heatmap) -> Vec<u32> {
     all.flatten().map(|v| v.to_bits()).collect()
 }
 
-/// A score that is `factor` times the logit of class 0.
+/// Makes a score that is `factor` times the logit of class 0.
 fn scaled(factor: f32) -> Target {
     Target::Score(Arc::new(move |logits| logits.get(0)? * f64::from(factor)))
 }
@@ -144,7 +144,8 @@ fn scaled(factor: f32) -> Target {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
-    /// At a head of global average pooling and one linear layer, Grad-CAM is CAM over the number of positions (section 3.1 of the paper).
+    /// With a head of global average pooling and one linear layer, Grad-CAM is CAM divided by the number of positions (section 3.1 of the
+    /// paper).
     #[test]
     fn grad_cam_generalises_cam(case in ordinary(), class in 0..2_usize) {
         let (_, channels, height, width, _) = case.sizes;
@@ -228,7 +229,7 @@ proptest! {
         prop_assert_eq!(bits(&top), bits(&case.first(Target::Index(class))));
     }
 
-    /// The automatic layer is the last one with a map, and a second name of one output sees the same.
+    /// The automatic layer is the last one with a map, and a second name of one output gives the same map.
     #[test]
     fn names_of_one_output_agree(case in ordinary()) {
         prop_assume!(case.sizes.2 * case.sizes.3 > 1);
@@ -260,7 +261,7 @@ proptest! {
         }
     }
 
-    /// Each verdict says what it means, and they leave nothing out.
+    /// Each verdict holds, and the verdicts cover every case.
     #[test]
     fn a_verdict_means_what_it_says(case in cases(prop_oneof![
         4 => -1.0_f32..1.0,
@@ -279,7 +280,7 @@ proptest! {
                 Verdict::AllNegative => prop_assert!(finite && empty && raw.min() < 0.0),
                 Verdict::Flat => prop_assert!(finite && spread <= 1e-6 * largest(raw.values())),
                 Verdict::ZeroGradient => prop_assert!(finite && empty && spread == 0.0),
-                // The logits may overflow where the map does not.
+                // The logits may overflow although the map does not.
                 Verdict::NonFinite => prop_assert!(case.x.flatten_all().unwrap().to_vec1::<f32>().unwrap()
                     .iter().any(|v| !v.is_finite() || *v > 1e38)),
                 Verdict::Vanishing => prop_assert!(share.unwrap().1 < 1e-4),
@@ -291,7 +292,7 @@ proptest! {
     }
 }
 
-/// Two feature maps, averaged, each times a factor; then a softmax where that is asked for.
+/// Two feature maps, averaged, each times a factor; then an optional softmax.
 struct Two {
     factors: [f64; 2],
     softmax: bool,
@@ -310,7 +311,7 @@ impl Network for Two {
     }
 }
 
-/// The verdict on class 0 of a picture with two channels of 1 × 2 pixels.
+/// Returns the verdict on class 0 of a picture with two channels of 1 × 2 pixels.
 fn verdict(network: &Two, x: [f32; 4]) -> Verdict {
     let x = Tensor::new(&x, &Device::Cpu)
         .unwrap()
@@ -345,7 +346,7 @@ fn every_verdict_has_its_case() {
             verdict(&plain(1.0), [1.0, bad, 0.5, 0.5]),
             Verdict::NonFinite
         );
-        // In a channel that the class ignores: the other class's logit is spoilt.
+        // In a channel that the class ignores: the other class's logit is corrupted.
         assert_eq!(
             verdict(&plain(1.0), [1.0, 3.0, bad, 0.5]),
             Verdict::NonFinite
@@ -354,9 +355,9 @@ fn every_verdict_has_its_case() {
     assert_eq!(verdict(&plain(1e39), x), Verdict::NonFinite);
     assert_eq!(verdict(&sure, [30.0, 32.0, 0.5, 0.5]), Verdict::Saturated);
     assert_eq!(verdict(&sure, [0.5, 0.5, 30.0, 32.0]), Verdict::Saturated);
-    // A softmax that is not sure has a gradient to look at.
+    // A softmax that is not saturated has a gradient.
     assert_eq!(verdict(&sure, x), Verdict::Ok);
-    // Nothing is wrong with a method that takes none.
+    // A method without gradients is unaffected.
     let image = Tensor::new(&[30.0_f32, 32.0, 0.5, 0.5], &Device::Cpu).unwrap();
     let image = image.reshape((1, 2, 1, 2)).unwrap();
     let explainer = Explainer {
@@ -369,7 +370,7 @@ fn every_verdict_has_its_case() {
     assert_eq!(map.verdict, Verdict::Ok);
 }
 
-/// A layer norm over the channels without parameters, or none, then a weighted sum of the averages.
+/// An optional layer norm over the channels without parameters, then a weighted sum of the averages.
 struct Normed(bool);
 
 impl Network for Normed {
@@ -393,8 +394,8 @@ impl Network for Normed {
     }
 }
 
-/// A norm does not mind the length of what it norms, so that gradient times activation is nothing but its epsilon (Euler's theorem on
-/// functions of degree 0): HiResCAM's map there has values and a shape, and means nothing.
+/// A norm ignores the length of its input, so gradient times activation comes only from its epsilon (Euler's theorem on functions of degree
+/// 0). HiResCAM's map there has values and a shape, but no meaning.
 #[test]
 fn what_cancels_in_front_of_a_norm_vanishes() {
     let values: Vec<f32> = (0..64 * 6).map(|i| (i as f32 * 0.61).sin() * 5.0).collect();
@@ -413,7 +414,7 @@ fn what_cancels_in_front_of_a_norm_vanishes() {
     assert_eq!(found, Verdict::Vanishing);
     assert!(max != 0.0, "rounding leaves something");
     assert_eq!(verdict(&Normed(false), "hires-cam").1, Verdict::Ok);
-    // The average of the gradient knows nothing of the length at each position.
+    // The gradient's average does not depend on the length at each position.
     assert_eq!(verdict(&Normed(true), "grad-cam").1, Verdict::Ok);
     assert_eq!(verdict(&Normed(true), "layer-cam").1, Verdict::Ok);
 }
@@ -428,7 +429,7 @@ impl Network for Above {
     }
 }
 
-/// An integral of one point sees no kink.
+/// An integral with one point misses a kink.
 #[test]
 fn a_map_that_does_not_add_up_is_incomplete() {
     let verdict = |network: &dyn Network, values: &[f32; 4]| {
@@ -440,14 +441,14 @@ fn a_map_that_does_not_add_up_is_incomplete() {
         let map = Explainer::of(method).explain_one(network, &x, Target::Index(0));
         map.unwrap().verdict
     };
-    // The pixels get 10 where the score rises by 6: two thirds more than there is.
+    // The pixels get 10 while the score rises by 6: two thirds too much.
     assert_eq!(
         verdict(&Above(4.0), &[1.0, 2.0, 3.0, 4.0]),
         Verdict::Incomplete
     );
-    // A fifth more.
+    // A fifth too much.
     assert_eq!(verdict(&Above(1.6), &[1.0, 2.0, 3.0, 4.0]), Verdict::Ok);
-    // Of a score that does not change, rounding is a large share, and means nothing.
+    // If a score does not change, rounding is a large share of it, and meaningless.
     struct Even;
     impl Network for Even {
         fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
@@ -458,7 +459,7 @@ fn a_map_that_does_not_add_up_is_incomplete() {
     assert_eq!(verdict(&Even, &[0.1, 0.2, 0.3, -0.599_999_9]), Verdict::Ok);
 }
 
-/// Hands a tensor on, and counts how often a gradient comes back.
+/// Passes a tensor through and counts the gradients that come back.
 struct Counted(Arc<AtomicUsize>);
 
 impl CustomOp1 for Counted {
@@ -476,7 +477,7 @@ impl CustomOp1 for Counted {
     }
 }
 
-/// Two averaged maps as logits; counts forwards and backwards.
+/// Two averaged maps as logits; counts forward and backward passes.
 #[derive(Default)]
 struct Counting {
     forwards: AtomicUsize,
@@ -492,8 +493,8 @@ impl Network for Counting {
     }
 }
 
-/// One forward serves all methods that look at a layer, and one backward all that want the gradient of the class; Finer-CAM's own score does
-/// not push it out.
+/// One forward pass serves all methods at a layer, and one backward pass serves all that need the class's gradient; Finer-CAM's own score
+/// does not evict it.
 #[test]
 fn methods_that_are_asked_for_together_share_their_passes() {
     let network = Counting::default();
@@ -531,7 +532,7 @@ fn methods_that_are_asked_for_together_share_their_passes() {
     assert_eq!(network.backwards.load(Ordering::Relaxed), 2);
 }
 
-/// The coarsest map stays, finer ones are lifted.
+/// The coarsest map keeps its values; finer ones are raised by tanh.
 #[test]
 fn layer_cam_lifts_its_shallow_layers() {
     let size = |height, width| Size::new(height, width).unwrap();
@@ -553,7 +554,7 @@ fn layer_cam_lifts_its_shallow_layers() {
     }
 }
 
-/// A method of one's own whose map does not fit itself.
+/// A user's method whose map does not fit its own size.
 #[test]
 fn a_map_that_is_not_of_its_own_size_is_refused() {
     struct Broken;

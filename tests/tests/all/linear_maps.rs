@@ -1,4 +1,4 @@
-//! Under every rule a linear map is what the fully connected layer with its matrix is.
+//! Under every rule, a linear map equals the fully connected layer with its matrix.
 
 use candle_core::{DType, Device, Result, Tensor};
 use gradcam::{Explainer, Inputs, Method, Target};
@@ -8,7 +8,7 @@ use gradcam_nn::ops::{
 };
 use gradcam_nn::{Network, Pass};
 
-/// What the map is given: the maps of the convolution.
+/// The shape of the linear map's input, the convolution's output.
 const DIMS: [usize; 4] = [1, 4, 6, 6];
 
 fn wave(shape: &[usize], step: f64) -> Tensor {
@@ -41,7 +41,7 @@ impl Mapped {
         }
     }
 
-    /// The network with the map, and the one with its matrix.
+    /// Builds the network with the map, and the one with its matrix.
     fn both(map: &LinearMap) -> [Self; 2] {
         let count = DIMS.iter().product();
         let each = Tensor::eye(count, DType::F64, &Device::Cpu).unwrap();

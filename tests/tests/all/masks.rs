@@ -1,4 +1,4 @@
-//! Logits under masks are those of pictures that were masked by hand.
+//! Logits under masks equal those of pictures masked by hand.
 
 use candle_core::{DType, Device, Tensor};
 use gradcam::{Error, Grid, Size, Target, input_gradient, masked_logits};
@@ -28,7 +28,7 @@ fn masked_logits_are_those_of_masked_pictures() {
     let pixels = values(3 * height * width, 0.3);
     let image = Tensor::from_vec(pixels.clone(), (1, 3, height, width), &Device::Cpu).unwrap();
     let baseline = [-0.5, 0.25, 1.0];
-    // More than are in flight at a time.
+    // More masks than are in flight at a time.
     let count = 19;
     let mut seen = Vec::new();
     masked_logits(&network, &image, &baseline, count, mask, |i, logits| {

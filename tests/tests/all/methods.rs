@@ -1,4 +1,4 @@
-//! The methods' raw maps against the values that `tests/golden/methods.py` got from pytorch-grad-cam and the papers' formulas.
+//! The methods' raw maps against values from pytorch-grad-cam and the papers' formulas (`tests/golden/methods.py`).
 
 use candle_core::{DType, Device, Tensor};
 use gradcam::{Error, Explainer, Method, Target};
@@ -22,7 +22,7 @@ struct Expected {
     classes: usize,
     gain: f64,
     input: Input,
-    /// One class an image.
+    /// One class per image.
     targets: Vec<usize>,
     layers: Vec<Layer>,
 }
@@ -37,7 +37,7 @@ struct Layer {
 #[derive(Deserialize)]
 struct Maps {
     method: Method,
-    /// One raw map an image.
+    /// One raw map per image.
     images: Vec<Vec<f32>>,
 }
 
@@ -85,7 +85,7 @@ fn vit_tiny() {
     check("vit_tiny_patch16_224");
 }
 
-/// Methods of superpixels, noise and attention: their laws, closed expectations and golden values are tested beside them.
+/// Methods of superpixels, noise and attention: their laws, closed-form expectations and golden values are tested beside them.
 const WITHOUT: [&str; 11] = [
     "ss-cam",
     "vargrad",
@@ -100,7 +100,7 @@ const WITHOUT: [&str; 11] = [
     "feature-ablation",
 ];
 
-/// The golden files have every method but those.
+/// The golden files have every method but those in `WITHOUT`.
 #[test]
 fn every_method_has_golden_values() {
     let golden: Golden = committed("methods.json.gz");
@@ -133,7 +133,7 @@ fn explain(model: &Model, method: Method, target: Target) -> Result<Vec<f32>, Er
     Ok(map.raw().values().to_vec())
 }
 
-/// With a head of global average pooling and one linear layer the gradient is the same at all positions, so these methods are one
+/// With a head of global average pooling and one linear layer, the gradient is the same at all positions. These methods therefore agree
 /// (CAM's map is larger by the number of positions).
 #[test]
 fn methods_coincide_at_a_pooled_linear_head() {

@@ -18,7 +18,7 @@ type Shapes = BTreeMap<String, Vec<usize>>;
 struct Parameters {
     classes: usize,
     architectures: Vec<Expected>,
-    /// Networks that timm does not have, with the names of transformers.
+    /// Networks that timm lacks, with the names of transformers.
     only_transformers: Vec<Elsewhere>,
 }
 
@@ -28,9 +28,9 @@ struct Expected {
     trainable: usize,
     last_layer: String,
     state: Shapes,
-    /// Rows and columns of the input that the modules' shapes belong to.
+    /// Height and width of the input for the modules' shapes.
     size: usize,
-    /// The output of every module that runs, for one image.
+    /// The output shape of every module that runs, for one image.
     modules: Shapes,
     torchvision: Option<Elsewhere>,
     transformers: Option<Shapes>,
@@ -42,21 +42,21 @@ struct Elsewhere {
     state: Shapes,
 }
 
-/// The network's shape without its numbers, and what it asked for.
+/// Builds the network without numbers, and returns the parameters that it requested.
 fn skeleton(architecture: &Architecture, classes: usize) -> (ModuleTree, Shapes) {
     let weights = Weights::skeleton();
     let network = architecture.build(&weights, classes).unwrap();
     (network, weights.requested().into_iter().collect())
 }
 
-/// The state without the counters of training steps.
+/// Removes the counters of training steps from the state.
 fn without_counters(state: &Shapes) -> Shapes {
     let mut state = state.clone();
     state.retain(|name, _| !name.ends_with("num_batches_tracked"));
     state
 }
 
-/// One line for each name on one side only, or with two shapes.
+/// Lists names that are on one side only or have two shapes, one per line.
 fn differences(found: &Shapes, expected: &Shapes) -> Vec<String> {
     let missing = expected
         .iter()
@@ -72,7 +72,7 @@ fn differences(found: &Shapes, expected: &Shapes) -> Vec<String> {
     missing.chain(left_over).collect()
 }
 
-/// Runs `check` on every architecture and fails with all that it found.
+/// Runs `check` on every architecture and fails with all its findings.
 fn for_each(check: impl Fn(&Parameters, &Expected, &Architecture) -> Vec<String>) {
     let parameters: Parameters = committed("parameters.json.gz");
     let mut failures = Vec::new();
@@ -128,14 +128,14 @@ fn modules_are_those_of_timm() {
             .iter()
             .map(|(name, shape)| {
                 let mut shape = shape[1..].to_vec();
-                // Parts of ConvNeXt's blocks have the channels last in timm; here every feature map has them first.
+                // Parts of ConvNeXt's blocks are channels-last in timm; here every feature map is channels-first.
                 if let (Some(&[c, h, w]), &[a, b, d]) =
                     (found.get(name).map(Vec::as_slice), shape.as_slice())
                     && [a, b, d] == [h, w, c]
                 {
                     shape = vec![c, h, w];
                 }
-                // Half of a Swin block has rows of positions in timm, and the convolution of a patch embedding may have its norm's layout.
+                // Half of a Swin block has rows of positions in timm, and a patch embedding's convolution may have its norm's layout.
                 if let (Some(&[c, h, w]), &[positions, d]) =
                     (found.get(name).map(Vec::as_slice), shape.as_slice())
                     && [positions, d] == [h * w, c]
@@ -159,11 +159,11 @@ fn modules_are_those_of_timm() {
 fn default_layers_are_the_last_with_a_map() {
     for_each(|parameters, expected, architecture| {
         let (network, _) = skeleton(architecture, parameters.classes);
-        // Patches have to divide it; elsewhere a large one, which leaves the last maps more than one position.
+        // Patches must divide the size; elsewhere it is large, so the last maps have more than one position.
         let size = if expected.size == 224 { 224 } else { 299 };
         let layers = gradcam::layers(&network, (3, size, size)).unwrap();
         let automatic = &layers.automatic().unwrap().name;
-        // There the default is not the very last map (see the table of architectures), or has an identity behind it.
+        // There the default is not the very last map (see the table of architectures), or an identity follows it.
         let exceptions = ["vgg", "alexnet", "squeezenet", "convnext"];
         let exception = exceptions.iter().any(|e| expected.name.starts_with(e));
         let mut failures = Vec::new();
@@ -181,7 +181,7 @@ fn default_layers_are_the_last_with_a_map() {
     });
 }
 
-/// What remains of a checkpoint with these parameters once they have the tree's names, against what the network asks for.
+/// Renames a checkpoint's parameters to the tree's names and compares them with the network's requests.
 fn after_renaming(architecture: &Architecture, state: &Shapes, classes: usize) -> Vec<String> {
     let zero = Tensor::zeros((), DType::U8, &Device::Cpu).unwrap();
     let tensors = state

@@ -1,6 +1,6 @@
-//! Every view of a fixed map over a fixed photo, pixel by pixel against the pictures in `tests/pictures`.
+//! Compares every view of a fixed map over a fixed photo with the pictures in `tests/pictures`, pixel by pixel.
 //!
-//! `MAKE_REF=1 cargo test --workspace --test all -- pictures` draws them anew; look at them before they are committed.
+//! `MAKE_REF=1 cargo test --workspace --test all -- pictures` redraws them; look at them before you commit them.
 
 use std::fs;
 use std::path::Path;
@@ -9,14 +9,14 @@ use gradcam::{Grid, Interpolation, Size};
 use gradcam_viz::{ColorBar, ColorMap, Format, Panel, Style, View, encode, sheet};
 use image::RgbImage;
 
-/// A cup of coffee: every sixth pixel of the photo, so that no resampling comes in.
+/// Reads a cup of coffee: every sixth pixel of the photo, so no resampling is involved.
 fn photo() -> RgbImage {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/photos/coffee.png");
     let photo = image::open(path).unwrap().into_rgb8();
     RgbImage::from_fn(100, 66, |x, y| *photo.get_pixel(6 * x, 6 * y))
 }
 
-/// A map with two hills and a valley below zero, at the photo's size.
+/// Makes a map with two hills and a valley below zero, at the photo's size.
 fn map() -> Grid {
     let values = vec![
         -0.2, 0.0, 0.1, 0.0, 0.5, //
@@ -36,7 +36,7 @@ fn draw(view: View, colors: ColorMap) -> RgbImage {
     view.draw(&photo(), &map(), &style).unwrap()
 }
 
-/// Fails unless the picture `name` of `tests/pictures` has exactly these pixels; what was drawn is left in the target folder.
+/// Fails unless the picture `name` of `tests/pictures` has exactly these pixels; the drawn picture is left in the target folder.
 fn compare(name: &str, drawn: &RgbImage) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("pictures")

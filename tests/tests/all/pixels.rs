@@ -1,5 +1,4 @@
-//! Maps of the pixels against the values that `tests/golden/pixels.py` got from Captum, zennit and the papers' formulas, and the methods'
-//! own laws.
+//! Maps of the pixels against values from Captum, zennit and the papers' formulas (`tests/golden/pixels.py`), and the methods' own laws.
 
 use candle_core::{DType, Device, Tensor};
 use gradcam::{Dense, Error, Explainer, Heatmap, Method, Source, Target};
@@ -25,7 +24,7 @@ pub(crate) struct Expected {
     gain: f64,
     input: Input,
     target: usize,
-    /// For the methods that look at one.
+    /// For methods that use a layer.
     layer: String,
     pub(crate) maps: Vec<Map>,
 }
@@ -39,7 +38,7 @@ pub(crate) struct Map {
 fn check(name: &str) {
     let golden: Golden = committed("pixels.json.gz");
     let expected = golden.networks.iter().find(|e| e.name == name).unwrap();
-    // In f64: in a network of ReLUs gradients jump where a unit crosses zero, and in f32 rounding decides.
+    // In f64: in a network of ReLUs, gradients jump where a unit crosses zero, and in f32 rounding decides the side.
     let network = build(name, expected.classes, expected.gain, DType::F64);
     compare_all(expected, &network);
 }
@@ -73,7 +72,7 @@ fn convnext_tiny() {
     check("convnext_tiny");
 }
 
-/// Convolutions, ReLUs, an average and a linear layer, with parameters by formula, as `small` in `tests/golden/pixels.py`.
+/// Builds convolutions, ReLUs, an average and a linear layer, with parameters by formula, like `small` in `tests/golden/pixels.py`.
 fn small() -> ModuleTree {
     let number = |name: &str, shape: &[usize]| {
         let value = parameter(name, shape, 1.0).unwrap();
@@ -104,7 +103,7 @@ fn small() -> ModuleTree {
     ModuleTree::new(modules, &Weights::skeleton())
 }
 
-/// A network where Captum's DeepLIFT is complete.
+/// Tests a network for which Captum's DeepLIFT is complete.
 #[test]
 fn small_network() {
     let golden: Golden = committed("pixels.json.gz");
@@ -114,8 +113,8 @@ fn small_network() {
     );
 }
 
-/// A class summed over a region of a dense output is a logit like any other: its gradient is that of finite differences, what should add up
-/// to it does, and methods that hide pixels see it.
+/// A class summed over a region of a dense output is a logit like any other. Its gradient matches finite differences, attributions that
+/// should add up to it do, and methods that hide pixels see it.
 #[test]
 fn a_region_of_a_dense_output_is_explained() {
     let mut dense = small();
@@ -125,7 +124,7 @@ fn a_region_of_a_dense_output_is_explained() {
         let region = gradcam::predicted_region(&dense, &picture, class).unwrap();
         (class, region)
     });
-    // The classes share the positions among them.
+    // Each position belongs to one of the classes.
     let found: Vec<_> = found.collect();
     let inside = |region: &gradcam::Grid| region.values().iter().sum::<f32>();
     assert_eq!(found.iter().map(|(_, r)| inside(r)).sum::<f32>(), 16.0);
@@ -158,7 +157,7 @@ fn a_region_of_a_dense_output_is_explained() {
         let error = measure(&map, "completeness-error");
         assert!(error < limit, "{name}: {error}");
     }
-    // Scores are f32, which bounds what differences can tell.
+    // Scores are f32, which limits the precision of differences.
     let audit = gradcam::audit_gradient(&network, &picture, "conv1", &target, 50, 0).unwrap();
     assert!(audit.units > 10 && audit.deviation < 0.02, "{audit:?}");
     let hidden = Explainer::of(set("occlusion", &[("window", "4"), ("stride", "4")]));
@@ -189,7 +188,7 @@ fn measure(map: &Heatmap, name: &str) -> f64 {
     measures.iter().find(|(n, _)| *n == name).unwrap().1
 }
 
-/// Every family: the terms of FullGrad, and DeepLIFT's differences, add up to the score, whatever the activations, gates and norms.
+/// In every family, FullGrad's terms and DeepLIFT's differences add up to the score, whatever the activations, gates and norms.
 #[test]
 fn what_should_be_complete_is() {
     for name in [
@@ -214,7 +213,7 @@ fn complete(name: &str, side: usize) {
     let network = build(name, 10, 0.8, DType::F64);
     let picture = picture(side).to_dtype(DType::F64).unwrap();
     for method in ["fullgrad", "deeplift"] {
-        // A picture of one colour would come out of layer norms with a slope of 1000 at each.
+        // A picture of one colour would leave each layer norm with a slope of 1000.
         let options: &[_] = match method {
             "deeplift" => &[("baseline", "uniform")],
             _ => &[],
@@ -227,7 +226,7 @@ fn complete(name: &str, side: usize) {
     }
 }
 
-/// What pixels and biases get adds up to the score, by every rule.
+/// By every rule, the relevance of pixels and biases adds up to the score.
 #[test]
 fn relevance_is_conserved() {
     for name in ["resnet18", "vgg11_bn"] {
@@ -250,7 +249,7 @@ fn relevance_is_conserved() {
     }
 }
 
-/// `y = Σ w x²` over the pixels, in one class: the gradient is `2 w x`, and integrals along any way are exact.
+/// `y = Σ w x²` over the pixels, in one class: the gradient is `2 w x`, and integrals along any path are exact.
 struct Square;
 
 impl Network for Square {
@@ -283,11 +282,11 @@ fn integrals_of_a_square_are_exact() {
     let found = explain(set("integrated-gradients", &[("steps", "2")]));
     compare("integrated", found.raw().values(), &squares, 1e-5);
     assert!(measure(&found, "completeness-error") < 1e-6);
-    // From baselines drawn at random the expectation is the square less what the baselines have.
+    // With random baselines, the expectation is the square minus the baselines' share.
     let found = explain(set("expected-gradients", &[("samples", "400")]));
     assert!(measure(&found, "completeness-error") < 0.2);
-    // On the way through blurs the blur's derivative is a difference to one side, over which kernels that are cut off jump: with any number
-    // of steps the authors' package makes 1.8 % too much of this picture.
+    // Along the path of blurs, the blur's derivative is a one-sided difference, in which truncated kernels jump. The authors' package
+    // overestimates this picture by 1.8 % with any number of steps.
     let found = explain(set("blur-ig", &[("steps", "500"), ("sigma", "4")]));
     assert!((measure(&found, "completeness-error") - 0.0177).abs() < 5e-4);
 }
@@ -317,7 +316,7 @@ fn noise_has_its_closed_expectations() {
             "{found}, {expected}"
         );
     }
-    // The same seed gives the same bytes, another one does not.
+    // The same seed gives the same bytes; another seed does not.
     let again = explain(set("smoothgrad", &options));
     assert_eq!(mean.raw(), again.raw());
     let mut other = options.to_vec();
@@ -325,7 +324,7 @@ fn noise_has_its_closed_expectations() {
     assert_ne!(mean.raw(), explain(set("smoothgrad", &other)).raw());
 }
 
-/// With noise of the variance `σ²` the integral from black is `x² + σ²` on average.
+/// With noise of variance `σ²`, the integral from black is `x² + σ²` on average.
 #[test]
 fn noisy_integrals_have_their_closed_expectation() {
     let pixels: Vec<f32> = picture(8).flatten_all().unwrap().to_vec1().unwrap();
@@ -350,7 +349,7 @@ fn noisy_integrals_have_their_closed_expectation() {
     }
 }
 
-/// Smooth Grad-CAM++ of `y = Σ x²` at the pixels, of one colour: the mean of the gradient is `2x`, of its square `4 (x² + σ²)`, of its cube
+/// Smooth Grad-CAM++ of `y = Σ x²` at the pixels of one colour: the mean gradient is `2x`, its mean square `4 (x² + σ²)`, and its mean cube
 /// `8 (x³ + 3 x σ²)`.
 #[test]
 fn smooth_grad_cam_plus_plus_has_its_closed_expectation() {
@@ -376,7 +375,7 @@ fn smooth_grad_cam_plus_plus_has_its_closed_expectation() {
         .sum();
     let expected: Vec<f32> = x.iter().map(|x| weight * x).collect();
     compare("smooth-grad-cam++", found.raw().values(), &expected, 0.01);
-    // Noise that is left out, or squares of means, would be further off than that.
+    // Without the noise, or with squares of means, the result would be further off.
     let plain: f32 = x
         .iter()
         .map(|x| 4.0 * x * x / (8.0 * x * x + 8.0 * x.powi(3) * sum) * (2.0 * x).max(0.0))
@@ -384,7 +383,7 @@ fn smooth_grad_cam_plus_plus_has_its_closed_expectation() {
     assert!((plain / weight - 1.0).abs() > 0.03, "{plain}, {weight}");
 }
 
-/// What a method with absolute values cannot show is refused.
+/// Methods with absolute values refuse counterfactuals.
 #[test]
 fn an_unsigned_map_has_no_counterfactual() {
     let against = |method: Method| {

@@ -12,7 +12,7 @@ use gradcam_nn::ops::Precision;
 /// The committed photos.
 const PHOTOS: [&str; 4] = ["astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg"];
 
-/// Spearman's rank correlation; ties, of which such maps have many at 0, share their mean rank.
+/// Computes Spearman's rank correlation; ties, which such maps often have at 0, share their mean rank.
 fn spearman(a: &[f32], b: &[f32]) -> f64 {
     let ranks = |values: &[f32]| {
         let mut order: Vec<usize> = (0..values.len()).collect();
@@ -36,7 +36,7 @@ fn spearman(a: &[f32], b: &[f32]) -> f64 {
 
 #[test]
 fn bf16_maps_rank_the_pixels_as_f32_maps_do() {
-    // Elsewhere bf16 means f32, and the maps are the same.
+    // Without bf16 support the computation is in f32, and the maps are the same.
     let rounds = Precision::Bf16.is_supported();
     let mut model = Model::default_model(&Device::Cpu).unwrap();
     let explain = |model: &Model| -> Vec<Vec<f32>> {

@@ -1,4 +1,4 @@
-//! What is refused before anything is computed is what would be refused while it is.
+//! The checks before a computation refuse exactly what the computation would refuse.
 
 use candle_core::{Device, Result, Tensor};
 use gradcam::{Explainer, Method, Source, Target};
@@ -17,7 +17,7 @@ impl Network for Opaque<'_> {
     }
 }
 
-/// The methods that ask something of the network, and one that does not.
+/// The methods that have requirements of the network, and one that has none.
 const METHODS: [&str; 10] = [
     "cam",
     "grad-cam",
@@ -31,7 +31,7 @@ const METHODS: [&str; 10] = [
     "gradient-attention-rollout",
 ];
 
-/// The methods that do not suit, after it was seen that they fail for the same reason.
+/// Returns the methods that do not suit, after checking that they fail for the same reason.
 fn refused(network: &dyn Network, layer: &str) -> Vec<&'static str> {
     let values: Vec<f32> = (0..3 * 64 * 64).map(|i| (i as f32 * 0.7).sin()).collect();
     let picture = Tensor::from_vec(values, (1, 3, 64, 64), &Device::Cpu).unwrap();
@@ -43,7 +43,7 @@ fn refused(network: &dyn Network, layer: &str) -> Vec<&'static str> {
         }
         let before = explainer.check(network, (3, 64, 64)).err();
         let found = explainer.explain_one(network, &picture, Target::Index(1));
-        // Guided Grad-CAM is refused by the part of it that fails.
+        // Guided Grad-CAM is refused by its failing part.
         let own = |error: &gradcam::Error| {
             error
                 .to_string()
@@ -68,7 +68,7 @@ fn methods_that_do_not_suit_are_known_before() {
     };
     let pooled = network("tf_efficientnet_lite0");
     let (squeezed, tokens) = (network("squeezenet1_1"), network("vit_tiny_patch16_224"));
-    // Its classifier is a convolution; a transformer's head looks at one token.
+    // SqueezeNet's classifier is a convolution; a transformer's head uses one token.
     let none = [&["cam"][..], &ATTENTION[..]].concat();
     assert_eq!(refused(&squeezed, "features.12"), none);
     assert_eq!(refused(&tokens, "blocks.11.norm1"), ["cam"]);
@@ -76,7 +76,7 @@ fn methods_that_do_not_suit_are_known_before() {
     assert_eq!(refused(&pooled, "blocks.5"), none);
     let seen: Vec<&str> = METHODS.into_iter().filter(|m| *m != "grad-cam").collect();
     assert_eq!(refused(&Opaque(&squeezed), "features.12"), seen);
-    // What is no layer is none for any method that looks at one.
+    // A name that is not a layer is refused by every method that uses a layer.
     let known = Explainer::default()
         .at("features.13")
         .check(&squeezed, (3, 64, 64));

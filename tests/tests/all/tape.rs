@@ -1,4 +1,4 @@
-//! The tape's gradient is that of candle's graph.
+//! The tape's gradient equals that of candle's graph.
 
 use candle_core::{Device, Result, Tensor, Var};
 use gradcam::{Explainer, Target, input_gradient};
@@ -6,7 +6,7 @@ use gradcam_models::architectures;
 use gradcam_nn::ops::{AdaptiveAvgPool2d, Conv2d, ConvOptions};
 use gradcam_nn::{Network, Op, Pass, Tape, Tokens, Weights};
 
-/// A network that candle's graph has to serve.
+/// A network that needs candle's graph.
 struct Opaque<'a>(&'a dyn Network);
 
 impl Network for Opaque<'_> {
@@ -18,7 +18,7 @@ impl Network for Opaque<'_> {
     }
 }
 
-/// One of each family: residuals, gates, concatenations, dense blocks, layer norms, every activation.
+/// Compares one network of each family: residuals, gates, concatenations, dense blocks, layer norms, every activation.
 #[test]
 fn the_tape_agrees_with_the_graph() {
     for name in [
@@ -37,7 +37,7 @@ fn the_tape_agrees_with_the_graph() {
     ] {
         let architecture = architectures::find(name).unwrap();
         let network = architecture.build(&Weights::random(3), 10).unwrap();
-        // Swin's windows want a large picture, DINOv2's patches another one.
+        // Swin's windows need a large picture, and DINOv2's patches another size.
         let side = match name {
             name if name.starts_with("swin") => 200,
             name if name.contains("14") => 56,
@@ -65,7 +65,7 @@ fn the_tape_agrees_with_the_graph() {
     }
 }
 
-/// At two layers, one of which follows from the other, and for two targets an image.
+/// Compares two layers, one of which depends on the other, with two targets per image.
 #[test]
 fn maps_from_the_tape_agree_with_the_graph() {
     for (name, layers) in [
@@ -115,7 +115,7 @@ fn maps_from_the_tape_agree_with_the_graph() {
     }
 }
 
-/// A map times a factor of one of the shapes that broadcast to it.
+/// A map times a factor of a shape that broadcasts to it.
 struct Broadcast {
     conv: Conv2d,
     shape: fn(&Tensor) -> Result<Tensor>,
@@ -125,7 +125,7 @@ struct Broadcast {
 impl Network for Broadcast {
     fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
         let x = pass.conv2d(&self.conv, x)?;
-        // The gate follows from the map too, where the pass can see it.
+        // The gate depends on the map too, if the pass can see it.
         let gate = match self.by_tape {
             true => (self.shape)(&x)?.detach(),
             false => (self.shape)(&x.detach())?,
@@ -174,7 +174,7 @@ fn every_factor_that_broadcasts_has_a_gradient() {
     }
 }
 
-/// Both factors follow from the input, and the gate has one number a position.
+/// Both factors depend on the input, and the gate has one number per position.
 #[test]
 fn a_gate_of_positions_takes_its_part_of_the_gradient() {
     let values: Vec<f64> = (0..2 * 3 * 20).map(|i| (i as f64 * 0.7).sin()).collect();

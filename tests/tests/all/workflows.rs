@@ -1,4 +1,4 @@
-//! What the host of the repository reads.
+//! The files that the repository's host reads.
 
 use std::fs::read_to_string;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The one document of a file below `.github`.
+/// Reads the single document of a file below `.github`.
 fn yaml(path: &Path) -> Yaml {
     let text = read_to_string(path).unwrap();
     let mut documents = YamlLoader::load_from_str(&text).unwrap();

@@ -8,7 +8,7 @@ use gradcam_viz::{
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // A grey photo of 64 × 48 pixels, and a map with evidence in its left half alone.
+    // A grey photo of 64 × 48 pixels, and a map with evidence only in its left half.
     let photo = RgbImage::from_pixel(64, 48, Rgb([120, 120, 120]));
     let map = Grid::from_fn(Size::new(48, 64)?, |i| if i % 64 < 32 { 2.5 } else { 0.0 });
     let style = Style {

@@ -1,4 +1,4 @@
-//! Explains a photo with the default model, and writes the photo coloured where the evidence is: `default-model PHOTO PICTURE`.
+//! Explains a photo with the default model, and writes the photo with its evidence coloured: `default-model PHOTO PICTURE`.
 
 use std::error::Error;
 

@@ -1,11 +1,12 @@
-//! Explains a network on candle's tensors, at a layer by Grad-CAM and at the pixels by the gradient times the input.
+//! Explains a network on candle's tensors: at a layer by Grad-CAM, and at the pixels by gradient times input.
 
 use std::error::Error;
 
 use gradcam::candle_core::{self, Device, Tensor};
 use gradcam::{Explainer, Method, Network, Pass, Target, Verdict};
 
-/// Two feature maps, the picture's brightness and its darkness, pooled to half their size and averaged into two logits.
+/// A network with two feature maps, the picture's brightness and its darkness, which are pooled to half their size and averaged to two
+/// logits.
 struct Brightness;
 
 impl Network for Brightness {
@@ -19,7 +20,7 @@ impl Network for Brightness {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // One bright pixel, at row 5 and column 2 of 8 × 8.
+    // One bright pixel of 8 × 8, at row 5 and column 2.
     let mut pixels = vec![0.1_f32; 3 * 64];
     for channel in 0..3 {
         pixels[channel * 64 + 5 * 8 + 2] = 0.9;

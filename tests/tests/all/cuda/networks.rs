@@ -10,12 +10,12 @@ use gradcam_nn::{Graph, ModuleTree, Weights};
 
 use super::{apart, device, values};
 
-/// The same network on the processor and on a device.
+/// Builds the same network on the processor and on a device.
 fn networks(name: &str, device: &Device) -> [ModuleTree; 2] {
     in_type(name, device, DType::F32)
 }
 
-/// The same, with matrices of another type on the device.
+/// Builds the same networks, with another matrix type on the device.
 fn in_type(name: &str, device: &Device, dtype: DType) -> [ModuleTree; 2] {
     let architecture = architectures::find(name).unwrap();
     let random = Weights::random(3);
@@ -36,7 +36,7 @@ fn in_type(name: &str, device: &Device, dtype: DType) -> [ModuleTree; 2] {
     [here, there.unwrap()]
 }
 
-/// One of each family, and the side of a small picture for it.
+/// One network of each family, and the side of a small picture for it.
 const FAMILIES: [(&str, usize); 14] = [
     ("resnet18", 64),
     ("resnext50_32x4d", 64),
@@ -106,7 +106,7 @@ fn a_batch_agrees_with_the_explainer() {
     }
 }
 
-/// Half the bits give nearly the same maps.
+/// 16 bits give nearly the same maps.
 #[test]
 fn bf16_is_near() {
     let Some(device) = device() else { return };
@@ -129,7 +129,7 @@ fn bf16_is_near() {
     }
 }
 
-/// A picture that is prepared on a device is the processor's.
+/// A picture prepared on a device equals the processor's.
 #[test]
 fn preprocessing_agrees() {
     let Some(device) = device() else { return };
@@ -143,7 +143,8 @@ fn preprocessing_agrees() {
     assert_eq!(flat(&found), flat(&expected.tensor));
 }
 
-/// No family reads the device on the way to its maps: work that does cannot be recorded. Swin writes tables to it that are too large.
+/// No family reads from the device on the way to its maps: work that does cannot be recorded. Swin writes tables to the device that are too
+/// large.
 #[test]
 fn nothing_is_read_on_the_way() {
     let Some(device) = device() else { return };
@@ -163,7 +164,7 @@ fn nothing_is_read_on_the_way() {
     }
 }
 
-/// Methods of each kind, on a device.
+/// Runs methods of each kind on a device.
 #[test]
 fn methods_agree() {
     let Some(device) = device() else { return };
@@ -200,7 +201,7 @@ fn methods_agree() {
     }
 }
 
-/// A recorded batch sees new images, and gives what is computed step by step.
+/// A recorded batch sees new images, and gives the same results as step-by-step computation.
 #[test]
 fn a_recorded_batch_agrees() {
     let Some(device) = device() else { return };

@@ -9,7 +9,7 @@ use gradcam_nn::ops::{
 
 use super::{apart, device, values};
 
-/// The result of `f` for a variable on a device, and the gradient of a sum of the result with weights of both signs.
+/// Computes `f` of a variable on a device, and the gradient of a sum of the result with weights of both signs.
 fn run(
     f: &dyn Fn(&Tensor, &Device) -> Result<Tensor>,
     x: &Tensor,
@@ -31,7 +31,7 @@ fn run(
     Ok([flat(&y)?, gradient])
 }
 
-/// Holds an operation on a device against the processor's, in single and double precision.
+/// Compares an operation on a device with the processor's, in single and double precision.
 fn agrees(name: &str, shape: &[usize], f: impl Fn(&Tensor, &Device) -> Result<Tensor>) {
     let Some(device) = device() else { return };
     for (dtype, limit) in [(DType::F32, 2e-5), (DType::F64, 1e-12)] {
@@ -48,7 +48,7 @@ fn agrees(name: &str, shape: &[usize], f: impl Fn(&Tensor, &Device) -> Result<Te
     }
 }
 
-/// A parameter in the type and at the place of `x`.
+/// Makes a parameter of the type and on the device of `x`.
 fn parameter(shape: &[usize], seed: usize, x: &Tensor) -> Result<Tensor> {
     values(shape, seed)
         .to_dtype(x.dtype())?
@@ -108,7 +108,7 @@ fn pooling_agrees() {
         ..MaxPool2d::new(3, 2, 1)
     };
     agrees("dilated", &[1, 4, 13, 14], |x, _| wide.forward(x));
-    // Equal values: the first takes the gradient.
+    // Ties: the first value takes the gradient.
     agrees("ties", &[1, 2, 6, 6], |x, _| {
         MaxPool2d::new(3, 2, 1).forward(&(x * 0.0)?)
     });
@@ -246,7 +246,7 @@ fn norms_and_rows_agree() {
 
 #[test]
 fn combinations_agree() {
-    // A map in the other order in memory.
+    // A map in the other memory order.
     let turned = |x: &Tensor| -> Result<Tensor> {
         let x = x.permute((0, 2, 3, 1))?.contiguous()?;
         x.permute((0, 3, 1, 2))

@@ -1,28 +1,28 @@
-//! Files that know each other in a circle.
+//! Files that depend on each other in a circle.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
-/// Why a file knows another: a line and the path that stands there.
+/// The reason for a dependency: a line and the path in it.
 #[derive(Debug, Clone)]
 pub(super) struct Reason {
     pub(super) line: usize,
     pub(super) path: String,
 }
 
-/// What each file knows.
+/// The dependencies of each file.
 pub(super) type Edges = BTreeMap<PathBuf, BTreeMap<PathBuf, Reason>>;
 
-/// Files each of which knows all others, if not at first hand.
+/// Files that all depend on each other, directly or indirectly.
 #[derive(Debug)]
 pub(super) struct Circle {
     files: usize,
-    /// A shortest way through some of them and back.
+    /// A shortest circle through some of them.
     steps: Vec<(PathBuf, PathBuf, Reason)>,
 }
 
 impl Circle {
-    /// The circle in words, with names of files from `root` on.
+    /// Describes the circle, with file names relative to `root`.
     pub(super) fn relative_to(&self, root: &Path) -> String {
         let short = |path: &Path| {
             let path = path.strip_prefix(root).unwrap_or(path);
@@ -36,7 +36,7 @@ impl Circle {
     }
 }
 
-/// The circles among files: one for each set of files that know each other.
+/// Finds the circles among files: one for each set of files that depend on each other.
 pub(super) fn circles(edges: &Edges) -> Vec<Circle> {
     let reached: BTreeMap<&Path, BTreeMap<&Path, &Path>> = edges
         .keys()
@@ -72,7 +72,7 @@ pub(super) fn circles(edges: &Edges) -> Vec<Circle> {
     found
 }
 
-/// The files that are reached from `start`, nearest first, each with the one before it; `start` itself if there is a way back.
+/// Searches breadth-first from `start`. Maps each file reached to its predecessor; includes `start` if a path leads back to it.
 fn search<'a>(edges: &'a Edges, start: &'a Path) -> BTreeMap<&'a Path, &'a Path> {
     let mut before = BTreeMap::new();
     let mut queue = VecDeque::from([start]);
@@ -87,7 +87,7 @@ fn search<'a>(edges: &'a Edges, start: &'a Path) -> BTreeMap<&'a Path, &'a Path>
     before
 }
 
-/// The shortest way from `start` back to it, without its end.
+/// Returns the shortest path from `start` back to itself, without its end.
 fn way_back<'a>(before: &BTreeMap<&'a Path, &'a Path>, start: &'a Path) -> Vec<&'a Path> {
     let mut way = vec![before[start]];
     while way[way.len() - 1] != start {

@@ -1,4 +1,4 @@
-//! The modules of a crate, and what their files know of each other.
+//! The modules of a crate, and the dependencies between their files.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ pub(super) struct CrateFiles {
 }
 
 impl CrateFiles {
-    /// Reads the file `root` and all that it has as modules.
+    /// Reads the file `root` and all its modules.
     pub(super) fn read(root: &Path, read: &dyn Fn(&Path) -> Option<String>) -> Self {
         let text = read(root).unwrap_or_else(|| panic!("{}: no such file", root.display()));
         let mut all = CrateFiles {
@@ -58,7 +58,7 @@ impl CrateFiles {
         id
     }
 
-    /// What each file knows, with the first line that says so.
+    /// Returns each file's dependencies, with the first line that shows each.
     pub(super) fn edges(&self) -> Edges {
         let mut edges = Edges::new();
         for (id, file) in self.files.iter().enumerate() {
@@ -67,7 +67,7 @@ impl CrateFiles {
                 for target in self.names.resolve(id, &mention.path) {
                     let other = match target {
                         Target::Type(other) | Target::Value(other) => &self.files[other],
-                        // A module is a place; what is taken from there counts.
+                        // A module is only a place; the items taken from it count.
                         Target::Module(_) => continue,
                     };
                     if other != file {

@@ -1,4 +1,4 @@
-//! What the source of a module says: names that it has, and paths that it goes by.
+//! The names that a module's source defines, and the paths that it uses.
 
 use std::collections::HashMap;
 
@@ -7,16 +7,16 @@ use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Expr, ExprLit, Ident, ImplItem, Item, Lit, Meta, Token, UseTree};
 
-/// What a name of a module stands for.
+/// The meaning of a name in a module.
 #[derive(Debug, Clone)]
 pub(super) enum Meaning {
-    /// A module of this name inside.
+    /// A child module of this name.
     Child,
-    /// A type or a trait, which has names of its own.
+    /// A type or a trait, which has its own names.
     Type,
     /// A function, a constant, a static or a macro.
     Value,
-    /// What another path stands for.
+    /// The meaning of another path.
     Path(Vec<String>),
 }
 
@@ -27,21 +27,21 @@ pub(super) struct Mention {
     pub(super) path: Vec<String>,
 }
 
-/// A module inside of another.
+/// A module inside another.
 #[derive(Debug)]
 pub(super) struct Child {
     pub(super) name: String,
     /// `#[path = "…"]`.
     pub(super) path: Option<String>,
-    /// The module's items if they stand in the same file.
+    /// The module's items if they are in the same file.
     pub(super) items: Option<Vec<Item>>,
 }
 
-/// A module's own source, without what is compiled for its tests alone.
+/// A module's own source, without items compiled only for tests.
 #[derive(Debug, Default)]
 pub(super) struct Module {
     pub(super) names: HashMap<String, Vec<Meaning>>,
-    /// What `use …::*` takes names from.
+    /// The paths of `use …::*`.
     pub(super) globs: Vec<Vec<String>>,
     pub(super) mentions: Vec<Mention>,
     pub(super) children: Vec<Child>,
@@ -66,7 +66,7 @@ impl Module {
         self.mentions.push(Mention { line, path });
     }
 
-    /// One `use`, whose path so far is `before`.
+    /// Adds one `use`, whose path so far is `before`.
     fn uses(&mut self, tree: &UseTree, mut before: Vec<String>) {
         match tree {
             UseTree::Path(path) => {
@@ -75,7 +75,7 @@ impl Module {
             }
             UseTree::Name(name) => self.import(&name.ident, &name.ident, before),
             UseTree::Rename(rename) => self.import(&rename.ident, &rename.rename, before),
-            // Of a module it is the names that count; of an enum, that it is used.
+            // For a module, its names count; for an enum, that it is used.
             UseTree::Glob(glob) => {
                 let line = glob.star_token.spans[0].start().line;
                 let path = before.clone();
@@ -90,7 +90,7 @@ impl Module {
         }
     }
 
-    /// `use before::of as name`, where `of` may be `self`.
+    /// Adds `use before::of as name`, where `of` may be `self`.
     fn import(&mut self, of: &Ident, name: &Ident, mut before: Vec<String>) {
         let known_as = if of == "self" && name == "self" {
             before.last().cloned().unwrap_or_default()
@@ -105,7 +105,7 @@ impl Module {
         meanings.push(Meaning::Path(before));
     }
 
-    /// The paths of several words in a macro's tokens, and the items that it makes.
+    /// Adds the paths of several words in a macro's tokens, and the items that the macro defines.
     fn tokens(&mut self, tokens: TokenStream) {
         let mut path: Option<(Ident, Vec<String>)> = None;
         let mut colons = 0;
@@ -205,12 +205,12 @@ impl<'ast> Visit<'ast> for Module {
         self.tokens(used.tokens.clone());
     }
 
-    // `pub(crate)` and what derives read are no use of an item.
+    // `pub(crate)` and the input of derives do not use items.
     fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
     fn visit_attribute(&mut self, _: &'ast Attribute) {}
 }
 
-/// What the word behind a keyword stands for in a macro.
+/// Returns the meaning of the word after a keyword in a macro.
 fn made_by(keyword: &Ident) -> Option<Meaning> {
     match keyword.to_string().as_str() {
         "enum" | "struct" | "trait" | "type" | "union" => Some(Meaning::Type),
@@ -219,7 +219,7 @@ fn made_by(keyword: &Ident) -> Option<Meaning> {
     }
 }
 
-/// Whether there is a `#[cfg(test)]`, perhaps with more conditions.
+/// Tells whether there is a `#[cfg(test)]`, perhaps with further conditions.
 fn for_tests(attributes: &[Attribute]) -> bool {
     let mut conditions = attributes.iter().filter(|a| a.path().is_ident("cfg"));
     conditions.any(|condition| condition.parse_args().is_ok_and(|meta| wants_test(&meta)))
@@ -235,7 +235,7 @@ fn wants_test(condition: &Meta) -> bool {
     }
 }
 
-/// The file that `#[path = "…"]` names.
+/// Returns the file that `#[path = "…"]` names.
 fn path_attribute(attributes: &[Attribute]) -> Option<String> {
     attributes.iter().find_map(|attribute| {
         let value = &attribute.meta.require_name_value().ok()?.value;

@@ -1,10 +1,10 @@
-//! The module that defines what a path stands for, as the compiler finds it.
+//! Resolves a path to the module that defines its item, as the compiler does.
 
 use std::collections::{HashMap, HashSet};
 
 use super::module::{Meaning, Mention, Module};
 
-/// What a path stands for, with the number of a module: of the one meant, or of the one that defines it.
+/// The meaning of a path, with a module's number: the module meant, or the one that defines the item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
     Module(usize),
@@ -20,16 +20,16 @@ pub(super) struct Names {
     children: HashMap<(usize, String), usize>,
 }
 
-/// What of a name is asked for.
+/// The kind of meaning that a lookup wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Wanted {
-    /// What has names inside: a module or a type.
+    /// A module or a type, which has names inside.
     Scope,
-    /// Whatever has the name.
+    /// Anything with the name.
     Any,
 }
 
-/// Names that are being looked up: one that leads to itself ends there.
+/// Names being looked up: a name that leads to itself ends there.
 type Asked = HashSet<(usize, String, Wanted)>;
 
 impl Names {
@@ -40,7 +40,7 @@ impl Names {
         self.modules.len() - 1
     }
 
-    /// Notes that the module `parent` has the module `child`.
+    /// Records that the module `parent` has the module `child`.
     pub(super) fn child(&mut self, parent: usize, name: String, child: usize) {
         self.children.insert((parent, name), child);
     }
@@ -49,7 +49,7 @@ impl Names {
         &self.modules[module].mentions
     }
 
-    /// What `path` stands for in the module `at`: nothing if it is of another crate or local, several where a name has several meanings.
+    /// Resolves `path` in the module `at`: no result if it is local or of another crate, several if a name has several meanings.
     pub(super) fn resolve(&self, at: usize, path: &[String]) -> Vec<Target> {
         self.follow(at, path, Wanted::Any, &mut Asked::new())
     }
@@ -75,7 +75,7 @@ impl Names {
             let wanted = before(&rest[i + 1..]);
             let inside = found.into_iter().flat_map(|target| match target {
                 Target::Module(module) if name == "super" => parent(module),
-                // A macro may have made a name that is not there to see.
+                // A macro may have defined a name that the source does not show.
                 Target::Module(module) => self
                     .look_up(module, name, wanted, asked)
                     .unwrap_or_else(|| vec![Target::Type(module)]),
@@ -87,7 +87,7 @@ impl Names {
         found
     }
 
-    /// What `name` stands for in the module `at`; `None` if the module has no such name.
+    /// Looks up `name` in the module `at`; `None` if the module has no such name.
     fn look_up(
         &self,
         at: usize,

@@ -1,4 +1,4 @@
-//! What cannot be fetched, and what the user is told.
+//! Failed downloads and their messages to the user.
 
 use std::fs;
 use std::net::TcpListener;
@@ -131,7 +131,7 @@ fn a_known_checksum_is_compared_on_every_call() {
     assert_eq!(weights_of(with(ID, &right).unwrap()), weights(1));
     assert_eq!(weights_of(with(ID, &right).unwrap()), weights(1));
 
-    // Damage in the cache: found by the next call, with and without the network, and healed by the one after it.
+    // Damage in the cache is found by the next call, with or without the network, and repaired by the one after it.
     let blob = cache
         .path()
         .join("models--timm--tiny.v1/blobs")
@@ -147,7 +147,7 @@ fn a_known_checksum_is_compared_on_every_call() {
         assert_eq!(weights_of(with(&name, &right).unwrap()), weights(1));
     }
 
-    // A file that the hub names by another hash is compared as well.
+    // A file that the hub identifies by another kind of hash is compared as well.
     let key = format!("{SECOND}/model.safetensors");
     commit(&mut server.site(), SECOND, 2);
     server.site().files.get_mut(&key).unwrap().etag = "beef".into();

@@ -112,7 +112,7 @@ fn a_server_without_ranges_sends_the_file_again() {
     let fetched = fetch(&hub(&server, &cache), ID).unwrap();
     assert_eq!(fs::read(fetched.weights).unwrap(), weights(1));
 
-    // One that always breaks at the same byte is given up, though each attempt sends bytes.
+    // A download that always breaks at the same byte is given up, although each attempt sends bytes.
     let cache = TempDir::new().unwrap();
     server.site().faults = vec![Fault::Cut(300_000); 50];
     let error = fetch(&hub(&server, &cache), ID).unwrap_err();

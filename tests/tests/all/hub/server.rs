@@ -15,12 +15,12 @@ pub(super) struct Blob {
     pub(super) etag: String,
 }
 
-/// What the server serves, and how it misbehaves; may be changed between requests.
+/// The server's content and faults; may change between requests.
 #[derive(Clone, Default)]
 pub(super) struct Site {
     /// `OWNER/NAME` of the one repository.
     pub(super) repo: String,
-    /// Commit of each branch and tag.
+    /// The commit of each branch and tag.
     pub(super) revisions: BTreeMap<String, String>,
     /// Files by `COMMIT/NAME`.
     pub(super) files: BTreeMap<String, Blob>,
@@ -30,9 +30,9 @@ pub(super) struct Site {
     pub(super) denied: (u16, &'static str),
     /// The next bodies of weight files end after so many bytes; `Stall` keeps the connection open.
     pub(super) faults: Vec<Fault>,
-    /// Answers 200 with the whole file to a range.
+    /// Whether range requests get 200 and the whole file.
     pub(super) no_ranges: bool,
-    /// Weight files are answered with a redirect to this address, as the hub does for large files.
+    /// Requests for weight files are redirected to this address, as the hub does for large files.
     pub(super) storage: Option<String>,
     /// `HEAD` and `GET` of this repository are redirected to `repo`, as for a renamed one.
     pub(super) old_name: Option<String>,
@@ -78,13 +78,13 @@ impl Server {
         self.site.lock().unwrap()
     }
 
-    /// The requests since the last call: `METHOD PATH [range] [token]`.
+    /// Returns the requests since the last call: `METHOD PATH [range] [token]`.
     pub(super) fn requests(&self) -> Vec<String> {
         std::mem::take(&mut self.log.lock().unwrap())
     }
 }
 
-/// Answers one request and closes the connection; a client that hangs up is no error.
+/// Answers one request and closes the connection; a client that hangs up is not an error.
 fn answer(mut stream: TcpStream, site: &Mutex<Site>, log: &Mutex<Vec<String>>) {
     let mut lines = BufReader::new(stream.try_clone().unwrap())
         .lines()
