@@ -1,4 +1,4 @@
-// What CUDA C adds to C++, for kernels that run on the processor: the threads of a block take turns.
+// CUDA C's additions to C++, for kernels that run on the processor: the threads of a block take turns.
 #pragma once
 
 #include <assert.h>
@@ -11,7 +11,7 @@
 #include <tuple>
 #include <utility>
 
-// The files of candle's kernels share functions; ours is compiled for several types, whose functions differ.
+// The files of candle's kernels share functions; ours is compiled for several types, with different functions.
 #ifdef CANDLE
 #define __device__ inline
 #else
@@ -30,9 +30,9 @@ extern Dim gridDim, blockDim, blockIdx, threadIdx;
 using std::max;
 using std::min;
 
-// Lets every other thread of the block come to the same point.
+// Lets every other thread of the block reach the same point.
 void take_turns();
-// Where the threads of a block leave values for each other.
+// Values that the threads of a block exchange.
 extern double exchanged[1024];
 
 inline void __syncthreads() { take_turns(); }
@@ -55,9 +55,9 @@ inline float __uint_as_float(unsigned x) { return same_bits<float>(x); }
 inline unsigned __float_as_uint(float x) { return same_bits<unsigned>(x); }
 inline float __int_as_float(int x) { return same_bits<float>(x); }
 
-// A kernel that has its arguments.
+// A kernel with its arguments bound.
 typedef std::function<void()> Bound;
-// One kernel: its name, and how it is given the arguments at some addresses.
+// Binds a kernel to the arguments at these addresses.
 typedef Bound (*Bind)(void (*kernel)(), void **args);
 void enlist(const char *name, void (*kernel)(), Bind bind);
 

@@ -1,7 +1,7 @@
-// A CUDA driver without a GPU: memory is the processor's, and kernels that were compiled for the processor run when
-// they are launched. It serves to run what `--features cuda` builds where there is no device, and counts what it is asked for.
+// A CUDA driver without a GPU: memory is the processor's, and kernels compiled for the processor run when they are launched. It
+// runs builds with `--features cuda` on machines without a device, and counts the requests.
 //
-// What is not here returns CUDA_ERROR_STUB_LIBRARY.
+// Functions that are not here return CUDA_ERROR_STUB_LIBRARY.
 
 #include "driver.h"
 
@@ -31,7 +31,7 @@ std::map<std::string, Kernel> &kernels() {
     return all;
 }
 
-// The device does one thing at a time.
+// The device does one job at a time.
 std::recursive_mutex device;
 typedef std::lock_guard<std::recursive_mutex> Lock;
 
@@ -42,7 +42,7 @@ size_t capacity() {
     return set ? strtoull(set, nullptr, 10) : (size_t)8 << 30;
 }
 
-// What is captured into a graph is done when the graph is launched.
+// Captured work, which is done when the graph is launched.
 typedef std::vector<std::function<int()>> Graph;
 Graph *captured;
 
@@ -55,7 +55,7 @@ struct Counts {
     }
 } counts;
 
-// The threads of a block, each on a stack of its own, so that they can wait for each other.
+// The threads of a block, each on its own stack, so that they can wait for each other.
 struct Fiber {
     ucontext_t context;
     bool done;
@@ -78,7 +78,7 @@ void run_fiber() {
     swapcontext(&fibers[current].context, &scheduler);
 }
 
-// Whether a kernel's threads wait for each other; the rest need no stacks.
+// Tells whether a kernel's threads wait for each other; other kernels need no stacks.
 bool waits(const std::string &name) {
     for (const char *part : {"layer_norm", "softmax", "fast_", "rmsnorm", "asort"})
         if (name.find(part) != std::string::npos) return true;
@@ -168,7 +168,7 @@ int cuDeviceGet(int *found, int ordinal) { return ordinal == 0 ? (*found = 0, OK
 int cuDeviceGetName(char *name, int length, int) { return snprintf(name, length, "Emulated"), OK; }
 int cuDeviceTotalMem_v2(size_t *bytes, int) { return *bytes = capacity(), OK; }
 int cuDeviceGetAttribute(int *value, int attribute, int) {
-    // Compute capability 9.0; memory pools; else as little as possible.
+    // Compute capability 9.0, memory pools, and otherwise as little as possible.
     *value = attribute == 75 ? 9 : attribute == 76 ? 0 : attribute == 115 ? 1 : attribute == 10 ? 32 : 1;
     return OK;
 }
@@ -194,7 +194,7 @@ int cuMemGetInfo_v2(size_t *available, size_t *total) { return *total = capacity
 int cuMemAlloc_v2(Pointer *p, size_t bytes) {
     Lock lock(device);
     if (in_use + bytes > capacity()) return OUT_OF_MEMORY;
-    // What is read before it is written shall be seen.
+    // Makes reads before the first write visible: all bytes are 0xff.
     *p = (Pointer)aligned_alloc(256, (bytes + 511) / 256 * 256);
     memset((void *)*p, 0xff, bytes);
     memory[*p] = bytes;
@@ -234,7 +234,7 @@ int cuMemcpyDtoDAsync_v2(Pointer to, Pointer from, size_t bytes, void *) {
     return enqueue([=] { return memmove((void *)to, (void *)from, bytes), OK; });
 }
 int cuMemcpyDtoD_v2(Pointer to, Pointer from, size_t bytes) { return cuMemcpyDtoDAsync_v2(to, from, bytes, nullptr); }
-// The number of copies to the host so far, for tests.
+// Returns the number of copies to the host so far, for tests.
 long emulated_copies_to_host() { return counts.to_host; }
 
 int cuModuleLoadData(void **module, const void *) { return *module = (void *)4, OK; }

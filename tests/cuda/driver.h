@@ -1,9 +1,9 @@
-// What the emulated libraries have of the emulated driver.
+// The parts of the emulated driver that the emulated libraries use.
 #pragma once
 
 #include "device.h"
 
-// Does some work now, or notes it where work is captured into a graph. The work returns a code, 0 for success.
+// Does work now, or records it while a graph is being captured. The work returns a code, 0 for success.
 int enqueue(std::function<int()> work);
-// A product of matrices or a convolution was asked for.
+// Counts a requested matrix product or convolution.
 void count_product();

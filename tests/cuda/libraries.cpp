@@ -1,4 +1,4 @@
-// cuBLAS, cuDNN and cuRAND of the emulated driver: products and convolutions by the definition.
+// cuBLAS, cuDNN and cuRAND for the emulated driver: products and convolutions by definition.
 
 #include "driver.h"
 
@@ -9,7 +9,7 @@ namespace {
 
 enum { OK = 0, NOT_SUPPORTED = 3000 };
 
-// The value number i of a matrix of one of cuBLAS's types, and back.
+// Reads value `i` of a matrix of one of cuBLAS's types; `write` does the reverse.
 double read(const void *p, int type, size_t i) {
     switch (type) {
     case 0: return ((const float *)p)[i];
@@ -31,7 +31,7 @@ void write(void *p, int type, size_t i, double v) {
     }
 }
 
-// cuDNN's descriptions of a map or a weight, (n, h, w, c), and of how a weight moves.
+// cuDNN's descriptors of a map or a weight, (n, h, w, c), and of a convolution.
 struct Sizes {
     int type, n, c, h, w;
 };
@@ -44,10 +44,10 @@ struct Performance {
     size_t memory;
     int determinism, math, reserved[3];
 };
-// cuDNN's numbers of the types, and cuBLAS's.
+// Converts cuDNN's type numbers to cuBLAS's.
 int number(int type) { return type == 0 ? 0 : type == 1 ? 1 : 14; }
 
-// Calls `each(input, weight, output)` for every product of a convolution, with the three places in memory.
+// Calls `each(input, weight, output)` for every product of a convolution, with the three offsets in memory.
 template <class F> void products(Sizes x, Sizes w, Moves m, Sizes y, F each) {
     int in = w.c, out = w.n / m.groups;
     for (int n = 0; n < y.n; n++)
@@ -125,7 +125,7 @@ size_t cudnnGetVersion() { return 91501; }
 int cudnnCreateTensorDescriptor(Sizes **sizes) { return *sizes = new Sizes(), OK; }
 int cudnnDestroyTensorDescriptor(Sizes *sizes) { return delete sizes, OK; }
 int cudnnSetTensor4dDescriptor(Sizes *sizes, int format, int type, int n, int c, int h, int w) {
-    // CUDNN_TENSOR_NHWC alone.
+    // Only CUDNN_TENSOR_NHWC.
     return format == 1 ? (*sizes = {type, n, c, h, w}, OK) : NOT_SUPPORTED;
 }
 int cudnnCreateFilterDescriptor(Sizes **sizes) { return *sizes = new Sizes(), OK; }
@@ -170,7 +170,7 @@ int cudnnConvolutionForward(void *, const void *, Sizes *xs, const void *x, Size
 }
 int cudnnConvolutionBackwardData(void *, const void *, Sizes *ws, const void *w, Sizes *ys, const void *dy, Moves *moves, int algorithm,
                                  void *, size_t, const void *, Sizes *xs, void *dx) {
-    // The first algorithm would not give the same bits twice.
+    // The first algorithm is not deterministic.
     if (algorithm == 0) return NOT_SUPPORTED;
     count_product();
     Sizes a = *xs, b = *ws, c = *ys;

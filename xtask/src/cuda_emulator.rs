@@ -78,7 +78,7 @@ fn compile_kernels(sh: &Shell, folder: &Path, source: &Path, define: &str) -> Re
         // Kernels read four numbers as one.
         "-fno-strict-aliasing".to_string(),
         format!("-D{define}"),
-        // The architecture of the emulated device, which has bf16 arithmetic.
+        // An architecture with bf16 arithmetic.
         "-D__CUDA_ARCH__=800".to_string(),
         format!("-I{SOURCE}"),
         format!("-I{SOURCE}/include"),

@@ -1,5 +1,5 @@
-// The 16-bit and 8-bit types of CUDA for the processor, as far as candle's kernels name them. Arithmetic is that of `float`, rounded to the
-// type; f16 and f8 are named but not computed with.
+// CUDA's 16-bit and 8-bit types for the processor, as far as candle's kernels name them. Arithmetic is done in `float` and
+// rounded to the type; f16 and f8 are named but not computed with.
 #pragma once
 #include "../device.h"
 
@@ -57,7 +57,7 @@ inline __half __nv_cvt_fp8_to_halfraw(uint8_t, int) { abort(); }
 HALF(__nv_bfloat16)
 HALF(__half)
 
-// Two side by side.
+// A pair of values.
 struct alignas(4) __nv_bfloat162 {
     __nv_bfloat16 x, y;
 };
