@@ -7,14 +7,14 @@ use crate::ops::linear::Linear;
 use crate::ops::rearrange::Rearrange;
 use crate::pass::Pass;
 
-/// An operation with the paths of its output.
+/// An operation and the paths of its output.
 pub type Named<T> = (Vec<String>, T);
 
 /// Multi-head self-attention over `(n, tokens, channels)` (Vaswani et al. 2017, section 3.2.2): for each head
 /// `softmax(q · kᵀ / √d + bias) · v`.
 #[derive(Debug, Clone)]
 pub struct Attention {
-    /// From channels to query, key and value side by side.
+    /// Maps the channels to query, key and value, side by side.
     pub qkv: Named<Linear>,
     /// The number of heads.
     pub heads: usize,
@@ -22,16 +22,16 @@ pub struct Attention {
     pub query_names: Vec<String>,
     /// Paths of the keys.
     pub key_names: Vec<String>,
-    /// Paths of the attention itself, `(n, heads, tokens, tokens)`: rows of queries, whose sums are 1.
+    /// Paths of the attention weights, `(n, heads, tokens, tokens)`: a row for each query, summing to 1.
     pub attention_names: Vec<String>,
-    /// Paths of the heads' results side by side, `(n, tokens, channels)`.
+    /// Paths of the heads' outputs side by side, `(n, tokens, channels)`.
     pub mixed_names: Vec<String>,
-    /// From the heads' results to the output.
+    /// Maps the heads' outputs to the output.
     pub proj: Named<Linear>,
 }
 
 impl Attention {
-    /// The output for `x`, with a `bias` of the shape of the attention where there is one.
+    /// Attends over the tokens `x`, with an optional `bias` of the attention's shape added to the scores.
     ///
     /// # Errors
     /// When the shapes do not fit.
@@ -72,27 +72,27 @@ impl Attention {
 /// Attention inside the windows of a feature map `(n, c, h, w)`, with a bias for each relative position (Swin, Liu et al. 2021,
 /// section 3.2).
 ///
-/// A map that is not larger than a window along an axis is not shifted along it. One that is smaller is refused: timm then resizes the
-/// table of biases by a rule of its own.
+/// Along an axis where the map is no larger than a window, it is not shifted. A map smaller than a window is refused: timm would
+/// resize the table of biases by a rule of its own.
 #[derive(Debug, Clone)]
 pub struct WindowAttention {
-    /// Paths of the attention's output by windows, `(n·windows, positions, c)`.
+    /// Paths of the attention's output before the windows are joined, `(n·windows, positions, c)`.
     pub names: Vec<String>,
-    /// What runs in each window.
+    /// The attention that runs in each window.
     pub attention: Attention,
     /// Rows and columns of a window.
     size: usize,
     /// Rows and columns by which the windows are shifted.
     shift: usize,
-    /// `(heads, positions, positions)`.
+    /// The bias of each pair of positions, `(heads, positions, positions)`.
     bias: Tensor,
 }
 
-/// What separates positions that are no neighbours before the shift, as in the authors' code.
+/// Added to the scores of pairs that the cyclic shift brought together, as in the authors' code.
 const APART: f32 = -100.0;
 
 impl WindowAttention {
-    /// Windows of `size`, shifted by `shift`, with the `table` of biases `((2·size - 1)², heads)`.
+    /// Makes windows of `size`, shifted by `shift`, with a `table` of biases `((2·size - 1)², heads)`.
     ///
     /// # Errors
     /// When the table has another shape.
@@ -131,10 +131,10 @@ impl WindowAttention {
         })
     }
 
-    /// The output for `x`, a map of the same shape.
+    /// Attends inside the windows of `x` and returns a map of the same shape.
     ///
     /// # Errors
-    /// When the map is smaller than a window or so large that its biases take more than 512 MB, or the shapes do not fit.
+    /// When the map is smaller than a window or so large that its biases take more than 512 MB, or when the shapes do not fit.
     pub fn run(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
         let (n, _, rows, columns) = x.dims4()?;
         let size = self.size;
@@ -158,14 +158,14 @@ impl WindowAttention {
         pass.rearrange(&back, &y)
     }
 
-    /// The bias of every window of `n` images, `(n·windows, heads, positions, positions)`.
+    /// Returns the bias of every window of `n` images, `(n·windows, heads, positions, positions)`.
     fn bias(&self, n: usize, map: (usize, usize), shift: (usize, usize)) -> Result<Tensor> {
         let (heads, area, _) = self.bias.dims3()?;
         let size = self.size;
         let (down, right) = (map.0.div_ceil(size), map.1.div_ceil(size));
         let shape = (down * right, heads, area, area);
         limit::table("the biases of windows", &[shape.0, heads, area, area])?;
-        // Of all images: the shape of the attention that they are added to.
+        // For all images together: the shape of the scores that the bias is added to.
         limit::product(&[n * shape.0, heads, area, area])?;
         let mut bias = self.bias.unsqueeze(0)?.broadcast_as(shape)?;
         if shift != (0, 0) {
@@ -175,10 +175,10 @@ impl WindowAttention {
         bias.repeat((n, 1, 1, 1))?.contiguous()
     }
 
-    /// `(windows, positions, positions)`: 0 between positions that lie together before the shift, else [`APART`].
+    /// Returns `(windows, positions, positions)`: [`APART`] for pairs that the cyclic shift brought together, else 0.
     fn mask(&self, (down, right): (usize, usize), shift: (usize, usize)) -> Result<Tensor> {
         let size = self.size;
-        // Along one axis: the windows that the shift leaves whole, then the two parts of the last one.
+        // Along one axis: the windows left whole by the shift, then the two parts of the last one.
         let region = |position: usize, windows: usize, shift: usize| {
             let len = windows * size;
             usize::from(shift > 0 && position >= len - size)

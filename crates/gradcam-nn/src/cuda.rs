@@ -1,7 +1,7 @@
 //! Computations on a CUDA device: from candle's storages to kernels and libraries, and back.
 //!
-//! The kernels are in `cuda/kernels.cu`, and are compiled for an element type when one is first needed. What lies on the device stays
-//! there: nothing in this module reads it.
+//! The kernels are in `cuda/kernels.cu` and are compiled for an element type when first needed. Data stay on the device: nothing in
+//! this module reads them back.
 #![allow(unsafe_code)]
 
 pub(crate) mod array;

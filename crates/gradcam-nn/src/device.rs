@@ -1,8 +1,8 @@
-//! CUDA devices, their memory, and work on them that is recorded once.
+//! CUDA devices, their memory, and recorded work.
 
 use candle_core::{Device, Result};
 
-/// The CUDA device number `index`. All threads work on it in one order, that of one stream.
+/// Opens the CUDA device number `index`. All threads share one stream, so operations run in one order.
 ///
 /// # Errors
 /// When there is no such device or no driver, or this build has no CUDA.
@@ -11,36 +11,36 @@ pub fn cuda_device(index: usize) -> Result<Device> {
     let device = Device::new_cuda_with_stream(index)?;
     #[cfg(feature = "cuda")]
     if let Device::Cuda(cuda) = &device {
-        // SAFETY: what the events would order is ordered by the device's only stream. They cost time at every operation, and keep work
-        // from being recorded.
+        // SAFETY: the device's only stream already orders everything that events would order. Events cost time at every operation and
+        // prevent recording.
         unsafe { cuda.disable_event_tracking() };
     }
     Ok(device)
 }
 
-/// Whether an operation failed because a device's memory is full: with fewer images at once it may not.
+/// Returns whether an operation failed because a device's memory is full; fewer images at once may fit.
 pub fn out_of_memory(error: &(dyn std::error::Error + 'static)) -> bool {
     let causes = std::iter::successors(Some(error), |error| error.source());
-    // The drivers' errors are known by their names alone.
+    // The drivers' errors can be told apart only by name.
     causes.map(ToString::to_string).any(|text| {
         text.contains("CUDA_ERROR_OUT_OF_MEMORY") || text.contains("CUBLAS_STATUS_ALLOC_FAILED")
     })
 }
 
-/// Work on a CUDA device that was recorded once and is launched as a whole: small operations do not wait for the processor.
+/// Work on a CUDA device, recorded once and launched as a whole, so that small operations do not wait for the CPU.
 ///
-/// What it reads and writes are the tensors that it was recorded with.
+/// It reads and writes the tensors that it was recorded with.
 pub struct Graph {
     #[cfg(feature = "cuda")]
     graph: candle_core::cuda_backend::cudarc::driver::CudaGraph,
 }
 
 impl Graph {
-    /// Records `work`, which runs once before that: a first run compiles kernels and uploads tables. While it is recorded it computes
-    /// nothing, and may neither read the device nor write more than small tables to it.
+    /// Runs `work` once, to compile kernels and upload tables, then records it. During the recording nothing is computed; `work` must
+    /// not read the device or write more than small tables to it.
     ///
     /// # Errors
-    /// When `device` was not made by [`cuda_device`], or `work` fails or does what cannot be recorded.
+    /// When `device` was not made by [`cuda_device`], or `work` fails or cannot be recorded.
     #[cfg(feature = "cuda")]
     pub fn record(device: &Device, mut work: impl FnMut() -> Result<()>) -> Result<Self> {
         use candle_core::cuda_backend::cudarc::driver::sys::{
@@ -49,7 +49,7 @@ impl Graph {
         let Device::Cuda(cuda) = device else {
             candle_core::bail!("only work on a CUDA device can be recorded");
         };
-        // Small tables that went to the device stay there.
+        // Keeps small tables on the device once they are uploaded.
         let _tables = cuda.enable_cuda_graph_htod_cache();
         work()?;
         device.synchronize()?;
@@ -67,16 +67,16 @@ impl Graph {
         }
     }
 
-    /// Without CUDA nothing can be recorded.
+    /// Fails: without CUDA nothing can be recorded.
     ///
     /// # Errors
     /// Always.
     #[cfg(not(feature = "cuda"))]
     pub fn record(_: &Device, _: impl FnMut() -> Result<()>) -> Result<Self> {
-        candle_core::bail!("this build has no CUDA")
+        candle_core::bail!("this build does not support CUDA")
     }
 
-    /// Starts the work; the device does it after what was asked of it before.
+    /// Starts the work, after everything queued on the device before it.
     ///
     /// # Errors
     /// When the device refuses.

@@ -1,7 +1,7 @@
-//! From candle's storages to slices and back: the one place that knows candle's custom operations.
+//! From candle's storages to slices and back: the one module that knows candle's custom operations.
 //!
-//! A feature map has the shape `(n, c, h, w)` everywhere, and its channels are neighbours in memory wherever an operation of this crate
-//! made it: the operation returns `(n, h, w, c)`, and [`map`](apply::map) hands on the permuted view. A map that lies otherwise is copied first.
+//! A feature map has the shape `(n, c, h, w)` everywhere. An operation of this crate stores its channels last: it returns
+//! `(n, h, w, c)`, and [`map`](apply::map) hands on the permuted view. A map in another layout is copied first.
 
 pub(crate) mod apply;
 pub(crate) mod computation;

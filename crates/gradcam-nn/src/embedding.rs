@@ -1,4 +1,4 @@
-//! From a picture to tokens.
+//! From an image to tokens.
 
 use candle_core::{Result, Tensor, bail};
 
@@ -8,28 +8,28 @@ use crate::ops::conv2d::Conv2d;
 use crate::ops::rearrange::Rearrange;
 use crate::pass::Pass;
 
-/// The embedding of patches with their positions, and the tokens before them (ViT, Dosovitskiy et al. 2021, section 3.1):
+/// Embeds patches, adds their positions, and puts the prefix tokens before them (ViT, Dosovitskiy et al. 2021, section 3.1):
 /// `(n, 3, h, w)` to `(n, prefix + patches, channels)`.
 ///
-/// Where the input has another grid of patches than the positions were learned for, they are resized by cubic interpolation with
-/// antialiasing, as timm does.
+/// If the input's grid of patches differs from the learned one, the positions are resized by cubic interpolation with antialiasing, as
+/// timm does.
 #[derive(Debug, Clone)]
 pub struct Embedding {
-    /// The convolution that embeds a patch, whose stride is its kernel.
+    /// The convolution that embeds a patch; its stride equals its kernel.
     pub patches: Named<Conv2d>,
-    /// Paths of the patches' tokens `(n, patches, channels)`.
+    /// Paths of the patch tokens, `(n, patches, channels)`.
     pub token_names: Vec<String>,
-    /// The tokens before those of the patches, with their positions, `(prefix, channels)`: the class token first.
+    /// The tokens before those of the patches, positions included, `(prefix, channels)`: the class token first.
     pub prefix: Tensor,
-    /// One position a patch, `(rows, columns, channels)`.
+    /// The position embedding of each patch, `(rows, columns, channels)`.
     pub positions: Tensor,
 }
 
 impl Embedding {
-    /// The tokens of `x`.
+    /// Computes the tokens of `x`.
     ///
     /// # Errors
-    /// When the patches do not divide the input, or are so many that their positions take more than 512 MB.
+    /// When the patches do not divide the input, or their positions would take more than 512 MB.
     pub fn run(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
         let (n, _, height, width) = x.dims4()?;
         let (names, conv) = &self.patches;
@@ -54,7 +54,7 @@ impl Embedding {
     }
 }
 
-/// Positions for another grid.
+/// Resizes the positions to another grid.
 fn resized(positions: &Tensor, (rows, columns): (usize, usize)) -> Result<Tensor> {
     let (from_rows, from_columns, c) = positions.dims3()?;
     if (from_rows, from_columns) == (rows, columns) {
@@ -75,15 +75,15 @@ fn resized(positions: &Tensor, (rows, columns): (usize, usize)) -> Result<Tensor
         .reshape((rows, columns, c))
 }
 
-/// The weights `(to, from)` of a resize along one axis, as in PyTorch's and Pillow's bicubic filter with antialiasing: Keys' cubic with
-/// a = -0.5 (Keys 1981), as wide as an output position where that is wider than an input's, normalised where it reaches over the border.
+/// Computes the weights `(to, from)` of a resize along one axis, as in PyTorch's and Pillow's bicubic filter with antialiasing: Keys'
+/// cubic with a = -0.5 (Keys 1981). The filter widens with the scale when shrinking, and is normalised at the border.
 fn cubic_weights(from: usize, to: usize) -> Vec<f64> {
     let scale = from as f64 / to as f64;
     let width = scale.max(1.0);
     let mut weights = Vec::with_capacity(from * to);
     for output in 0..to {
         let centre = scale * (output as f64 + 0.5);
-        // PyTorch's range of positions: those whose weight outside of it is zero, but for rounding.
+        // PyTorch's range of positions; outside of it the weights are zero, apart from rounding.
         let first = (centre - 2.0 * width + 0.5).max(0.0) as usize;
         let end = ((centre + 2.0 * width + 0.5) as usize).min(from);
         let row: Vec<f64> = (0..from)
@@ -98,7 +98,7 @@ fn cubic_weights(from: usize, to: usize) -> Vec<f64> {
     weights
 }
 
-/// Keys' cubic with a = -0.5.
+/// Evaluates Keys' cubic with a = -0.5.
 fn cubic(x: f64) -> f64 {
     const A: f64 = -0.5;
     let x = x.abs();

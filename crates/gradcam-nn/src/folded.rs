@@ -1,4 +1,4 @@
-//! The same function with fewer operations.
+//! Batch norms folded into convolutions.
 
 use candle_core::Result;
 
@@ -6,18 +6,18 @@ use crate::module::{Kind, Module, ModuleTree};
 use crate::ops::conv_norm_act::ConvNormAct;
 
 impl ModuleTree {
-    /// The network with every batch norm that follows a convolution folded into the convolution's weights and bias: another network that
-    /// computes the same, up to rounding.
+    /// Folds every batch norm that follows a convolution into the convolution's weights and bias. The new network computes the same
+    /// function, up to rounding.
     ///
-    /// A convolution's own output is not computed any more: the merged one is offered under the norm's paths. A batch norm that comes
-    /// before its convolution stays. [`parameters`](crate::Network::parameters) still lists those that were folded.
+    /// The convolution's own output is no longer computed; the merged output is offered under the norm's paths. A batch norm before
+    /// its convolution stays. [`parameters`](crate::Network::parameters) still lists the folded parameters.
     ///
     /// # Errors
     /// None that plain tensors could cause.
     pub fn folded(&self) -> Result<ModuleTree> {
         let mut tree = self.clone();
         fold(&mut tree.modules)?;
-        // A merged convolution is a new one.
+        // Merging makes new convolutions, of default precision.
         tree.set_precision(self.precision());
         Ok(tree)
     }

@@ -1,4 +1,4 @@
-//! How a convolution with what follows it runs under a pass.
+//! How a convolution and the operations after it run under a pass.
 
 use candle_core::{Result, Tensor};
 
@@ -6,11 +6,11 @@ use crate::ops::activation::Activation;
 use crate::ops::conv_norm_act::ConvNormAct;
 use crate::pass::Pass;
 
-/// What follows a group's own operations inside a residual block: the shortcut to add, and the activation.
+/// The end of a residual block after a group's own operations: the shortcut to add, and the activation.
 type Closing<'a> = (&'a Tensor, Activation);
 
 impl ConvNormAct {
-    /// Runs the group under `pass`: as one kernel, or operation by operation where the pass or a wanted inner name asks for it.
+    /// Runs the group under `pass`: as one kernel, or operation by operation if the pass does not fuse or wants an inner name.
     pub(crate) fn run(
         &self,
         x: &Tensor,
@@ -40,13 +40,13 @@ impl ConvNormAct {
         }
     }
 
-    /// Whether the operations run one by one.
+    /// Returns whether the operations run one by one.
     fn splits(&self, closing: Option<Closing<'_>>, pass: &dyn Pass) -> bool {
         let wanted = |names: &[String]| names.iter().any(|name| pass.wants(name));
         let ends_linear = closing.is_none() && self.activation().is_none();
         let inner_conv = (self.norm().is_some() || !ends_linear) && wanted(self.conv().0);
         let inner_norm = !ends_linear && self.norm().is_some_and(|(names, _)| wanted(names));
-        // A residual block closes with its own activation; one inside the group would come before the sum.
+        // A residual block's activation follows the sum; one inside the group would precede it.
         let inner_activation = closing.is_some() && self.activation().is_some();
         !pass.fuses() || inner_conv || inner_norm || inner_activation
     }

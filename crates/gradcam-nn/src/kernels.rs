@@ -1,8 +1,8 @@
 //! The arithmetic on plain slices: no tensor, no shape inference, no gradient bookkeeping.
 //!
-//! Feature maps are `(n, h, w, c)` here: the channels of a position are neighbours in memory. Every kernel is generic over [`Float`](float::Float)
-//! (`f32` for work, `f64` for the gradient checks), splits its work into tasks whose size depends on the shapes alone, and reduces in a
-//! fixed order. The result is therefore the same to the bit for any number of threads and for any batch size.
+//! Feature maps are `(n, h, w, c)` here: channels last. Every kernel is generic over [`Float`](float::Float): `f32` for work, `f64`
+//! for the gradient checks. It splits its work into tasks whose size depends on the shapes alone, and reduces in a fixed order. The
+//! result is therefore the same to the bit for any number of threads and any batch size.
 
 pub(crate) mod activation;
 mod bf16;

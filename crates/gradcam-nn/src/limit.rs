@@ -1,18 +1,19 @@
-//! What a network makes beside its activations is limited: an input that is too large is refused by its shape, before memory is asked for.
+//! Limits on the tensors a network makes besides its activations: an input that is too large is refused by its shape, before memory is
+//! allocated.
 
 use candle_core::{Result, bail};
 
-/// The most bytes of a table that a network makes for an input's size, in `f32`: biases of windows, resized positions.
+/// The most bytes of a table made for an input's size, in `f32`: biases of windows, resized positions.
 const TABLE: usize = 512 << 20;
-/// The most bytes of one product of matrices, in `f32`: the attention of 18,900 tokens among 12 heads.
+/// The most bytes of a matrix product, in `f32`: the attention of 18,900 tokens among 12 heads.
 const PRODUCT: usize = 16 << 30;
 
-/// Refuses a table of this shape that is too large.
+/// Refuses a table whose `shape` is too large.
 pub(crate) fn table(what: &str, shape: &[usize]) -> Result<()> {
     within(TABLE, what, shape)
 }
 
-/// Refuses a product of this shape that is too large.
+/// Refuses a matrix product whose `shape` is too large.
 pub(crate) fn product(shape: &[usize]) -> Result<()> {
     within(PRODUCT, "a product of matrices", shape)
 }

@@ -1,4 +1,4 @@
-//! A network written down as data: a tree of named modules.
+//! A network as data: a tree of named modules.
 
 use candle_core::{Result, Tensor};
 
@@ -22,14 +22,14 @@ use crate::weights::Weights;
 /// One module of a network, under the paths that the original checkpoint gives it.
 #[derive(Debug, Clone)]
 pub struct Module {
-    /// The paths of its output: usually one; none for an operation that the original writes as a function call; several where the
-    /// original has identity modules (an inactive dropout) behind it.
+    /// The paths of its output: usually one. Empty for an operation that the original writes as a function call; several if identity
+    /// modules (an inactive dropout) follow it in the original.
     pub names: Vec<String>,
-    /// What it computes.
+    /// The computation.
     pub kind: Kind,
 }
 
-/// What a module computes.
+/// The computation of a module.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Kind {
@@ -49,45 +49,46 @@ pub enum Kind {
     AdaptiveAvgPool(AdaptiveAvgPool2d),
     /// A fully connected layer.
     Linear(Linear),
-    /// Averages a map of fewer rows or columns than these to that many, and hands a larger one on (timm's VGG).
+    /// Resizes a map of fewer rows or columns to at least this many, by adaptive average pooling; a larger map passes unchanged
+    /// (timm's VGG).
     AtLeast((usize, usize)),
-    /// Joins all dimensions after the first.
+    /// Flattens all dimensions after the first.
     Flatten,
-    /// Hands its input on.
+    /// Returns its input.
     Identity,
-    /// A factor per channel.
+    /// A factor for each channel.
     Scale(Tensor),
-    /// From a picture to the tokens of its patches.
+    /// The embedding of an image as patch tokens.
     Embedding(Box<Embedding>),
     /// Self-attention over tokens.
     Attention(Box<Attention>),
     /// Self-attention inside the windows of a feature map.
     WindowAttention(Box<WindowAttention>),
-    /// A linear map of one input that has no kind of its own here.
+    /// A linear map of one input without a kind of its own.
     LinearMap(LinearMap),
-    /// The average over the tokens from this one on, `(n, channels)`.
+    /// The mean over the tokens from this one on, `(n, channels)`.
     TokenMean(usize),
     /// The modules in turn.
     Sequence(Vec<Module>),
     /// `activation(branch(x) + shortcut(x))`.
     Residual {
-        /// The longer way.
+        /// The main path.
         branch: Vec<Module>,
-        /// The shorter way; empty for the input itself.
+        /// The shortcut; empty for the identity.
         shortcut: Vec<Module>,
         /// Paths of the activation's output, and the activation.
         activation: Option<(Vec<String>, Activation)>,
     },
     /// The outputs of all branches, joined along the channels.
     Concat(Vec<Module>),
-    /// Each module sees the input and the outputs of all earlier ones, joined along the channels; so is the result (DenseNet).
+    /// Each module takes the input and all earlier outputs, joined along the channels; the result joins them all (DenseNet).
     Dense(Vec<Module>),
     /// `x * branch(x)`: squeeze and excitation.
     Gate(Vec<Module>),
 }
 
 impl Module {
-    /// A module with one path.
+    /// Makes a module with one path.
     pub fn new(name: impl Into<String>, kind: Kind) -> Self {
         Module {
             names: vec![name.into()],
@@ -95,7 +96,7 @@ impl Module {
         }
     }
 
-    /// A computation that has no path of its own in the original.
+    /// Makes a module without a path of its own in the original.
     pub fn unnamed(kind: Kind) -> Self {
         Module {
             names: Vec::new(),
@@ -103,14 +104,14 @@ impl Module {
         }
     }
 
-    /// Adds a further path for the same output.
+    /// Adds another path for the same output.
     #[must_use]
     pub fn also(mut self, name: impl Into<String>) -> Self {
         self.names.push(name.into());
         self
     }
 
-    /// The output for `x`, offered to `pass` under this module's paths.
+    /// Computes the output for `x` and offers it to `pass` under the module's paths.
     ///
     /// # Errors
     /// When the shapes do not fit.
@@ -164,7 +165,7 @@ impl Module {
 }
 
 impl Kind {
-    /// The modules that this one combines: two lists at most.
+    /// Returns the modules that this one combines: at most two lists.
     pub(crate) fn modules_mut(&mut self) -> [&mut [Module]; 2] {
         match self {
             Kind::Sequence(modules)
@@ -210,14 +211,14 @@ fn set_precision(modules: &mut [Module], precision: Precision) {
     }
 }
 
-/// Runs the modules one after the other.
+/// Runs the modules in turn.
 fn sequence(modules: &[Module], x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
     modules
         .iter()
         .try_fold(x.clone(), |x, module| module.run(&x, pass))
 }
 
-/// Widens a map that is smaller than `(rows, columns)`.
+/// Enlarges a map that is smaller than `(rows, columns)`.
 fn at_least((rows, columns): (usize, usize), x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
     let (_, _, height, width) = x.dims4()?;
     let output = (height.max(rows), width.max(columns));
@@ -240,7 +241,7 @@ fn token_mean(first: usize, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
     pass.flatten(&x)
 }
 
-/// Runs a residual block; its last convolution takes the sum and the activation into its own kernel where it can.
+/// Runs a residual block. If possible, its last convolution takes the sum and the activation into its own kernel.
 fn residual(
     branch: &[Module],
     shortcut: &[Module],
@@ -303,7 +304,7 @@ pub struct ModuleTree {
 }
 
 impl ModuleTree {
-    /// A network from its modules and the store that they were read from.
+    /// Makes a network from its modules and the store that they were read from.
     pub fn new(modules: Vec<Module>, weights: &Weights) -> Self {
         let parameters = weights
             .requested()
@@ -319,7 +320,7 @@ impl ModuleTree {
         }
     }
 
-    /// The same network with what its tokens are.
+    /// Returns the network with a description of its tokens.
     #[must_use]
     pub fn with_tokens(self, tokens: Option<Tokens>) -> Self {
         ModuleTree { tokens, ..self }
@@ -327,8 +328,8 @@ impl ModuleTree {
 }
 
 impl ModuleTree {
-    /// The network without the linear classifier at its end: its output is the embedding that the classifier sees. None where the last
-    /// module is no linear layer.
+    /// Returns the network without its final linear classifier, so that its output is the embedding. `None` if the last module is not
+    /// a linear layer.
     pub fn embedding(&self) -> Option<ModuleTree> {
         fn drop_last(modules: &mut [Module]) -> Option<()> {
             let last = modules.last_mut()?;
@@ -352,7 +353,7 @@ impl ModuleTree {
         self.precision = precision;
     }
 
-    /// What [`set_precision`](ModuleTree::set_precision) was told last.
+    /// Returns the precision last set by [`set_precision`](ModuleTree::set_precision).
     pub fn precision(&self) -> Precision {
         self.precision
     }
@@ -363,7 +364,7 @@ impl Network for ModuleTree {
         if !x.device().is_cpu() {
             return sequence(&self.modules, x, pass);
         }
-        // Enters the thread pool once, rather than for every operation.
+        // Enters the thread pool once rather than for every operation.
         rayon::scope(|_| sequence(&self.modules, x, pass))
     }
     fn parameters(&self) -> Vec<(String, usize)> {

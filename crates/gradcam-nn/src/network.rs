@@ -1,14 +1,14 @@
-//! What the methods ask of a network.
+//! The interface of networks.
 
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use crate::pass::Pass;
 
-/// How the tokens of a transformer lie over its input.
+/// How the tokens of a transformer are arranged over its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Tokens {
-    /// How many come before those of the patches: class token, registers.
+    /// The number of tokens before those of the patches: class token, registers.
     pub prefix: usize,
     /// Rows and columns of a patch in pixels.
     pub patch: (usize, usize),
@@ -16,7 +16,7 @@ pub struct Tokens {
 
 /// A network whose named activations can be observed and replaced.
 ///
-/// An own model needs [`forward`](Network::forward) with one [`Pass::tap`] for each layer that is worth looking at.
+/// A custom model needs [`forward`](Network::forward), with one [`Pass::tap`] for each layer worth explaining.
 ///
 /// ```
 /// use gradcam_nn::candle_core::{Device, Result, Tensor};
@@ -36,32 +36,32 @@ pub struct Tokens {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Network: Send + Sync {
-    /// Logits `(n, classes)` from a batch `(n, channels, height, width)`; every named module offers its output to `pass`.
+    /// Computes logits `(n, classes)` from a batch `(n, channels, height, width)`; every named module offers its output to `pass`.
     ///
     /// # Errors
-    /// When the input has a shape that the network cannot take, or the pass refuses an activation.
+    /// When the network cannot take the input's shape, or the pass refuses an activation.
     fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor>;
 
-    /// Whether every operation between the input and the logits goes through the pass. Where it does, a [`Tape`](crate::Tape) can take
-    /// the gradient; elsewhere candle's own graph is needed.
+    /// Returns whether every operation between the input and the logits goes through the pass. If so, a [`Tape`](crate::Tape) can
+    /// compute the gradient; otherwise candle's own graph must.
     fn passes_all(&self) -> bool {
         false
     }
 
-    /// How activations `(n, tokens, channels)` lie over the input; none where they do not.
+    /// Returns how activations `(n, tokens, channels)` are arranged over the input; `None` if they have no positions.
     fn tokens(&self) -> Option<Tokens> {
         None
     }
 
-    /// The names of all parameters with their numbers of elements; a module owns those that begin with its name and a dot.
+    /// Returns the names of all parameters with their element counts; a module owns those that begin with its name and a dot.
     fn parameters(&self) -> Vec<(String, usize)> {
         Vec::new()
     }
 }
 
-/// The logits `(n, classes)` of a batch `(n, channels, height, width)` under plain inference.
+/// Computes the logits `(n, classes)` of a batch `(n, channels, height, width)` under plain inference.
 ///
-/// On a CPU the images are spread over the cores: the activations of one image stay in the caches where those of a batch would not.
+/// On a CPU the images are spread over the cores, since one image's activations fit the caches where a batch's would not.
 ///
 /// # Errors
 /// As [`Network::forward`].

@@ -14,11 +14,11 @@ use crate::ops::matmul::matmul;
 use crate::ops::max_pool::MaxPool2d;
 use crate::ops::softmax::softmax;
 
-/// An operation of a network, without its inputs: what a [`Pass`](crate::Pass) is asked to run.
+/// An operation of a network, without its inputs: the unit that a [`Pass`](crate::Pass) runs.
 ///
-/// It can be matched exhaustively, in other crates too, and is meant to be. A pass that treats operations differently (which are linear,
-/// what shapes they make) decides for each one; with a wildcard arm it would decide wrongly for one that is new. So a new operation breaks
-/// those matches, and the compiler names them. What is a linear map of one input is a new case of [`LinearMap`] and breaks fewer.
+/// Matches on it should be exhaustive, in other crates too. A pass that treats operations differently (which are linear, what shapes
+/// they give) decides for each one; a wildcard arm would decide wrongly for a new one. A new operation therefore breaks those matches,
+/// and the compiler names them. A new linear map of one input is a case of [`LinearMap`] and breaks fewer.
 ///
 /// ```
 /// use gradcam_nn::Op;
@@ -34,8 +34,8 @@ use crate::ops::softmax::softmax;
 pub enum Op<'a> {
     /// A convolution.
     Conv2d(&'a Conv2d),
-    /// A convolution, its norm, an optional residual and this activation as one kernel. Takes the group's input, and the residual if there
-    /// is one.
+    /// A convolution, its norm, an optional residual and this activation as one kernel. Takes the group's input, and the residual if
+    /// any.
     ConvNormAct(&'a ConvNormAct, Activation),
     /// A fully connected layer.
     Linear(&'a Linear),
@@ -62,7 +62,7 @@ pub enum Op<'a> {
 }
 
 impl Op<'_> {
-    /// The result for `inputs`. Differentiable.
+    /// Computes the result for `inputs`. Differentiable.
     ///
     /// # Errors
     /// When the number of inputs or their shapes do not fit.
@@ -99,7 +99,7 @@ impl Op<'_> {
         }
     }
 
-    /// The input of an operation that takes one.
+    /// Returns the input of an operation that takes one.
     ///
     /// # Errors
     /// When there are more or fewer.
@@ -108,7 +108,7 @@ impl Op<'_> {
         Ok(x)
     }
 
-    /// The inputs of an operation that takes `N`.
+    /// Returns the inputs of an operation that takes `N`.
     ///
     /// # Errors
     /// When there are more or fewer.
@@ -122,10 +122,10 @@ impl Op<'_> {
         }
     }
 
-    /// The inputs of a [`ConvNormAct`](Op::ConvNormAct): the group's own, and the residual.
+    /// Returns the inputs of a [`ConvNormAct`](Op::ConvNormAct): the group's own, and the residual if any.
     ///
     /// # Errors
-    /// When there are others.
+    /// When there are neither 1 nor 2.
     pub fn with_residual<'t>(
         self,
         inputs: &[&'t Tensor],

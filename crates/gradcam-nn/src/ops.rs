@@ -1,7 +1,7 @@
 //! The operations of vision networks, with PyTorch's values and gradients.
 //!
-//! Each operation is plain data with a `forward` that candle's autograd records. Where a function has a kink or a maximum is tied, the
-//! gradient follows PyTorch's choice. Parameters are constants: only the gradient with respect to the input exists.
+//! Each operation is plain data with a `forward` that candle's autograd records. At kinks and tied maxima the gradient follows
+//! PyTorch's choice. Parameters are constants: only the gradient with respect to the input exists.
 
 pub mod activation;
 pub mod adaptive_pool;

@@ -17,16 +17,16 @@ use crate::ops::rearrange::Rearrange;
 
 /// How the operations of a network run; `()` is plain inference.
 ///
-/// Every method has a default, so a pass states only what it does differently. A network calls an operation by its name (`pass.conv2d(layer,
-/// x)`, methods of `dyn Pass`); every one of them arrives at [`operation`](Pass::operation), the one method that a pass redefines. A network may
-/// hand the pass to another thread.
+/// Every method has a default, so a pass states only what it does differently. A network calls an operation by its name
+/// (`pass.conv2d(layer, x)`, a method of `dyn Pass`). Every call arrives at [`operation`](Pass::operation), the one method to
+/// redefine. A network may hand the pass to another thread.
 ///
 /// ```
 /// use gradcam_nn::candle_core::{DType, Device, Result, Tensor};
 /// use gradcam_nn::ops::Activation;
 /// use gradcam_nn::{Kind, Module, ModuleTree, Network, Op, Pass, Weights};
 ///
-/// /// Counts the operations, and runs them as they are.
+/// /// Counts the operations and runs them unchanged.
 /// struct Count(usize);
 ///
 /// impl Pass for Count {
@@ -48,22 +48,23 @@ use crate::ops::rearrange::Rearrange;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Pass: Send {
-    /// Sees the output of the module `name` (its path in the original checkpoint: `layer4.2.conv3`), and may replace it.
+    /// Receives the output of the module `name` (its path in the original checkpoint: `layer4.2.conv3`), and may replace it.
     ///
     /// # Errors
-    /// A pass may refuse an activation, for example for its shape.
+    /// A pass may refuse an activation, for example because of its shape.
     fn tap(&mut self, _name: &str, x: Tensor) -> Result<Tensor> {
         Ok(x)
     }
-    /// Whether this pass needs the output of `name`; a fused group splits up only where an inner name is wanted.
+    /// Returns whether this pass needs the output of `name`; a fused group splits only if an inner name is wanted.
     fn wants(&self, _name: &str) -> bool {
         false
     }
-    /// Whether a convolution, its norm, a residual and an activation may come as one [`Op::ConvNormAct`] rather than one by one.
+    /// Returns whether a convolution, its norm, a residual and an activation may arrive as one [`Op::ConvNormAct`] rather than one by
+    /// one.
     fn fuses(&self) -> bool {
         true
     }
-    /// Runs an operation. A pass that treats a convolution, norm, sum or activation differently handles [`Op::ConvNormAct`] too, or
+    /// Runs an operation. A pass that treats a convolution, norm, sum or activation differently also handles [`Op::ConvNormAct`], or
     /// returns `false` from [`fuses`](Pass::fuses).
     ///
     /// # Errors
@@ -76,16 +77,16 @@ pub trait Pass: Send {
 /// Plain inference.
 impl Pass for () {}
 
-/// The operations by their names.
+/// The operations by name.
 impl dyn Pass + '_ {
-    /// A convolution.
+    /// Runs a convolution.
     ///
     /// # Errors
     /// When the shapes do not fit.
     pub fn conv2d(&mut self, layer: &Conv2d, x: &Tensor) -> Result<Tensor> {
         self.operation(Op::Conv2d(layer), &[x])
     }
-    /// A convolution, its norm, an optional residual and an activation as one kernel, for a pass that [`fuses`](Pass::fuses).
+    /// Runs a convolution, its norm, an optional residual and an activation as one kernel, for a pass that [`fuses`](Pass::fuses).
     ///
     /// # Errors
     /// When the shapes do not fit.
@@ -102,112 +103,112 @@ impl dyn Pass + '_ {
             Some(residual) => self.operation(op, &[x, residual]),
         }
     }
-    /// A fully connected layer.
+    /// Runs a fully connected layer.
     ///
     /// # Errors
     /// When the shapes do not fit.
     pub fn linear(&mut self, layer: &Linear, x: &Tensor) -> Result<Tensor> {
         self.operation(Op::Linear(layer), &[x])
     }
-    /// A batch norm in evaluation mode.
+    /// Runs a batch norm in evaluation mode.
     ///
     /// # Errors
     /// When the shapes do not fit.
     pub fn batch_norm(&mut self, layer: &BatchNorm, x: &Tensor) -> Result<Tensor> {
         self.operation(Op::BatchNorm(layer), &[x])
     }
-    /// A layer norm.
+    /// Runs a layer norm.
     ///
     /// # Errors
     /// When the shapes do not fit.
     pub fn layer_norm(&mut self, layer: &LayerNorm, x: &Tensor) -> Result<Tensor> {
         self.operation(Op::LayerNorm(layer), &[x])
     }
-    /// An activation function.
+    /// Runs an activation function.
     ///
     /// # Errors
     /// When the element type is not supported.
     pub fn activation(&mut self, f: Activation, x: &Tensor) -> Result<Tensor> {
         self.operation(Op::Activation(f), &[x])
     }
-    /// A max pooling.
+    /// Runs a max pooling.
     ///
     /// # Errors
     /// When the window does not fit.
     pub fn max_pool(&mut self, pool: &MaxPool2d, x: &Tensor) -> Result<Tensor> {
         self.operation(Op::MaxPool(pool), &[x])
     }
-    /// The softmax over the last dimension.
+    /// Computes the softmax over the last dimension.
     ///
     /// # Errors
     /// When the tensor is empty.
     pub fn softmax(&mut self, x: &Tensor) -> Result<Tensor> {
         self.operation(Op::Softmax, &[x])
     }
-    /// The sum of a branch and its shortcut.
+    /// Adds a branch and its shortcut.
     ///
     /// # Errors
     /// When the shapes differ.
     pub fn add(&mut self, branch: &Tensor, shortcut: &Tensor) -> Result<Tensor> {
         self.operation(Op::Add, &[branch, shortcut])
     }
-    /// A feature map times a gate or a scale that is broadcast over it.
+    /// Multiplies a feature map by a gate or a scale that is broadcast over it.
     ///
     /// # Errors
     /// When the shapes do not fit.
     pub fn multiply(&mut self, x: &Tensor, gate: &Tensor) -> Result<Tensor> {
         self.operation(Op::Multiply, &[x, gate])
     }
-    /// The matrix products of two tensors, `(…, m, k)` and `(…, k, n)`.
+    /// Computes the matrix products of two tensors, `(…, m, k)` and `(…, k, n)`.
     ///
     /// # Errors
     /// When the shapes do not fit.
     pub fn matmul(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         self.operation(Op::Matmul, &[a, b])
     }
-    /// Feature maps joined along the channels.
+    /// Joins feature maps along the channels.
     ///
     /// # Errors
     /// When the other dimensions differ.
     pub fn concat(&mut self, parts: &[Tensor]) -> Result<Tensor> {
         self.operation(Op::Concat, &parts.iter().collect::<Vec<_>>())
     }
-    /// A linear map of one input.
+    /// Runs a linear map of one input.
     ///
     /// # Errors
     /// When the shape does not fit.
     pub fn linear_map(&mut self, map: &LinearMap, x: &Tensor) -> Result<Tensor> {
         self.operation(Op::LinearMap(map), &[x])
     }
-    /// An average pooling.
+    /// Runs an average pooling.
     ///
     /// # Errors
     /// When the window does not fit.
     pub fn avg_pool(&mut self, pool: &AvgPool2d, x: &Tensor) -> Result<Tensor> {
         self.linear_map(&LinearMap::AvgPool(*pool), x)
     }
-    /// An average pooling to a given size; to 1×1 it is the global average pooling.
+    /// Runs an average pooling to a given size; 1×1 is the global average pooling.
     ///
     /// # Errors
     /// When the input is empty.
     pub fn adaptive_avg_pool(&mut self, pool: &AdaptiveAvgPool2d, x: &Tensor) -> Result<Tensor> {
         self.linear_map(&LinearMap::AdaptiveAvgPool(*pool), x)
     }
-    /// Values in other places.
+    /// Rearranges values.
     ///
     /// # Errors
     /// When the shape does not fit.
     pub fn rearrange(&mut self, op: &Rearrange, x: &Tensor) -> Result<Tensor> {
         self.linear_map(&LinearMap::Rearrange(*op), x)
     }
-    /// All dimensions after the first as one.
+    /// Flattens all dimensions after the first.
     ///
     /// # Errors
-    /// None that plain tensors could cause.
+    /// Never for plain tensors.
     pub fn flatten(&mut self, x: &Tensor) -> Result<Tensor> {
         self.linear_map(&LinearMap::Flatten, x)
     }
-    /// Offers `x` under each of its names in turn, in the usual order in memory if the pass wants it.
+    /// Offers `x` under each of its names in turn, made contiguous if the pass wants it.
     pub(crate) fn tap_all(&mut self, names: &[String], x: Tensor) -> Result<Tensor> {
         names.iter().try_fold(x, |x, name| {
             let x = match self.wants(name) {

@@ -1,4 +1,4 @@
-//! Gradients of a network's output with regard to its input or its activations, without candle's graph.
+//! Gradients of a network's output with respect to its input or its activations, without candle's graph.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -13,11 +13,11 @@ use crate::ops::conv2d::before;
 use crate::pass::Pass;
 use crate::rules::{Backward, Gradient, Rules};
 
-/// A pass that writes down what follows from some tensors, its sources, and takes gradients back to them, or what else its [`Rules`] make
-/// of them.
+/// A pass that records the operations that depend on its sources, and propagates gradients, or the quantity of its [`Rules`], back to
+/// these sources.
 ///
-/// It serves networks whose operations all go through the pass ([`Network::passes_all`](crate::Network::passes_all)). candle's own graph
-/// does the same for any computation, but allocates and adds zeros for every operation, and keeps feature maps in two layouts.
+/// It serves networks whose operations all go through the pass ([`Network::passes_all`](crate::Network::passes_all)). candle's own
+/// graph serves any computation, but allocates and adds zeros for every operation, and keeps feature maps in two layouts.
 ///
 /// ```
 /// use gradcam_nn::candle_core::{Device, Tensor};
@@ -38,18 +38,18 @@ pub struct Tape {
     rules: Box<dyn Rules>,
     names: Vec<String>,
     activations: Vec<Option<Tensor>>,
-    /// The sources and what depends on them.
+    /// The sources and the tensors that depend on them.
     recorded: HashSet<TensorId>,
     steps: Vec<Step>,
 }
 
 struct Step {
     output: TensorId,
-    /// What goes back to each input.
+    /// The backward function to each input.
     back: Vec<(TensorId, Backward)>,
 }
 
-/// The numbers of its tensors and operations, not their values.
+/// Shows the numbers of its tensors and operations, not their values.
 impl fmt::Debug for Tape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tape")
@@ -73,7 +73,7 @@ impl Default for Tape {
 }
 
 impl Tape {
-    /// A tape that begins at `input`.
+    /// Makes a tape that begins at `input`.
     pub fn new(input: &Tensor) -> Self {
         Tape {
             recorded: HashSet::from([input.id()]),
@@ -81,7 +81,7 @@ impl Tape {
         }
     }
 
-    /// A tape that begins at the first of the modules `names` that the network offers.
+    /// Makes a tape that begins at the first of the modules `names` that the network offers.
     pub fn at(names: &[String]) -> Self {
         Tape {
             names: names.to_vec(),
@@ -90,7 +90,7 @@ impl Tape {
         }
     }
 
-    /// The same tape with other rules for what it takes back.
+    /// Replaces the rules.
     #[must_use]
     pub fn with(self, rules: impl Rules + 'static) -> Self {
         Tape {
@@ -99,14 +99,14 @@ impl Tape {
         }
     }
 
-    /// The activation of each module that the tape was made [`at`](Tape::at), of its last call where it ran more than once; `None` for
-    /// a name that the network has not offered.
+    /// Returns the activation of each module named in [`at`](Tape::at), from its last run; `None` if the network has not offered the
+    /// name.
     pub fn activations(&self) -> &[Option<Tensor>] {
         &self.activations
     }
 
-    /// The gradient at each of the `sources`, or `None` if the output does not depend on it, from `grad`, the one at `output`. A source is
-    /// the tape's input or an activation.
+    /// Propagates `grad`, the gradient at `output`, back to each of the `sources`; `None` if the output does not depend on a source. A
+    /// source is the tape's input or an activation.
     ///
     /// # Errors
     /// When `grad` does not have the output's shape.
@@ -118,7 +118,7 @@ impl Tape {
     ) -> Result<Vec<Option<Tensor>>> {
         if grad.dims() != output.dims() {
             bail!(
-                "the gradient at an output of {:?} has the shape {:?}",
+                "the gradient needs the output's shape {:?}, found {:?}",
                 output.dims(),
                 grad.dims()
             );
@@ -158,7 +158,7 @@ impl Tape {
         });
     }
 
-    /// What goes back to one of several inputs of an operation: to a constant only what the rules want to know of it.
+    /// Makes the backward function to one of several inputs of an operation. A constant has one only if the rules use it.
     fn part(&self, x: &Tensor, back: Backward) -> Option<(TensorId, Backward)> {
         if self.has(x) {
             return Some((x.id(), back));
@@ -175,7 +175,7 @@ impl Tape {
         rule: impl FnOnce(&dyn Rules, &Tensor, &Tensor) -> Backward,
     ) -> Result<Tensor> {
         let (x, y) = (op.input(inputs)?, op.forward(inputs)?);
-        // An operation that hands its input on has nothing to record.
+        // An operation that returns its input has nothing to record.
         if self.has(x) && y.id() != x.id() {
             let back = rule(&*self.rules, x, &y);
             self.record(&y, vec![(x.id(), back)]);
@@ -253,7 +253,7 @@ impl Tape {
             return self.operation(Op::Activation(activation), &[&y]);
         }
         if recorded && !activation.is_idempotent() {
-            // The derivative needs the activation's input.
+            // The activation's derivative needs its input.
             let y = self.group(group, Activation::Identity, x, residual)?;
             return self.operation(Op::Activation(activation), &[&y]);
         }

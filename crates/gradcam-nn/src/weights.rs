@@ -1,4 +1,4 @@
-//! A store of named tensors that networks are built from.
+//! A store of named tensors from which networks are built.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,22 +13,22 @@ use crate::dispatch::storage::with_values;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WeightsError {
-    /// The store has no such tensor.
+    /// The store lacks the tensor.
     #[error("the weights lack the parameter `{name}`{}", nearest_hint(.nearest))]
     Missing {
         /// The full name.
         name: String,
-        /// Similar names that the store has.
+        /// Similar names in the store.
         nearest: Vec<String>,
     },
-    /// The tensor has another shape than the network needs.
+    /// The tensor's shape differs from the one that the network needs.
     #[error("the parameter `{name}` has the shape {found:?}, expected {expected:?}")]
     Shape {
         /// The full name.
         name: String,
-        /// What the architecture needs.
+        /// The shape that the architecture needs.
         expected: Vec<usize>,
-        /// What the store has.
+        /// The shape in the store.
         found: Vec<usize>,
     },
     /// The tensor holds NaN or an infinity.
@@ -36,7 +36,7 @@ pub enum WeightsError {
     NotFinite {
         /// The full name.
         name: String,
-        /// How many.
+        /// The number of values that are not finite.
         count: usize,
     },
     /// The bytes are not a safetensors file.
@@ -56,7 +56,7 @@ fn nearest_hint(nearest: &[String]) -> String {
 
 /// A store of named tensors, seen from one place in the tree of modules.
 ///
-/// A clone and a [scope](Weights::at) share the store, and remember together what was asked for.
+/// Clones and [scopes](Weights::at) share the store and one record of the requested names.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -68,7 +68,7 @@ fn nearest_hint(nearest: &[String]) -> String {
 /// let weights = Weights::from_tensors(BTreeMap::from([("fc.weight".to_string(), weight)]));
 /// let fc = weights.at("fc");
 /// assert_eq!(fc.get("weight", &[2, 3])?.dims(), [2, 3]);
-/// // Another shape, or a name that is not there, is refused.
+/// // Another shape, or an unknown name, is refused.
 /// assert!(fc.get("weight", &[3, 3]).is_err());
 /// assert!(fc.get("bias", &[2]).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -84,7 +84,7 @@ enum Source {
     Tensors(BTreeMap<String, Tensor>),
     /// Zeros that take no memory.
     Skeleton,
-    /// A fresh initialisation.
+    /// A fresh initialisation from this seed.
     Random(u64),
 }
 
@@ -106,12 +106,12 @@ impl Weights {
         }
     }
 
-    /// A store of these tensors.
+    /// Makes a store of these tensors.
     pub fn from_tensors(tensors: BTreeMap<String, Tensor>) -> Self {
         Weights::new(Source::Tensors(tensors))
     }
 
-    /// A store of the tensors of a safetensors file, floating-point ones widened to `f32`.
+    /// Reads the tensors of a safetensors file, widening floating-point ones to `f32`.
     ///
     /// # Errors
     /// When the bytes are not a safetensors file, or are cut short.
@@ -127,11 +127,11 @@ impl Weights {
         Ok(Weights::from_tensors(tensors))
     }
 
-    /// A store of these tensors of the processor on `device`, floating-point ones widened to `f32`, as
-    /// [`from_safetensors`](Weights::from_safetensors) makes it.
+    /// Makes a store on `device` from CPU tensors, widening floating-point ones to `f32`, as
+    /// [`from_safetensors`](Weights::from_safetensors) does.
     ///
     /// # Errors
-    /// When the device is a GPU and values are not finite, or there is no room.
+    /// When the device is a GPU and values are not finite, or memory runs out.
     pub fn on_device(
         tensors: BTreeMap<String, Tensor>,
         device: &Device,
@@ -144,18 +144,18 @@ impl Weights {
         Ok(Weights::from_tensors(tensors?))
     }
 
-    /// A store that answers every request with zeros that take no memory: for shapes, names and counts, not for numbers.
+    /// Makes a store that answers every request with zeros that take no memory: for shapes, names and counts, not for numbers.
     pub fn skeleton() -> Self {
         Weights::new(Source::Skeleton)
     }
 
-    /// A store that answers every request with a fresh initialisation: kernels from He's normal distribution over the fan-in
-    /// (He et al. 2015, eq. 10), norms as the identity, biases zero. A tensor depends on the seed and its own name alone (ChaCha8).
+    /// Makes a store that answers every request with a fresh initialisation: kernels from He's normal distribution over the fan-in (He
+    /// et al. 2015, eq. 10), norms as the identity, biases zero. A tensor depends only on the seed and its own name (ChaCha8).
     pub fn random(seed: u64) -> Self {
         Weights::new(Source::Random(seed))
     }
 
-    /// The same store with every name passed through `rename`; names mapped to `None` are left out.
+    /// Renames every tensor by `rename`; tensors mapped to `None` are left out.
     ///
     /// # Errors
     /// When a rename fails, for example because a tensor cannot be reshaped.
@@ -174,7 +174,7 @@ impl Weights {
         Ok(Weights::from_tensors(tensors))
     }
 
-    /// The store seen from the child `name`.
+    /// Scopes the store to the child `name`.
     #[must_use]
     pub fn at(&self, name: impl std::fmt::Display) -> Self {
         Weights {
@@ -183,7 +183,7 @@ impl Weights {
         }
     }
 
-    /// The full name of the child `name`.
+    /// Returns the full name of the child `name`.
     pub fn path(&self, name: impl std::fmt::Display) -> String {
         if self.prefix.is_empty() {
             name.to_string()
@@ -192,12 +192,12 @@ impl Weights {
         }
     }
 
-    /// The full name of this place in the tree.
+    /// Returns the full name of this scope.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// Whether the store has the parameter `name` under this scope.
+    /// Returns whether the store has the parameter `name` in this scope.
     pub fn contains(&self, name: &str) -> bool {
         match &*self.source {
             Source::Tensors(tensors) => tensors.contains_key(&self.path(name)),
@@ -205,10 +205,10 @@ impl Weights {
         }
     }
 
-    /// The parameter `name` under this scope, of the given shape.
+    /// Returns the parameter `name` in this scope, of the given shape.
     ///
     /// # Errors
-    /// When it is missing, has another shape, or holds values that are not finite.
+    /// When the parameter is missing, has another shape, or holds values that are not finite.
     pub fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor, WeightsError> {
         let path = self.path(name);
         self.requested
@@ -245,7 +245,7 @@ impl Weights {
         }
     }
 
-    /// Every parameter that was asked for so far, with its shape, sorted by name.
+    /// Returns every parameter requested so far, with its shape, sorted by name.
     pub fn requested(&self) -> Vec<(String, Vec<usize>)> {
         let requested = self
             .requested
@@ -257,7 +257,7 @@ impl Weights {
             .collect()
     }
 
-    /// The names of the store, sorted.
+    /// Returns the names in the store, sorted. A skeleton or a fresh initialisation has those requested so far.
     pub fn names(&self) -> Vec<String> {
         match &*self.source {
             Source::Tensors(tensors) => tensors.keys().cloned().collect(),
@@ -267,7 +267,7 @@ impl Weights {
         }
     }
 
-    /// The tensors that the store holds, by name; empty for a skeleton or a fresh initialisation.
+    /// Returns the stored tensor with the full name `name`; `None` if it is missing, and for a skeleton or a fresh initialisation.
     pub fn tensor(&self, name: &str) -> Option<&Tensor> {
         match &*self.source {
             Source::Tensors(tensors) => tensors.get(name),
@@ -275,7 +275,7 @@ impl Weights {
         }
     }
 
-    /// The names that nothing has asked for, sorted.
+    /// Returns the names that were never requested, sorted.
     pub fn unused(&self) -> Vec<String> {
         let requested: BTreeSet<String> =
             self.requested().into_iter().map(|(name, _)| name).collect();
@@ -285,13 +285,13 @@ impl Weights {
     }
 }
 
-/// A tensor widened to `f32`, on the device.
+/// Widens a tensor to `f32` and moves it to the device.
 fn ready(name: &str, tensor: Tensor, device: &Device) -> Result<Tensor, WeightsError> {
     let tensor = match tensor.dtype() {
         DType::F16 | DType::BF16 | DType::F64 => tensor.to_dtype(DType::F32)?,
         _ => tensor,
     };
-    // A device is not read to look for them: see `get`.
+    // Non-finite values are counted before the move, since a device is not read later: see `get`.
     let count = if device.is_cpu() {
         0
     } else {
@@ -304,7 +304,7 @@ fn ready(name: &str, tensor: Tensor, device: &Device) -> Result<Tensor, WeightsE
     Ok(tensor.to_device(device)?)
 }
 
-/// Up to three stored names that are close to `name`.
+/// Returns up to three stored names that are close to `name`.
 fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a String>) -> Vec<String> {
     let mut scored: Vec<(f64, &String)> = names
         .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
@@ -314,7 +314,7 @@ fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a String>) -> Vec<Strin
     scored.into_iter().take(3).map(|(_, n)| n.clone()).collect()
 }
 
-/// How many values of a contiguous tensor are NaN or infinite; those on a GPU were looked at before they went there.
+/// Counts the values of a contiguous tensor that are NaN or infinite. Those on a GPU were checked before the upload.
 fn not_finite(tensor: &Tensor) -> candle_core::Result<usize> {
     if !tensor.device().is_cpu() || tensor.dtype().is_int() {
         return Ok(0);
@@ -329,7 +329,7 @@ fn not_finite(tensor: &Tensor) -> candle_core::Result<usize> {
     })
 }
 
-/// A fresh parameter: see [`Weights::random`].
+/// Initialises a parameter, see [`Weights::random`].
 fn initial(path: &str, shape: &[usize], seed: u64) -> candle_core::Result<Tensor> {
     let count: usize = shape.iter().product();
     let last = path.rsplit('.').next().unwrap_or(path);
@@ -344,9 +344,9 @@ fn initial(path: &str, shape: &[usize], seed: u64) -> candle_core::Result<Tensor
     Tensor::from_vec(values, shape, &Device::Cpu)
 }
 
-/// Normal variates by Box and Muller's transform of ChaCha8 numbers, one stream for each name.
+/// Draws normal variates by the Box–Muller transform of ChaCha8 numbers, one stream for each name.
 fn normals(path: &str, seed: u64, count: usize, deviation: f64) -> Vec<f32> {
-    // FNV-1a: a fixed hash, so that the stream of a name never changes.
+    // FNV-1a, a fixed hash, so that the stream of a name never changes.
     let hash = path.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
         (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
     });

@@ -1,4 +1,5 @@
-//! What transformers are made of: products, moved values, attention, embeddings; their gradients against central differences in `f64`.
+//! Building blocks of transformers: products, rearrangements, attention, embeddings. Gradients are checked against central differences
+//! in `f64`.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -36,7 +37,7 @@ fn assert_close(found: &Tensor, expected: &Tensor, tolerance: f64) {
     }
 }
 
-/// The gradient of f's projection on a direction, by the tape and by candle's graph, against central differences.
+/// Checks the gradient of f's projection on a direction, by the tape and by candle's graph, against central differences.
 fn assert_gradient(f: impl Fn(&Tensor, &mut dyn Pass) -> Result<Tensor>, x: &Tensor) {
     const STEP: f64 = 1e-5;
     let mut tape = Tape::new(x);
@@ -74,7 +75,7 @@ fn matmul_is_candles() {
         let (a, b) = (random(1, a), random(2, b));
         let expected = a.matmul(&b).unwrap();
         assert_close(&matmul(&a, &b).unwrap(), &expected, 1e-12);
-        // Factors that lie otherwise are read where they lie.
+        // Factors in another memory layout are read in place.
         let (a, b) = (
             a.t().unwrap().contiguous().unwrap().t().unwrap(),
             b.t().unwrap().contiguous().unwrap().t().unwrap(),
@@ -168,7 +169,7 @@ fn what_cannot_be_rearranged_is_refused() {
     }
 }
 
-/// 19.6 GB of two small factors.
+/// The product of two small factors would take 19.6 GB.
 #[test]
 fn a_product_that_is_too_large_is_refused() {
     let column = Tensor::zeros((70_000, 1), DType::F32, &Device::Cpu).unwrap();
@@ -202,7 +203,7 @@ fn attention_has_a_gradient() {
     assert_gradient(|x, pass| attention.run(x, Some(&bias), pass), &x);
 }
 
-/// The gradient at the attention itself, of two layers at once and of one that follows from the other.
+/// Checks the gradient at the attention itself, for two layers at once, one of which depends on the other.
 #[test]
 fn a_tape_begins_at_attention() {
     let (first, mut second) = (attention(6, 2), attention(6, 3));

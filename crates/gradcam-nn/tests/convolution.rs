@@ -1,4 +1,4 @@
-//! Convolutions and fully connected layers against loops that follow their definition.
+//! Convolutions and fully connected layers against loops over their definition.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 
 use numbers::splitmix64;
 
-/// Checks `test` on as many random cases, the same ones in every run.
+/// Runs `test` on `cases` random cases, the same in every run.
 fn check<S: Strategy>(
     cases: u32,
     strategy: S,
@@ -28,7 +28,7 @@ fn check<S: Strategy>(
         .unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// Reproducible numbers between -1 and 1.
+/// Returns reproducible numbers between -1 and 1.
 fn noise(seed: u64, n: usize) -> Vec<f64> {
     let mut next = splitmix64(seed);
     (0..n)
@@ -48,12 +48,12 @@ fn values(x: &Tensor) -> Vec<f64> {
     x.to_vec1().unwrap()
 }
 
-/// The values bit by bit; widening to `f64` keeps every bit.
+/// Returns the values bit by bit; widening to `f64` keeps every bit.
 fn bits(x: &Tensor) -> Vec<u64> {
     values(x).into_iter().map(f64::to_bits).collect()
 }
 
-/// A sum of products and the sum of their magnitudes, which bounds what rounding can do to it.
+/// A sum of products, and the sum of their magnitudes, which bounds its rounding error.
 #[derive(Clone, Copy, Default)]
 struct Sum {
     value: f64,
@@ -67,8 +67,9 @@ impl Sum {
     }
 }
 
-/// Whether `found` could come from sums of `terms` terms in any order: twice the classic bound on the error of a sum of products, since
-/// the expected sum is rounded too (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1).
+/// Reports the first value of `found` that sums of `terms` terms, in any order, could not give. The bound is twice the classic one for
+/// a sum of products, since the expected sum is rounded too (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section
+/// 3.1).
 fn differs(found: &Tensor, expected: &[Sum], terms: usize) -> Option<String> {
     let unit = match found.dtype() {
         DType::F32 => f64::from(f32::EPSILON) / 2.0,
@@ -87,7 +88,7 @@ fn differs(found: &Tensor, expected: &[Sum], terms: usize) -> Option<String> {
         })
 }
 
-/// One axis of a convolution: sizes, and how many zeros lie before and after the input.
+/// One axis of a convolution: its sizes, and the zeros before and after the input.
 #[derive(Clone, Copy)]
 struct Line {
     size: usize,
@@ -109,7 +110,7 @@ impl Line {
                 left,
                 right,
             } => [(top, bottom), (left, right)][axis],
-            // As TensorFlow's documentation of `tf.nn.convolution` has it.
+            // As in TensorFlow's documentation of `tf.nn.convolution`.
             Padding::Same => {
                 let outputs = size.div_ceil(stride) as i64;
                 let reach = (dilation * (kernel - 1) + 1) as i64;
@@ -127,7 +128,7 @@ impl Line {
         }
     }
 
-    /// The number of positions at which the kernel lies inside the padded input.
+    /// Counts the positions at which the kernel is inside the padded input.
     fn outputs(&self) -> usize {
         let padded = self.zeros.0 + self.size + self.zeros.1;
         (0..padded)
@@ -136,7 +137,7 @@ impl Line {
             .count()
     }
 
-    /// The input position under a tap; none in the padding.
+    /// Returns the input position under a tap; `None` in the padding.
     fn input(&self, output: usize, tap: usize) -> Option<usize> {
         let padded = output * self.stride + tap * self.dilation;
         let position = padded.checked_sub(self.zeros.0)?;
@@ -144,7 +145,7 @@ impl Line {
     }
 }
 
-/// The convolution by its definition, one loop for each index; none where the kernel fits nowhere.
+/// Convolves by definition, with one loop for each index; `None` if the kernel fits nowhere.
 fn naive(conv: &Conv2d, x: &Tensor) -> Option<([usize; 4], Vec<Sum>)> {
     let (n, inputs, height, width) = x.dims4().unwrap();
     let (outputs, group_in, kh, kw) = conv.weight().dims4().unwrap();
@@ -185,7 +186,7 @@ fn naive(conv: &Conv2d, x: &Tensor) -> Option<([usize; 4], Vec<Sum>)> {
     Some(([n, outputs, oh, ow], sums))
 }
 
-/// The numbers that make a convolution and its input.
+/// The numbers that define a convolution and its input.
 #[derive(Debug, Clone)]
 struct Case {
     n: usize,
@@ -201,14 +202,14 @@ struct Case {
     seed: u64,
 }
 
-/// The same convolution with other options.
+/// Returns the convolution with other options.
 fn with(conv: &Conv2d, change: impl Fn(ConvOptions) -> ConvOptions) -> Conv2d {
     let options = change(conv.options());
     Conv2d::new(conv.weight().clone(), conv.bias().cloned(), options)
 }
 
 impl Case {
-    /// A single `f32` image under a square kernel with the padding that keeps its size.
+    /// Returns a single `f32` image under a square kernel, with padding that keeps its size.
     fn new(channels: (usize, usize, usize), size: (usize, usize), kernel: usize) -> Self {
         Case {
             n: 1,
@@ -247,7 +248,7 @@ impl Case {
         random(self.seed ^ 2, &shape, self.dtype)
     }
 
-    /// What is wrong with the library's convolution, if anything.
+    /// Describes the error of the library's convolution, if any.
     fn fault(&self) -> Option<String> {
         let (conv, x) = (self.conv(), self.input());
         let (found, size) = (conv.forward(&x), conv.output_size(self.size));
@@ -337,7 +338,7 @@ fn convolution_is_its_definition() {
     });
 }
 
-/// Sizes beyond one tile of the matrix product, in channels and in positions, and beyond one task of the direct kernel.
+/// Lists sizes beyond one tile of the matrix product, in channels and positions, and beyond one task of the direct kernel.
 fn large() -> Vec<Case> {
     let twice = |case: Case| Case { n: 2, ..case };
     let same = |case: Case| Case {
@@ -370,7 +371,7 @@ fn large_convolutions_are_their_definition() {
     }
 }
 
-/// Sizes at which a shorter way could be taken wrongly.
+/// Lists sizes for which a shortcut could be taken wrongly.
 fn edges() -> Vec<Case> {
     let explicit = |top, bottom, left, right| Padding::Explicit {
         top,
@@ -380,7 +381,7 @@ fn edges() -> Vec<Case> {
     };
     let case = Case::new((1, 2, 3), (1, 2), 1);
     vec![
-        // As large as the map, but the taps lie further apart.
+        // A kernel as large as the map, but with taps further apart.
         Case {
             kernel: (1, 2),
             stride: (1, 2),
@@ -395,7 +396,7 @@ fn edges() -> Vec<Case> {
             padding: explicit(0, 2, 0, 2),
             ..case.clone()
         },
-        // As large as the map, several images.
+        // A kernel as large as the map, with several images.
         Case {
             n: 3,
             size: (3, 4),
@@ -403,7 +404,7 @@ fn edges() -> Vec<Case> {
             padding: Padding::all(0),
             ..case.clone()
         },
-        // More zeros on the left than positions are read.
+        // More zeros on the left than positions read.
         Case {
             size: (1, 1),
             kernel: (1, 2),
@@ -411,7 +412,7 @@ fn edges() -> Vec<Case> {
             padding: explicit(0, 0, 3, 0),
             ..case.clone()
         },
-        // Nothing but zeros.
+        // Only zeros.
         Case {
             channels: (2, 1, 1),
             size: (1, 0),
@@ -598,7 +599,7 @@ fn bad_arguments_are_refused() {
             refused(conv.forward(&x), "at least 1");
         }
     }
-    // Eight output channels do not fall into three groups.
+    // Eight output channels do not divide into three groups.
     let conv = with(&conv, |o| ConvOptions { groups: 3, ..o });
     assert!(conv.forward(&zeros(&[1, 9, 8, 8])).is_err());
     let halves = ConvOptions {

@@ -1,4 +1,4 @@
-//! Operations at the edges: numbers that are not finite, arguments that make no sense, several threads.
+//! Operations at the edges: non-finite numbers, invalid arguments, several threads.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
@@ -76,7 +76,7 @@ fn extreme_values() {
     );
 }
 
-/// A window that misses a small map altogether: `-∞`, and no gradient.
+/// A window that misses a small map altogether gives `-∞`, and no gradient.
 #[test]
 fn a_dilated_window_may_miss_the_map() {
     let pool = MaxPool2d {

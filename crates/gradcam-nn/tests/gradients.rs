@@ -1,4 +1,4 @@
-//! Every operation's gradient against central differences in `f64`, and against PyTorch's choice where the derivative does not exist.
+//! Every operation's gradient against central differences in `f64`, and against PyTorch's choice at points without a derivative.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
@@ -13,7 +13,7 @@ use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Network, Weights};
 
 use numbers::splitmix64;
 
-/// Reproducible numbers between -1 and 1.
+/// Returns reproducible numbers between -1 and 1.
 fn noise(seed: u64, n: usize) -> Vec<f64> {
     let mut next = splitmix64(seed);
     (0..n)
@@ -25,7 +25,7 @@ fn random(seed: u64, shape: &[usize]) -> Tensor {
     Tensor::from_vec(noise(seed, shape.iter().product()), shape, &Device::Cpu).unwrap()
 }
 
-/// Shuffled numbers that lie at least 0.1 apart: no maximum changes within a difference quotient.
+/// Returns shuffled numbers at least 0.1 apart, so that no maximum changes within a difference quotient.
 fn distinct(seed: u64, shape: &[usize]) -> Tensor {
     let keys = noise(seed, shape.iter().product());
     let mut order: Vec<usize> = (0..keys.len()).collect();
@@ -46,7 +46,7 @@ fn values(x: &Tensor) -> Vec<f64> {
         .unwrap()
 }
 
-/// The gradient at `x` of f's projection on `direction`, by candle's backward.
+/// Computes the gradient at `x` of f's projection on `direction`, by candle's backward.
 fn gradient(f: &impl Fn(&Tensor) -> Result<Tensor>, x: &Tensor, direction: &Tensor) -> Tensor {
     let x = Var::from_tensor(x).unwrap();
     let y = f(&x).unwrap();
@@ -103,7 +103,7 @@ fn assert_gradient(f: impl Fn(&Tensor) -> Result<Tensor>, x: &Tensor) {
     assert_close(&values(&single), &values(&found), 1e-5);
 }
 
-/// The gradients of a function of single numbers at `points`, in `f64` and `f32`.
+/// Checks the derivatives of a function of single numbers at `points`, in `f64` and `f32`.
 fn assert_derivatives(f: Activation, points: &[f64], expected: &[f64]) {
     for dtype in [DType::F64, DType::F32] {
         let x = Tensor::new(points, &Device::Cpu)
@@ -299,7 +299,7 @@ fn the_first_maximum_takes_the_gradient() {
         let found = gradient(&f, x, &y.ones_like().unwrap());
         assert_eq!(values(&found), expected);
     };
-    // Windows that begin at columns 0 and 2, or overlap in column 1 and 2.
+    // Windows that begin at columns 0 and 2, or overlap in columns 1 and 2.
     let halves = MaxPool2d {
         kernel: (3, 2),
         ..MaxPool2d::new(3, 2, 0)
@@ -330,7 +330,7 @@ fn the_first_maximum_takes_the_gradient() {
         &ones,
         &[1., 1., 1., 0., 1., 1., 1., 0., 0., 0., 0., 0.],
     );
-    // The last NaN wins, and a plane without a number above -∞ still has a first position.
+    // The last NaN wins, and a plane of only -∞ still has a first position.
     let rows = Tensor::new(&[[[[1.0, f64::NAN, 2.0, f64::NAN, 3.0]]]], &Device::Cpu).unwrap();
     check(
         &|x| AdaptiveMaxPool2d::new(1).forward(x),
@@ -413,7 +413,7 @@ fn resizes() {
     }
 }
 
-/// A convolution with one kind of everything, in the element type of `x`; the weight is `(out, in / groups, kh, kw)`.
+/// Makes a convolution of stride and dilation 1, in the element type of `x`; the weight is `(out, in / groups, kh, kw)`.
 fn conv(weight: [usize; 4], groups: usize, padding: Padding, x: &Tensor) -> Result<Conv2d> {
     moving(
         weight,
@@ -481,7 +481,7 @@ fn conv2d() {
     assert_gradient(f, &random(25, &[1, 3, 4, 7]));
 }
 
-/// More channels than one task of the gradient takes: each is the sum over all output channels.
+/// Covers more channels than one task of the gradient takes; each sums over all output channels.
 #[test]
 fn conv2d_with_many_channels() {
     for (weight, groups) in [([9, 37, 3, 3], 1), ([6, 21, 1, 1], 1), ([10, 11, 2, 2], 2)] {
@@ -505,7 +505,7 @@ fn linear() {
     }
 }
 
-/// A recorded gradient goes through the parts of a group, which run as one kernel without it.
+/// Checks that a recorded gradient goes through the parts of a group, which is one kernel in inference.
 #[test]
 fn groups() {
     let group = |x: &Tensor, weight: [usize; 4], activation: Option<Activation>| {

@@ -1,4 +1,4 @@
-//! Linear maps of one input: what they compute, their adjoints, and what a tape and candle's graph make of them.
+//! Linear maps of one input: their values, their adjoints, and their gradients by the tape and by candle's graph.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
@@ -13,7 +13,7 @@ use gradcam_nn::{Op, Pass, Tape};
 
 use numbers::splitmix64;
 
-/// Reproducible numbers between -1 and 1.
+/// Returns reproducible numbers between -1 and 1.
 fn random(seed: u64, shape: &[usize]) -> Tensor {
     let mut next = splitmix64(seed);
     let values: Vec<f64> = (0..shape.iter().product())
@@ -26,7 +26,7 @@ fn values(x: &Tensor) -> Vec<f64> {
     x.flatten_all().unwrap().to_vec1().unwrap()
 }
 
-/// The sum of the products.
+/// Returns the inner product.
 fn dot(a: &Tensor, b: &Tensor) -> f64 {
     assert_eq!(a.dims(), b.dims());
     values(a).iter().zip(values(b)).map(|(a, b)| a * b).sum()
@@ -39,7 +39,7 @@ fn assert_close(found: &Tensor, expected: &Tensor) {
     }
 }
 
-/// Each map with the shape of an input.
+/// Lists maps, each with the shape of an input.
 fn maps() -> Vec<(LinearMap, Vec<usize>)> {
     let moves = [
         (Rearrange::Tokens, vec![2, 3, 4, 5]),
@@ -154,7 +154,7 @@ fn heads(part: usize, parts: usize, heads: usize) -> Rearrange {
     Rearrange::Heads { part, parts, heads }
 }
 
-/// `⟨A x, y⟩ = ⟨x, Aᵀ y⟩`, which defines the adjoint, and `A` is linear.
+/// Checks `⟨A x, y⟩ = ⟨x, Aᵀ y⟩`, which defines the adjoint, and that `A` is linear.
 #[test]
 fn adjoints_are_those_of_the_maps() {
     for (map, shape) in maps() {
@@ -169,7 +169,7 @@ fn adjoints_are_those_of_the_maps() {
         assert!((forwards - backwards).abs() < 1e-12, "{map:?}");
         let sum = map.forward(&(&x + &other).unwrap()).unwrap();
         assert_close(&sum, &(image + map.forward(&other).unwrap()).unwrap());
-        // In single precision too, but for weights, which are double here.
+        // In single precision too, except for weights, which are double here.
         if !matches!(map, LinearMap::ConvTranspose(_)) {
             let single = map.forward(&x.to_dtype(DType::F32).unwrap()).unwrap();
             assert_eq!(single.dtype(), DType::F32);
@@ -177,7 +177,7 @@ fn adjoints_are_those_of_the_maps() {
     }
 }
 
-/// Whether an output may add up several inputs is what its gradient says.
+/// Checks `mixes` against the gradient: whether an output sums several inputs.
 #[test]
 fn maps_that_mix_are_known() {
     for (map, shape) in maps() {
@@ -217,7 +217,7 @@ fn the_tape_and_the_graph_take_the_same_gradient() {
     }
 }
 
-/// What each map is, on numbers that tell their place.
+/// Checks each map on numbers that encode their position.
 #[test]
 fn maps_are_their_definitions() {
     let x = Tensor::arange(0.0, 24.0, &Device::Cpu).unwrap();
@@ -292,7 +292,7 @@ fn what_does_not_fit_is_refused() {
         assert!(map.forward(&x4).is_err(), "{map:?}");
         assert!(map.output_dims(x4.dims()).is_err(), "{map:?}");
     }
-    // An output padding that the convolution would read, other channels, and padding by a rule.
+    // An output padding that the convolution would read, other channels, and padding that is not explicit.
     let same = ConvOptions {
         padding: Padding::Same,
         ..ConvOptions::default()

@@ -1,4 +1,4 @@
-//! Trees of modules: what fuses gives what its parts give, and every path is offered in order.
+//! Trees of modules: fused and split runs agree, and every path is offered in order.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
@@ -31,7 +31,7 @@ const ACTIVATIONS: [Activation; 12] = [
     Activation::Sigmoid,
 ];
 
-/// Reproducible numbers between -1 and 1.
+/// Returns reproducible numbers between -1 and 1.
 fn random(seed: u64, shape: &[usize]) -> Tensor {
     let mut next = splitmix64(seed);
     let values: Vec<f32> = (0..shape.iter().product())
@@ -44,7 +44,7 @@ fn values(x: &Tensor) -> Vec<f32> {
     x.flatten_all().unwrap().to_vec1().unwrap()
 }
 
-/// Within 1e-6 of the largest value.
+/// Compares within 1e-6 of the largest value.
 fn assert_close(found: &Tensor, expected: &Tensor) {
     assert_eq!(found.dims(), expected.dims());
     let (found, expected) = (values(found), values(expected));
@@ -61,10 +61,10 @@ fn assert_close(found: &Tensor, expected: &Tensor) {
     }
 }
 
-/// Writes down what it is offered and which kernels run.
+/// Logs the offered tensors and the kernels that run.
 #[derive(Default)]
 struct Log {
-    /// The operations run one by one.
+    /// Whether the operations run one by one.
     split: bool,
     wanted: Vec<&'static str>,
     taps: Vec<(String, Tensor)>,
@@ -88,7 +88,7 @@ impl Log {
     fn names(&self) -> Vec<&str> {
         self.taps.iter().map(|(name, _)| name.as_str()).collect()
     }
-    /// What was offered under `name`.
+    /// Returns the tensor offered under `name`.
     fn offered(&self, name: &str) -> &Tensor {
         &self.taps.iter().find(|tap| tap.0 == name).unwrap().1
     }
@@ -132,7 +132,7 @@ fn conv(inputs: usize, outputs: usize, kernel: usize) -> Conv2d {
     grouped(inputs, outputs, kernel, 1)
 }
 
-/// `inputs` are those of one group.
+/// Makes a grouped convolution; `inputs` counts the channels of one group.
 fn grouped(inputs: usize, outputs: usize, kernel: usize, groups: usize) -> Conv2d {
     let options = ConvOptions {
         padding: Padding::all(kernel / 2),
@@ -142,7 +142,7 @@ fn grouped(inputs: usize, outputs: usize, kernel: usize, groups: usize) -> Conv2
     Conv2d::new(random(1, &[outputs, inputs, kernel, kernel]), None, options)
 }
 
-/// The same convolution with a bias.
+/// Returns the convolution with a bias.
 fn biased(conv: Conv2d) -> Conv2d {
     let bias = random(7, &[conv.weight().dim(0).unwrap()]);
     Conv2d::new(conv.weight().clone(), Some(bias), conv.options())
@@ -158,7 +158,7 @@ fn paths(names: &[&str]) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
 }
 
-/// A group whose parts have the paths `NAME.conv`, `NAME.norm` and `NAME.act`.
+/// Makes a group whose parts have the paths `NAME.conv`, `NAME.norm` and `NAME.act`.
 fn group(name: &str, conv: Conv2d, norm: Option<BatchNorm>, f: Option<Activation>) -> Module {
     let path = |part: &str| vec![format!("{name}.{part}")];
     let group = ConvNormAct::new(
@@ -178,7 +178,7 @@ fn run(modules: &[Module], x: &Tensor, pass: &mut dyn Pass) -> Tensor {
     tree(modules.to_vec()).forward(x, pass).unwrap()
 }
 
-/// Checks that the fused and the split run agree, and returns their result.
+/// Checks that the fused and the split run agree, and returns the fused result.
 fn both_ways(modules: &[Module], x: &Tensor) -> Tensor {
     let mut log = Log::split();
     let expected = run(modules, x, &mut log);
@@ -253,7 +253,7 @@ fn a_group_takes_the_residual_into_its_kernel() {
     }
 }
 
-/// A bottleneck with a projection, as in a ResNet, between a stem and a classifier.
+/// Returns a bottleneck with a projection, as in a ResNet, between a stem and a classifier.
 fn network() -> Vec<Module> {
     let relu = Some(Activation::Relu);
     vec![
@@ -285,7 +285,7 @@ fn every_path_is_offered_in_the_order_of_the_network() {
     let mut log = Log::split();
     let y = run(&modules, &x, &mut log);
     assert_eq!(y.dims(), [2, 4]);
-    // The shortcut runs before the last group of the branch, whose kernel takes it in; split up, the order is the same.
+    // The shortcut runs before the last group of the branch, whose kernel adds it. The split order is the same.
     assert_eq!(
         log.names(),
         [
@@ -307,7 +307,7 @@ fn every_path_is_offered_in_the_order_of_the_network() {
             "fc",
         ]
     );
-    // Each under its own name: the values are those of the parts.
+    // Each under its own name, with the values of the parts.
     let stem = conv(3, 6, 3).forward(&x).unwrap();
     assert_close(log.offered("stem.conv"), &stem);
     let stem = norm(6).forward(&stem).unwrap();
@@ -386,7 +386,7 @@ fn a_wanted_path_splits_only_its_own_group() {
         ("layer.b.conv", &last),
         ("layer.b.norm", &last),
         ("layer.down.conv", &shortcut),
-        // What a group ends with has a value in any case.
+        // The last output of a group has a value in any case.
         ("stem.act", &none),
         ("layer.down.norm", &none),
         ("layer.act", &none),
@@ -402,7 +402,7 @@ fn a_wanted_path_splits_only_its_own_group() {
     }
 }
 
-/// A pass may hand back something else than it was offered; what follows sees that.
+/// A pass may replace the tensor offered to it; later operations use the replacement.
 #[test]
 fn a_tap_may_replace_what_it_is_offered() {
     struct Zero(&'static str);
@@ -457,7 +457,7 @@ fn kinds_are_their_tensor_expressions() {
     assert_eq!(widened.dims(), [2, 6, 10, 7]);
     assert_close(&widened, &x.upsample_nearest2d(10, 7).unwrap());
 
-    // Squeeze and excitation: the gate is a number for each channel.
+    // Squeeze and excitation: the gate is one number for each channel.
     let gate = vec![
         Module::new("squeeze", Kind::AdaptiveAvgPool(AdaptiveAvgPool2d::new(1))),
         sigmoid(),
@@ -473,7 +473,7 @@ fn kinds_are_their_tensor_expressions() {
         &Tensor::cat(&parts, 1).unwrap(),
     );
 
-    // Every layer of a dense block sees all that came before.
+    // Every layer of a dense block takes all earlier outputs.
     let layer = |inputs| group("layer", conv(inputs, 2, 1), None, None);
     let first = conv(6, 2, 1).forward(&x).unwrap();
     let seen = Tensor::cat(&[&x, &first], 1).unwrap();
@@ -495,7 +495,7 @@ fn kinds_are_their_tensor_expressions() {
     assert_close(&residual(vec![scale()], vec![], relu), &sum.relu().unwrap());
     let sum = (&scaled + &squashed).unwrap();
     assert_close(&residual(vec![scale()], vec![sigmoid()], None), &sum);
-    // A group with an activation of its own ends the branch: the activation comes before the sum.
+    // If a group with its own activation ends the branch, the activation comes before the sum.
     let ending = group("end", conv(6, 6, 1), None, relu);
     let branch = conv(6, 6, 1).forward(&x).unwrap().relu().unwrap();
     let expected = (branch + &x).unwrap();
@@ -563,7 +563,7 @@ fn a_folded_network_keeps_its_precision() {
     network.set_precision(Precision::Bf16);
     let folded = network.folded().unwrap();
     assert_eq!(folded.precision(), Precision::Bf16);
-    // Of every convolution, merged or not.
+    // For every convolution, merged or not.
     let debug = format!("{folded:?}");
     let of = |precision: &str| debug.matches(&format!("precision: {precision}")).count();
     assert!(of("Bf16") > 1 && of("F32") == 0, "{debug}");

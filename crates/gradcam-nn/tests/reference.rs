@@ -1,6 +1,6 @@
 //! Every operation's values and gradients against PyTorch's, on inputs with ties, partial windows and kinks.
 //!
-//! The numbers are those of PyTorch 2.15.0 on the CPU in `f64`, rounded to five to eight digits.
+//! The expected numbers are from PyTorch 2.15.0 on the CPU in `f64`, rounded to five to eight digits.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
@@ -70,7 +70,7 @@ fn layer_norm(x: &Tensor, axis: Axis) -> Result<LayerNorm> {
     })
 }
 
-/// Kinks and what lies between and beyond them.
+/// Kinks, and points between and beyond them.
 const POINTS: [f64; 11] = [-7.0, -3.0, -1.5, -0.25, 0.0, 0.5, 2.0, 3.0, 4.5, 6.0, 8.0];
 /// A map of 4 × 5 with many ties.
 const MAP: [f64; 20] = [

@@ -1,4 +1,4 @@
-//! The store that networks are built from: it says what it lacks, and makes fresh weights.
+//! The store from which networks are built: its errors, and its fresh weights.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
@@ -11,7 +11,7 @@ use numbers::splitmix64;
 use candle_core::{DType, Device, Tensor};
 use gradcam_nn::{ModuleTree, Network, Weights, WeightsError};
 
-/// Reproducible numbers between -1 and 1.
+/// Returns reproducible numbers between -1 and 1.
 fn random(seed: u64, shape: &[usize]) -> Tensor {
     let mut next = splitmix64(seed);
     let values: Vec<f32> = (0..shape.iter().product())
@@ -67,7 +67,7 @@ fn a_store_says_what_is_wrong() {
         error.to_string(),
         "the parameter `layer1.0.bn1.weight` has the shape [4], expected [5]"
     );
-    // As many values, yet another shape.
+    // The same number of values in another shape.
     assert!(block.get("bn1.weight", &[2, 2]).is_err());
 
     match store.get("fc.bias", &[3]).unwrap_err() {
@@ -76,7 +76,7 @@ fn a_store_says_what_is_wrong() {
         }
         other => panic!("{other}"),
     }
-    // All scopes remember together what was asked for.
+    // All scopes share one record of the requested names.
     assert_eq!(store.unused(), ["layer1.0.conv2.weight"]);
     assert!(matches!(
         Weights::from_safetensors(b"no such thing", &Device::Cpu),
@@ -137,14 +137,14 @@ fn a_fresh_initialisation_depends_on_the_seed_and_the_name() {
     assert_eq!(kernel, get(1, "a.weight"));
     assert_ne!(kernel, get(2, "a.weight"));
     assert_ne!(kernel, get(1, "b.weight"));
-    // Neither on what was asked for before, nor on the scope.
+    // Neither on earlier requests, nor on the scope.
     let weights = Weights::random(1);
     weights.get("b.weight", &[5, 5]).unwrap();
     assert_eq!(
         kernel,
         values(&weights.at("a").get("weight", &[64, 32, 3, 3]).unwrap())
     );
-    // He et al.: a normal distribution of variance 2 / fan-in. 18432 numbers: the bounds are five standard errors.
+    // He et al.: a normal distribution of variance 2 / fan-in. With 18,432 numbers, the bounds are five standard errors.
     let n = kernel.len() as f64;
     let mean = kernel.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
     let variance = kernel.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / n;
@@ -167,7 +167,7 @@ fn a_fresh_initialisation_depends_on_the_seed_and_the_name() {
 #[test]
 fn a_skeleton_knows_shapes_and_counts() {
     let weights = Weights::skeleton();
-    // More than any memory holds, were the zeros stored.
+    // More than any memory holds if the zeros were stored.
     let vast = weights.get("vast.weight", &[1 << 20, 1 << 20]).unwrap();
     assert_eq!(vast.dims(), [1 << 20, 1 << 20]);
     let bn = weights.at("bn");
@@ -177,7 +177,7 @@ fn a_skeleton_knows_shapes_and_counts() {
     assert_eq!(weights.requested().len(), 5);
     assert_eq!(weights.requested()[0], ("bn.bias".to_string(), vec![6]));
     assert!(weights.unused().is_empty() && weights.tensor("bn.bias").is_none());
-    // Statistics are no parameters.
+    // Statistics are not parameters.
     let network = ModuleTree::new(vec![], &weights);
     let expected = [("bn.bias", 6), ("bn.weight", 6), ("vast.weight", 1 << 40)];
     let expected = expected.map(|(name, count)| (name.to_string(), count));

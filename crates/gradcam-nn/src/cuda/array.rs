@@ -1,4 +1,4 @@
-//! Values on a device, and where they lie.
+//! Values on a device and their addresses.
 
 use candle_core::backend::BackendStorage;
 use candle_core::cuda_backend::cudarc::driver::{
@@ -7,7 +7,7 @@ use candle_core::cuda_backend::cudarc::driver::{
 use candle_core::cuda_backend::{CudaDevice, CudaStorageSlice};
 use candle_core::{CudaStorage, DType, Layout, Result, bail};
 
-/// A contiguous tensor on a device; a feature map `(n, c, h, w)` lies as `(n, h, w, c)`.
+/// A contiguous tensor on a device; a feature map `(n, c, h, w)` is stored as `(n, h, w, c)`.
 #[derive(Clone, Copy)]
 pub(crate) struct Array<'a> {
     pub(super) storage: &'a CudaStorage,
@@ -16,7 +16,7 @@ pub(crate) struct Array<'a> {
 }
 
 impl<'a> Array<'a> {
-    /// A tensor that a layout describes, whose order in memory is that of its dimensions, or of a feature map with the channels last.
+    /// Wraps a tensor stored in the order of its dimensions, or a feature map stored with its channels last.
     pub(crate) fn new(storage: &'a CudaStorage, layout: &'a Layout, name: &str) -> Result<Self> {
         let dims = layout.dims();
         let is_map = || match (dims, layout.stride()) {
@@ -39,7 +39,7 @@ impl<'a> Array<'a> {
         })
     }
 
-    /// The whole of a storage.
+    /// Wraps a whole storage.
     pub(crate) fn whole(storage: &'a CudaStorage, dims: &'a [usize]) -> Self {
         Array {
             storage,
@@ -48,7 +48,7 @@ impl<'a> Array<'a> {
         }
     }
 
-    /// The same values from the one at `offset` on, with other dimensions.
+    /// Views the values from `offset` on under other dimensions.
     pub(crate) fn part(self, offset: usize, dims: &'a [usize]) -> Self {
         Array {
             storage: self.storage,
@@ -80,7 +80,7 @@ impl<'a> Array<'a> {
     }
 }
 
-/// Memory whose every value is still to be written.
+/// Allocates memory for `len` values without initialising it.
 pub(super) fn allocate(device: &CudaDevice, dtype: DType, len: usize) -> Result<CudaStorage> {
     // SAFETY: nothing reads the memory before a kernel or a product has written all of it.
     let slice = unsafe {
@@ -112,7 +112,7 @@ macro_rules! by_type {
     };
 }
 
-/// Where a storage's value number `offset` lies.
+/// Returns the address of the value at `offset` in a storage.
 pub(super) fn address<'a>(
     storage: &'a CudaStorage,
     offset: usize,
@@ -129,7 +129,7 @@ pub(super) fn address<'a>(
     by_type!(&storage.slice, |values| Ok(of(values, offset, stream)))
 }
 
-/// The same, to write to.
+/// As [`address`], for writing.
 pub(super) fn address_mut<'a>(
     storage: &'a mut CudaStorage,
     offset: usize,

@@ -1,4 +1,4 @@
-//! Convolutions on a device, without what follows them.
+//! Convolutions on a device, without their epilogue.
 
 use candle_core::{CudaStorage, Result, Tensor};
 
@@ -8,10 +8,10 @@ use super::product::Product;
 use crate::kernels::geometry::Geometry;
 use crate::kernels::precision::Precision;
 
-/// Values of the matrix in which each output position's inputs lie side by side: a batch that needs more is computed in parts.
+/// The most values of the im2col matrix; a batch that needs more is computed in parts.
 const COLUMNS: usize = 1 << 27;
 
-/// The convolution of `x`, as `(n, oh, ow, out)`, with a weight `(out, kernel height, kernel width, in / groups)`.
+/// Convolves `x` with a weight `(out, kernel height, kernel width, in / groups)` to `(n, oh, ow, out)`.
 pub(crate) fn forward(
     x: Array<'_>,
     weight: &Tensor,
@@ -42,7 +42,7 @@ pub(crate) fn forward(
     Ok(y)
 }
 
-/// The gradient at the input, `(n, h, w, in)`, from the one at the output.
+/// Backpropagates the output gradient `grad` to the input, `(n, h, w, in)`.
 pub(crate) fn backward(
     grad: Array<'_>,
     weight: &Tensor,
@@ -78,12 +78,12 @@ pub(crate) fn backward(
     Ok(dx)
 }
 
-/// Whether each input is read by one output alone, in the same order.
+/// Returns whether each input is read by one output alone, in the same order.
 fn reads_once(g: &Geometry) -> bool {
     g.taps() == 1 && g.stride == (1, 1) && g.out_size == g.in_size
 }
 
-/// The product of a convolution in one group.
+/// Describes the matrix product of a convolution with one group.
 fn product(g: &Geometry, images: usize, precision: Precision) -> Product {
     Product {
         rows: images * g.out_size.0 * g.out_size.1,
@@ -94,17 +94,17 @@ fn product(g: &Geometry, images: usize, precision: Precision) -> Product {
     }
 }
 
-/// Values of one image.
+/// Counts the values of one image.
 fn inputs(g: &Geometry) -> usize {
     g.in_size.0 * g.in_size.1 * g.in_channels
 }
 
-/// Values of one image, as its outputs read them.
+/// Counts the values of one image's im2col matrix.
 fn columns(g: &Geometry) -> usize {
     g.out_size.0 * g.out_size.1 * g.taps() * g.in_channels
 }
 
-/// The first image of each part of a batch, and how many.
+/// Splits a batch into parts: pairs of the first image and the number of images.
 fn parts(g: &Geometry) -> impl Iterator<Item = (usize, usize)> {
     let (batch, most) = (g.batch, (COLUMNS / columns(g).max(1)).max(1));
     (0..batch)
@@ -112,7 +112,7 @@ fn parts(g: &Geometry) -> impl Iterator<Item = (usize, usize)> {
         .map(move |first| (first, most.min(batch - first)))
 }
 
-/// The arguments with the sizes after them, in the kernels' order.
+/// Appends the sizes to the arguments, in the kernels' order.
 fn with_sizes<'a, const N: usize>(args: [Arg<'a>; N], g: &Geometry) -> Vec<Arg<'a>> {
     let sizes = [
         g.in_channels,

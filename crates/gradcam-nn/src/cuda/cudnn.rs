@@ -1,6 +1,6 @@
 //! Convolutions by cuDNN.
 //!
-//! cuDNN pads alike on both sides and has not every algorithm for every type: what it refuses is left to the products of
+//! cuDNN pads both sides alike and lacks some algorithms for some types. What it refuses falls back to the products of
 //! [`convolution`](super::convolution).
 
 use std::cell::RefCell;
@@ -38,7 +38,7 @@ fn handle(device: &CudaDevice) -> std::result::Result<Arc<Cudnn>, CudnnError> {
     })
 }
 
-/// The convolution of `x`, `(n, oh, ow, out)`; none where cuDNN cannot.
+/// Convolves `x` to `(n, oh, ow, out)`; `None` if cuDNN cannot.
 pub(super) fn forward(
     x: Array<'_>,
     weight: &Tensor,
@@ -48,7 +48,7 @@ pub(super) fn forward(
     convolve(x, weight, g, precision, Way::Forward)
 }
 
-/// The gradient at the input, `(n, h, w, in)`; none where cuDNN cannot.
+/// Backpropagates the output gradient `grad` to the input, `(n, h, w, in)`; `None` if cuDNN cannot.
 pub(super) fn backward(
     grad: Array<'_>,
     weight: &Tensor,
@@ -84,7 +84,7 @@ fn convolve(
     }
 }
 
-/// Whether as many zeros below and to the right as above and to the left give the same output.
+/// Returns whether padding the bottom and right as much as the top and left gives the same output size.
 fn pads_alike(g: &Geometry) -> bool {
     let axis = |size: usize, out: usize, kernel: usize, stride, padding: usize, dilation| {
         (size + 2 * padding)
@@ -108,7 +108,7 @@ fn pads_alike(g: &Geometry) -> bool {
     )
 }
 
-/// With values of the type `T`, those of `x` among them, and sums of the type `C`.
+/// Runs a convolution on `values` of type `T`, those of `x`, with sums of type `C`.
 fn typed<T, C>(
     values: &CudaSlice<T>,
     x: Array<'_>,
@@ -143,7 +143,7 @@ where
     Ok(done?.then_some(y))
 }
 
-/// What cuDNN is told of a convolution.
+/// cuDNN's descriptors of a convolution.
 struct Plan<T, C> {
     input: TensorDescriptor<T>,
     filter: FilterDescriptor<T>,
@@ -176,7 +176,7 @@ where
             (DType::F16 | DType::BF16, _) | (_, Precision::Tf32) => {
                 cudnnMathType_t::CUDNN_TENSOR_OP_MATH
             }
-            // Without this cuDNN takes f32 factors with 11 bits.
+            // Otherwise cuDNN rounds f32 factors to 11 bits.
             _ => cudnnMathType_t::CUDNN_FMA_MATH,
         })?;
         let (h, w) = g.in_size;
@@ -190,7 +190,7 @@ where
         })
     }
 
-    /// Whether cuDNN did it.
+    /// Returns whether cuDNN ran the convolution.
     fn forward(
         &self,
         device: &CudaDevice,
@@ -225,7 +225,7 @@ where
         Ok(done.is_ok())
     }
 
-    /// Whether cuDNN did it.
+    /// Returns whether cuDNN ran the convolution.
     fn backward(
         &self,
         device: &CudaDevice,
@@ -242,7 +242,7 @@ where
             w: &self.filter,
             dy: &self.output,
         };
-        // The first algorithm adds in any order.
+        // Algorithm 0 adds in no fixed order.
         let picked = op.pick_algorithm().map(|algorithm| match algorithm {
             CUDNN_CONVOLUTION_BWD_DATA_ALGO_0 => CUDNN_CONVOLUTION_BWD_DATA_ALGO_1,
             other => other,

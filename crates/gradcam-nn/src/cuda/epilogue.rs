@@ -1,4 +1,4 @@
-//! What follows a convolution or a product.
+//! The operations that follow a convolution or a product.
 
 use candle_core::{CudaStorage, Result, Tensor};
 
@@ -6,20 +6,21 @@ use super::array::Array;
 use super::launch::Arg;
 use crate::kernels::activation::Activation;
 
-/// What follows a convolution or a product: `activation(x · scale + shift + residual)`, all but the activation where they are given.
+/// Operations that follow a convolution or a product: `activation(x · scale + shift + residual)`, where all but the activation are
+/// optional.
 #[derive(Default)]
 pub(crate) struct Epilogue<'a> {
-    /// One for each channel.
+    /// One factor a channel.
     pub(crate) scale: Option<&'a Tensor>,
-    /// One for each channel.
+    /// One summand a channel.
     pub(crate) shift: Option<&'a Tensor>,
-    /// Of the shape of the result.
+    /// A tensor of the result's shape.
     pub(crate) residual: Option<Array<'a>>,
     pub(crate) activation: Activation,
 }
 
 impl Epilogue<'_> {
-    /// The result for an `x` whose `c` channels are neighbours.
+    /// Applies the epilogue to an `x` whose `c` channels are contiguous in memory.
     pub(crate) fn apply(&self, x: Array<'_>, c: usize) -> Result<CudaStorage> {
         let [f, a, b] = self.activation.args();
         let args = [
@@ -35,7 +36,7 @@ impl Epilogue<'_> {
         x.each("epilogue", x.len(), &args)
     }
 
-    /// The same for what a convolution or a product has made.
+    /// Applies the epilogue to the result of a convolution or a product, unless it changes nothing.
     pub(crate) fn finish(&self, x: CudaStorage, dims: &[usize], c: usize) -> Result<CudaStorage> {
         let changes = self.scale.is_some() || self.shift.is_some() || self.residual.is_some();
         if !changes && self.activation == Activation::Identity {
@@ -46,7 +47,7 @@ impl Epilogue<'_> {
 }
 
 impl Activation {
-    /// The function's number in the kernels, and its parameters.
+    /// Returns the function's number in the kernels, and its parameters.
     pub(crate) fn args(self) -> [Arg<'static>; 3] {
         let (number, [a, b]) = match self {
             Activation::Identity => (0, [0.0; 2]),

@@ -1,8 +1,8 @@
-// The operations of `ops` on a CUDA device, compiled for one element type when they are first needed.
+// The operations of `ops` on a CUDA device, compiled for one element type when first needed.
 //
-// A kernel is given its result, the number of results (or of rows), and its arguments. Feature maps are (n, h, w, c): neighbouring
-// threads have neighbouring channels. A thread computes whole results in a fixed order, so that the same input gives the same bits.
-// `T` is what lies in memory; `A` is what is computed with: at least single precision.
+// A kernel takes its result, the number of results (or of rows), and its arguments. Feature maps are (n, h, w, c): neighbouring
+// threads have neighbouring channels. A thread computes whole results in a fixed order, so the same input gives the same bits. `T` is
+// the type in memory; `A` is the type computed with, at least single precision.
 
 #if defined(F64)
 #define KERNEL(name) extern "C" __global__ void gradcam_##name##_f64
@@ -25,7 +25,7 @@ typedef float A;
 __device__ A up(T x) { return __uint_as_float((unsigned)x.bits << 16); }
 __device__ T down(A x) {
     unsigned bits = __float_as_uint(x);
-    // To the nearest, ties to even; NaN keeps its sign and becomes quiet.
+    // Rounds to nearest, ties to even; NaN keeps its sign and becomes quiet.
     T y;
     y.bits = x != x ? (unsigned short)(bits >> 16 | 0x40) : (unsigned short)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
     return y;
@@ -55,7 +55,7 @@ __device__ T down(A x) {
 __device__ A larger(A a, A b) { return a > b || a != a ? a : b; }
 __device__ A smaller(A a, A b) { return a < b || a != a ? a : b; }
 
-// Activations by the numbers of `Activation::args`, and their parameters: the bounds of a clip, a slope.
+// Activations by their numbers in `Activation::args`. The parameters are the bounds of a clip, or a slope.
 enum { IDENTITY, RELU, CLIP, LEAKY_RELU, SILU, GELU, GELU_TANH, QUICK_GELU, HARD_SWISH, HARD_SIGMOID, SIGMOID };
 
 #define GELU_SLOPE ((A)1.5957691216057308)
@@ -93,7 +93,7 @@ __device__ A activate(Function g, A x) {
     }
 }
 
-// The sigmoid and what it lacks to 1, both without cancellation.
+// The sigmoid and its distance to 1, both without cancellation.
 struct Parts {
     A s, rest;
 };
@@ -104,7 +104,7 @@ __device__ Parts sigmoid_parts(A x) {
     return parts;
 }
 
-// The derivatives at kinks are PyTorch's.
+// At kinks, the derivatives are PyTorch's.
 __device__ A derivative(Function g, A x) {
     Parts p;
     switch (g.f) {
@@ -124,7 +124,7 @@ __device__ A derivative(Function g, A x) {
     }
 }
 
-// A closed gate lets nothing through, an infinite or undefined gradient neither.
+// Where the derivative is 0, an infinite or undefined gradient is stopped too.
 __device__ A gradient(Function g, A x, A grad) {
     A d = derivative(g, x);
     bool flat = g.f == RELU || g.f == CLIP || g.f == LEAKY_RELU || g.f == HARD_SWISH || g.f == HARD_SIGMOID;
@@ -141,7 +141,7 @@ KERNEL(activation_backward)(T *dx, unsigned n, const T *grad, const T *x, int f,
     EACH(i, n) dx[i] = down(gradient(g, up(x[i]), up(grad[i])));
 }
 
-// What follows a convolution or a matrix product: `f(x * scale + shift + residual)`, all but f where they are given.
+// The operations after a convolution or a matrix product: `f(x * scale + shift + residual)`, where all but f are optional.
 KERNEL(epilogue)(T *y, unsigned n, const T *x, const A *scale, const A *shift, const T *residual, int f, double a, double b,
                  unsigned c) {
     Function g = function(f, a, b);
@@ -154,7 +154,7 @@ KERNEL(epilogue)(T *y, unsigned n, const T *x, const A *scale, const A *shift, c
     }
 }
 
-// The way back through the epilogue: f's derivative can be read off its output y.
+// The epilogue's backward pass: f's derivative can be computed from its output y.
 KERNEL(epilogue_backward)(T *dx, unsigned n, const T *y, const T *grad, const A *scale, int f, double a, double b,
                           unsigned c) {
     Function g = function(f, a, b);
@@ -168,7 +168,7 @@ KERNEL(add)(T *y, unsigned n, const T *a, const T *b) {
     EACH(i, n) y[i] = down(up(a[i]) + up(b[i]));
 }
 
-// A map times a gate for each channel of each image, or of all images together.
+// A map times a gate for each channel, of each image or shared by all.
 KERNEL(multiply)(T *y, unsigned n, const T *x, const T *gate, unsigned c, unsigned positions, unsigned gates) {
     EACH(i, n) {
         unsigned image = i / (c * positions);
@@ -176,7 +176,7 @@ KERNEL(multiply)(T *y, unsigned n, const T *x, const T *gate, unsigned c, unsign
     }
 }
 
-// The sum over the positions of a product, for each image and channel.
+// The sum of a product over the positions, for each image and channel.
 KERNEL(overlap)(T *y, unsigned n, const T *a, const T *b, unsigned c, unsigned positions) {
     EACH(i, n) {
         size_t first = (size_t)(i / c) * positions * c + i % c;
@@ -186,7 +186,7 @@ KERNEL(overlap)(T *y, unsigned n, const T *a, const T *b, unsigned c, unsigned p
     }
 }
 
-// One axis of a pooling. A window slides, or (stride 0) the input is parted into `kernel` nearly equal ones.
+// One axis of a pooling. A window slides, or (stride 0) the input is split into `output` nearly equal windows.
 struct Axis {
     int input, output, kernel, stride, padding, dilation, count_padding;
 };
@@ -242,7 +242,7 @@ KERNEL(max_pool)(T *y, unsigned n, const T *x, unsigned c, AXIS(r), AXIS(s)) {
     }
 }
 
-// Each input asks the windows that read it whether it is their first maximum.
+// Each input checks, for every window that reads it, whether it is the window's first maximum.
 KERNEL(max_pool_backward)(T *dx, unsigned n, const T *grad, const T *x, unsigned c, AXIS(r), AXIS(s)) {
     Axis rows = AXIS_OF(r), columns = AXIS_OF(s);
     EACH(i, n) {
@@ -323,7 +323,7 @@ struct Geometry {
 #define GEOMETRY int g_c, int g_h, int g_w, int g_out, int g_oh, int g_ow, int g_kh, int g_kw, int g_sy, int g_sx, int g_py, int g_px, int g_dy, int g_dx, int g_groups
 #define GEOMETRY_OF {g_c, g_h, g_w, g_out, g_oh, g_ow, g_kh, g_kw, g_sy, g_sx, g_py, g_px, g_dy, g_dx, g_groups}
 
-// What each output position reads, as a row (kh, kw, c).
+// The inputs of each output position, as a row (kh, kw, c).
 KERNEL(im2col)(T *y, unsigned n, const T *x, GEOMETRY) {
     Geometry g = GEOMETRY_OF;
     EACH(i, n) {
@@ -336,13 +336,13 @@ KERNEL(im2col)(T *y, unsigned n, const T *x, GEOMETRY) {
     }
 }
 
-// The output row (or column) that reads `position` by the tap at `offset`, or -1.
+// The output row (or column) that reads `position` through the tap at `offset`, or -1.
 __device__ int reader(int position, int padding, int offset, int stride, int outputs) {
     int first = position + padding - offset;
     return first >= 0 && first % stride == 0 && first / stride < outputs ? first / stride : -1;
 }
 
-// The transpose of im2col: each input sums what comes back to it.
+// The transpose of im2col: each input sums the gradients of its copies.
 KERNEL(col2im)(T *dx, unsigned n, const T *columns, GEOMETRY) {
     Geometry g = GEOMETRY_OF;
     EACH(i, n) {
@@ -413,7 +413,7 @@ KERNEL(grouped_backward)(T *dx, unsigned n, const T *grad, const T *weight, GEOM
     }
 }
 
-// The positions and weights along one axis of a resize: `resize_taps`.
+// The positions and weights along one axis of a resize, as in `resize_taps`.
 enum { NEAREST, BILINEAR, BICUBIC };
 struct Taps {
     int count, index[4];
@@ -425,7 +425,7 @@ __device__ Taps taps(int input, int output, int mode, int corners, int i) {
     Taps t;
     int last = input - 1;
     if (mode == NEAREST) {
-        // PyTorch rounds in single precision, where the product can fall just short of a whole number.
+        // PyTorch computes in single precision, where the product can fall just short of a whole number.
         t.count = 1;
         t.index[0] = min((int)((float)i * ((float)input / (float)output)), last);
         t.weight[0] = 1;
@@ -453,7 +453,7 @@ __device__ Taps taps(int input, int output, int mode, int corners, int i) {
     return t;
 }
 
-// Planes (h, w) to planes (oh, ow).
+// Resizes planes (h, w) to (oh, ow).
 KERNEL(resize)(T *y, unsigned n, const T *x, int h, int w, int oh, int ow, int mode, int corners) {
     EACH(i, n) {
         Taps across = taps(w, ow, mode, corners, i % ow), down_ = taps(h, oh, mode, corners, i / ow % oh);
@@ -469,7 +469,7 @@ KERNEL(resize)(T *y, unsigned n, const T *x, int h, int w, int oh, int ow, int m
     }
 }
 
-// The outputs that may read the input i along one axis lie between these.
+// Bounds on the outputs that may read the input i along one axis.
 struct Span {
     int first, last;
 };
@@ -504,7 +504,7 @@ KERNEL(resize_backward)(T *dx, unsigned n, const T *grad, int h, int w, int oh, 
     }
 }
 
-// Output rows that copy input rows; -1 for zeros.
+// Each output row copies an input row; -1 gives zeros.
 KERNEL(pick)(T *y, unsigned n, const T *x, const int *picks, unsigned rows, unsigned count, unsigned c) {
     EACH(i, n) {
         unsigned row = i / c;
@@ -513,7 +513,7 @@ KERNEL(pick)(T *y, unsigned n, const T *x, const int *picks, unsigned rows, unsi
     }
 }
 
-// A warp computes a row: its lanes take every 32nd value, and their sums are joined in a fixed order.
+// A warp computes a row: each lane takes every 32nd value, and the lanes' sums are joined in a fixed order.
 #define EACH_ROW(row, lane, rows) \
     unsigned lane = threadIdx.x % 32; \
     for (unsigned row = (blockIdx.x * blockDim.x + threadIdx.x) / 32; row < rows; row += gridDim.x * blockDim.x / 32)
@@ -526,7 +526,7 @@ __device__ A warp_max(A v) {
     return v;
 }
 
-// The mean of a row, and the factor that brings its variance to 1.
+// The mean of a row, and the factor that scales its variance to 1.
 struct Moments {
     A mean, rstd;
 };
@@ -582,7 +582,7 @@ KERNEL(softmax)(T *y, unsigned rows, const T *x, unsigned c, int logarithm) {
     }
 }
 
-// With the result y: dx = y (g - sum(g y)) for the softmax, dx = g - exp(y) sum(g) for its logarithm.
+// With y the result: dx = y (g - sum(g y)) for the softmax, dx = g - exp(y) sum(g) for its logarithm.
 KERNEL(softmax_backward)(T *dx, unsigned rows, const T *grad, const T *y, unsigned c, int logarithm) {
     EACH_ROW(row, lane, rows) {
         const T *g = grad + (size_t)row * c, *from = y + (size_t)row * c;

@@ -1,4 +1,4 @@
-//! Kernels: their compilation, their arguments and their launch.
+//! Kernels: their compilation, arguments and launch.
 
 use std::sync::OnceLock;
 
@@ -9,7 +9,7 @@ use candle_core::{CudaStorage, DType, Error, Result, Storage, Tensor, bail};
 
 use super::array::{Array, address, address_mut, allocate};
 
-/// What a kernel is given after its result and the number of its threads.
+/// An argument of a kernel, after its result and the number of results or rows.
 pub(crate) enum Arg<'a> {
     /// A whole number, or a choice.
     Int(usize),
@@ -17,13 +17,13 @@ pub(crate) enum Arg<'a> {
     Real(f64),
     /// Values of the kernel's element type.
     Array(Array<'a>),
-    /// The same, that may be missing.
+    /// As [`Array`](Self::Array), but optional.
     Maybe(Option<Array<'a>>),
     /// A contiguous tensor of the kernel's element type.
     Tensor(&'a Tensor),
-    /// A vector of at least single precision, that may be missing.
+    /// An optional vector, passed in the type the kernel computes with: at least single precision.
     Vector(Option<&'a Tensor>),
-    /// Positions, -1 for none.
+    /// Positions; -1 means none.
     Positions(&'a [i32]),
 }
 
@@ -35,7 +35,7 @@ impl Array<'_> {
         Ok(y)
     }
 
-    /// The same, from the value number `offset` of `y` on.
+    /// As [`each`](Self::each), writing to `y` from the value at `offset` on.
     pub(crate) fn each_into(
         self,
         y: &mut CudaStorage,
@@ -55,12 +55,12 @@ impl Array<'_> {
     }
 }
 
-/// Threads that compute a row together.
+/// Threads that share a row.
 const WARP: usize = 32;
-/// Threads of a block: whole warps, and enough to keep a processor busy with any number of registers.
+/// Threads of a block: whole warps, and enough to keep a multiprocessor busy at any number of registers.
 const BLOCK: usize = 256;
 
-/// Runs `kernel` for `units` results, or rows where `lanes` threads share one, and writes from the value number `offset` of `y` on.
+/// Runs `kernel` for `units` results, or rows shared by `lanes` threads each, and writes to `y` from the value at `offset` on.
 fn launch(
     kernel: &str,
     (y, offset): (&mut CudaStorage, usize),
@@ -79,7 +79,7 @@ fn launch(
     let function = device.get_or_load_custom_func(&name, &format!("gradcam_{suffix}"), compiled)?;
     let stream = device.cuda_stream();
 
-    // Vectors come in the type that is computed with, tensors as they are; all are held until the kernel is launched.
+    // Vectors are converted to the type the kernel computes with, tensors are passed as they are. All are held until the launch.
     let mut tensors = Vec::new();
     for arg in args {
         let found = match arg {
@@ -95,7 +95,7 @@ fn launch(
             _ => dtype,
         };
         if found != dtype {
-            bail!("`{kernel}` takes {dtype:?} tensors together, found one of {found:?}");
+            bail!("`{kernel}` needs tensors of one type, found {dtype:?} and {found:?}");
         }
     }
     let held: Vec<_> = tensors.iter().map(Tensor::storage_and_layout).collect();
@@ -128,7 +128,7 @@ fn launch(
                     bail!("`{kernel}` lacks a tensor");
                 };
                 let Storage::Cuda(storage) = &**storage else {
-                    bail!("`{kernel}` takes tensors of one device, found one elsewhere");
+                    bail!("`{kernel}` needs tensors on one device, found one elsewhere");
                 };
                 let (address, guard) = address(storage, layout.start_offset(), &stream)?;
                 guards.push(guard);
@@ -161,8 +161,8 @@ fn launch(
             Word::Address(value) => builder.arg(value),
         };
     }
-    // SAFETY: the arguments have the number and the types of the kernel's parameters, which the tests of every operation hold; their
-    // memory is alive in this order of the stream; a thread writes results below `units` alone.
+    // SAFETY: the arguments match the kernel's parameters in number and type, which the tests of every operation check; their memory
+    // is alive at this point of the stream; a thread writes only results below `units`.
     unsafe { builder.launch(config) }.map_err(Error::wrap)?;
     Ok(())
 }
@@ -174,7 +174,7 @@ enum Word {
     Address(u64),
 }
 
-/// What vectors have for results of this type: the type that is computed with.
+/// Returns the type a kernel computes with, which is that of its vectors.
 fn wide(dtype: DType) -> DType {
     match dtype {
         DType::F64 => DType::F64,
@@ -182,7 +182,7 @@ fn wide(dtype: DType) -> DType {
     }
 }
 
-/// An element type's name at the end of its kernels' names, and the kernels compiled for it: once, since nothing of it changes.
+/// Returns an element type's suffix in the kernels' names and the kernels compiled for it. Each type is compiled once.
 fn kernels(dtype: DType) -> Result<(&'static str, &'static str)> {
     static COMPILED: [OnceLock<std::result::Result<String, String>>; 4] =
         [const { OnceLock::new() }; 4];

@@ -1,4 +1,4 @@
-//! Products of matrices, by cuBLAS.
+//! Matrix products by cuBLAS.
 
 use candle_core::cuda_backend::cudarc::cublas::{result, sys};
 use candle_core::{CudaStorage, DType, Error, Result, Storage, Tensor, bail};
@@ -6,7 +6,7 @@ use candle_core::{CudaStorage, DType, Error, Result, Storage, Tensor, bail};
 use super::array::{Array, address, address_mut, allocate};
 use crate::kernels::precision::Precision;
 
-/// Rows times a matrix.
+/// The product of a matrix of rows and a second matrix.
 #[derive(Clone, Copy)]
 pub(crate) struct Product {
     /// Rows of the left factor and of the result.
@@ -15,21 +15,21 @@ pub(crate) struct Product {
     pub(crate) inner: usize,
     /// Columns of the result.
     pub(crate) columns: usize,
-    /// Whether the right factor lies as `(columns, inner)`.
+    /// Whether the right factor is stored as `(columns, inner)`.
     pub(crate) transposed: bool,
-    /// How exactly the factors are taken where they are `f32`.
+    /// The precision of `f32` factors.
     pub(crate) precision: Precision,
 }
 
 impl Product {
-    /// The result, `(rows, columns)`.
+    /// Multiplies to `(rows, columns)`.
     pub(crate) fn of(self, left: Array<'_>, right: &Tensor) -> Result<CudaStorage> {
         let mut y = allocate(left.device(), left.dtype(), self.rows * self.columns)?;
         self.write(left, right, &mut y, 0)?;
         Ok(y)
     }
 
-    /// Writes the result to `y` from its value number `offset` on.
+    /// Writes the product to `y` from the value at `offset` on.
     pub(crate) fn write(
         self,
         left: Array<'_>,
@@ -64,7 +64,7 @@ impl Product {
             }
             _ => sys::cublasComputeType_t::CUBLAS_COMPUTE_32F,
         };
-        // cuBLAS counts in columns: what it takes for a matrix is our transpose.
+        // cuBLAS is column-major: its matrix is the transpose of ours.
         let (turn, lead) = match self.transposed {
             true => (sys::cublasOperation_t::CUBLAS_OP_T, inner),
             false => (sys::cublasOperation_t::CUBLAS_OP_N, columns),
@@ -77,7 +77,7 @@ impl Product {
         let (a, _a) = address(storage, layout.start_offset(), &stream)?;
         let (b, _b) = address(left.storage, left.offset, &stream)?;
         let (c, _c) = address_mut(y, offset, &stream)?;
-        // SAFETY: the three addresses are those of live memory of the sizes that are named, on the stream of the handle.
+        // SAFETY: the three addresses point to live memory of the sizes passed, on the handle's stream.
         unsafe {
             result::gemm_strided_batched_ex(
                 *blas.handle(),
@@ -109,7 +109,7 @@ impl Product {
     }
 }
 
-/// A factor of a product, in the type that it is computed with.
+/// A scalar factor of a product, in the type of the computation.
 enum Scale {
     Single(f32),
     Double(f64),

@@ -34,7 +34,7 @@ pub(crate) fn map2<U: Mapped2>(op: &U, a: &Tensor, b: &Tensor) -> Result<Tensor>
     channels_first(&on_device(a)?.apply_op2_no_bwd(&on_device(b)?, &Mapped2Op(op))?)
 }
 
-/// Runs `op` on the feature map `x`; its gradient takes and returns what [`map`] does.
+/// Runs `op` on the feature map `x`, with a gradient. Its backward pass uses the layouts of [`map`].
 pub(crate) fn map_recorded<U: CustomOp1 + Send + Sync + 'static>(
     op: U,
     x: &Tensor,
@@ -42,7 +42,7 @@ pub(crate) fn map_recorded<U: CustomOp1 + Send + Sync + 'static>(
     channels_first(&on_device(x)?.apply_op1(op)?)
 }
 
-/// Runs `op` on two feature maps; its gradient takes and returns what [`map`] does.
+/// Runs `op` on two feature maps, with a gradient. Its backward pass uses the layouts of [`map`].
 pub(crate) fn map2_recorded<U: CustomOp2 + Send + Sync + 'static>(
     op: U,
     a: &Tensor,

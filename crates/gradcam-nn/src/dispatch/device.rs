@@ -6,7 +6,7 @@ use super::computation::{Mapped, Mapped2, Unary};
 use super::layout::nhwc;
 use crate::cuda::array::Array;
 
-/// Runs `op` on a storage of a device: the body of a custom operation's `cuda_fwd`.
+/// Runs `op` on a device storage: the body of a custom operation's `cuda_fwd`.
 pub(crate) fn cuda_unary<U: Unary>(
     op: &U,
     storage: &CudaStorage,
@@ -15,7 +15,7 @@ pub(crate) fn cuda_unary<U: Unary>(
     op.cuda(Array::new(storage, layout, U::NAME)?)
 }
 
-/// Runs `op` on a storage of a device; the result is `(n, h, w, c)`.
+/// Runs `op` on a device storage; the result is `(n, h, w, c)`.
 pub(crate) fn cuda_map<U: Mapped>(
     op: &U,
     storage: &CudaStorage,
@@ -25,7 +25,7 @@ pub(crate) fn cuda_map<U: Mapped>(
     Ok((y, nhwc(dims)))
 }
 
-/// Runs `op` on two storages of a device; the result is `(n, h, w, c)`.
+/// Runs `op` on two device storages; the result is `(n, h, w, c)`.
 pub(crate) fn cuda_map2<U: Mapped2>(
     op: &U,
     (a, a_layout): (&CudaStorage, &Layout),

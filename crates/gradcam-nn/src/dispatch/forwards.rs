@@ -1,6 +1,6 @@
 //! The two forward methods of a custom operation.
 
-/// What a custom operation computes on the processor and on a device, by the trait that it implements too: `unary`, `map` or `map2`.
+/// Defines the forward methods for CPU and device from the trait that the operation implements: `unary`, `map` or `map2`.
 macro_rules! forwards {
     (unary) => {
         crate::dispatch::forwards::forwards!(one, run_unary, cuda_unary);

@@ -1,8 +1,8 @@
-//! Where the values of a feature map lie in memory.
+//! The memory layout of feature maps.
 
 use candle_core::{Result, Shape, Tensor};
 
-/// A feature map as kernels on a device take it, with its channels as neighbours. Those of the processor copy what they must themselves.
+/// Brings a feature map on a device into the layout of its kernels, channels last. The CPU's kernels copy what they need themselves.
 pub(super) fn on_device(x: &Tensor) -> Result<Tensor> {
     match x.device().is_cpu() || x.rank() != 4 {
         true => Ok(x.clone()),
@@ -10,7 +10,7 @@ pub(super) fn on_device(x: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// The values of a tensor one after the other; those of a feature map with its channels as neighbours.
+/// Makes a tensor contiguous; a feature map gets its channels last.
 pub(crate) fn dense(x: &Tensor) -> Result<Tensor> {
     match x.rank() {
         4 => channels_last(x)?.contiguous(),
@@ -18,17 +18,17 @@ pub(crate) fn dense(x: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// `(n, h, w, c)` as `(n, c, h, w)`.
+/// Views `(n, h, w, c)` as `(n, c, h, w)`.
 pub(crate) fn channels_first(x: &Tensor) -> Result<Tensor> {
     x.permute((0, 3, 1, 2))
 }
 
-/// `(n, c, h, w)` as `(n, h, w, c)`.
+/// Views `(n, c, h, w)` as `(n, h, w, c)`.
 pub(crate) fn channels_last(x: &Tensor) -> Result<Tensor> {
     x.permute((0, 2, 3, 1))
 }
 
-/// The shape of a result of these sizes `[n, c, h, w]`, whose channels lie last.
+/// Returns the shape of a result with the sizes `[n, c, h, w]`, stored channels last.
 pub(super) fn nhwc([n, c, h, w]: [usize; 4]) -> Shape {
     Shape::from((n, h, w, c))
 }

@@ -1,4 +1,4 @@
-//! The operations on candle's storages on the processor.
+//! Operations on candle's CPU storages.
 
 use candle_core::{CpuStorage, Layout, Result, Shape, bail};
 

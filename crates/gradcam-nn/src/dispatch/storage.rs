@@ -1,11 +1,11 @@
-//! From candle's storages on the processor to slices.
+//! From candle's CPU storages to slices.
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
 
 use crate::kernels::float::Float;
 use crate::kernels::view::{Map, View};
 
-/// The values that a contiguous layout covers.
+/// Returns the values that a contiguous layout covers.
 pub(super) fn values<'a, T: Float>(
     storage: &'a CpuStorage,
     layout: &Layout,
@@ -17,7 +17,7 @@ pub(super) fn values<'a, T: Float>(
     Ok(&storage.as_slice::<T>()?[start..end])
 }
 
-/// A tensor in the layout that candle has it in.
+/// Views a tensor in candle's layout.
 pub(super) fn view<'a, T>(values: &'a [T], layout: &'a Layout) -> View<'a, T> {
     View {
         values: &values[layout.start_offset()..],
@@ -26,7 +26,7 @@ pub(super) fn view<'a, T>(values: &'a [T], layout: &'a Layout) -> View<'a, T> {
     }
 }
 
-/// A feature map in the layout that candle has it in.
+/// Views a feature map in candle's layout.
 pub(super) fn feature_map<'a, T>(
     values: &'a [T],
     layout: &Layout,
@@ -42,7 +42,7 @@ pub(super) fn feature_map<'a, T>(
     }
 }
 
-/// Lends the values of a contiguous CPU tensor.
+/// Lends `f` the values of a contiguous CPU tensor.
 pub(crate) fn with_values<T: Float, R>(
     tensor: &Tensor,
     f: impl FnOnce(&[T]) -> Result<R>,
@@ -54,7 +54,7 @@ pub(crate) fn with_values<T: Float, R>(
     }
 }
 
-/// Lends the feature map in a CPU tensor.
+/// Lends `f` the feature map in a CPU tensor.
 pub(crate) fn with_map<T: Float, R>(
     tensor: &Tensor,
     f: impl FnOnce(Map<'_, T>) -> Result<R>,
@@ -73,7 +73,7 @@ fn not_on_cpu<R>(tensor: &Tensor) -> Result<R> {
     )
 }
 
-/// Lends the values of an optional tensor.
+/// Lends `f` the values of an optional tensor.
 pub(crate) fn with_optional<T: Float, R>(
     tensor: Option<&Tensor>,
     f: impl FnOnce(Option<&[T]>) -> Result<R>,

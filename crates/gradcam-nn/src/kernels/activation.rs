@@ -1,10 +1,10 @@
-//! Activation functions of numbers.
+//! Activation functions of single numbers.
 
 use super::float::Float;
 
-/// A function that is applied to every element on its own.
+/// An element-wise function.
 ///
-/// It can be matched exhaustively, as [`Op`](crate::Op): a rule that takes relevance back decides for each function.
+/// Matches on it can be exhaustive, as for [`Op`](crate::Op): a relevance rule then decides for each function.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Activation {
     /// `x`.
@@ -14,23 +14,23 @@ pub enum Activation {
     Relu,
     /// `min(max(x, low), high)`; the derivative at either bound is 0.
     Clip {
-        /// The least value.
+        /// The lower bound.
         low: f64,
-        /// The largest value.
+        /// The upper bound.
         high: f64,
     },
-    /// `x` above 0 and `slope · x` elsewhere (Maas et al. 2013); the derivative at 0 is the slope.
+    /// `x` above 0, `slope · x` elsewhere (Maas et al. 2013); the derivative at 0 is the slope.
     LeakyRelu {
         /// The derivative below 0.
         slope: f64,
     },
-    /// `x · sigmoid(x)`, also named swish.
+    /// `x · sigmoid(x)`, also called swish.
     Silu,
-    /// `x · Φ(x)` with the standard normal distribution Φ (Hendrycks and Gimpel 2016).
+    /// `x · Φ(x)` with Φ the cumulative distribution function of the standard normal (Hendrycks and Gimpel 2016).
     Gelu,
     /// The approximation `x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))` of GELU (same paper).
     GeluTanh,
-    /// The approximation `x · sigmoid(1.702 x)` of GELU (same paper), which CLIP was trained with.
+    /// The approximation `x · sigmoid(1.702 x)` of GELU (same paper), used by CLIP.
     QuickGelu,
     /// `x · relu6(x + 3) / 6` (MobileNetV3, Howard et al. 2019); the derivative is 0 at -3 and 1 at 3.
     HardSwish,
@@ -40,7 +40,7 @@ pub enum Activation {
     Sigmoid,
 }
 
-/// Runs a block once for each function, under a name whose variant the compiler knows: a loop in the block has no branch.
+/// Compiles a block once for each function, with the variant known to the compiler: a loop in the block has no branch.
 macro_rules! specialise {
     ($activation:expr, |$f:ident| $body:expr) => {
         specialise!(
@@ -73,7 +73,7 @@ impl Activation {
         high: 6.0,
     };
 
-    /// The function's value at `x`.
+    /// Evaluates the function at `x`.
     #[inline(always)]
     pub(crate) fn apply<T: Float>(self, x: T) -> T {
         match self {
@@ -98,14 +98,14 @@ impl Activation {
         }
     }
 
-    /// The function's derivative at `x`.
+    /// Evaluates the derivative at `x`.
     #[inline(always)]
     pub(crate) fn derivative<T: Float>(self, x: T) -> T {
         let three = T::of(3.0);
         let step = |inside: bool, slope: T| if inside { slope } else { T::ZERO };
         match self {
             Activation::Identity => T::ONE,
-            // Open at NaN, as PyTorch's.
+            // 1 at NaN, as in PyTorch.
             Activation::Relu => step((x > T::ZERO) | x.is_nan(), T::ONE),
             Activation::Clip { low, high } => step((x > T::of(low)) & (x < T::of(high)), T::ONE),
             Activation::LeakyRelu { slope } => {
@@ -143,7 +143,7 @@ impl Activation {
         }
     }
 
-    /// Whether the derivative at an input is the one at the output: where it is, nobody needs to keep the input.
+    /// Returns whether the derivative at the output equals that at the input, so that the input need not be kept.
     pub(crate) fn is_idempotent(self) -> bool {
         matches!(
             self,
@@ -151,7 +151,7 @@ impl Activation {
         )
     }
 
-    /// Writes the function's values at `x`.
+    /// Writes the function's values at `x` to `y`.
     #[inline(always)]
     pub(crate) fn apply_all<T: Float>(self, x: &[T], y: &mut [T]) {
         specialise!(self, |f| {
@@ -161,7 +161,7 @@ impl Activation {
         });
     }
 
-    /// Writes the gradients at the inputs `x` from those at the outputs.
+    /// Writes the gradients at the inputs `x` to `dx`, given those at the outputs.
     #[inline(always)]
     pub(crate) fn backpropagate<T: Float>(self, x: &[T], grad: &[T], dx: &mut [T]) {
         specialise!(self, |f| {
@@ -171,7 +171,7 @@ impl Activation {
         });
     }
 
-    /// Whether the function may be constant over a range, a gate that is closed there.
+    /// Returns whether the function may be constant over a range, where its gradient is stopped.
     #[inline(always)]
     fn is_flat_somewhere(self) -> bool {
         match self {
@@ -189,11 +189,11 @@ impl Activation {
         }
     }
 
-    /// The gradient at the input `x` from the gradient `g` at the output.
+    /// Returns the gradient at the input `x`, given `g`, the one at the output.
     #[inline(always)]
     fn gradient<T: Float>(self, x: T, g: T) -> T {
         let derivative = self.derivative(x);
-        // A closed gate lets nothing through, an infinite or undefined gradient neither.
+        // Where the derivative is 0, an infinite or undefined gradient is stopped too.
         if self.is_flat_somewhere() && derivative == T::ZERO {
             T::ZERO
         } else {
@@ -213,7 +213,7 @@ fn gelu_exponent<T: Float>(x: T) -> T {
     T::of(GELU) * (x + T::of(GELU_CUBIC) * x * x * x)
 }
 
-/// The sigmoid and what it lacks to 1, both without cancellation.
+/// Returns the sigmoid and its distance to 1, both without cancellation.
 #[inline(always)]
 fn sigmoid_parts<T: Float>(x: T) -> (T, T) {
     let e = (if x > T::ZERO { -x } else { x }).exp();

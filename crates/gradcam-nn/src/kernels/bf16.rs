@@ -11,8 +11,8 @@ use super::output::filled;
 use super::packed::{PackedWeights, forward_panels};
 use super::product::Product;
 
-/// The forward pass with factors rounded to bf16 and sums in `f32`; `None` if the processor cannot, for a depthwise convolution, which is
-/// bound by memory, or where a tap reads an odd number of values.
+/// Runs the forward pass with factors rounded to bf16 and sums in `f32`. `None` if the processor lacks bf16 products, the convolution
+/// is depthwise (bound by memory), or a tap reads an odd number of values.
 pub(crate) fn forward_bf16(
     x: &[f32],
     weight: &[f32],
@@ -30,7 +30,7 @@ pub(crate) fn forward_bf16(
         .get_or_init(|| forward_panels(&kernel, weight, g, rounded));
     let (x, gather) = converted(x, gather, rounded);
     let len = g.batch * g.out_size.0 * g.out_size.1 * g.out_channels;
-    // SAFETY: the forward gather has every position, and the panels have every channel.
+    // SAFETY: the forward gather covers every position, and the panels every channel.
     Some(unsafe {
         filled(len, |out| {
             Product {
@@ -47,7 +47,7 @@ pub(crate) fn forward_bf16(
     })
 }
 
-/// The nearest bf16 number, the even one of two: the upper half of the bits.
+/// Rounds to the nearest bf16 number, ties to even: the upper half of the bits.
 #[inline(always)]
 fn rounded(x: f32) -> u16 {
     let bits = x.to_bits();

@@ -1,4 +1,4 @@
-//! Convolution and the gradient of its input, over weights that are packed once.
+//! Convolution and the gradient of its input, with weights packed once.
 
 #![allow(unsafe_code)]
 
@@ -18,10 +18,10 @@ use super::product::Product;
 use super::view::Map;
 use super::winograd::{Size, Winograd};
 
-/// Input channels below which the taps of a kernel's row are read as one run.
+/// Below this number of input channels, the taps of a kernel's row are read as one run.
 const FEW: usize = 16;
 
-/// The forward pass: `weight` is `(out, c / groups, kh, kw)`, the result `(n, oh, ow, out)`.
+/// Runs the forward pass: `weight` is `(out, c / groups, kh, kw)`, the result `(n, oh, ow, out)`.
 pub(crate) fn forward<T: Element>(
     x: Map<'_, T>,
     weight: &[T],
@@ -70,7 +70,7 @@ pub(crate) fn forward<T: Element>(
     )
 }
 
-/// The gradient of the input, `(n, h, w, c)`: `grad` is `(n, oh, ow, out)`. The kernel's gradient is not computed.
+/// Computes the gradient of the input, `(n, h, w, c)`, from `grad`, `(n, oh, ow, out)`. The kernel's gradient is not computed.
 pub(crate) fn backward<T: Element>(
     grad: &[T],
     weight: &[T],
@@ -111,12 +111,12 @@ pub(crate) fn backward<T: Element>(
     )
 }
 
-/// A kernel that covers the whole input, without packing: each weight is used once an image.
+/// Runs a convolution whose kernel covers the whole input, without packing: each weight is used once per image.
 fn as_linear<T: Element>(x: &[T], weight: &[T], g: &Geometry, epilogue: Epilogue<'_, T>) -> Vec<T> {
     let (inputs, channels) = (g.in_channels * g.taps(), g.out_channels);
     let x = transposed(x, g.taps(), g.in_channels);
     let sums = linear::forward(&x, weight, None, inputs, channels);
-    // SAFETY: the rows are the whole.
+    // SAFETY: the rows cover the whole result.
     unsafe {
         filled(sums.len(), |out| {
             let starts: Vec<usize> = (0..sums.len()).step_by(channels.max(1)).collect();
@@ -125,7 +125,7 @@ fn as_linear<T: Element>(x: &[T], weight: &[T], g: &Geometry, epilogue: Epilogue
     }
 }
 
-/// Computes the gathers, which part the positions of the result `(batch, size.0, size.1, channels)` among them.
+/// Computes gathers that together cover the result `(batch, size.0, size.1, channels)`.
 fn compute<T: Element>(
     x: &[T],
     gathers: &[Gather],
@@ -140,7 +140,7 @@ fn compute<T: Element>(
         Form::Panels(panels) => panels.count(),
     });
     let (x, pixel) = apart(x, &gathers[0], panels.max().unwrap_or(0));
-    // SAFETY: the gathers part the positions among them, and each writes all channels of its own.
+    // SAFETY: the gathers partition the positions, and each writes all channels of its own.
     unsafe {
         filled(batch * size.0 * size.1 * channels, |out| {
             let kernels = T::kernels();

@@ -1,4 +1,4 @@
-//! Copies of feature maps, for the kernels that need the values in another place.
+//! Copies of feature maps, for kernels that need another memory layout.
 
 use std::borrow::Cow;
 
@@ -9,11 +9,11 @@ use super::view::Map;
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
-/// Positions at a multiple of this distance share their few places in a nearest cache of 32 KiB.
+/// Positions a multiple of this many bytes apart compete for the same few lines of a 32 KiB first-level cache.
 const CONFLICT: usize = 4096;
 
-/// Copies a map whose positions compete for the same lines of the nearest cache; hands any other on, and one that a single panel reads.
-/// The number is the distance from one position to the next.
+/// Copies a map whose positions compete for lines of the first-level cache, unless only one panel reads it; borrows any other. Also
+/// returns the distance from one position to the next.
 pub(super) fn apart<'a, T: Float>(
     x: &'a [T],
     gather: &Gather,
@@ -31,7 +31,7 @@ pub(super) fn apart<'a, T: Float>(
     (Cow::Owned(x), gather.pixel)
 }
 
-/// How far apart positions of `pixel` values should lie.
+/// Returns how far apart positions of `pixel` values should be.
 fn distance<A>(pixel: usize) -> usize {
     if (pixel * size_of::<A>()).is_multiple_of(CONFLICT) {
         pixel + LINE / size_of::<A>()
@@ -40,7 +40,7 @@ fn distance<A>(pixel: usize) -> usize {
     }
 }
 
-/// Copies a map with every value converted, and its positions at a good [`distance`].
+/// Copies a map, converting every value, with its positions at a good [`distance`].
 pub(super) fn converted<T: Float, A: Copy + Default + Send>(
     x: &[T],
     gather: &Gather,
@@ -72,7 +72,7 @@ pub(super) fn converted<T: Float, A: Copy + Default + Send>(
     (copy, gather)
 }
 
-/// Copies a map of few channels between explicit zeros, so that the taps of one row of the kernel are one run of values.
+/// Copies a map of few channels with its padding, so that the taps of one kernel row read one run of values.
 pub(super) fn as_runs<T: Float>(x: Map<'_, T>, gather: &mut Gather) -> Vec<T> {
     let [n, c, h, w] = x.dims;
     let [sn, sc, sh, sw] = x.strides;
@@ -113,7 +113,7 @@ pub(super) fn as_runs<T: Float>(x: Map<'_, T>, gather: &mut Gather) -> Vec<T> {
     values
 }
 
-/// Matrices of `rows × columns`, one after the other, with rows and columns exchanged.
+/// Transposes consecutive matrices of `rows × columns`.
 pub(super) fn transposed<T: Float>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
     let matrices = values.chunks_exact((rows * columns).max(1));
     matrices

@@ -1,4 +1,4 @@
-//! Convolutions whose groups read one channel and make one: a direct kernel, bound by memory rather than arithmetic.
+//! Depthwise convolutions with one output channel a group: a direct kernel, bound by memory rather than arithmetic.
 
 #![allow(unsafe_code)]
 
@@ -10,7 +10,7 @@ use super::gather::{Axis, Gather};
 use super::micro::{DEPTHWISE, DepthwiseKernel, Neighbours, Sink};
 use super::output::{Output, TASK};
 
-/// Computes one gather over `(n, h, w, c)` into `out`, an `(n, height, width, c)` of which `size` is height and width.
+/// Computes one gather over `(n, h, w, c)` into `out`, `(n, height, width, c)`, where `size` is height and width.
 ///
 /// `weight` is `(taps, c)`. Every position of the gather is written.
 pub(crate) fn run<T: Float>(
@@ -33,7 +33,7 @@ pub(crate) fn run<T: Float>(
     let zeros = vec![T::ZERO; columns.size.max(1) * channels];
     let reads = Reads::of(columns, kernel);
     let ends = (columns.offsets.iter().min(), columns.offsets.iter().max());
-    // Whether a whole block and all that it reads lie inside the row.
+    // Whether a whole block and all its reads are inside the row.
     let inside = |first: usize| match ends {
         (Some(&least), Some(&most)) => {
             let last = first + DEPTHWISE - 1;
@@ -71,7 +71,7 @@ pub(crate) fn run<T: Float>(
                                     Some(x) => (line, x * channels),
                                     None => (&zeros[..], 0),
                                 };
-                                // The channels must fit; the pointer is good for the whole line, on which it moves.
+                                // Checks that the channels fit; the pointer is valid for the whole line, on which it moves.
                                 let _ = &line[start..start + channels];
                                 sources.push(line[start..].as_ptr());
                             });
@@ -85,8 +85,8 @@ pub(crate) fn run<T: Float>(
                     }
                     let starts = &starts[..count];
                     let compute = |sink: Sink<'_, T>| {
-                        // SAFETY: each source is `channels` values of a row of `x` or of the zeros, and those that move on stay inside
-                        // theirs; the positions of the gather lie in the result and do not overlap; the epilogue has its channels.
+                        // SAFETY: each source is `channels` values of a row of `x` or of the zeros, and moved sources stay inside
+                        // their row; the gather's positions are in the result and do not overlap; the epilogue has its channels.
                         unsafe {
                             match reads {
                                 Reads::Window(window) => {
@@ -108,7 +108,7 @@ pub(crate) fn run<T: Float>(
                     compute(Sink::Sums(&mut sums.spare_capacity_mut()[..len]));
                     // SAFETY: the kernel has written all of them.
                     unsafe { sums.set_len(len) };
-                    // SAFETY: the positions of the gather do not overlap.
+                    // SAFETY: the gather's positions do not overlap.
                     unsafe {
                         epilogue.write(
                             &sums[..count * channels],
@@ -123,12 +123,12 @@ pub(crate) fn run<T: Float>(
         );
 }
 
-/// What a block of positions reads of a row.
+/// How a block of positions reads a row.
 #[derive(Clone, Copy)]
 enum Reads {
-    /// Neighbouring columns, each of them once.
+    /// Neighbouring columns, each once.
     Window(Neighbours),
-    /// For each tap a column for each position.
+    /// For each tap, one column for each position.
     Taps,
 }
 
@@ -149,7 +149,7 @@ impl Reads {
         }
     }
 
-    /// The columns that the block of positions from `first` on reads, in the kernel's order; none for one that lies outside.
+    /// Visits the columns read by the block of positions from `first` on, in the kernel's order; `None` if a column is outside.
     fn each(self, first: usize, columns: &Axis, mut visit: impl FnMut(Option<usize>)) {
         match self {
             Reads::Window(window) => {
@@ -161,7 +161,7 @@ impl Reads {
             Reads::Taps => {
                 for &dx in &columns.offsets {
                     for p in 0..DEPTHWISE {
-                        // Beyond the last column the last one is computed again.
+                        // Beyond the last column, the last one is computed again.
                         visit(columns.source((first + p).min(columns.count - 1), dx));
                     }
                 }

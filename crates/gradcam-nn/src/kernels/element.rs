@@ -1,4 +1,4 @@
-//! The numbers that operations are generic over, with their kernels.
+//! The number types that operations are generic over, with their kernels.
 
 use super::bf16::forward_bf16;
 use super::epilogue::Epilogue;
@@ -8,13 +8,13 @@ use super::geometry::Geometry;
 use super::micro::Kernels;
 use super::packed::{Packed, PackedWeights};
 
-/// A number whose convolutions have kernels: `f32` for work, `f64` for the gradient checks.
+/// A number type with convolution kernels: `f32` for work, `f64` for the gradient checks.
 pub(crate) trait Element: Float {
-    /// The fastest kernels for this type on this processor.
+    /// Returns the fastest kernels for this type on this processor.
     fn kernels() -> Kernels<Self>;
-    /// The slot for packed weights of this type.
+    /// Returns the slot for packed weights of this type.
     fn packed(weights: &PackedWeights) -> &Packed<Self>;
-    /// The forward pass in bf16, for the element type and the processor that have it: see [`forward_bf16`].
+    /// Runs the forward pass in bf16, if the element type and the processor support it: see [`forward_bf16`].
     fn convolve_bf16(
         x: &[Self],
         weight: &[Self],

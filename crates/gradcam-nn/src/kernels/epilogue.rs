@@ -1,4 +1,4 @@
-//! What follows a convolution's sum while its tile is still in the cache.
+//! Operations on a convolution's sums while their tile is in the cache.
 
 #![allow(unsafe_code)]
 
@@ -11,12 +11,12 @@ use super::micro::Rows;
 use super::output::Output;
 use super::wide::wide;
 
-/// `activation(sum * scale + shift + residual)`, per output channel; the batch norm and the bias live in `scale` and `shift`.
+/// `activation(sum * scale + shift + residual)` for each output channel; `scale` and `shift` hold the batch norm and the bias.
 #[derive(Clone, Copy)]
 pub(crate) struct Epilogue<'a, T> {
-    /// One factor a channel, or none for 1.
+    /// One factor a channel; `None` means 1.
     pub(crate) scale: Option<&'a [T]>,
-    /// One summand a channel, or none for 0.
+    /// One summand a channel; `None` means 0.
     pub(crate) shift: Option<&'a [T]>,
     /// A tensor of the output's shape.
     pub(crate) residual: Option<&'a [T]>,
@@ -24,11 +24,11 @@ pub(crate) struct Epilogue<'a, T> {
     pub(crate) activation: Activation,
 }
 
-/// Channels that are handled at once.
+/// Channels handled at once.
 const LANES: usize = 16;
 
 impl<'a, T: Float> Epilogue<'a, T> {
-    /// No change.
+    /// Leaves the sums unchanged.
     pub(crate) const NONE: Self = Epilogue {
         scale: None,
         shift: None,
@@ -36,7 +36,8 @@ impl<'a, T: Float> Epilogue<'a, T> {
         activation: Activation::Identity,
     };
 
-    /// The same as a micro-kernel does it, at `channels` of the positions that begin at `starts`; none for an activation that it does not have.
+    /// Returns the epilogue in a micro-kernel's form, at `channels` of the positions that begin at `starts`. `None` if the
+    /// micro-kernels lack the activation.
     pub(crate) fn rows_of<'s>(
         &self,
         channels: Range<usize>,
@@ -73,11 +74,11 @@ impl<'a, T: Float> Epilogue<'a, T> {
     /// Writes the results of a tile: rows of `width` sums, of which the first `channels.len()` count. Row `r` begins at
     /// `starts[r] + channels.start` in the output.
     ///
-    /// A function of its own, not inlined: its loops, one for each function and each choice of operands, are compiled once for a type and
-    /// a set of vector instructions, not once more for each kind of convolution.
+    /// Not inlined, so that its loops, one for each function and choice of operands, are compiled once per type and instruction set,
+    /// not for each kind of convolution.
     ///
     /// # Safety
-    /// No other thread may have these runs of the output.
+    /// No other thread may access these runs of the output.
     #[inline(never)]
     pub(crate) unsafe fn write(
         &self,
@@ -97,7 +98,7 @@ impl<'a, T: Float> Epilogue<'a, T> {
         wide(
             #[inline(always)]
             || {
-                // The usual functions get a loop of their own, so that each is compiled without a branch inside.
+                // The common functions get loops of their own, compiled without a branch inside.
                 match self.activation {
                     Activation::Identity => self.rows(
                         &tile,
@@ -173,18 +174,18 @@ impl<'a, T: Float> Epilogue<'a, T> {
     }
 }
 
-/// A tile whose results are written.
+/// A tile of sums to write, and its place in the output.
 struct Written<'a, T> {
     sums: &'a [T],
-    /// From one row of sums to the next.
+    /// The distance from one row of sums to the next.
     width: usize,
     channels: Range<usize>,
-    /// Where the positions begin in the output.
+    /// The start of each position in the output.
     starts: &'a [usize],
     out: &'a Output<'a, T>,
 }
 
-/// One row. `other` goes to `f` beside the scaled sum.
+/// Writes one row; `f` takes the scaled sum and `other`.
 #[inline(always)]
 fn line<T: Float>(
     out: &mut [MaybeUninit<T>],
@@ -234,7 +235,7 @@ fn line<T: Float>(
     }
 }
 
-/// `out = f(v, a, b, o)` in whole vectors, then one by one. Over indices, as in the micro-kernels.
+/// Computes `out = f(v, a, b, o)` in whole vectors, then one by one. Loops over indices, as the micro-kernels do.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)]
 fn vectors<T: Float>(

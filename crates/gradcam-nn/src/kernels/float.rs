@@ -2,10 +2,10 @@
 
 use candle_core::WithDType;
 
-/// A floating-point number that kernels and gradient checks work on.
+/// A floating-point type for kernels and gradient checks.
 ///
-/// The `f32` functions are built from additions, multiplications and bit operations alone, so that a loop over them is vectorised and
-/// gives the same bits on every machine; `f64` takes those of the mathematical library.
+/// The `f32` functions use only additions, multiplications and bit operations, so that loops over them vectorise and give the same
+/// bits on every machine. `f64` uses the mathematical library.
 pub(crate) trait Float:
     WithDType
     + std::ops::Neg<Output = Self>
@@ -23,22 +23,22 @@ pub(crate) trait Float:
     const NEG_INFINITY: Self;
     /// Rounds an `f64` to this type.
     fn of(value: f64) -> Self;
-    /// Whether this is not a number.
+    /// Returns whether this is NaN.
     fn is_nan(self) -> bool;
-    /// e to the power of `self`.
+    /// Returns e to the power of `self`.
     fn exp(self) -> Self;
-    /// The natural logarithm.
+    /// Returns the natural logarithm.
     fn ln(self) -> Self;
-    /// The square root.
+    /// Returns the square root.
     fn sqrt(self) -> Self;
-    /// The standard normal distribution's mass below `self`.
+    /// Returns the standard normal distribution's mass below `self`.
     fn normal_cdf(self) -> Self;
-    /// The standard normal distribution's density at `self`.
+    /// Returns the standard normal distribution's density at `self`.
     #[inline(always)]
     fn normal_pdf(self) -> Self {
         (self * self * Self::of(-0.5)).exp() * Self::of(1.0 / (2.0 * std::f64::consts::PI).sqrt())
     }
-    /// The larger of two numbers; NaN if either is, as in PyTorch.
+    /// Returns the larger of two numbers; NaN if either is, as in PyTorch.
     #[inline(always)]
     fn maximum(self, other: Self) -> Self {
         if (self > other) | self.is_nan() {
@@ -47,7 +47,7 @@ pub(crate) trait Float:
             other
         }
     }
-    /// The smaller of two numbers; NaN if either is, as in PyTorch.
+    /// Returns the smaller of two numbers; NaN if either is, as in PyTorch.
     #[inline(always)]
     fn minimum(self, other: Self) -> Self {
         if (self < other) | self.is_nan() {
@@ -98,14 +98,14 @@ fn normal_cdf_f64(x: f64) -> f64 {
     0.5 * candle_core::cpu::erf::erfc_f64(-x * std::f64::consts::FRAC_1_SQRT_2)
 }
 
-/// e^x = 2^k · e^r with |r| <= ln 2 / 2 and a minimax polynomial for e^r; the relative error is below 1e-7.
+/// Computes e^x = 2^k · e^r with |r| <= ln 2 / 2 and a minimax polynomial for e^r; the relative error is below 1e-7.
 #[inline(always)]
 fn exp_f32(x: f32) -> f32 {
-    /// Adding and subtracting it rounds to a whole number, which is then in the low bits.
+    /// Adding and subtracting this rounds to a whole number, which is then in the low bits.
     const ROUND: f32 = 12_582_912.0;
     /// ln 2 in two parts; the product of the first with a small whole number is exact.
     const LN_2: (f32, f32) = (0.693_359_4, -0.000_212_194_44);
-    /// (e^r - 1 - r) / r², from r⁰ up.
+    /// Coefficients of (e^r - 1 - r) / r², from r⁰ up.
     const P: [f32; 5] = [
         0.499_999_94,
         0.166_665_21,
@@ -121,14 +121,14 @@ fn exp_f32(x: f32) -> f32 {
     let r = (x - k * LN_2.0) - k * LN_2.1;
     let p = P.iter().rev().fold(0.0, |p, &c| p * r + c);
     let y = 1.0 + (r + r * r * p);
-    // In two factors: 2^128 and the subnormal powers are not normal numbers.
+    // In two factors, since 2^128 and the subnormal powers are not normal numbers.
     let k = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
     let power = |k: i32| f32::from_bits((k.wrapping_add(127) as u32) << 23);
     y * power(k >> 1) * power(k - (k >> 1))
 }
 
-/// The tail beyond |x| is e^(-x²/2) · t · p(t) with t = 1 / (1 + 0.33 |x|) and a minimax polynomial; the error is below 2e-7, and
-/// below 5e-6 of the value as far out as the tail is a normal number.
+/// Computes the tail beyond |x| as e^(-x²/2) · t · p(t), with t = 1 / (1 + 0.33 |x|) and a minimax polynomial p. The error is below
+/// 2e-7, and below 5e-6 of the value as long as the tail is a normal number.
 #[inline(always)]
 fn normal_cdf_f32(x: f32) -> f32 {
     const P: [f32; 10] = [

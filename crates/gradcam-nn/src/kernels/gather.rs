@@ -1,25 +1,25 @@
-//! Which positions of its source a convolution reads for a position of its result: the same for the forward pass and the gradient.
+//! The source positions that a convolution reads for each position of its result, in the forward pass and in the gradient alike.
 
 use std::ops::Range;
 
 use super::geometry::Geometry;
 
-/// One axis of a gather. The result's position `first + i * step` reads, for each tap, the source's position `i * stride + offset`;
-/// outside of `0..size` there are zeros.
+/// One axis of a gather. For each tap, the result's position `first + i * step` reads the source's position `i * stride + offset`;
+/// outside of `0..size` it reads zeros.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Axis {
-    /// How many positions of the result are computed.
+    /// The number of the result's positions that are computed.
     pub(crate) count: usize,
     pub(crate) first: usize,
     pub(crate) step: usize,
     pub(crate) stride: usize,
-    /// One offset a tap.
+    /// One offset per tap.
     pub(crate) offsets: Vec<isize>,
     pub(crate) size: usize,
 }
 
 impl Axis {
-    /// The source's position for the result's position number `i` and an offset.
+    /// Returns the source position read for position `i` of the result and an offset; `None` outside of the source.
     pub(crate) fn source(&self, i: usize, offset: isize) -> Option<usize> {
         (i * self.stride)
             .checked_add_signed(offset)
@@ -28,9 +28,9 @@ impl Axis {
 }
 
 impl Axis {
-    /// Those of the result's positions number `range` whose source for an offset lies inside.
+    /// Narrows `range` to the result positions whose source for an offset is inside.
     pub(crate) fn inside(&self, range: Range<usize>, offset: isize) -> Range<usize> {
-        // i · stride + offset lies in 0..size.
+        // i · stride + offset is in 0..size.
         let first = match offset {
             0.. => 0,
             _ => offset.unsigned_abs().div_ceil(self.stride),
@@ -56,20 +56,20 @@ pub(crate) struct Gather {
 }
 
 impl Gather {
-    /// Taps at one position of the result.
+    /// Counts the taps at one position of the result.
     pub(crate) fn taps(&self) -> usize {
         self.rows.offsets.len() * self.columns.offsets.len()
     }
-    /// Positions of one image of the result that are computed.
+    /// Counts the positions of one result image that are computed.
     pub(crate) fn positions(&self) -> usize {
         self.rows.count * self.columns.count
     }
-    /// Values of one image of the source.
+    /// Counts the values of one source image.
     pub(crate) fn source_len(&self) -> usize {
         self.rows.size * self.columns.size * self.pixel
     }
 
-    /// Whether every position of the result reads just the position of the same number.
+    /// Returns whether each position of the result reads only the source position of the same number.
     pub(crate) fn is_pointwise(&self) -> bool {
         let dense = |axis: &Axis| {
             axis.offsets == [0] && axis.stride == 1 && axis.step == 1 && axis.count == axis.size
@@ -77,7 +77,7 @@ impl Gather {
         dense(&self.rows) && dense(&self.columns)
     }
 
-    /// The index, in a result of `(n, size.0, size.1)` positions, of the position number `index` that is computed.
+    /// Returns the index, in a result of `(n, size.0, size.1)` positions, of the computed position number `index`.
     #[inline(always)]
     pub(crate) fn target(&self, index: usize, size: (usize, usize)) -> usize {
         if self.positions() == size.0 * size.1 {
@@ -90,7 +90,7 @@ impl Gather {
             + j * self.columns.step
     }
 
-    /// What the forward pass reads, by tap `(ky, kx)`.
+    /// Builds the gather of the forward pass, by tap `(ky, kx)`.
     pub(crate) fn forward(g: &Geometry) -> Self {
         let axis = |of: fn((usize, usize)) -> usize| Axis {
             count: of(g.out_size),
@@ -110,10 +110,10 @@ impl Gather {
         }
     }
 
-    /// What the gradient of the input reads of the output's gradient.
+    /// Builds the gathers from the output's gradient to the input's.
     ///
-    /// With a stride s the positions of the input fall into s classes along each axis, each of which is reached by its own taps: one
-    /// gather a class, in the order of [`classes`].
+    /// A stride s splits the input's positions into s classes along each axis, each reached by its own taps. Each class has one
+    /// gather, in the order of [`classes`].
     pub(crate) fn backward(g: &Geometry) -> Vec<Self> {
         let axes = |of: fn((usize, usize)) -> usize| -> Vec<Axis> {
             let (stride, padding, dilation) = (of(g.stride), of(g.padding), of(g.dilation));
@@ -121,7 +121,7 @@ impl Gather {
                 .into_iter()
                 .enumerate()
                 .map(|(class, taps)| {
-                    // The input's position p takes part in the taps k with p + padding = k · dilation (mod stride).
+                    // The input's position p is read by the taps k with p + padding = k · dilation (mod stride).
                     let first = (class + stride - padding % stride) % stride;
                     let reach = (first + padding) as isize;
                     Axis {
@@ -152,8 +152,8 @@ impl Gather {
     }
 }
 
-/// The taps of one axis whose distance `k * dilation` leaves the rest 0, 1, … when divided by the stride, the last one first: in the
-/// gradient it reads the first position.
+/// Groups the taps of one axis by the remainder 0, 1, … of their distance `k * dilation` divided by the stride. The last tap comes
+/// first: in the gradient it reads the first position.
 pub(crate) fn classes(kernel: usize, stride: usize, dilation: usize) -> Vec<Vec<usize>> {
     (0..stride)
         .map(|class| {

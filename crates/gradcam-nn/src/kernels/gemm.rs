@@ -1,4 +1,4 @@
-//! Matrix products through the `gemm` crate, on checked slices.
+//! Matrix products by the `gemm` crate, on checked slices.
 
 #![allow(unsafe_code)]
 
@@ -6,7 +6,7 @@ use gemm::Parallelism;
 
 use super::float::Float;
 
-/// A row-major view of a matrix inside a slice: element `(i, j)` lies at `i * row_stride + j * column_stride`.
+/// A matrix inside a slice: element `(i, j)` is at `i * row_stride + j * column_stride`.
 #[derive(Clone, Copy)]
 pub(crate) struct Matrix<'a, T> {
     pub(crate) data: &'a [T],
@@ -17,7 +17,7 @@ pub(crate) struct Matrix<'a, T> {
 }
 
 impl<'a, T: Float> Matrix<'a, T> {
-    /// Rows that follow one another without a gap of their own.
+    /// Views rows of contiguous values, `row_stride` apart.
     pub(crate) fn row_major(data: &'a [T], rows: usize, columns: usize, row_stride: usize) -> Self {
         Matrix {
             data,
@@ -36,7 +36,7 @@ impl<'a, T: Float> Matrix<'a, T> {
     }
 }
 
-/// `out = a · b` on one thread; `out` is row-major and dense, `(a.rows, b.columns)`.
+/// Computes `out = a · b` on one thread; `out` is row-major and dense, `(a.rows, b.columns)`.
 pub(crate) fn multiply<T: Float>(out: &mut [T], a: Matrix<'_, T>, b: Matrix<'_, T>) {
     assert!(a.columns == b.rows && a.fits() && b.fits() && out.len() == a.rows * b.columns);
     if out.is_empty() {
@@ -46,8 +46,8 @@ pub(crate) fn multiply<T: Float>(out: &mut [T], a: Matrix<'_, T>, b: Matrix<'_, 
         out.fill(T::ZERO);
         return;
     }
-    // SAFETY: the assertion above bounds every element that the product reads or writes, and `out` is borrowed mutably, so it
-    // overlaps neither operand. Slices are shorter than `isize::MAX`, so the strides convert without loss.
+    // SAFETY: the assertion above bounds every element that the product reads or writes. `out` is borrowed mutably, so it overlaps
+    // neither operand. Slices are shorter than `isize::MAX`, so the strides convert without loss.
     unsafe {
         gemm::gemm(
             a.rows,

@@ -17,23 +17,23 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
-    /// Input channels of one group.
+    /// Counts the input channels of one group.
     pub(crate) fn group_in(&self) -> usize {
         self.in_channels / self.groups
     }
-    /// Output channels of one group.
+    /// Counts the output channels of one group.
     pub(crate) fn group_out(&self) -> usize {
         self.out_channels / self.groups
     }
-    /// Taps of the kernel on one channel.
+    /// Counts the taps of the kernel on one channel.
     pub(crate) fn taps(&self) -> usize {
         self.kernel.0 * self.kernel.1
     }
-    /// Whether each group reads one channel and makes one.
+    /// Returns whether several groups have one input and one output channel each.
     pub(crate) fn is_depthwise(&self) -> bool {
         self.groups > 1 && self.group_in() == 1 && self.group_out() == 1
     }
-    /// Whether the kernel covers the whole input, so that the convolution is a fully connected layer.
+    /// Returns whether the kernel covers the whole input, so that the convolution is a fully connected layer.
     pub(crate) fn is_linear(&self) -> bool {
         let dense = |kernel: usize, dilation: usize| kernel == 1 || dilation == 1;
         self.groups == 1

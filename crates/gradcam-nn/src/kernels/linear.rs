@@ -1,19 +1,18 @@
-//! Products of few rows with a large matrix: bound by reading the matrix once.
+//! Products of a few rows with a large matrix: bound by reading the matrix once.
 //!
-//! Each result is one dot product with a fixed order of summation, whatever the number of rows, so that a batch gives to the bit
-//! what its rows give alone.
+//! Each result is one dot product, summed in a fixed order for any number of rows, so a batch gives the same bits as its rows alone.
 
 use rayon::prelude::*;
 
 use super::float::Float;
 use super::wide::wide;
 
-/// Partial sums of one dot product: four of the widest vectors, so that none waits for the one before.
+/// Partial sums of one dot product: four of the widest vectors, so that no addition waits for the previous one.
 const LANES: usize = 64;
-/// Rows of the matrix that are read side by side, so that the sums are loaded and stored less often.
+/// Rows of the matrix read side by side, so that the sums are loaded and stored less often.
 const ROWS: usize = 4;
 
-/// The dot product of two slices of one length. Over indices, as in the micro-kernels.
+/// Computes the dot product of two slices of equal length. Loops over indices, as the micro-kernels do.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)]
 fn dot<T: Float>(a: &[T], b: &[T]) -> T {
@@ -41,7 +40,7 @@ fn dot<T: Float>(a: &[T], b: &[T]) -> T {
     sums[0]
 }
 
-/// `x · weightᵀ + bias`: `x` is `(rows, inputs)`, `weight` `(outputs, inputs)`; returns `(rows, outputs)`.
+/// Computes `x · weightᵀ + bias`: `x` is `(rows, inputs)`, `weight` `(outputs, inputs)`, the result `(rows, outputs)`.
 pub(crate) fn forward<T: Float>(
     x: &[T],
     weight: &[T],
@@ -76,7 +75,7 @@ pub(crate) fn forward<T: Float>(
     out
 }
 
-/// `grad · weight`: the gradient of the input, `(rows, inputs)` from `(rows, outputs)`.
+/// Computes the gradient of the input, `grad · weight`: `(rows, inputs)` from `(rows, outputs)`.
 pub(crate) fn backward<T: Float>(
     grad: &[T],
     weight: &[T],
@@ -88,7 +87,7 @@ pub(crate) fn backward<T: Float>(
     let rows = grad.len() / outputs;
     let mut dx = vec![T::ZERO; rows * inputs];
     for (dx, grad) in dx.chunks_exact_mut(inputs).zip(grad.chunks_exact(outputs)) {
-        // The score's gradient is zero but for the target class, and behind a ReLU for half of the units.
+        // The gradient of a score is zero for all but the target class, and after a ReLU for half of the units.
         let terms: Vec<(usize, T)> = (0..outputs)
             .map(|output| (output, grad[output]))
             .filter(|(_, g)| *g != T::ZERO)
@@ -123,7 +122,7 @@ pub(crate) fn backward<T: Float>(
     dx
 }
 
-/// Adds rows with their factors, one after the other.
+/// Adds rows times their factors, one after the other.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)]
 fn add_rows<T: Float, const N: usize>(sums: &mut [T], rows: [&[T]; N], factors: [T; N]) {

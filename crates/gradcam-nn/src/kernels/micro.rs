@@ -1,7 +1,7 @@
 //! Micro-kernels: the sums of one small tile, kept in registers.
 //!
-//! A tile is some positions of the result by the channels of one panel. Every sum runs over its terms in one order, so that its bits
-//! do not depend on the tile that it falls into, nor, between the x86 kernels, on the width of the vectors.
+//! A tile is a few positions of the result by the channels of one panel. Every sum adds its terms in one order, so its bits do not
+//! depend on its tile, nor, among the x86 kernels, on the vector width.
 
 #![allow(unsafe_code)]
 
@@ -21,7 +21,7 @@ use portable::{portable, portable_depthwise};
 use super::float::Float;
 
 impl<T: Float> Kernels<T> {
-    /// Those for any processor and element type.
+    /// Returns the kernels for any processor and element type.
     pub(crate) fn portable() -> Self {
         Kernels {
             dense: portable(),
@@ -31,14 +31,14 @@ impl<T: Float> Kernels<T> {
 }
 
 impl Kernels<f32> {
-    /// The fastest on this processor.
+    /// Returns the fastest kernels on this processor.
     pub(crate) fn fastest() -> Self {
         Self::avx512()
             .or_else(Self::avx2)
             .unwrap_or_else(Self::portable)
     }
 
-    /// Those with 512-bit vectors, where the processor has them.
+    /// Returns the kernels with 512-bit vectors; `None` if the processor lacks them.
     pub(crate) fn avx512() -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
         if std::is_x86_feature_detected!("avx512f") {
@@ -47,7 +47,7 @@ impl Kernels<f32> {
         None
     }
 
-    /// Those with 256-bit vectors, where the processor has them.
+    /// Returns the kernels with 256-bit vectors; `None` if the processor lacks them.
     pub(crate) fn avx2() -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
         if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
@@ -57,7 +57,7 @@ impl Kernels<f32> {
     }
 }
 
-/// The kernel that multiplies bf16 numbers and adds up in `f32`, where the processor has one.
+/// Returns the kernel that multiplies bf16 numbers and sums in `f32`; `None` if the processor lacks the instructions.
 pub(crate) fn bf16() -> Option<Kernel<u16, f32>> {
     #[cfg(target_arch = "x86_64")]
     if std::is_x86_feature_detected!("avx512bf16") && std::is_x86_feature_detected!("avx512f") {

@@ -10,26 +10,26 @@ use rayon::prelude::*;
 use super::prefetch::prefetch;
 use super::wide::wide;
 
-/// Numbers that a task handles at least; less is not worth another thread.
+/// The fewest numbers worth a task of their own.
 pub(crate) const TASK: usize = 16 * 1024;
 
-/// A result whose disjoint parts are handed to concurrent tasks.
+/// A result whose disjoint parts concurrent tasks fill.
 ///
-/// A tile of a feature map is not one contiguous range, so `chunks_mut` cannot give it out.
+/// A tile of a feature map is not one contiguous range, so `chunks_mut` cannot provide it.
 pub(crate) struct Output<'a, T> {
     start: *mut MaybeUninit<T>,
     len: usize,
     memory: PhantomData<&'a mut [MaybeUninit<T>]>,
 }
 
-// SAFETY: the memory is only reached through `part`, and by kernels through `start`; the callers of both promise that no two threads have
-// the same numbers.
+// SAFETY: the memory is only accessed through `part`, and by kernels through `start`. The callers of both promise that no two threads
+// access the same numbers.
 unsafe impl<T: Send> Send for Output<'_, T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Output<'_, T> {}
 
 impl<'a, T> Output<'a, T> {
-    /// The part `start..start + len`, not initialised.
+    /// Returns the part `start..start + len`, uninitialised.
     ///
     /// # Safety
     /// No two parts that are alive at the same time may overlap.
@@ -42,17 +42,17 @@ impl<'a, T> Output<'a, T> {
 }
 
 impl<T> Output<'_, T> {
-    /// Numbers of the whole.
+    /// Returns the length of the whole result.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// Where the whole begins.
+    /// Returns a pointer to the beginning.
     pub(crate) fn start(&self) -> *mut T {
         self.start.cast()
     }
 
-    /// Asks for the memory of a part that will be written soon.
+    /// Prefetches a part that will be written soon.
     #[inline(always)]
     pub(crate) fn prefetch(&self, start: usize, len: usize) {
         for offset in (0..len * size_of::<T>()).step_by(64) {
@@ -66,7 +66,7 @@ impl<T> Output<'_, T> {
     }
 }
 
-/// A vector of `len` numbers that `write` fills.
+/// Makes a vector of `len` numbers and lets `write` fill it.
 ///
 /// # Safety
 /// `write` must have written every number when it returns.
@@ -82,10 +82,10 @@ pub(crate) unsafe fn filled<T>(len: usize, write: impl FnOnce(&Output<'_, T>)) -
     values
 }
 
-/// A vector of `len` numbers from `f(i, part)` for every part of `size` of them; the last may be shorter. A part comes as zeros.
+/// Makes a vector of `len` numbers by calling `f(i, part)` for each part of `size` zeros; the last part may be shorter.
 ///
-/// `cost` is how many numbers one part reads or writes. A part is computed by one thread whatever their number, so that the result
-/// does not depend on it. `f` runs with the widest vector instructions that the processor has.
+/// `cost` is the count of numbers that a part reads or writes. One thread computes a part, so the result does not depend on the number
+/// of threads. `f` runs with the processor's widest vector instructions.
 pub(crate) fn parts<T: Copy + Default + Send>(
     len: usize,
     size: usize,
@@ -94,7 +94,7 @@ pub(crate) fn parts<T: Copy + Default + Send>(
 ) -> Vec<T> {
     let per_task = TASK.div_ceil(cost.max(1));
     let count = len.div_ceil(size.max(1));
-    // SAFETY: the parts cover the result without overlap, and each is filled with zeros before it is handed on.
+    // SAFETY: the parts cover the result without overlap, and each is zeroed before `f` gets it.
     unsafe {
         filled(len, |output| {
             let run = |i: usize| {

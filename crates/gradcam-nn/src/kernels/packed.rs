@@ -1,4 +1,4 @@
-//! A convolution's weights in the orders in which kernels read them.
+//! A convolution's weights in the kernels' reading order.
 
 use std::sync::OnceLock;
 
@@ -12,10 +12,10 @@ use super::micro::Kernel;
 use super::panels::Panels;
 use super::winograd::Transformed;
 
-/// A convolution's weights as the kernels read them, made when they are first needed.
+/// A convolution's packed weights, made when first needed.
 pub(crate) struct Packed<T> {
     forward: OnceLock<Form<T>>,
-    /// One for each class of positions, see `Gather::backward`.
+    /// One form for each class of positions, see `Gather::backward`.
     backward: OnceLock<Vec<Form<T>>>,
     pub(super) forward_tiles: Transformed<T>,
     pub(super) backward_tiles: Transformed<T>,
@@ -39,7 +39,7 @@ pub(super) enum Form<T> {
 }
 
 impl<T: Float> Packed<T> {
-    /// `weight` is `(out, c / groups, kh, kw)`.
+    /// Returns the forward pass's form of `weight`, `(out, c / groups, kh, kw)`.
     pub(super) fn forward(&self, kernel: &Kernel<T, T>, weight: &[T], g: &Geometry) -> &Form<T> {
         self.forward.get_or_init(|| {
             if g.is_depthwise() {
@@ -83,7 +83,7 @@ impl<T: Float> Packed<T> {
     }
 }
 
-/// The panels of the forward pass, with every weight converted.
+/// Packs the panels of the forward pass, converting every weight.
 pub(super) fn forward_panels<T: Copy, A: Copy + Default, S>(
     kernel: &Kernel<A, S>,
     weight: &[T],
@@ -112,20 +112,20 @@ fn depthwise_form<T: Float>(weight: &[T], g: &Geometry, taps: &[usize]) -> Form<
     Form::Depthwise(values.collect())
 }
 
-/// A convolution's packed weights, for either element type.
+/// A convolution's packed weights, for every element type.
 #[derive(Default)]
 pub(crate) struct PackedWeights {
     pub(super) f32: Packed<f32>,
     pub(super) f64: Packed<f64>,
     pub(super) bf16: OnceLock<Panels<u16>>,
-    /// `(out, kernel height, kernel width, in / groups)`, on a device.
+    /// The weight `(out, kernel height, kernel width, in / groups)`, on a device.
     #[cfg(feature = "cuda")]
     channels_last: OnceLock<Tensor>,
 }
 
 #[cfg(feature = "cuda")]
 impl PackedWeights {
-    /// The weight as kernels on a device read it.
+    /// Returns the weight in the layout of a device's kernels.
     pub(crate) fn on_device(&self, weight: &Tensor) -> Result<&Tensor> {
         if let Some(packed) = self.channels_last.get() {
             return Ok(packed);

@@ -1,13 +1,13 @@
-//! Weights in the order in which a micro-kernel reads them.
+//! Weights in a micro-kernel's reading order.
 
 use std::ops::Range;
 
 use super::micro::Kernel;
 
-/// The weights of one product, cut into panels of some output channels each.
+/// The weights of one product, cut into panels of a few output channels each.
 ///
-/// A panel holds, for each of the `depth` values that a sum runs over, the weights of its channels side by side; the last one is filled
-/// up with zeros to a whole number of vectors.
+/// For each of the `depth` terms of a sum, a panel holds the weights of its channels side by side. The last panel is padded with zeros
+/// to a whole number of vectors.
 pub(crate) struct Panels<A> {
     values: Vec<A>,
     groups: usize,
@@ -17,7 +17,7 @@ pub(crate) struct Panels<A> {
     depth: usize,
     /// Output channels of a full panel.
     lanes: usize,
-    /// Channels are filled up to a multiple of this.
+    /// Channels are padded to a multiple of this.
     vector: usize,
 }
 
@@ -28,15 +28,15 @@ const INPUTS: usize = 16;
 pub(crate) struct Panel<'a, A> {
     /// Its channels within the group.
     pub(crate) channels: Range<usize>,
-    /// The channels with those that fill it up.
+    /// The number of channels, padding included.
     pub(crate) width: usize,
     pub(crate) values: &'a [A],
 }
 
 impl<A: Copy + Default> Panels<A> {
-    /// Packs for `kernel` sums over `taps × inputs` terms; `weight(group, tap, input, channel)` is one weight.
+    /// Packs sums over `taps × inputs` terms for `kernel`; `weight(group, tap, input, channel)` returns one weight.
     ///
-    /// On one thread: whoever packs holds a lock, and a thread of the pool that waited here might be given work that needs the same one.
+    /// Runs on one thread: the caller holds a lock, and a pool thread that waited here might be given work that needs the same lock.
     pub(crate) fn new<T>(
         kernel: &Kernel<A, T>,
         groups: usize,
@@ -61,7 +61,7 @@ impl<A: Copy + Default> Panels<A> {
                 let start = group * panels.group_len() + channels.start * panels.depth;
                 let values = &mut values[start..start + width * panels.depth];
                 for tap in 0..taps {
-                    // A few inputs of every channel at a time: both sides stay in the nearest cache.
+                    // A few inputs of every channel at a time, so that both sides stay in the first-level cache.
                     for first in (0..inputs).step_by(INPUTS) {
                         for (lane, channel) in channels.clone().enumerate() {
                             for input in first..inputs.min(first + INPUTS) {
@@ -86,32 +86,32 @@ impl<A: Copy + Default> Panels<A> {
         index * self.lanes..((index + 1) * self.lanes).min(self.channels)
     }
 
-    /// Panels of one group.
+    /// Counts the panels of one group.
     pub(crate) fn count(&self) -> usize {
         self.channels.div_ceil(self.lanes.max(1))
     }
 
-    /// How many groups there are.
+    /// Counts the groups.
     pub(crate) fn groups(&self) -> usize {
         self.groups
     }
 
-    /// Output channels of one group.
+    /// Counts the output channels of one group.
     pub(crate) fn channels(&self) -> usize {
         self.channels
     }
 
-    /// Output channels of a full panel.
+    /// Returns the output channels of a full panel.
     pub(crate) fn lanes(&self) -> usize {
         self.lanes
     }
 
-    /// Terms of one sum.
+    /// Returns the number of terms of one sum.
     pub(crate) fn depth(&self) -> usize {
         self.depth
     }
 
-    /// The panel `index` of `group`.
+    /// Returns the panel `index` of `group`.
     pub(crate) fn panel(&self, group: usize, index: usize) -> Panel<'_, A> {
         let channels = self.range(index);
         let width = channels.len().next_multiple_of(self.vector);

@@ -1,26 +1,26 @@
-//! How exactly factors are kept.
+//! The precision of factors.
 
 use std::fmt;
 
 use super::micro;
 
-/// How exactly the factors of a convolution's forward pass are kept. Sums are `f32`, and so are gradients.
+/// The precision of the factors in a convolution's forward pass. Sums and gradients are `f32`.
 ///
-/// It can be matched exhaustively: who offers a precision says which devices have it.
+/// Matches on it can be exhaustive: code that offers a precision then states which devices have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Precision {
-    /// As they are.
+    /// Unrounded.
     #[default]
     F32,
-    /// Rounded to 8 significant bits (bfloat16): about twice as fast where the processor multiplies such numbers. Not for CUDA devices,
-    /// where a network whose tensors are bf16 does the same and moves half the memory.
+    /// Rounded to 8 significant bits (bfloat16): about twice as fast if the processor multiplies such numbers. Not for CUDA devices,
+    /// where a network of bf16 tensors does the same and moves half the memory.
     Bf16,
-    /// Rounded to 11 significant bits, on CUDA devices alone: what PyTorch does with convolutions by default.
+    /// Rounded to 11 significant bits, on CUDA devices only: PyTorch's default for convolutions.
     Tf32,
 }
 
 impl Precision {
-    /// Its name.
+    /// Returns the name.
     pub fn name(self) -> &'static str {
         match self {
             Precision::F32 => "f32",
@@ -29,7 +29,7 @@ impl Precision {
         }
     }
 
-    /// Whether this processor computes so. Where it does not, the results are those of `f32`.
+    /// Returns whether this processor supports it. If not, the results are those of `f32`.
     pub fn is_supported(self) -> bool {
         match self {
             Precision::F32 => true,

@@ -1,12 +1,12 @@
-//! Memory that is asked for before it is used.
+//! Prefetching of memory.
 
 #![allow(unsafe_code)]
 
-/// Asks for the cache line behind `start`, which will be used soon; any pointer will do.
+/// Prefetches the cache line at `start`, for use soon; any pointer will do.
 #[inline(always)]
 pub(crate) fn prefetch<T>(start: *const T) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch has no effect but on time, and does not fault.
+    // SAFETY: a prefetch affects only timing, and does not fault.
     unsafe {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T0>(start.cast());

@@ -1,8 +1,8 @@
-//! Convolution as a matrix product whose rows are read where they lie: no im2col.
+//! Convolution as a matrix product whose rows are read in place, without im2col.
 //!
-//! For each tap of the kernel a position of the result reads `depth` consecutive values of the source, since the channels of a position
-//! are neighbours in memory. A micro-kernel gets a pointer for each tap and position of its tile. The forward pass and the gradient of
-//! the input are the same computation over different [`Gather`]s.
+//! Channels are stored last, so each tap of the kernel reads `depth` consecutive source values for a position of the result. A
+//! micro-kernel gets a pointer for each tap and position of its tile. The forward pass and the gradient of the input are the same
+//! computation over different [`Gather`]s.
 
 #![allow(unsafe_code)]
 
@@ -18,11 +18,11 @@ use super::output::Output;
 use super::panels::Panels;
 use super::prefetch::prefetch;
 
-/// Tasks that a layer is split into at the least, where its size allows: small layers keep several cores busy too.
+/// The least number of tasks of a layer, if its size allows, so that small layers keep several cores busy too.
 const TASKS: usize = 24;
 /// Bytes that a second-level cache of 1 MiB keeps.
 const SECOND_LEVEL: usize = 768 * 1024;
-/// Bytes of the source, or of the weights, that stay there beside the other.
+/// Bytes of the source, or of the weights, that fit there together with the other.
 const CACHE: usize = 320 * 1024;
 
 /// Numbers of a cache line.
@@ -33,7 +33,7 @@ pub(crate) struct Product<'a, A, T> {
     pub(crate) kernel: Kernel<A, T>,
     pub(crate) panels: &'a Panels<A>,
     pub(crate) gather: &'a Gather,
-    /// `(n, rows, columns, pixel)` as the gather says.
+    /// `(n, rows, columns, pixel)`, as described by the gather.
     pub(crate) x: &'a [A],
     /// Images in the source and in the result.
     pub(crate) batch: usize,
@@ -42,7 +42,7 @@ pub(crate) struct Product<'a, A, T> {
     pub(crate) epilogue: Epilogue<'a, T>,
 }
 
-/// What one task computes.
+/// The range of one task.
 struct Task {
     group: usize,
     panels: Range<usize>,
@@ -50,7 +50,7 @@ struct Task {
 }
 
 impl<A: Copy + Default + Send + Sync, T: Float> Product<'_, A, T> {
-    /// Writes the gather's positions of the result `(n, size.0, size.1, groups * channels)`.
+    /// Computes the gather's positions of the result `(n, size.0, size.1, groups * channels)`.
     pub(crate) fn run(&self, out: &Output<'_, T>) {
         let positions = self.batch * self.gather.positions();
         if positions == 0 || self.panels.count() == 0 {
@@ -69,7 +69,7 @@ impl<A: Copy + Default + Send + Sync, T: Float> Product<'_, A, T> {
                 let panels = &task.panels;
                 let bytes =
                     panels.len() * self.panels.depth() * self.panels.lanes() * size_of::<A>();
-                // What is read again and again lies in the nearer cache: few weights beside each block, or a block row beside each panel.
+                // The data read repeatedly stay in the nearer cache: a few weights for each block, or a row of blocks for each panel.
                 let chunk = if bytes <= CACHE { 1 } else { task.blocks.len() };
                 for first in task.blocks.clone().step_by(chunk) {
                     let blocks = first..(first + chunk).min(task.blocks.end);
@@ -85,13 +85,13 @@ impl<A: Copy + Default + Send + Sync, T: Float> Product<'_, A, T> {
         );
     }
 
-    /// The positions of a block, counted over all images.
+    /// Returns the positions of a block, counted over all images.
     fn positions(&self, block: usize) -> Range<usize> {
         let all = self.batch * self.gather.positions();
         block * self.kernel.rows..((block + 1) * self.kernel.rows).min(all)
     }
 
-    /// Cuts the work by shapes alone: along the panels where the weights are large, so that each is read by one core, else along the
+    /// Splits the work by shapes alone: along the panels if the weights are large, so that one core reads each panel, else along the
     /// blocks of positions.
     fn tasks(&self, blocks: usize) -> Vec<Task> {
         let (panels, gather) = (self.panels.count(), self.gather);
@@ -126,24 +126,24 @@ impl<A: Copy + Default + Send + Sync, T: Float> Product<'_, A, T> {
     }
 }
 
-/// `0..count` as nearly equal ranges.
+/// Splits `0..count` into nearly equal ranges.
 pub(crate) fn split(count: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
     (0..parts).map(move |part| part * count / parts..(part + 1) * count / parts)
 }
 
-/// What a thread needs for its tiles.
+/// A thread's buffers for its tiles.
 struct Tile<A, T> {
-    /// For each block its sources, `(taps, positions)`.
+    /// The sources of each block, `(taps, positions)`.
     sources: Vec<*const A>,
-    /// For each block where its positions begin in the result.
+    /// The starts of each block's positions in the result.
     targets: Vec<usize>,
-    /// Where the sources and the targets of each block begin.
+    /// The starts of each block in `sources` and `targets`.
     starts: Vec<(usize, usize)>,
     sums: Vec<T>,
 }
 
 impl<A: Copy + Default + Send + Sync, T: Float> Tile<A, T> {
-    /// Notes the sources and targets of some blocks.
+    /// Collects the sources and targets of some blocks.
     fn locate(
         &mut self,
         product: &Product<'_, A, T>,
@@ -160,7 +160,7 @@ impl<A: Copy + Default + Send + Sync, T: Float> Tile<A, T> {
         }
     }
 
-    /// Appends the sources of a block.
+    /// Appends the sources and targets of a block.
     fn append(&mut self, product: &Product<'_, A, T>, group: usize, block: usize, zeros: &[A]) {
         let gather = product.gather;
         let positions = product.positions(block);
@@ -181,7 +181,7 @@ impl<A: Copy + Default + Send + Sync, T: Float> Tile<A, T> {
             .resize(base + gather.taps() * count, zeros.as_ptr());
         let (rows, columns) = (&gather.rows, &gather.columns);
         let mut done = 0;
-        // The positions of one row at a time.
+        // One row's positions at a time.
         while done < count {
             let position = positions.start + done;
             let (image, position) = (position / gather.positions(), position % gather.positions());
@@ -200,7 +200,7 @@ impl<A: Copy + Default + Send + Sync, T: Float> Tile<A, T> {
                     };
                     let step = columns.stride * gather.pixel;
                     let start = x * gather.pixel + group * gather.depth;
-                    // The last one must fit, so all do.
+                    // If the last one fits, all do.
                     let most = start + inside.len().saturating_sub(1) * step;
                     let _ = &line[most..most + gather.depth];
                     let mut source = line[start..].as_ptr();
@@ -216,7 +216,7 @@ impl<A: Copy + Default + Send + Sync, T: Float> Tile<A, T> {
         }
     }
 
-    /// Computes the tile of a block and a panel, which is number `located` of those that were located.
+    /// Computes the tile of a block and a panel; `located` is the block's number among those located.
     fn compute(
         &mut self,
         product: &Product<'_, A, T>,
@@ -234,7 +234,7 @@ impl<A: Copy + Default + Send + Sync, T: Float> Tile<A, T> {
         let first = group * panels.channels();
         let channels = first + panel.channels.start..first + panel.channels.end;
         let starts = &self.targets[targets..][..positions.len()];
-        // The lines that are written at the end are on their way while the sums are computed.
+        // Prefetches the lines that are written at the end while the sums are computed.
         for &start in starts {
             let start = start + channels.start;
             if let Some(residual) = product.epilogue.residual {
@@ -245,7 +245,7 @@ impl<A: Copy + Default + Send + Sync, T: Float> Tile<A, T> {
             out.prefetch(start, channels.len());
         }
         let tile = |sink: Sink<'_, T>| {
-            // SAFETY: each source is `depth` values of `x` or of the zeros, both of which outlive the call; tiles cover the result
+            // SAFETY: each source is `depth` values of `x` or of the zeros, which both outlive the call; tiles cover the result
             // without overlap, so no other task writes these rows; the epilogue has its channels and its size.
             unsafe {
                 product.kernel.tile(

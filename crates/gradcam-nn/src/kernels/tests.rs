@@ -1,4 +1,4 @@
-//! Every micro-kernel that this processor has against a plain loop.
+//! Tests every micro-kernel of this processor against a plain loop.
 
 #![allow(unsafe_code, clippy::unwrap_used)]
 
@@ -21,7 +21,7 @@ use super::product::Product;
 use super::view::Map;
 use super::winograd::{Size, Transformed, Winograd};
 
-/// A convolution with its numbers.
+/// A convolution and its numbers.
 #[derive(Clone)]
 struct Case {
     g: Geometry,
@@ -104,7 +104,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    /// A 3×3 kernel that moves on by one position.
+    /// A 3×3 kernel of stride 1.
     fn shifting()(
         batch in 1..3_usize,
         (inputs, outputs) in (1..40_usize, 1..70_usize),
@@ -189,7 +189,7 @@ impl Case {
         }
     }
 
-    /// The forward pass by tiles of `size`.
+    /// Runs the forward pass by tiles of `size`.
     fn tiled(&self, kernels: &Kernels<f32>, size: Size) -> Vec<f32> {
         let (g, gather) = (&self.g, Gather::forward(&self.g));
         Winograd {
@@ -205,7 +205,7 @@ impl Case {
         })
     }
 
-    /// The same by plain loops in `f64`.
+    /// Runs the forward pass by plain loops in `f64`.
     fn naive(&self) -> Vec<f64> {
         let g = &self.g;
         let mut y = Vec::new();
@@ -226,8 +226,8 @@ impl Case {
         y
     }
 
-    /// The error of each result in units of the rounding of 1 and of the same sum of absolute values: what is to be expected does not
-    /// shrink where summands cancel.
+    /// Returns each result's error in units of the rounding of 1 plus the same sum over absolute values: the expected error does not
+    /// shrink when summands cancel.
     fn errors(&self, found: &[f32], expected: &[f64]) -> Vec<f64> {
         let units = self.sizes();
         let units = units
@@ -239,7 +239,7 @@ impl Case {
             .collect()
     }
 
-    /// The sums of absolute values.
+    /// Returns the sums over absolute values.
     fn sizes(&self) -> Vec<f64> {
         let abs = |values: &[f32]| values.iter().map(|v| v.abs()).collect();
         Case {
@@ -275,7 +275,7 @@ impl Case {
     }
 }
 
-/// Numbers that bf16 has are multiplied exactly, so that only the order of the sum is left to differ.
+/// Rounds the factors to bf16, so that products are exact and only the order of the sum differs.
 fn representable(case: &mut Case) {
     for value in case.x.iter_mut().chain(&mut case.weight) {
         *value = f32::from_bits(value.to_bits() & 0xffff_0000);
@@ -305,7 +305,7 @@ proptest! {
         let found: Vec<_> = kernels.iter().flatten().map(|kernels| case.with(kernels)).collect();
         for found in &found {
             let errors = case.errors(found, &expected);
-            // Found over 1,000 cases: 2.1 units at most, and 0.15 on the average of a case.
+            // Measured over 1,000 cases: at most 2.1 units, and 0.15 on average over a case.
             prop_assert!(errors.iter().all(|error| *error <= 4.0));
             prop_assert!(errors.iter().sum::<f64>() <= 0.25 * errors.len() as f64);
         }
@@ -319,8 +319,8 @@ proptest! {
     #[test]
     fn tiles_give_the_sums_of_a_plain_loop(case in shifting_case()) {
         let expected = case.naive();
-        // A tile is made of differences of larger sums, so its rounding is that of the largest sum of absolute values, not that of the
-        // result. Found over 1,500 cases: 1.2 units at most and 0.11 on the average (2 x 2), 4.6 and 0.25 (4 x 4).
+        // A tile is made of differences of larger sums, so its rounding error follows the largest sum of absolute values, not the
+        // result. Measured over 1,500 cases: at most 1.2 units and 0.11 on average (2 x 2), 4.6 and 0.25 (4 x 4).
         let unit = f64::from(f32::EPSILON) * case.sizes().into_iter().fold(0.0, f64::max);
         let kernels = [Some(Kernels::portable()), Kernels::avx2(), Kernels::avx512()];
         for (size, most, average) in [(Size::Two, 2.0, 0.2), (Size::Four, 8.0, 0.4)] {
@@ -339,12 +339,12 @@ proptest! {
         }
     }
 
-    /// In the precision of the gradient checks, through the choice of the way.
+    /// In the precision of the gradient checks, through the automatic choice of algorithm.
     #[test]
     fn both_directions_in_f64_are_exact(mut g in shifting(), grow in 0..2_usize) {
         g.in_channels += 31;
         g.out_channels += 31;
-        // Maps for both sizes of tile.
+        // Maps for both tile sizes.
         g.in_size = (g.in_size.0 + 8 + 8 * grow, g.in_size.1 + 8 + 8 * grow);
         g.out_size = (g.in_size.0 + 2 * g.padding.0 - 2, g.in_size.1 + 2 * g.padding.1 - 2);
         let wave = |count: usize, step: f64| -> Vec<f64> { (0..count).map(|i| (i as f64 * step).sin()).collect() };
@@ -364,7 +364,7 @@ proptest! {
         let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
         let (left, right) = (dot(&grad, &y), dot(&dx, &x));
         prop_assert!((left - right).abs() <= 1e-9 * (1.0 + left.abs()), "{} and {}", left, right);
-        // One position in the middle, by its definition.
+        // One position in the middle, by definition.
         let (oy, ox, o) = (g.out_size.0 / 2, g.out_size.1 / 2, g.out_channels / 2);
         let mut sum = 0.0;
         for (tap, input) in (0..9).flat_map(|tap| (0..g.in_channels).map(move |input| (tap, input))) {

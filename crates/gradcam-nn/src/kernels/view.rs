@@ -8,26 +8,26 @@ use super::output::parts;
 /// A feature map in any memory layout.
 #[derive(Clone, Copy)]
 pub(crate) struct Map<'a, T> {
-    /// From the first value on.
+    /// The values, from the first one on.
     pub(crate) values: &'a [T],
     /// `[n, c, h, w]`.
     pub(crate) dims: [usize; 4],
-    /// From one image, channel, row and column to the next.
+    /// The distances between images, channels, rows and columns.
     pub(crate) strides: [usize; 4],
 }
 
 /// A tensor in any memory layout.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a, T> {
-    /// From the first value on.
+    /// The values, from the first one on.
     pub(crate) values: &'a [T],
     pub(crate) dims: &'a [usize],
-    /// From one position of each dimension to the next.
+    /// The distance between positions of each dimension.
     pub(crate) strides: &'a [usize],
 }
 
 impl<'a, T: Float> Map<'a, T> {
-    /// The values as `(n, h, w, c)`.
+    /// Returns the values as `(n, h, w, c)`, copied only if they are stored otherwise.
     pub(crate) fn channels_last(&self) -> Cow<'a, [T]> {
         let [n, c, h, w] = self.dims;
         let len = n * c * h * w;

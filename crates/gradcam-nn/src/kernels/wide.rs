@@ -1,11 +1,11 @@
-//! The same loop for several vector instruction sets.
+//! One loop compiled for several vector instruction sets.
 
 #![allow(unsafe_code)]
 
-/// Runs `f`, compiled once for each set of vector instructions, in the version for this processor.
+/// Runs `f` in the version compiled for this processor's vector instructions.
 ///
-/// A closure at a call is inlined into each version only if it carries `#[inline(always)]`, and what it calls as well. None of the
-/// versions contracts a product and a sum, so all give the same bits.
+/// A closure passed here is inlined into each version only if it and its callees carry `#[inline(always)]`. No version fuses a product
+/// with a sum, so all give the same bits.
 #[inline(always)]
 pub(crate) fn wide<R>(f: impl FnMut() -> R) -> R {
     #[cfg(target_arch = "x86_64")]
@@ -31,14 +31,14 @@ mod x86 {
     use std::is_x86_feature_detected as has;
     use std::sync::LazyLock;
 
-    /// What there is a version for.
+    /// The instruction sets with a version of their own.
     pub(super) enum Vectors {
         Sse2,
         Avx2,
         Avx512,
     }
 
-    /// Asked of the processor once: a call may be as short as one dot product.
+    /// Detected once, since a call may be as short as one dot product.
     pub(super) static VECTORS: LazyLock<Vectors> = LazyLock::new(|| {
         let avx2 = has!("avx2") && has!("fma") && has!("bmi1") && has!("bmi2") && has!("lzcnt");
         let avx512 = has!("avx512f")

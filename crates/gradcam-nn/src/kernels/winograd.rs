@@ -1,12 +1,12 @@
-//! Convolutions with a 3×3 kernel and stride 1 by fewer products: the filters of [`minimal`] along both axes.
+//! Convolutions with a 3×3 kernel and stride 1 with fewer products: the filters of [`minimal`] along both axes.
 //!
-//! The result is cut into tiles of O×O positions. A tile's I×I inputs, I = O + 2, are transformed channel by channel; each of the numbers
-//! is then a sum over the channels of its own, which the usual micro-kernel computes for some tiles at once; and the sums make the
-//! tile's results. With O = 4 that is 36 products in place of 144 for a tile, a channel and an output channel, with O = 2 it is 16 in
-//! place of 36.
+//! The result is cut into tiles of O×O positions. A tile's I×I inputs, I = O + 2, are transformed channel by channel. Each transformed
+//! number is then summed over the channels, by the usual micro-kernel for several tiles at once, and the sums are transformed into the
+//! tile's results. Per tile, input channel and output channel, O = 4 needs 36 products in place of 144, and O = 2 needs 16 in place of
+//! 36.
 //!
-//! Values of a tile are added and subtracted before they are multiplied. An infinity or NaN therefore reaches all results of its tile, and
-//! a result that is exactly 0 by its definition may come out as a rounding error of the tile's other values.
+//! A tile's values are added and subtracted before they are multiplied. An infinity or NaN therefore reaches all results of its tile.
+//! A result that is exactly 0 by definition may come out as a rounding error of the tile's other values.
 
 #![allow(unsafe_code)]
 
@@ -30,14 +30,14 @@ use task::least;
 use tiles::Tiles;
 use transform::LANES;
 
-/// Channels on either side below which the transformations cost more than they save.
+/// Below this number of input or output channels, the transformations cost more than they save.
 const CHANNELS: usize = 32;
 /// Bytes of transformed tiles that stay in a second-level cache.
 const CHUNK: usize = 512 * 1024;
-/// Blocks of tiles whose sums are in flight together: they share what is read of the weights.
+/// Blocks of tiles whose sums are computed together, sharing each read of the weights.
 const BLOCKS: usize = 2;
 
-/// Positions along one axis of a tile's result.
+/// Positions of a tile's result along one axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Size {
     Two,
@@ -45,7 +45,7 @@ pub(crate) enum Size {
 }
 
 impl Size {
-    /// The size of tile with which this way is likely to be faster than the direct one, for the positions of one image.
+    /// Returns the tile size that is likely to beat the direct convolution, from one image's positions; `None` if there is none.
     pub(crate) fn of(gather: &Gather, groups: usize, channels: usize) -> Option<Self> {
         let shifts = |axis: &Axis| {
             let mut offsets = axis.offsets.clone();
@@ -61,7 +61,7 @@ impl Size {
         {
             return None;
         }
-        // The smaller a map, the fewer tiles share the weights, of which there are 16 and 36 in place of 9.
+        // The smaller a map, the fewer tiles share the transformed weights: 16 or 36 in place of 9.
         match gather.positions() {
             0..100 => None,
             100..400 => Some(Size::Two),
@@ -70,7 +70,7 @@ impl Size {
     }
 }
 
-/// The transformed weights of a convolution for each size of tile, made when they are first needed: one group of panels for each product.
+/// A convolution's transformed weights for each tile size, made when first needed: one group of panels for each product.
 pub(crate) struct Transformed<T> {
     two: OnceLock<Panels<T>>,
     four: OnceLock<Panels<T>>,
@@ -86,7 +86,7 @@ impl<T> Default for Transformed<T> {
 }
 
 impl<T: Float> Winograd<'_, T> {
-    /// The result `(n, rows, columns, channels)`. `weight(tap, input, channel)` is one weight.
+    /// Computes the result `(n, rows, columns, channels)`; `weight(tap, input, channel)` returns one weight.
     pub(super) fn run(
         &self,
         size: Size,
@@ -161,7 +161,7 @@ impl<T: Float> Winograd<'_, T> {
         let zeros = vec![T::ZERO; self.gather.depth];
         let chunks: Vec<_> = split(count, count.div_ceil(most)).collect();
         let len = self.batch * self.gather.positions() * self.channels;
-        // SAFETY: the tiles of all chunks and the panels' channels are the whole result.
+        // SAFETY: the tiles of all chunks and the panels' channels cover the whole result.
         unsafe {
             filled(len, |out| {
                 chunks.into_par_iter().with_max_len(1).for_each(|chunk| {
@@ -183,7 +183,8 @@ impl<T: Float> Winograd<'_, T> {
         }
     }
 
-    /// From one transformed tile to the next. Tiles a large power of two apart would share few places in the nearest cache.
+    /// Returns the distance from one transformed tile to the next. Tiles a large power of two apart would share few places in the
+    /// first-level cache.
     fn tile_len(&self, points: usize) -> usize {
         let len = points * self.gather.depth;
         if (len * size_of::<T>()).is_multiple_of(1024) {

@@ -31,7 +31,7 @@ impl Activation {
         }
     }
 
-    /// The gradient at the input `x` from the one at the output.
+    /// Backpropagates the output gradient `grad` to the input `x`.
     ///
     /// # Errors
     /// When the shapes do not fit.
@@ -45,7 +45,7 @@ impl Activation {
 
 /// The function on a feature map, which keeps its memory layout.
 struct OnMap(Activation);
-/// The function on values that follow one another.
+/// The function on contiguous values.
 struct OnValues(Activation);
 struct Backward<'a> {
     f: Activation,

@@ -6,14 +6,14 @@ use super::avg_pool::MeanWindows;
 use super::max_pool::MaxWindows;
 use super::window::{adaptive, feature_map};
 
-/// The mean of each of `output` nearly equal windows; with an output of `(1, 1)` it is the global average pooling.
+/// Averages each of `output` nearly equal windows; an output of `(1, 1)` is the global average pooling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AdaptiveAvgPool2d {
     /// Rows and columns of the output.
     pub output: (usize, usize),
 }
 
-/// The maximum of each of `output` nearly equal windows; its first maximum takes the gradient.
+/// Takes the maximum of each of `output` nearly equal windows; a window's first maximum gets the gradient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AdaptiveMaxPool2d {
     /// Rows and columns of the output.
@@ -21,14 +21,14 @@ pub struct AdaptiveMaxPool2d {
 }
 
 impl AdaptiveAvgPool2d {
-    /// A square output.
+    /// Makes a pooling with a square output.
     pub fn new(output: usize) -> Self {
         AdaptiveAvgPool2d {
             output: (output, output),
         }
     }
 
-    /// Rows and columns of the output: those asked for, whatever the input's `size`.
+    /// Returns the rows and columns of the output, which do not depend on the input's `size`.
     ///
     /// # Errors
     /// When a size is zero.
@@ -44,7 +44,7 @@ impl AdaptiveAvgPool2d {
         self.windows(x.dims())?.apply(x)
     }
 
-    /// The gradient at an input with the dimensions `dims` from the one at the output.
+    /// Backpropagates the output gradient `grad` to an input of shape `dims`.
     ///
     /// # Errors
     /// When the shapes do not fit.
@@ -62,14 +62,14 @@ impl AdaptiveAvgPool2d {
 }
 
 impl AdaptiveMaxPool2d {
-    /// A square output.
+    /// Makes a pooling with a square output.
     pub fn new(output: usize) -> Self {
         AdaptiveMaxPool2d {
             output: (output, output),
         }
     }
 
-    /// Rows and columns of the output: those asked for, whatever the input's `size`.
+    /// Returns the rows and columns of the output, which do not depend on the input's `size`.
     ///
     /// # Errors
     /// When a size is zero.

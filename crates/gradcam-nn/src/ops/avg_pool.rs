@@ -15,23 +15,23 @@ use crate::kernels::element::Element;
 use crate::kernels::output::parts;
 use crate::kernels::view::Map;
 
-/// The mean of each window. Pairs are `(rows, columns)`.
+/// Averages each window. Pairs are `(rows, columns)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AvgPool2d {
     /// The window's size.
     pub kernel: (usize, usize),
-    /// The distance of neighbouring windows.
+    /// The distance between neighbouring windows.
     pub stride: (usize, usize),
     /// Zeros around the input; at most half the kernel.
     pub padding: (usize, usize),
     /// Whether a last, partial window counts.
     pub ceil_mode: bool,
-    /// Whether the zeros of the padding count in the mean.
+    /// Whether the padding's zeros count in the mean.
     pub count_include_pad: bool,
 }
 
 impl AvgPool2d {
-    /// A square window that rounds the output's size down and counts the padding, PyTorch's defaults.
+    /// Makes a square window that rounds the output's size down and counts the padding, as PyTorch does by default.
     pub fn new(kernel: usize, stride: usize, padding: usize) -> Self {
         AvgPool2d {
             kernel: (kernel, kernel),
@@ -56,7 +56,7 @@ impl AvgPool2d {
         )
     }
 
-    /// Rows and columns of the output for an input of `(height, width)`.
+    /// Returns the rows and columns of the output for an input of `(height, width)`.
     ///
     /// # Errors
     /// When a size is zero, the padding exceeds half the kernel, or the window is larger than the padded input.
@@ -73,7 +73,7 @@ impl AvgPool2d {
         self.windows(x.dims())?.apply(x)
     }
 
-    /// The gradient at an input with the dimensions `dims` from the one at the output.
+    /// Backpropagates the output gradient `grad` to an input of shape `dims`.
     ///
     /// # Errors
     /// When the shapes do not fit.
@@ -102,7 +102,7 @@ impl MeanWindows {
         map_recorded(self, x)
     }
 
-    /// The gradient at an input with the dimensions `dims` from the one at the output.
+    /// Backpropagates the output gradient `grad` to an input of shape `dims`.
     pub(super) fn adjoint(&self, dims: &[usize], grad: &Tensor) -> Result<Tensor> {
         let [_, _, h, w] = feature_map("avg_pool2d backward", dims)?;
         let backward = Backward {
@@ -174,7 +174,7 @@ impl Mapped for MeanWindows {
     }
 }
 
-/// Takes the gradient of the output, and hands it back to the positions of each window.
+/// Distributes the output's gradient over the positions of each window.
 impl Mapped for Backward<'_> {
     const NAME: &'static str = "avg_pool2d backward";
     fn run<T: Element>(&self, map: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {

@@ -23,8 +23,8 @@ pub struct BatchNorm {
 }
 
 impl BatchNorm {
-    /// The norm with these parameters, also named gamma and beta, and these statistics; `eps` is added to the variance. The factor and the
-    /// summand of each channel are computed in `f64`.
+    /// Makes a norm from its parameters (also called gamma and beta) and statistics; `eps` is added to the variance. The factor and
+    /// the summand of each channel are computed in `f64`.
     ///
     /// # Errors
     /// When the four tensors are not vectors of one length.
@@ -54,12 +54,12 @@ impl BatchNorm {
         Ok(BatchNorm { scale, shift })
     }
 
-    /// `weight / √(variance + eps)`, `(c,)`.
+    /// Returns `weight / √(variance + eps)`, `(c,)`.
     pub fn scale(&self) -> &Tensor {
         &self.scale
     }
 
-    /// `bias - mean · scale`, `(c,)`.
+    /// Returns `bias - mean · scale`, `(c,)`.
     pub fn shift(&self) -> &Tensor {
         &self.shift
     }
@@ -83,7 +83,7 @@ impl BatchNorm {
         on_map(x, |x| map_recorded(affine, x))
     }
 
-    /// The gradient at the input from the one at the output.
+    /// Backpropagates the output gradient `grad` to the input.
     ///
     /// # Errors
     /// When the shapes do not fit.
@@ -96,7 +96,7 @@ impl BatchNorm {
     }
 }
 
-/// Hands `(n, c)` on as a feature map of one position.
+/// Applies `f` to `(n, c)` as a feature map of one position.
 fn on_map(x: &Tensor, f: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
     match *x.dims() {
         [n, c] => f(&x.reshape((n, c, 1, 1))?)?.reshape((n, c)),
@@ -104,7 +104,7 @@ fn on_map(x: &Tensor, f: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<Tenso
     }
 }
 
-/// `x · scale + shift` for each channel; its gradient is the same with no shift.
+/// `x · scale + shift` for each channel; without the shift it is its own gradient.
 struct Affine {
     scale: Tensor,
     shift: Option<Tensor>,

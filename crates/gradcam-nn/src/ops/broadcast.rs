@@ -1,8 +1,8 @@
-//! The way back from a broadcast.
+//! The adjoint of broadcasting.
 
 use candle_core::{Result, Tensor};
 
-/// The sums over what was broadcast from a tensor with these dimensions.
+/// Sums over the dimensions along which a tensor of shape `dims` was broadcast.
 pub(super) fn summed_to(mut x: Tensor, dims: &[usize]) -> Result<Tensor> {
     while x.rank() > dims.len() {
         x = x.sum(0)?;

@@ -15,7 +15,7 @@ use crate::kernels::element::Element;
 use crate::kernels::output::parts;
 use crate::kernels::view::Map;
 
-/// The sum of two tensors of one shape. Differentiable.
+/// Adds two tensors of equal shape. Differentiable.
 ///
 /// # Errors
 /// When the shapes differ.
@@ -26,8 +26,8 @@ pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     map2_recorded(Add, a, b)
 }
 
-/// The feature map `x`, `(n, c, h, w)`, times a gate `(n, c, 1, 1)` or a factor a channel, `(c, 1, 1)` or `(1, c, 1, 1)`.
-/// Differentiable in both. Any other pair of shapes is broadcast.
+/// Multiplies a feature map `x`, `(n, c, h, w)`, by a gate `(n, c, 1, 1)` or a factor a channel, `(c, 1, 1)` or `(1, c, 1, 1)`. Other
+/// shapes are broadcast. Differentiable in both.
 ///
 /// # Errors
 /// When the shapes do not fit.
@@ -38,7 +38,7 @@ pub fn multiply(x: &Tensor, gate: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// The gate as `(n or 1, c, 1, 1)`, if it has one number for each channel of an `x` with these dimensions.
+/// Returns the gate as `(n or 1, c, 1, 1)` if it has one number for each channel of an `x` with these dimensions.
 fn channel_gate(x: &[usize], gate: &Tensor) -> Result<Option<Tensor>> {
     let &[n, c, _, _] = x else { return Ok(None) };
     match *gate.dims() {
@@ -50,10 +50,10 @@ fn channel_gate(x: &[usize], gate: &Tensor) -> Result<Option<Tensor>> {
     }
 }
 
-/// Feature maps `(n, c_i, h, w)` joined along the channels. Differentiable.
+/// Joins feature maps `(n, c_i, h, w)` along the channels. Differentiable.
 ///
 /// # Errors
-/// When the other dimensions differ, or there is none.
+/// When the other dimensions differ, or there are no maps.
 pub fn concat<T: AsRef<Tensor>>(maps: &[T]) -> Result<Tensor> {
     if maps.iter().any(|map| map.as_ref().rank() != 4) {
         return Tensor::cat(maps, 1);
@@ -65,7 +65,7 @@ pub fn concat<T: AsRef<Tensor>>(maps: &[T]) -> Result<Tensor> {
     channels_first(&Tensor::cat(&maps, 3)?)
 }
 
-/// The gradient at the first factor of [`multiply`], which has the dimensions `x`.
+/// Backpropagates the output gradient `grad` of [`multiply`] to its first factor, which has the dimensions `x`.
 pub(crate) fn multiply_backward(x: &[usize], gate: &Tensor, grad: &Tensor) -> Result<Tensor> {
     match channel_gate(x, gate)? {
         Some(gate) => map2(&Multiply, grad, &gate),
@@ -73,7 +73,7 @@ pub(crate) fn multiply_backward(x: &[usize], gate: &Tensor, grad: &Tensor) -> Re
     }
 }
 
-/// The gradient at the second factor of [`multiply`].
+/// Backpropagates the output gradient `grad` of [`multiply`] to its second factor.
 pub(crate) fn gate_backward(x: &Tensor, gate: &Tensor, grad: &Tensor) -> Result<Tensor> {
     let each = match channel_gate(x.dims(), gate)? {
         Some(_) => map2(&Overlap, grad, x)?,
@@ -82,7 +82,7 @@ pub(crate) fn gate_backward(x: &Tensor, gate: &Tensor, grad: &Tensor) -> Result<
     summed_to(each, gate.dims())
 }
 
-/// The sum of two gradients, which no graph records.
+/// Adds two gradients without recording.
 pub(crate) fn accumulate(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     match keeps_order(a, b) {
         true => a + b,
@@ -90,14 +90,15 @@ pub(crate) fn accumulate(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// Whether the sum is best made in the usual order in memory: it has no feature maps, or both lie so (as attention does).
+/// Returns whether the sum should keep the contiguous layout: the tensors are not feature maps, or both are contiguous (as in
+/// attention).
 fn keeps_order(a: &Tensor, b: &Tensor) -> bool {
     a.rank() != 4 || (a.is_contiguous() && b.is_contiguous())
 }
 
 struct Add;
 struct Multiply;
-/// The sum over the positions of a product, `(n, c, 1, 1)`: what a gate's gradient is made of.
+/// Sums a product over the positions, `(n, c, 1, 1)`, for a gate's gradient.
 struct Overlap;
 
 impl Mapped2 for Add {
@@ -231,7 +232,7 @@ impl CustomOp2 for Multiply {
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let grad = channels_first(grad)?;
         let to_x = multiply_backward(x.dims(), gate, &grad)?;
-        // A factor that all images share is a parameter; it takes no gradient unless somebody records it.
+        // A factor shared by all images is a parameter; it gets a gradient only if it is recorded.
         let to_gate = gate
             .track_op()
             .then(|| gate_backward(x, gate, &grad))

@@ -1,4 +1,4 @@
-//! A convolution with what follows it.
+//! A convolution fused with its norm and activation.
 
 use candle_core::{Result, Tensor, bail};
 
@@ -14,12 +14,12 @@ pub struct ConvNormAct {
     conv: Conv2d,
     norm: Option<(Vec<String>, BatchNorm)>,
     activation: Option<(Vec<String>, Activation)>,
-    /// The norm's factor and summand, or the convolution's bias: what the fused kernel applies.
+    /// The factor and summand that the fused kernel applies: the norm's with the bias folded in, or the bias alone.
     folded: (Option<Tensor>, Option<Tensor>),
 }
 
 impl ConvNormAct {
-    /// Groups the operations, each with the paths of its output; the norm is folded into one factor and one summand a channel.
+    /// Groups the operations, each with the paths of its output, and folds the norm into one factor and one summand a channel.
     ///
     /// # Errors
     /// When the norm's size is not the convolution's number of output channels.
@@ -56,19 +56,19 @@ impl ConvNormAct {
         })
     }
 
-    /// Paths of the convolution's own output, and the convolution.
+    /// Returns the convolution and the paths of its own output.
     pub fn conv(&self) -> (&[String], &Conv2d) {
         (&self.conv_names, &self.conv)
     }
 
-    /// Paths of the norm's output, and the norm.
+    /// Returns the norm and the paths of its output.
     pub fn norm(&self) -> Option<(&[String], &BatchNorm)> {
         self.norm
             .as_ref()
             .map(|(names, norm)| (names.as_slice(), norm))
     }
 
-    /// Paths of the activation's output, and the activation.
+    /// Returns the activation and the paths of its output.
     pub fn activation(&self) -> Option<(&[String], Activation)> {
         self.activation
             .as_ref()
@@ -80,20 +80,20 @@ impl ConvNormAct {
         self.conv.set_precision(precision);
     }
 
-    /// The norm's factor and summand as the fused kernel applies them.
+    /// Returns the factor and summand that the fused kernel applies.
     pub(crate) fn folded(&self) -> (Option<&Tensor>, Option<&Tensor>) {
         (self.folded.0.as_ref(), self.folded.1.as_ref())
     }
 
-    /// What the group adds to each channel, `(out,)`: the convolution's bias, with the norm folded in.
+    /// Returns the group's summand for each channel, `(out,)`: the convolution's bias with the norm folded in.
     pub fn bias(&self) -> Option<&Tensor> {
         self.folded.1.as_ref()
     }
 
-    /// The convolution with its norm folded in: weights times the norm's factor, and the norm's summand as the bias.
+    /// Merges the norm into the convolution: weights times the norm's factor, with the norm's summand as the bias.
     ///
     /// # Errors
-    /// None that plain tensors could cause.
+    /// Never for plain tensors.
     pub fn merged(&self) -> Result<Conv2d> {
         let (scale, shift) = &self.folded;
         let weight = match scale {
@@ -107,7 +107,7 @@ impl ConvNormAct {
         Ok(Conv2d::new(weight, shift.clone(), self.conv.options()))
     }
 
-    /// The whole group as one kernel: `activation(norm(conv(x)) + residual)`. Differentiable in `x` and the residual.
+    /// Runs the whole group as one kernel: `activation(norm(conv(x)) + residual)`. Differentiable in `x` and the residual.
     ///
     /// # Errors
     /// When the shapes do not fit.

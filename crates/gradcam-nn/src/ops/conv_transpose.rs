@@ -15,7 +15,7 @@ use crate::kernels::element::Element;
 use crate::kernels::geometry::Geometry;
 use crate::kernels::view::Map;
 
-/// The adjoint of a convolution without a bias: what takes its output's gradient back to its input.
+/// The adjoint of a convolution without a bias: it maps the convolution's output gradient to its input gradient.
 #[derive(Debug, Clone)]
 pub struct ConvTranspose2d {
     conv: Conv2d,
@@ -23,8 +23,8 @@ pub struct ConvTranspose2d {
 }
 
 impl ConvTranspose2d {
-    /// With a weight `(in, out / groups, kernel height, kernel width)`; `output_padding` counts the rows and columns that the convolution
-    /// would not read, at the bottom and to the right, less than its stride.
+    /// Makes a layer with a weight `(in, out / groups, kernel height, kernel width)`. `output_padding` counts the rows and columns at
+    /// the bottom and right that the convolution would not read, fewer than its stride.
     pub fn new(weight: Tensor, options: ConvOptions, output_padding: (usize, usize)) -> Self {
         ConvTranspose2d {
             conv: Conv2d::new(weight, None, options),
@@ -32,12 +32,12 @@ impl ConvTranspose2d {
         }
     }
 
-    /// The convolution whose adjoint this is.
+    /// Returns the convolution whose adjoint this is.
     pub fn conv(&self) -> &Conv2d {
         &self.conv
     }
 
-    /// Takes `(n, in, h, w)` to `(n, out, oh, ow)`. Differentiable in `x`; the weight is a constant.
+    /// Maps `(n, in, h, w)` to `(n, out, oh, ow)`. Differentiable in `x`; the weight is a constant.
     ///
     /// # Errors
     /// When the shapes do not fit, or the padding is not explicit.
@@ -47,7 +47,7 @@ impl ConvTranspose2d {
         map_recorded(Forward { conv, geometry }, x)
     }
 
-    /// The gradient at the input from the one at the output.
+    /// Backpropagates the output gradient `grad` to the input.
     ///
     /// # Errors
     /// When the shapes do not fit.
@@ -55,10 +55,10 @@ impl ConvTranspose2d {
         self.conv.forward(grad)
     }
 
-    /// The dimensions of the result for an input with these.
+    /// Returns the dimensions of the result for an input of shape `dims`.
     ///
     /// # Errors
-    /// When they do not fit, or the padding is not explicit.
+    /// When the shapes do not fit, or the padding is not explicit.
     pub fn output_dims(&self, dims: &[usize]) -> Result<Vec<usize>> {
         let (channels, group_out, kh, kw) = self.conv.weight().dims4()?;
         let options = self.conv.options();
@@ -69,7 +69,7 @@ impl ConvTranspose2d {
             right,
         } = options.padding
         else {
-            bail!("a transposed convolution has explicit padding");
+            bail!("a transposed convolution needs explicit padding");
         };
         let (stride, dilation, more) = (options.stride, options.dilation, self.output_padding);
         let axis =

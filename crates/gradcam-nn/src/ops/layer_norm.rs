@@ -23,20 +23,20 @@ use crate::kernels::view::Map;
 pub enum Axis {
     /// The last dimension of a tensor of any rank.
     Last,
-    /// The channels of `(n, c, h, w)`: each position is normalised on its own, as in ConvNeXt.
+    /// The channels of `(n, c, h, w)`: each position is normalised separately, as in ConvNeXt.
     Channel,
 }
 
 /// `(x - mean) / √(variance + eps) · weight + bias` with the mean and the population variance over one dimension (Ba et al. 2016).
 #[derive(Debug, Clone)]
 pub struct LayerNorm {
-    /// `(c,)`, also named gamma.
+    /// The factor, `(c,)`, also called gamma.
     pub weight: Tensor,
-    /// `(c,)`, also named beta.
+    /// The summand, `(c,)`, also called beta.
     pub bias: Tensor,
     /// Added to the variance.
     pub eps: f64,
-    /// The dimension of `c` values that are normalised together.
+    /// The dimension whose `c` values are normalised together.
     pub axis: Axis,
 }
 
@@ -44,7 +44,7 @@ impl LayerNorm {
     /// Normalises `x`: any shape that ends in `c` for [`Axis::Last`], `(n, c, h, w)` for [`Axis::Channel`].
     ///
     /// # Errors
-    /// When the dimension is not the `c` of the weight and bias.
+    /// When the dimension's size is not the `c` of the weight and bias.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let c = self.weight.dims1()?;
         let fits = match (self.axis, x.dims()) {
@@ -82,7 +82,7 @@ struct Backward<'a> {
     x: &'a Tensor,
 }
 
-/// The mean of a row, and the factor that brings its variance to 1.
+/// Returns the mean of a row, and the factor that scales its variance to 1.
 fn moments<T: Element>(x: &[T], eps: T) -> (T, T) {
     let n = T::of(x.len() as f64);
     let mean = sum(x) / n;
@@ -132,7 +132,7 @@ fn rows_backward<T: Element>(x: &[T], grad: &[T], weight: &[T], eps: T) -> Vec<T
 }
 
 impl LayerNorm {
-    /// The gradient at the input `x` from the one at the output.
+    /// Backpropagates the output gradient `grad` to the input `x`.
     ///
     /// # Errors
     /// When the shapes do not fit.
@@ -158,7 +158,7 @@ impl LayerNorm {
         })
     }
 
-    /// The values of a position or a row are neighbours on a device too.
+    /// Runs on a device, where the values of a position or a row are contiguous too.
     #[cfg(feature = "cuda")]
     fn forward_cuda(&self, x: Array<'_>) -> Result<CudaStorage> {
         let c = self.weight.dims1()?;
@@ -197,7 +197,7 @@ impl Unary for Forward {
     }
 }
 
-/// The channels of a position are neighbours in memory, a row.
+/// The channels of a position are contiguous in memory, as a row.
 impl Mapped for OverChannels {
     const NAME: &'static str = "layer_norm";
     fn run<T: Element>(&self, x: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {

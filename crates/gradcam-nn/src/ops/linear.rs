@@ -19,9 +19,9 @@ use crate::kernels::packed::PackedWeights;
 #[cfg(feature = "cuda")]
 use crate::kernels::precision::Precision;
 
-/// `y = x · weightᵀ + bias`.
+/// A fully connected layer, `y = x · weightᵀ + bias`.
 ///
-/// The weight is packed for the processor when it is first used; a clone shares what is packed.
+/// The weight is packed for the processor on first use; clones share the packed weight.
 #[derive(Clone)]
 pub struct Linear {
     weight: Tensor,
@@ -39,7 +39,7 @@ impl std::fmt::Debug for Linear {
 }
 
 impl Linear {
-    /// A layer with a weight `(outputs, inputs)` and a bias `(outputs,)`.
+    /// Makes a layer with a weight `(outputs, inputs)` and a bias `(outputs,)`.
     pub fn new(weight: Tensor, bias: Option<Tensor>) -> Self {
         Linear {
             weight,
@@ -48,17 +48,18 @@ impl Linear {
         }
     }
 
-    /// The weight, `(outputs, inputs)`.
+    /// Returns the weight, `(outputs, inputs)`.
     pub fn weight(&self) -> &Tensor {
         &self.weight
     }
 
-    /// The bias, `(outputs,)`.
+    /// Returns the bias, `(outputs,)`.
     pub fn bias(&self) -> Option<&Tensor> {
         self.bias.as_ref()
     }
 
-    /// Maps `(…, inputs)` to `(…, outputs)`. From three dimensions on, every image has many rows. Differentiable in `x`; the weight is a constant.
+    /// Maps `(…, inputs)` to `(…, outputs)`. With three or more dimensions, every image has many rows. Differentiable in `x`; the
+    /// weight is a constant.
     ///
     /// # Errors
     /// When the last dimension of `x` is not the weight's number of inputs, or the bias does not fit the weight.
@@ -89,7 +90,7 @@ impl Linear {
         }
     }
 
-    /// The gradient at the input from the one at the output.
+    /// Backpropagates the output gradient `grad` to the input.
     ///
     /// # Errors
     /// When the shapes do not fit.
@@ -103,7 +104,7 @@ impl Linear {
         from_rows(&self.convolution()?.backward(&dims, &rows)?, grad.dims())
     }
 
-    /// The layer as a convolution with a 1×1 kernel, whose kernels are made for many rows.
+    /// Returns the layer as a 1×1 convolution, whose kernels are made for many rows.
     fn convolution(&self) -> Result<Conv2d> {
         let weight = self.weight.unsqueeze(2)?.unsqueeze(3)?;
         let (bias, packed) = (self.bias.clone(), self.packed.clone());
@@ -116,16 +117,19 @@ impl Linear {
     }
 }
 
-/// `(…, rows, c)` as a feature map of one row, `(n, c, 1, rows)`.
+/// Views `(…, rows, c)` as feature maps of one row, `(n, c, 1, rows)`.
 fn as_rows(x: &Tensor) -> Result<Tensor> {
     let &[ref lead @ .., rows, c] = x.dims() else {
-        bail!("rows have at least two dimensions, found {:?}", x.dims());
+        bail!(
+            "linear expects at least two dimensions, found {:?}",
+            x.dims()
+        );
     };
     let n: usize = lead.iter().product();
     x.reshape((n, rows, c))?.transpose(1, 2)?.unsqueeze(2)
 }
 
-/// The way back from [`as_rows`], to the dimensions `dims` but for the last.
+/// Reverses [`as_rows`], to the dimensions `dims` except the last.
 fn from_rows(x: &Tensor, dims: &[usize]) -> Result<Tensor> {
     let shape = replace_last(dims, x.dim(1)?);
     x.squeeze(2)?.transpose(1, 2)?.reshape(shape)

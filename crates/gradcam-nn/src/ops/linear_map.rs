@@ -12,41 +12,41 @@ use super::rearrange::Rearrange;
 use super::reduce::Reduce;
 use super::resize::Resize;
 
-/// A linear map of one input, `y = A x` without a summand. Dimension 0 counts the images, which no map should mix.
+/// A linear map of one input, `y = A x`, without a summand. Dimension 0 counts the images, which no map should mix.
 ///
-/// The gradient is [`adjoint`](LinearMap::adjoint), `Aᵀ`, and so is the answer of most rules; [`mixes`](LinearMap::mixes) tells those apart
-/// that share something out among the inputs of a sum. A new case needs no rule of its own.
+/// The gradient is [`adjoint`](LinearMap::adjoint), `Aᵀ`, as is the backward function of most rules. [`mixes`](LinearMap::mixes) marks
+/// the maps for which a rule may share a sum out among its inputs. A new case needs no rule of its own.
 #[derive(Debug, Clone)]
 pub enum LinearMap {
-    /// The same values in the usual order in memory.
+    /// Copies the values into row-major order.
     Contiguous,
-    /// All dimensions after the first as one.
+    /// Flattens all dimensions after the first.
     Flatten,
-    /// The dimensions in another order: output dimension `i` is input dimension `order[i]`.
+    /// Permutes the dimensions: output dimension `i` is input dimension `order[i]`.
     Permute(Vec<usize>),
-    /// Every `step`-th position of one dimension, `len` of them.
+    /// Takes every `step`-th position of one dimension, `len` of them.
     Slice {
         /// The dimension.
         dim: usize,
         /// The first position.
         start: usize,
-        /// How many.
+        /// The number of positions.
         len: usize,
-        /// From one to the next, at least 1.
+        /// The distance between positions, at least 1.
         step: usize,
     },
-    /// One position of a dimension, which goes away.
+    /// Takes one position of a dimension and removes the dimension.
     Select {
         /// The dimension.
         dim: usize,
         /// The position.
         index: usize,
     },
-    /// Zeros before and after the values, for each dimension.
+    /// Pads each dimension with zeros before and after the values.
     Pad(Vec<(usize, usize)>),
-    /// The dimensions after the first, of which those of size 1 are repeated to these sizes.
+    /// Repeats dimensions of size 1 to these sizes, which cover all dimensions after the first.
     Expand(Vec<usize>),
-    /// The positions of maps, tokens, heads and windows in another order.
+    /// Reorders the positions of maps, tokens, heads and windows.
     Rearrange(Rearrange),
     /// An average pooling.
     AvgPool(AvgPool2d),
@@ -61,7 +61,7 @@ pub enum LinearMap {
 }
 
 impl LinearMap {
-    /// A [`Slice`](LinearMap::Slice) of neighbouring positions.
+    /// Makes a [`Slice`](LinearMap::Slice) of neighbouring positions.
     pub fn narrow(dim: usize, start: usize, len: usize) -> Self {
         LinearMap::Slice {
             dim,
@@ -71,7 +71,7 @@ impl LinearMap {
         }
     }
 
-    /// `A x`. Differentiable.
+    /// Computes `A x`. Differentiable.
     ///
     /// # Errors
     /// When the shape does not fit.
@@ -106,7 +106,7 @@ impl LinearMap {
         }
     }
 
-    /// `Aᵀ grad`: the gradient at an input with the dimensions `dims` from the one at the output.
+    /// Computes `Aᵀ grad`: backpropagates the output gradient `grad` to an input of shape `dims`.
     ///
     /// # Errors
     /// When the shapes do not fit.
@@ -147,7 +147,7 @@ impl LinearMap {
         }
     }
 
-    /// Whether an output may add up several inputs. Otherwise each is one input or 0.
+    /// Returns whether an output may sum several inputs. Otherwise each output is one input or 0.
     pub fn mixes(&self) -> bool {
         match self {
             LinearMap::Contiguous
@@ -166,7 +166,7 @@ impl LinearMap {
         }
     }
 
-    /// The dimensions of `A x` for an `x` with these.
+    /// Returns the dimensions of `A x` for an `x` of shape `dims`.
     ///
     /// # Errors
     /// When the shape does not fit.
@@ -181,7 +181,7 @@ impl LinearMap {
                 let mut sorted = order.clone();
                 sorted.sort_unstable();
                 if !sorted.into_iter().eq(0..dims.len()) {
-                    bail!("{order:?} is no order of the dimensions {dims:?}");
+                    bail!("{order:?} is not a permutation of the dimensions {dims:?}");
                 }
                 Ok(order.iter().map(|&dim| dims[dim]).collect())
             }
@@ -198,18 +198,21 @@ impl LinearMap {
             }
             LinearMap::Pad(zeros) => {
                 if zeros.len() != dims.len() {
-                    bail!("zeros for {} dimensions do not fit {dims:?}", zeros.len());
+                    bail!(
+                        "padding for {} dimensions does not fit {dims:?}",
+                        zeros.len()
+                    );
                 }
                 let sizes = zeros.iter().zip(dims);
                 Ok(sizes.map(|(zeros, &len)| zeros.0 + len + zeros.1).collect())
             }
             LinearMap::Expand(to) => {
                 let [n, rest @ ..] = dims else {
-                    bail!("a number cannot be expanded");
+                    bail!("a scalar cannot be expanded");
                 };
                 let mut pairs = to.iter().zip(rest);
                 if to.len() != rest.len() || !pairs.all(|(&to, &len)| len == to || len == 1) {
-                    bail!("{dims:?} cannot be expanded to {to:?} after the first");
+                    bail!("{rest:?} cannot be expanded to {to:?}");
                 }
                 Ok([&[*n], to.as_slice()].concat())
             }
@@ -223,7 +226,7 @@ impl LinearMap {
     }
 }
 
-/// The dimensions of a feature map whose size changes.
+/// Returns the dimensions of a feature map whose size changes.
 fn resized(
     dims: &[usize],
     size: impl Fn((usize, usize)) -> Result<(usize, usize)>,

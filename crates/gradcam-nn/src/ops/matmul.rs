@@ -1,4 +1,4 @@
-//! The product of two tensors, as attention has it.
+//! The batched matrix products of attention.
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
@@ -10,8 +10,8 @@ use crate::kernels::output::parts;
 use crate::kernels::view::View;
 use crate::limit;
 
-/// The matrix products of `a`, `(…, m, k)`, and `b`, `(…, k, n)`, for all leading dimensions, which are the same: `(…, m, n)`.
-/// Differentiable in both. Either may lie in memory in any order, so that a transposed factor is not copied.
+/// Multiplies matrices `a`, `(…, m, k)`, and `b`, `(…, k, n)`, for all leading dimensions, which must be equal, to `(…, m, n)`.
+/// Differentiable in both. Any memory layout will do, so a transposed factor is not copied.
 ///
 /// # Errors
 /// When the shapes do not fit, or the result would take more than 16 GB.
@@ -32,25 +32,25 @@ pub fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let (lead, columns) = (&a.dims()[..a.rank() - 1], b.dim(b.rank() - 1)?);
     limit::product(&[lead, &[columns]].concat())?;
     if !a.device().is_cpu() {
-        // candle's own, with a gradient that is right; it takes the factors in the usual order.
+        // candle's own product, whose gradient is right, needs contiguous factors.
         return a.contiguous()?.matmul(&b.contiguous()?);
     }
     a.apply_op2(b, Matmul)
 }
 
-/// The gradient at the first factor.
+/// Backpropagates the output gradient `grad` to the first factor.
 pub(crate) fn left_backward(b: &Tensor, grad: &Tensor) -> Result<Tensor> {
     matmul(grad, &b.t()?)
 }
 
-/// The gradient at the second factor.
+/// Backpropagates the output gradient `grad` to the second factor.
 pub(crate) fn right_backward(a: &Tensor, grad: &Tensor) -> Result<Tensor> {
     matmul(&a.t()?, grad)
 }
 
 struct Matmul;
 
-/// The matrix number `index` of a view, by its row.
+/// Returns the matrix number `index` of a view, in row-major order.
 fn matrix<'a, T: Element>(view: &View<'a, T>, mut index: usize) -> Matrix<'a, T> {
     let lead = view.dims.len().saturating_sub(2);
     let mut start = 0;
@@ -77,7 +77,7 @@ impl Viewed2 for Matmul {
         let inner = std::mem::replace(last, columns);
         let len: usize = dims.iter().product();
         let each = dims[dims.len() - 2] * columns;
-        // One task computes a whole product, so that the result depends on the shapes of one matrix alone.
+        // One task computes a whole product, so the result depends only on the shapes of one matrix.
         let y = parts(len, each, each + inner * columns, |index, y: &mut [T]| {
             multiply(y, matrix(&a, index), matrix(&b, index));
         });

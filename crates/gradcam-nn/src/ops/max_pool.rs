@@ -18,23 +18,23 @@ use crate::kernels::element::Element;
 use crate::kernels::output::parts;
 use crate::kernels::view::Map;
 
-/// The maximum of each window; its first maximum takes the gradient. Pairs are `(rows, columns)`.
+/// Takes the maximum of each window, whose first maximum gets the gradient. Pairs are `(rows, columns)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaxPool2d {
     /// The window's size.
     pub kernel: (usize, usize),
-    /// The distance of neighbouring windows.
+    /// The distance between neighbouring windows.
     pub stride: (usize, usize),
-    /// Positions around the input that never are the maximum; at most half the kernel.
+    /// Positions around the input that are never the maximum; at most half the kernel.
     pub padding: (usize, usize),
-    /// The distance of neighbouring positions in a window.
+    /// The distance between neighbouring positions in a window.
     pub dilation: (usize, usize),
     /// Whether a last, partial window counts.
     pub ceil_mode: bool,
 }
 
 impl MaxPool2d {
-    /// A square window without dilation that rounds the output's size down.
+    /// Makes a square window without dilation that rounds the output's size down.
     pub fn new(kernel: usize, stride: usize, padding: usize) -> Self {
         MaxPool2d {
             kernel: (kernel, kernel),
@@ -69,7 +69,7 @@ impl MaxPool2d {
         )
     }
 
-    /// Rows and columns of the output for an input of `(height, width)`.
+    /// Returns the rows and columns of the output for an input of `(height, width)`.
     ///
     /// # Errors
     /// When a size is zero, the padding exceeds half the kernel, or the window is larger than the padded input.
@@ -86,7 +86,7 @@ impl MaxPool2d {
         self.windows(x)?.apply(x)
     }
 
-    /// The gradient at the input `x` from the one at the output.
+    /// Backpropagates the output gradient `grad` to the input `x`.
     ///
     /// # Errors
     /// When the shapes do not fit.
@@ -118,7 +118,7 @@ impl MaxWindows {
         map_recorded(self, x)
     }
 
-    /// The positions that the window of the output `(oy, ox)` reads in a map of `width` columns, by rows.
+    /// Lists the positions, row by row, that the window of the output `(oy, ox)` reads in a map of `width` columns.
     #[inline(always)]
     fn positions(&self, oy: usize, ox: usize, width: usize) -> impl Iterator<Item = usize> {
         let (rows, columns) = (self.rows[oy], self.columns[ox]);
@@ -173,7 +173,7 @@ impl Mapped for MaxWindows {
     }
 }
 
-/// Takes the gradient of the output. The first maximum of a window takes its gradient.
+/// Backpropagates the output's gradient to the first maximum of each window.
 impl Mapped for Backward<'_> {
     const NAME: &'static str = "max_pool2d backward";
     fn run<T: Element>(&self, grad: Map<'_, T>) -> Result<(Vec<T>, [usize; 4])> {

@@ -1,4 +1,4 @@
-//! Any function of the elements of some tensors.
+//! Arbitrary functions of the elements of several tensors.
 
 use candle_core::{CpuStorage, DType, Device, Result, Storage, Tensor, bail};
 use rayon::prelude::*;
@@ -6,22 +6,22 @@ use rayon::prelude::*;
 use crate::dispatch::layout::{channels_first, dense};
 use crate::kernels::output::TASK;
 
-/// `f` of the elements of tensors of one shape, computed in `f64` and kept in the first one's type. Not recorded by candle.
+/// Applies `f` to the elements of tensors of equal shape, in `f64`, and returns the first tensor's type. Not recorded by candle.
 ///
-/// Any function can only run on the processor: tensors on a device are copied there, and the result back.
+/// The function runs on the CPU: tensors on a device are copied there, and the result back.
 ///
 /// # Errors
-/// When the shapes differ, or a tensor is not of `f32` or `f64`.
+/// When the shapes differ, or a tensor is neither `f32` nor `f64`.
 pub fn pointwise<const N: usize>(
     tensors: [&Tensor; N],
     f: impl Fn([f64; N]) -> f64 + Sync,
 ) -> Result<Tensor> {
     let Some(first) = tensors.first() else {
-        bail!("a function of no tensors has no shape");
+        bail!("a function of elements needs at least one tensor");
     };
     if let Some(other) = tensors.iter().find(|x| x.dims() != first.dims()) {
         bail!(
-            "a function of the elements needs one shape, found {:?} and {:?}",
+            "a function of elements needs tensors of equal shape, found {:?} and {:?}",
             first.dims(),
             other.dims()
         );
@@ -33,7 +33,7 @@ pub fn pointwise<const N: usize>(
         let here = tensors.map(|x| copies.next().unwrap_or(x));
         return pointwise(here, f)?.to_device(first.device());
     }
-    // Feature maps lie with their channels as neighbours, so that nothing is copied.
+    // Feature maps stay channels last, so that nothing is copied.
     let all = tensors.iter().map(|x| dense(&x.detach()));
     let all = all.collect::<Result<Vec<Tensor>>>()?;
     let held: Vec<_> = all.iter().map(Tensor::storage_and_layout).collect();
@@ -42,7 +42,7 @@ pub fn pointwise<const N: usize>(
         values.push(match &**storage {
             Storage::Cpu(CpuStorage::F32(v)) => Values::F32(&v[layout.start_offset()..]),
             Storage::Cpu(CpuStorage::F64(v)) => Values::F64(&v[layout.start_offset()..]),
-            _ => bail!("a function of the elements takes f32 and f64 tensors on the CPU"),
+            _ => bail!("a function of elements takes f32 and f64 tensors on one device"),
         });
     }
     let at = |i: usize| f(std::array::from_fn(|n| values[n].at(i)));

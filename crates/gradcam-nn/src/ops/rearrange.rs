@@ -1,4 +1,4 @@
-//! The positions of maps, tokens, heads and windows in another order.
+//! Reordered positions of maps, tokens, heads and windows.
 
 mod rows;
 mod tokens;
@@ -7,43 +7,43 @@ use candle_core::{Result, Tensor, bail};
 
 use tokens::{map, tokens};
 
-/// A linear map that moves values and computes nothing, as transformers have it. Every output value is one input value or a zero of padding, and no input value
-/// comes twice; so the gradient is moved the same way back.
+/// A linear map that moves values and computes nothing, for transformers. Every output value is one input value or a padding zero, and
+/// no input value occurs twice; so the gradient is moved back the same way.
 ///
-/// It can be matched exhaustively, as [`Op`](crate::Op): a pass that follows shapes decides for each one.
+/// Matches on it can be exhaustive, as for [`Op`](crate::Op): a pass that tracks shapes then decides for each case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rearrange {
-    /// A feature map `(n, c, h, w)` as rows of its positions, `(n, h·w, c)`: a view.
+    /// Views a feature map `(n, c, h, w)` as rows of its positions, `(n, h·w, c)`.
     Tokens,
-    /// `(n, rows·columns, c)` as the feature map `(n, c, rows, columns)`: a view.
+    /// Views `(n, rows·columns, c)` as the feature map `(n, c, rows, columns)`.
     Map {
         /// Rows of the map.
         rows: usize,
         /// Columns of the map.
         columns: usize,
     },
-    /// One part of a joint projection, by heads: `(n, t, parts·heads·d)` as `(n, heads, t, d)`.
+    /// Splits one part of a joint projection into heads: `(n, t, parts·heads·d)` to `(n, heads, t, d)`.
     Heads {
-        /// Which part: of query, key and value for example.
+        /// The index of the part, for example of query, key and value.
         part: usize,
-        /// How many parts lie side by side.
+        /// The number of parts side by side.
         parts: usize,
         /// The number of heads.
         heads: usize,
     },
-    /// The heads side by side: `(n, heads, t, d)` as `(n, t, heads·d)`.
+    /// Puts the heads side by side: `(n, heads, t, d)` to `(n, t, heads·d)`.
     JoinHeads,
-    /// The last two dimensions change places.
+    /// Swaps the last two dimensions.
     Transpose,
-    /// A feature map `(n, c, h, w)` by windows, `(n·windows, size·size, c)`, after a cyclic shift up and to the left; zeros fill up the
-    /// windows at the lower and right border (Liu et al. 2021, section 3.2).
+    /// Cuts a feature map `(n, c, h, w)` into windows, `(n·windows, size·size, c)`, after a cyclic shift up and to the left. Zeros
+    /// fill up the windows at the lower and right border (Liu et al. 2021, section 3.2).
     Windows {
         /// Rows and columns of a window.
         size: usize,
         /// Rows and columns of the shift.
         shift: (usize, usize),
     },
-    /// The way back from [`Windows`](Rearrange::Windows) to a map of `rows` and `columns`; what filled up the windows is dropped.
+    /// Joins [`Windows`](Rearrange::Windows) to a map of `rows` and `columns`, dropping the padding.
     JoinWindows {
         /// Rows of the map.
         rows: usize,
@@ -54,8 +54,8 @@ pub enum Rearrange {
         /// Rows and columns of the shift.
         shift: (usize, usize),
     },
-    /// Each 2×2 square of a map as one position with four times the channels, column by column: `(n, c, h, w)` to
-    /// `(n, 4c, ⌈h/2⌉, ⌈w/2⌉)`, an odd row or column filled up with zeros (Swin's patch merging).
+    /// Merges each 2×2 square of a map into one position with four times the channels, column by column: `(n, c, h, w)` to
+    /// `(n, 4c, ⌈h/2⌉, ⌈w/2⌉)`. An odd row or column is padded with zeros (Swin's patch merging).
     Merge,
 }
 
@@ -93,7 +93,7 @@ impl Rearrange {
         }
     }
 
-    /// The dimensions of what [`forward`](Rearrange::forward) makes of an input with these.
+    /// Returns the dimensions of [`forward`](Rearrange::forward)'s result for an input of shape `dims`.
     ///
     /// # Errors
     /// When the shape does not fit.
@@ -127,7 +127,9 @@ impl Rearrange {
             ) if size > 0 && area == size * size => {
                 let count = rows.div_ceil(size) * columns.div_ceil(size);
                 if count == 0 || !windows.is_multiple_of(count) {
-                    bail!("{windows} windows of {size} × {size} make no map of {rows} × {columns}");
+                    bail!(
+                        "{windows} windows of {size} × {size} do not make a map of {rows} × {columns}"
+                    );
                 }
                 vec![windows / count, c, rows, columns]
             }
@@ -138,7 +140,7 @@ impl Rearrange {
         })
     }
 
-    /// The gradient at an input with these dimensions from the one at the output.
+    /// Backpropagates the output gradient `grad` to an input of shape `dims`.
     ///
     /// # Errors
     /// When the shapes do not fit.
@@ -165,7 +167,7 @@ impl Rearrange {
             }
             (Rearrange::JoinWindows { size, shift, .. }, _) => rows::windows(grad, size, shift),
             (Rearrange::Merge, &[_, _, rows, columns]) => rows::split(grad, (rows, columns)),
-            _ => bail!("an input of {dims:?} cannot be rearranged so"),
+            _ => bail!("an input of {dims:?} cannot be rearranged by {self:?}"),
         }
     }
 }

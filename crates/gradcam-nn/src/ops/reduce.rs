@@ -5,19 +5,19 @@ use candle_core::{Result, Tensor, bail};
 /// A sum or a mean over some dimensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reduce {
-    /// The dimensions, each once.
+    /// The dimensions, each at most once.
     pub dims: Vec<usize>,
     /// Whether the sum is divided by the number of its terms.
     pub mean: bool,
-    /// Whether the dimensions stay, with the size 1.
+    /// Whether the dimensions are kept with size 1.
     pub keep: bool,
 }
 
 impl Reduce {
-    /// The sum or the mean. Differentiable.
+    /// Computes the sum or the mean. Differentiable.
     ///
     /// # Errors
-    /// When `x` lacks a dimension, or one is named twice.
+    /// When `x` lacks a dimension, or one is listed twice.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let dims = self.output_dims(x.dims())?;
         let y = x.sum_keepdim(self.dims.as_slice())?.reshape(dims)?;
@@ -27,7 +27,7 @@ impl Reduce {
         }
     }
 
-    /// The gradient at an input with the dimensions `dims` from the one at the output.
+    /// Backpropagates the output gradient `grad` to an input of shape `dims`.
     ///
     /// # Errors
     /// When the shapes do not fit.
@@ -40,10 +40,10 @@ impl Reduce {
         grad.broadcast_as(dims)
     }
 
-    /// The dimensions of the result for an input with these.
+    /// Returns the dimensions of the result for an input of shape `dims`.
     ///
     /// # Errors
-    /// When one of those to reduce is missing, or named twice.
+    /// When a dimension to reduce is missing or listed twice.
     pub fn output_dims(&self, dims: &[usize]) -> Result<Vec<usize>> {
         let kept = self.kept(dims)?;
         if self.keep {
@@ -54,7 +54,7 @@ impl Reduce {
         Ok(rest.map(|(_, &size)| size).collect())
     }
 
-    /// The dimensions of the result if all of them stay.
+    /// Returns the dimensions of the result if all are kept.
     fn kept(&self, dims: &[usize]) -> Result<Vec<usize>> {
         let mut kept = dims.to_vec();
         let mut seen = vec![false; dims.len()];
@@ -71,7 +71,7 @@ impl Reduce {
         Ok(kept)
     }
 
-    /// How many values a sum has.
+    /// Counts the values of each sum.
     fn terms(&self, dims: &[usize]) -> usize {
         self.dims.iter().map(|&dim| dims[dim]).product()
     }

@@ -1,4 +1,4 @@
-//! Resizing of feature maps by interpolation, without antialiasing: `torch.nn.functional.interpolate`.
+//! Resizing of feature maps by interpolation, without antialiasing, as in `torch.nn.functional.interpolate`.
 
 #[cfg(feature = "cuda")]
 use candle_core::CudaStorage;
@@ -13,15 +13,15 @@ use crate::dispatch::forwards::forwards;
 use crate::kernels::element::Element;
 use crate::kernels::output::parts;
 
-/// How a value between the positions of a map is found.
+/// An interpolation between the positions of a map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ResizeMode {
     /// The value at `floor(i · input / output)`.
     Nearest,
-    /// A line between two neighbours along each axis.
+    /// Linear between two neighbours along each axis.
     Bilinear,
-    /// A cubic through four neighbours along each axis (Keys 1981, a = -0.75); it can leave the values' range.
+    /// Cubic through four neighbours along each axis (Keys 1981, a = -0.75); it can leave the values' range.
     Bicubic,
 }
 
@@ -30,9 +30,9 @@ pub enum ResizeMode {
 pub struct Resize {
     /// Rows and columns of the output.
     pub size: (usize, usize),
-    /// How a value between the positions is found.
+    /// The interpolation.
     pub mode: ResizeMode,
-    /// Whether the centres of the corner positions meet. Otherwise the outer edges do (half-pixel centres).
+    /// Whether the centres of the corner positions are aligned. Otherwise the outer edges are (half-pixel centres).
     pub align_corners: bool,
 }
 
@@ -40,14 +40,14 @@ impl Resize {
     /// Resizes `(n, c, h, w)` to `(n, c, size.0, size.1)`. Differentiable.
     ///
     /// # Errors
-    /// When `x` is not a feature map, a size is zero, or `align_corners` is asked of [`ResizeMode::Nearest`].
+    /// When `x` is not a feature map, a size is zero, or `align_corners` is combined with [`ResizeMode::Nearest`].
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         feature_map("resize", x.dims())?;
         self.output_size()?;
         x.contiguous()?.apply_op1(*self)
     }
 
-    /// The size of the output, if it can be made.
+    /// Returns the size of the output if it is valid.
     pub(super) fn output_size(&self) -> Result<(usize, usize)> {
         let Resize {
             size,
@@ -67,7 +67,7 @@ impl Resize {
         Ok(size)
     }
 
-    /// The gradient at an input with the dimensions `dims` from the one at the output.
+    /// Backpropagates the output gradient `grad` to an input of shape `dims`.
     ///
     /// # Errors
     /// When the shapes do not fit.
@@ -78,10 +78,10 @@ impl Resize {
     }
 }
 
-/// [`Resize::forward`] as a function.
+/// Resizes a feature map, as [`Resize::forward`].
 ///
 /// # Errors
-/// As there.
+/// As [`Resize::forward`].
 pub fn resize(
     x: &Tensor,
     size: (usize, usize),
@@ -96,10 +96,10 @@ pub fn resize(
     resize.forward(x)
 }
 
-/// What each of `output` positions reads from `input` positions along one axis: pairs of an index and its weight, the same number
-/// for every position (1, 2 or 4), with weights whose sum is 1. At a border an index may come twice.
+/// Lists the `input` positions read by each of `output` positions along one axis, as pairs of index and weight. Every position has as
+/// many pairs (1, 2 or 4), with weights that sum to 1. At a border an index may occur twice.
 ///
-/// Both lengths must be at least 1; otherwise the list is empty.
+/// The list is empty if either length is 0.
 pub fn resize_taps(
     input: usize,
     output: usize,
@@ -117,7 +117,7 @@ pub fn resize_taps(
     };
     let tap = |i: usize| match mode {
         ResizeMode::Nearest => {
-            // PyTorch rounds in single precision, where the product can fall just short of a whole number.
+            // PyTorch computes in single precision, where the product can fall just short of a whole number.
             let position = i as f32 * (input as f32 / output as f32);
             vec![((position as usize).min(last), 1.0)]
         }
@@ -143,7 +143,7 @@ pub fn resize_taps(
     (0..output).map(tap).collect()
 }
 
-/// The weights of the neighbours at -1, 0, 1 and 2 for a position `t` between 0 and 1 (Keys 1981, eq. 4).
+/// Returns the weights of the neighbours at -1, 0, 1 and 2 for a position `t` between 0 and 1 (Keys 1981, eq. 4).
 fn cubic(t: f64) -> [f64; 4] {
     const A: f64 = -0.75;
     let near = |d: f64| ((A + 2.0) * d - (A + 3.0)) * d * d + 1.0;
@@ -181,7 +181,7 @@ impl Resize {
 
 #[cfg(feature = "cuda")]
 impl Resize {
-    /// Runs a kernel over planes, of `(h, w)` at the input.
+    /// Runs a kernel over planes, which are `(h, w)` at the input.
     fn planes(
         &self,
         kernel: &str,
@@ -203,7 +203,7 @@ impl Resize {
 }
 
 impl<T: Element> Taps<T> {
-    /// One plane: across the columns, then down the rows.
+    /// Resizes one plane: along the columns, then along the rows.
     fn forward(&self, x: &[T], y: &mut [T]) {
         let columns = self.columns.len();
         let mut wide = vec![T::ZERO; x.len() / self.width * columns];
@@ -221,7 +221,7 @@ impl<T: Element> Taps<T> {
         }
     }
 
-    /// The transpose of [`forward`](Self::forward).
+    /// Applies the transpose of [`forward`](Self::forward).
     fn backward(&self, grad: &[T], dx: &mut [T]) {
         let columns = self.columns.len();
         let mut wide = vec![T::ZERO; dx.len() / self.width * columns];

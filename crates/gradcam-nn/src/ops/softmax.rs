@@ -14,7 +14,7 @@ use crate::dispatch::storage::with_values;
 use crate::kernels::element::Element;
 use crate::kernels::output::parts;
 
-/// `e^x / Σ e^x` over the dimension `dim`: positive, with the sum 1.
+/// Computes `e^x / Σ e^x` over the dimension `dim`: positive values that sum to 1.
 ///
 /// # Errors
 /// When `x` has no dimension `dim`, or is empty.
@@ -22,7 +22,7 @@ pub fn softmax(x: &Tensor, dim: usize) -> Result<Tensor> {
     along(x, dim, Softmax { logarithm: false })
 }
 
-/// The logarithm of [`softmax`], without its overflow and underflow: `x - log Σ e^x`.
+/// Computes the logarithm of [`softmax`], `x - log Σ e^x`, without overflow or underflow.
 ///
 /// # Errors
 /// When `x` has no dimension `dim`, or is empty.
@@ -30,7 +30,7 @@ pub fn log_softmax(x: &Tensor, dim: usize) -> Result<Tensor> {
     along(x, dim, Softmax { logarithm: true })
 }
 
-/// The gradient at the input of [`softmax`] over the last dimension from its result `y` and the gradient there.
+/// Backpropagates `grad` through a [`softmax`] over the last dimension, given its result `y`.
 pub(crate) fn softmax_backward(y: &Tensor, grad: &Tensor) -> Result<Tensor> {
     let logarithm = false;
     unary(&Backward { logarithm, y }, grad)
@@ -104,7 +104,7 @@ impl Unary for Softmax {
     }
 }
 
-/// With the result y: dx = y · (g - Σ g y) for the softmax, dx = g - e^y Σ g for its logarithm.
+/// With y the result: dx = y · (g - Σ g y) for the softmax, dx = g - e^y Σ g for its logarithm.
 impl Unary for Backward<'_> {
     const NAME: &'static str = "softmax backward";
     fn run<T: Element>(&self, grad: &[T], dims: &[usize]) -> Result<(Vec<T>, Shape)> {

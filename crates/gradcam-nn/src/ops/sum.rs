@@ -2,17 +2,17 @@
 
 use crate::kernels::element::Element;
 
-/// Partial sums that are kept side by side: as many as the widest vector registers hold.
+/// Partial sums kept side by side: as many as the widest vector registers hold.
 const LANES: usize = 16;
-/// Values that are added up before their sum joins the total, so that the rounding error grows slowly.
+/// Values that are summed before their sum joins the total, so that the rounding error grows slowly.
 const BLOCK: usize = 64 * LANES;
 
-/// The sum of all values.
+/// Sums all values.
 pub(super) fn sum<T: Element>(values: &[T]) -> T {
     sum_of(values, values, |v, _| v)
 }
 
-/// The sum of `f(a, b)` over the pairs of two slices of equal length.
+/// Sums `f(a, b)` over the pairs of two slices of equal length.
 #[inline]
 pub(super) fn sum_of<T: Element>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Copy) -> T {
     a.chunks(BLOCK)

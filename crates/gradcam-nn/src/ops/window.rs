@@ -1,4 +1,4 @@
-//! Which input positions a pooled output position reads, one axis at a time.
+//! The input positions that each output position of a pooling reads, along one axis.
 
 use std::ops::{Deref, Range};
 
@@ -7,12 +7,12 @@ use candle_core::{Result, bail};
 #[cfg(feature = "cuda")]
 use crate::cuda::Arg;
 
-/// The positions `start..end` of one axis of the input that one output position reads.
+/// The positions `start..end` of one input axis that one output position reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Window {
     pub(super) start: usize,
     pub(super) end: usize,
-    /// What an average divides by: the positions read, with those of the padding where they count.
+    /// The divisor of an average: the number of positions read, plus the padding if it counts.
     pub(super) size: usize,
 }
 
@@ -20,7 +20,7 @@ pub(super) struct Window {
 #[derive(Debug, Clone)]
 pub(super) struct Windows {
     each: Vec<Window>,
-    /// The rule that they come from, as kernels on a device take it.
+    /// The rule behind the windows, in the form of a device's kernels.
     #[cfg(feature = "cuda")]
     rule: [usize; 7],
 }
@@ -34,8 +34,8 @@ impl Deref for Windows {
 
 #[cfg(feature = "cuda")]
 impl Windows {
-    /// The rule: numbers of positions of the input and the output, kernel, stride (0 where the input is parted), padding, dilation, and
-    /// whether the padding counts.
+    /// Returns the rule: input and output positions, kernel, stride (0 for adaptive windows), padding, dilation, and whether the
+    /// padding counts.
     pub(super) fn args<'a>(&self) -> impl Iterator<Item = Arg<'a>> + use<'a> {
         self.rule.into_iter().map(Arg::Int)
     }
@@ -48,13 +48,13 @@ pub(super) struct Sliding {
     pub(super) stride: usize,
     pub(super) padding: usize,
     pub(super) dilation: usize,
-    /// Whether a last window may reach beyond the padded input.
+    /// Whether a last window may extend beyond the padded input.
     pub(super) ceil_mode: bool,
 }
 
 impl Sliding {
-    /// The number of output positions for `input` positions, by PyTorch's rule: in ceil mode the last window still starts inside the
-    /// input or the padding before it.
+    /// Returns the number of output positions for `input` positions, by PyTorch's rule: in ceil mode the last window must start inside
+    /// the input or the padding before it.
     pub(super) fn output_size(&self, input: usize) -> Result<usize> {
         let Sliding {
             kernel,
@@ -89,7 +89,7 @@ impl Sliding {
         Ok(size - usize::from(starts_outside))
     }
 
-    /// The window of every output position, clipped to the input. `count_padding` says whether an average counts the padding.
+    /// Returns the window of every output position, clipped to the input. `count_padding` says whether an average counts the padding.
     pub(super) fn windows(&self, input: usize, count_padding: bool) -> Result<Windows> {
         let Sliding {
             kernel,
@@ -100,7 +100,7 @@ impl Sliding {
         } = *self;
         let output = self.output_size(input)?;
         let windows = (0..output).map(|o| {
-            // Positions of the padded input, then of the input.
+            // First in positions of the padded input, then of the input.
             let first = o * stride;
             let last = first + dilation * (kernel - 1) + 1;
             let skipped = padding.saturating_sub(first).div_ceil(dilation) * dilation;
@@ -129,7 +129,7 @@ impl Sliding {
     }
 }
 
-/// The windows that part `input` positions into `output` nearly equal ones, which may overlap.
+/// Splits `input` positions into `output` nearly equal windows, which may overlap.
 pub(super) fn adaptive(input: usize, output: usize) -> Result<Windows> {
     if input == 0 || output == 0 {
         bail!(
@@ -152,7 +152,7 @@ pub(super) fn adaptive(input: usize, output: usize) -> Result<Windows> {
     })
 }
 
-/// The windows that read each of `input` positions, as a range: they follow one another.
+/// Returns the windows that read each of `input` positions, as ranges, since such windows are consecutive.
 pub(super) fn readers(windows: &[Window], input: usize) -> Vec<Range<usize>> {
     (0..input)
         .map(|position| {
@@ -163,7 +163,7 @@ pub(super) fn readers(windows: &[Window], input: usize) -> Vec<Range<usize>> {
         .collect()
 }
 
-/// The sizes `[n, channels, height, width]` of a feature map.
+/// Returns the sizes `[n, channels, height, width]` of a feature map.
 pub(super) fn feature_map(name: &str, dims: &[usize]) -> Result<[usize; 4]> {
     match *dims {
         [n, c, h, w] if n * c * h * w > 0 => Ok([n, c, h, w]),

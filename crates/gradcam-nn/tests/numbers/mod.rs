@@ -1,6 +1,6 @@
 //! Reproducible numbers.
 
-/// The generator splitmix64 (Steele, Lea and Flood 2014): evenly distributed 64-bit numbers.
+/// The generator splitmix64 (Steele, Lea and Flood 2014): uniformly distributed 64-bit numbers.
 pub(crate) fn splitmix64(seed: u64) -> impl FnMut() -> u64 {
     let mut state = seed;
     move || {

@@ -3,19 +3,19 @@
 use super::tile::Sink;
 use crate::kernels::float::Float;
 
-/// The ways to compute some positions of a depthwise convolution.
+/// The functions that compute a few positions of a depthwise convolution.
 pub(crate) struct DepthwiseKernel<T> {
-    /// Whether it takes a [`Sink::Rows`].
+    /// Whether the kernel takes a [`Sink::Rows`].
     pub(crate) finishes: bool,
     pub(super) taps: RunTaps<T>,
-    /// Where neighbouring positions read the same columns.
+    /// For neighbouring positions that read the same columns.
     pub(super) window: Option<RunWindow<T>>,
 }
 
-/// Positions that a depthwise kernel computes at once: they share a load of the weights.
+/// Positions that a depthwise kernel computes at once: they share each load of the weights.
 pub(crate) const DEPTHWISE: usize = 4;
 
-/// Columns of taps that lie side by side, and columns from one position to the next.
+/// The number of adjacent columns of taps, and the stride in columns from one position to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Neighbours {
     pub(crate) columns: usize,
@@ -23,33 +23,33 @@ pub(crate) struct Neighbours {
 }
 
 impl Neighbours {
-    /// Columns that `DEPTHWISE` positions read.
+    /// Counts the columns that `DEPTHWISE` positions read.
     pub(crate) fn reach(self) -> usize {
         (DEPTHWISE - 1) * self.stride + self.columns
     }
 }
 
-/// For each tap there are `DEPTHWISE` sources and a line of weights, each of `channels` values.
+/// Takes, for each tap, `DEPTHWISE` sources and a line of weights, each of `channels` values.
 pub(super) type RunTaps<T> =
     unsafe fn(&[*const T], weight: &[T], channels: usize, sink: Sink<'_, T>);
-/// For each row of taps there is a source for each column that is read, and for each tap a line of weights.
+/// Takes a source for each column read in each row of taps, and a line of weights for each tap.
 pub(super) type RunWindow<T> =
     unsafe fn(Neighbours, &[*const T], weight: &[T], channels: usize, sink: Sink<'_, T>);
 
 impl<T: Float> DepthwiseKernel<T> {
-    /// Whether [`window`](Self::window) takes these.
+    /// Returns whether [`window`](Self::window) takes `neighbours`.
     pub(crate) fn has_window(&self, neighbours: Neighbours) -> bool {
         self.window.is_some()
             && (1..=7).contains(&neighbours.columns)
             && (1..=2).contains(&neighbours.stride)
     }
 
-    /// Computes some positions: `sources` is `(taps, DEPTHWISE)`, `weight` `(taps, channels)`, sums are `(DEPTHWISE, channels)`, and there
-    /// may be fewer rows.
+    /// Computes up to `DEPTHWISE` positions: `sources` is `(taps, DEPTHWISE)`, `weight` `(taps, channels)`, sums are
+    /// `(DEPTHWISE, channels)`. A [`Sink::Rows`] may have fewer rows.
     ///
     /// # Safety
-    /// Every source must be valid for reading `channels` values. The rows of a [`Sink::Rows`] must lie in its result, whose size its
-    /// residual has, no other thread may use them, and the factors and summands must be `channels` ones.
+    /// Every source must be valid for reading `channels` values. The rows of a [`Sink::Rows`] must be inside its result, and no other
+    /// thread may use them. Its residual must have the result's size, and its factors and summands `channels` values.
     pub(crate) unsafe fn taps(
         &self,
         sources: &[*const T],
@@ -58,12 +58,12 @@ impl<T: Float> DepthwiseKernel<T> {
         sink: Sink<'_, T>,
     ) {
         assert!(self.fits(channels, &sink) && weight.len() * DEPTHWISE == sources.len() * channels);
-        // SAFETY: the sizes fit by the assertion, the sources and rows by the caller's promise; a kernel is only handed out where the
+        // SAFETY: the assertion checks the sizes, the caller vouches for sources and rows, and a kernel is only handed out if the
         // processor has its instructions.
         unsafe { (self.taps)(sources, weight, channels, sink) }
     }
 
-    /// As [`taps`](Self::taps), where `sources` is `(rows of taps, columns that are read)`.
+    /// As [`taps`](Self::taps), with `sources` of `(rows of taps, columns read)`.
     ///
     /// # Safety
     /// As for [`taps`](Self::taps).

@@ -5,7 +5,7 @@ use super::tile::{Kernel, Sink};
 use crate::kernels::float::Float;
 use crate::kernels::gemm::{Matrix, multiply};
 
-/// The depthwise kernel for any processor and element type.
+/// Returns the depthwise kernel for any processor and element type.
 pub(super) fn portable_depthwise<T: Float>() -> DepthwiseKernel<T> {
     DepthwiseKernel {
         finishes: false,
@@ -28,7 +28,7 @@ unsafe fn run_portable_taps<T: Float>(
         sums.fill(T::ZERO);
         let sources = sources.iter().skip(position).step_by(DEPTHWISE);
         for (source, weight) in sources.zip(weight.chunks_exact(channels)) {
-            // SAFETY: the caller promises `channels` values behind every source.
+            // SAFETY: the caller promises `channels` values at every source.
             let source = unsafe { std::slice::from_raw_parts(*source, channels) };
             for (sum, (&x, &w)) in sums.iter_mut().zip(source.iter().zip(weight)) {
                 *sum += x * w;
@@ -43,7 +43,7 @@ unsafe fn run_portable_taps<T: Float>(
 /// Positions of a tile of the portable kernel.
 const ROWS: usize = 64;
 
-/// The kernel for any processor and element type: rows are copied together and multiplied by the `gemm` crate.
+/// Returns the kernel for any processor and element type: it copies the rows together and multiplies with the `gemm` crate.
 pub(super) fn portable<T: Float>() -> Kernel<T, T> {
     Kernel {
         rows: ROWS,
@@ -70,11 +70,11 @@ unsafe fn run_portable<T: Float>(
     let mut rows = Vec::with_capacity(ROWS * terms);
     for position in 0..positions {
         for source in sources.iter().skip(position).step_by(positions) {
-            // SAFETY: the caller promises `depth` values behind every source.
+            // SAFETY: the caller promises `depth` values at every source.
             rows.extend_from_slice(unsafe { std::slice::from_raw_parts(*source, depth) });
         }
     }
-    // A product of another size might be summed in another order: a tile is filled up.
+    // A product of another size might be summed in another order, so every tile is filled up.
     rows.resize(ROWS * terms, T::ZERO);
     let mut product = vec![T::ZERO; ROWS * width];
     multiply(

@@ -3,7 +3,7 @@
 use super::depthwise::DepthwiseKernel;
 use super::tile::Kernel;
 
-/// What computes the convolutions of one element type.
+/// The kernels for the convolutions of one element type.
 pub(crate) struct Kernels<T> {
     pub(crate) dense: Kernel<T, T>,
     pub(crate) depthwise: DepthwiseKernel<T>,

@@ -1,43 +1,43 @@
-//! A dense micro-kernel, and what becomes of its sums.
+//! The dense micro-kernel and the destinations of its sums.
 
 use std::mem::MaybeUninit;
 
 use crate::kernels::output::Output;
 
-/// The way to compute a tile, and the sizes that suit it. `A` is what is multiplied, `T` what is added up.
+/// A function that computes a tile, and its tile sizes. `A` is the type of the factors, `T` that of the sums.
 pub(crate) struct Kernel<A, T> {
     /// The most positions of a tile.
     pub(crate) rows: usize,
     /// Channels of a full panel.
     pub(crate) lanes: usize,
-    /// A panel's channels are filled up to a multiple of this.
+    /// A panel's channels are padded to a multiple of this.
     pub(crate) vector: usize,
-    /// Consecutive terms of a channel that lie side by side in a panel.
+    /// Consecutive terms of a channel that are adjacent in a panel.
     pub(crate) pair: usize,
-    /// Whether it takes a [`Sink::Rows`].
+    /// Whether the kernel takes a [`Sink::Rows`].
     pub(crate) finishes: bool,
     pub(super) run: Run<A, T>,
 }
 
-/// What becomes of a tile's sums.
+/// The destination of a tile's sums.
 pub(crate) enum Sink<'a, T> {
-    /// They are written as they are, `(positions, width)`.
+    /// Receives the raw sums, `(positions, width)`.
     Sums(&'a mut [MaybeUninit<T>]),
-    /// They are finished while they are in registers.
+    /// Finishes the sums while they are in registers.
     Rows(Rows<'a, T>),
 }
 
-/// `sum * scale + shift + residual`, between two bounds, for every channel of a panel that is full of them.
+/// Finishes sums as `sum * scale + shift + residual`, clamped, for every channel of a panel without padding.
 pub(crate) struct Rows<'a, T> {
-    /// One factor a channel, or none for 1.
+    /// One factor a channel; `None` means 1.
     pub(crate) scale: Option<&'a [T]>,
-    /// One summand a channel, or none for 0.
+    /// One summand a channel; `None` means 0.
     pub(crate) shift: Option<&'a [T]>,
     /// A tensor of the result's shape.
     pub(crate) residual: Option<&'a [T]>,
-    /// The least and the largest result; NaN stays NaN.
+    /// The smallest and the largest result; NaN stays NaN.
     pub(crate) bounds: (T, T),
-    /// Where each position's values begin in the result.
+    /// The start of each position's values in the result.
     pub(crate) starts: &'a [usize],
     /// The first of the channels.
     pub(crate) first: usize,
@@ -45,8 +45,8 @@ pub(crate) struct Rows<'a, T> {
 }
 
 impl<T> Rows<'_, T> {
-    /// Whether `width` channels fit everywhere: the part of the promise to the kernels that can be checked, in debug builds alone since it
-    /// takes as long as a tenth of a small tile.
+    /// Returns whether `width` channels fit everywhere: the checkable part of the promise to the kernels. Only debug builds check it,
+    /// since that takes a tenth of the time of a small tile.
     pub(super) fn fits(&self, width: usize) -> bool {
         let all = self.out.len();
         let last = self.starts.iter().fold(0, |last, &start| last.max(start));
@@ -58,7 +58,7 @@ impl<T> Rows<'_, T> {
     }
 }
 
-/// Computes a tile. For each tap there are `positions` sources, each of `depth` values.
+/// Computes a tile from `positions` sources for each tap, each of `depth` values.
 pub(super) type Run<A, T> = unsafe fn(
     sources: &[*const A],
     positions: usize,
@@ -76,12 +76,12 @@ impl<A, T> Clone for Kernel<A, T> {
 impl<A, T> Copy for Kernel<A, T> {}
 
 impl<A, T> Kernel<A, T> {
-    /// Computes a tile: `sources` is `(taps, positions)` pointers to `depth` values each, and `panel` has `taps * depth * width` weights.
-    /// All of the sink is written.
+    /// Computes a tile: `sources` is `(taps, positions)` pointers to `depth` values each, and `panel` has `taps * depth * width`
+    /// weights. The whole sink is written.
     ///
     /// # Safety
-    /// Every source must be valid for reading `depth` values. The rows of a [`Sink::Rows`] must lie in its result, whose size its residual
-    /// has, no other thread may use them, and the factors and summands must be `width` ones.
+    /// Every source must be valid for reading `depth` values. The rows of a [`Sink::Rows`] must be inside its result, and no other
+    /// thread may use them. Its residual must have the result's size, and its factors and summands `width` values.
     pub(crate) unsafe fn tile(
         &self,
         sources: &[*const A],
@@ -105,7 +105,7 @@ impl<A, T> Kernel<A, T> {
                 && depth.is_multiple_of(self.pair)
                 && panel.len() == sources.len() / positions * depth * width
         );
-        // SAFETY: the sizes fit by the assertion, the sources and rows by the caller's promise; a kernel is only handed out where the
+        // SAFETY: the assertion checks the sizes, the caller vouches for sources and rows, and a kernel is only handed out if the
         // processor has its instructions.
         unsafe { (self.run)(sources, positions, depth, panel, width, sink) }
     }

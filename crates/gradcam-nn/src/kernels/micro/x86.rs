@@ -1,7 +1,7 @@
-//! The micro-kernels for x86 processors, by intrinsics.
+//! Micro-kernels for x86 processors, by intrinsics.
 //!
-//! They are written once, over a [`Vector`](vector::Vector), and inlined into a function for each instruction set. Plain loops over indices: an iterator's
-//! methods might not be inlined into a function with other target features.
+//! They are written once, over a [`Vector`](vector::Vector), and inlined into a function for each instruction set. Their loops run
+//! over indices, since an iterator's methods might not be inlined into a function with other target features.
 
 mod dense;
 mod depthwise;
@@ -14,7 +14,7 @@ use super::depthwise::DepthwiseKernel;
 use super::set::Kernels;
 use super::tile::Kernel;
 
-/// Dense: 14 positions by 32 channels, 28 of the 32 registers hold sums.
+/// Returns the AVX-512 kernels. The dense one has 14 positions by 32 channels: 28 of the 32 registers hold sums.
 pub(super) fn avx512() -> Kernels<f32> {
     Kernels {
         dense: Kernel {
@@ -33,7 +33,7 @@ pub(super) fn avx512() -> Kernels<f32> {
     }
 }
 
-/// Dense: 6 positions by 16 channels, 12 of the 16 registers hold sums.
+/// Returns the AVX2 kernels. The dense one has 6 positions by 16 channels: 12 of the 16 registers hold sums.
 pub(super) fn avx2() -> Kernels<f32> {
     Kernels {
         dense: Kernel {
@@ -52,7 +52,7 @@ pub(super) fn avx2() -> Kernels<f32> {
     }
 }
 
-/// As the dense one of [`avx512`]; two terms of a sum lie side by side.
+/// Returns the bf16 kernel, sized as the dense one of [`avx512`]; two terms of a sum are adjacent.
 pub(super) fn bf16() -> Kernel<u16, f32> {
     Kernel {
         rows: 14,

@@ -1,4 +1,4 @@
-//! One-dimensional filters of three taps by few products: F(4, 3) and F(2, 3) (Winograd 1980; Lavin and Gray, "Fast Algorithms for
+//! One-dimensional filters of three taps with few products: F(4, 3) and F(2, 3) (Winograd 1980; Lavin and Gray, "Fast Algorithms for
 //! Convolutional Neural Networks", 2016).
 //!
 //! Each evaluates the input and the kernel, as polynomials, at some points, multiplies, and interpolates:
@@ -11,20 +11,20 @@ use crate::kernels::float::Float;
 /// Taps of the kernel along one axis.
 pub(super) const TAPS: usize = 3;
 
-/// A filter with `O` outputs that reads `I = O + 2` inputs and has as many products.
+/// A filter with `O` outputs that reads `I = O + 2` inputs and takes `I` products.
 pub(super) trait Minimal<const I: usize, const O: usize> {
-    /// The input's polynomial at the points.
+    /// Evaluates the input's polynomial at the points.
     fn input<T: Float>(d: [T; I]) -> [T; I];
-    /// The kernel's polynomial at the points, over the product of each point's distances to the others.
+    /// Evaluates the kernel's polynomial at the points, each divided by the product of its distances to the other points.
     fn kernel(g: [f64; TAPS]) -> [f64; I];
-    /// The outputs from the products.
+    /// Combines the products into the outputs.
     fn output<T: Float>(m: [T; I]) -> [T; O];
 }
 
 /// F(4, 3) at the points 0, ±√2, ±1/√2 and infinity.
 ///
-/// The points of the paper, 0, ±1, ±2 and infinity, have twice the rounding error of these, which have twice that of a plain sum (root
-/// mean square over 256 channels).
+/// The paper's points, 0, ±1, ±2 and infinity, have twice the rounding error of these, which have twice that of a plain sum (root mean
+/// square over 256 channels).
 pub(super) struct Four;
 
 impl Minimal<6, 4> for Four {

@@ -1,4 +1,4 @@
-//! What is convolved.
+//! The data of a convolution by tiles.
 
 use crate::kernels::epilogue::Epilogue;
 use crate::kernels::gather::{Axis, Gather};
@@ -8,7 +8,7 @@ use crate::kernels::micro::Kernel;
 pub(crate) struct Winograd<'a, T> {
     pub(crate) kernel: Kernel<T, T>,
     pub(crate) gather: &'a Gather,
-    /// `(n, rows, columns, pixel)` as the gather says.
+    /// `(n, rows, columns, pixel)`, as described by the gather.
     pub(crate) x: &'a [T],
     pub(crate) batch: usize,
     /// Output channels.
@@ -16,7 +16,7 @@ pub(crate) struct Winograd<'a, T> {
     pub(crate) epilogue: Epilogue<'a, T>,
 }
 
-/// The least offset of an axis.
+/// Returns the smallest offset of an axis.
 pub(super) fn least(axis: &Axis) -> isize {
     axis.offsets.iter().copied().min().unwrap_or(0)
 }

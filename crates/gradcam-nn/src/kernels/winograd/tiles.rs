@@ -1,4 +1,4 @@
-//! The three steps of a convolution by tiles: inputs transformed, sums, results.
+//! The three steps of a convolution by tiles: transformed inputs, sums, results.
 
 #![allow(unsafe_code)]
 
@@ -22,19 +22,19 @@ pub(super) struct Tiles<'a, T, const I: usize, const O: usize> {
     pub(super) of: &'a Winograd<'a, T>,
     /// Rows and columns of tiles in an image.
     pub(super) grid: (usize, usize),
-    /// From one transformed tile to the next.
+    /// The distance from one transformed tile to the next.
     pub(super) len: usize,
 }
 
 impl<T: Float, const I: usize, const O: usize> Tiles<'_, T, I, O> {
-    /// The image of a tile, and its first row and column in the result.
+    /// Returns a tile's image, and its first row and column in the result.
     fn place(&self, tile: usize) -> (usize, usize, usize) {
         let (rows, columns) = self.grid;
         let (image, tile) = (tile / (rows * columns), tile % (rows * columns));
         (image, tile / columns * O, tile % columns * O)
     }
 
-    /// Some tiles' inputs transformed, `(tiles, points, channels)` with a gap after each tile.
+    /// Transforms the inputs of some tiles to `(tiles, points, channels)`, with a gap after each tile.
     pub(super) fn inputs<F: Minimal<I, O>>(&self, tiles: Range<usize>, zeros: &[T]) -> Vec<T> {
         // SAFETY: each part is written as a whole.
         unsafe {
@@ -51,7 +51,7 @@ impl<T: Float, const I: usize, const O: usize> Tiles<'_, T, I, O> {
         }
     }
 
-    /// One tile's inputs transformed.
+    /// Transforms one tile's inputs.
     fn input<F: Minimal<I, O>>(
         &self,
         tile: usize,
@@ -100,7 +100,7 @@ impl<T: Float, const I: usize, const O: usize> Tiles<'_, T, I, O> {
         out[I * I * depth..].fill(MaybeUninit::new(T::ZERO));
     }
 
-    /// The sums of some blocks of tiles: for each block `(points, tiles, width)`.
+    /// Computes the sums of some blocks of tiles, `(points, tiles, width)` for each block.
     pub(super) fn sums(
         &self,
         inputs: &[T],
@@ -112,7 +112,7 @@ impl<T: Float, const I: usize, const O: usize> Tiles<'_, T, I, O> {
         let width = panels.panel(0, panel).width;
         let tiles: usize = blocks.iter().map(Range::len).sum();
         let mut sources = Vec::with_capacity(kernel.rows);
-        // SAFETY: the blocks' sums at each point are the whole.
+        // SAFETY: the blocks' sums at all points cover the whole.
         unsafe {
             filled(I * I * tiles * width, |sums| {
                 for point in 0..I * I {
@@ -166,7 +166,7 @@ impl<T: Float, const I: usize, const O: usize> Tiles<'_, T, I, O> {
             for (number, tile) in block.clone().enumerate() {
                 let sums = &sums[start + number * width..];
                 let (image, top, left) = self.place(first + tile);
-                // Tiles at the border reach beyond it: what counts is moved together.
+                // Tiles at the border reach beyond it; their valid results are moved together.
                 let (high, broad) = (O.min(rows - top), O.min(columns - left));
                 targets.clear();
                 for y in 0..high {

@@ -1,14 +1,15 @@
-//! A filter's transformations along both axes of a tile, for some channels at once.
+//! A filter's transformations along both axes of a tile, several channels at once.
 
 use crate::kernels::float::Float;
 
 /// Channels that are transformed at once.
 pub(super) const LANES: usize = 16;
 
-/// What is transformed along one axis, kept from one call to the next since it need not be zeroed again.
+/// The values transformed along one axis, reused between calls to save zeroing.
 pub(super) type Half<T, const I: usize, const O: usize> = [[[T; LANES]; I]; O];
 
-/// Transforms `I × I` lines of `len` values along both axes to `O × O` lines. `result(y, x, first, values)` takes some values of one.
+/// Transforms `I × I` lines of `len` values along both axes to `O × O` lines. `result(y, x, first, values)` receives some values of
+/// one line.
 #[inline(always)]
 pub(super) fn transform<'a, T: Float, const I: usize, const O: usize>(
     len: usize,
@@ -29,7 +30,7 @@ pub(super) fn transform<'a, T: Float, const I: usize, const O: usize>(
     }
 }
 
-/// `L` values of each line, from the value `first` on. Over indices, as in the micro-kernels.
+/// Transforms `L` values of each line, from the value `first` on. Loops over indices, as the micro-kernels do.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)]
 fn square<'a, T: Float, const I: usize, const O: usize, const L: usize>(

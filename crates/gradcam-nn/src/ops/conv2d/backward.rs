@@ -18,7 +18,7 @@ use crate::kernels::output::parts;
 use crate::kernels::view::Map;
 
 impl Conv2d {
-    /// The gradient at an input with these dimensions from the one at the output.
+    /// Backpropagates the output gradient `grad` to an input of shape `dims`.
     ///
     /// # Errors
     /// When the shapes do not fit.
@@ -28,8 +28,8 @@ impl Conv2d {
         map(&Backward { conv, geometry }, grad)
     }
 
-    /// The gradient at an input of `fused` with the dimensions `dims`, from the output `y` and the gradient there; the
-    /// activation's derivative can be read off its output.
+    /// Backpropagates through `fused` to an input of shape `dims`, from the output `y` and its gradient. The activation's derivative
+    /// is computed from its output.
     pub(crate) fn fused_backward(
         &self,
         dims: &[usize],
@@ -43,7 +43,7 @@ impl Conv2d {
     }
 }
 
-/// Takes the gradient of the output.
+/// Backpropagates the output's gradient.
 pub(crate) struct Backward<'a> {
     pub(crate) conv: &'a Conv2d,
     pub(crate) geometry: Geometry,
@@ -73,7 +73,7 @@ impl Mapped for Backward<'_> {
     }
 }
 
-/// The gradient at an activation's input, from its output and the gradient there: what a residual takes.
+/// Returns the gradient at an activation's input, and so of a residual, from its output `y` and the gradient there.
 pub(crate) fn before(activation: Activation, y: &Tensor, grad: &Tensor) -> Result<Tensor> {
     let scale = None;
     map2(&Through { activation, scale }, y, grad)

@@ -1,4 +1,4 @@
-//! A convolution, alone and with what follows it as one operation.
+//! A convolution, alone or fused with the operations after it.
 
 #[cfg(feature = "cuda")]
 use candle_core::CudaStorage;
@@ -30,10 +30,10 @@ impl Conv2d {
         map_recorded(Forward(self.clone()), x)
     }
 
-    /// `activation((conv(x) without bias) * scale + shift + residual)` in one pass over the output. Differentiable in `x` and the
-    /// residual.
+    /// Computes `activation((conv(x) without bias) * scale + shift + residual)` in one pass over the output. Differentiable in `x` and
+    /// the residual.
     ///
-    /// `scale` and `shift` are `(out,)` and stand for the bias and a following batch norm.
+    /// `scale` and `shift` are `(out,)`, and hold the bias and a following batch norm.
     pub(crate) fn fused(
         &self,
         x: &Tensor,
@@ -54,7 +54,7 @@ impl Conv2d {
                 Some(residual) => map2(&fused, x, residual),
             };
         }
-        // The gradient finds what it needs of the activation in the output, or the activation keeps its own input.
+        // If the activation's derivative cannot be computed from its output, the activation runs separately and keeps its input.
         let inside = if activation.is_idempotent() {
             activation
         } else {
@@ -193,7 +193,7 @@ impl Fused<'_> {
         Ok((epilogue.finish(y, &dims, g.out_channels)?, dims))
     }
 
-    /// The convolution's sizes and those of the output, if all that is given fits.
+    /// Returns the convolution's and the output's sizes if all shapes fit.
     fn sizes(&self, x: &[usize], residual: Option<&[usize]>) -> Result<(Geometry, [usize; 4])> {
         let g = self.conv.geometry(x)?;
         let channels = [g.out_channels];
@@ -209,13 +209,13 @@ impl Fused<'_> {
         if let Some(residual) = residual
             && residual != dims
         {
-            bail!("a residual of {dims:?} is expected, found {residual:?}");
+            bail!("conv2d expects a residual of {dims:?}, found {residual:?}");
         }
         Ok((g, dims))
     }
 }
 
-/// [`Fused`] with a gradient. The activation's derivative can be read off its output.
+/// [`Fused`] with a gradient. The activation's derivative can be computed from its output.
 struct Recorded {
     conv: Conv2d,
     scale: Option<Tensor>,

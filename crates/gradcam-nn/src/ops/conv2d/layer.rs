@@ -11,7 +11,7 @@ use crate::kernels::precision::Precision;
 
 /// A two-dimensional convolution (cross-correlation, as in every deep learning library).
 ///
-/// The weight is packed for the processor when it is first used; a clone shares what is packed.
+/// The weight is packed for the processor on first use; clones share the packed weight.
 #[derive(Clone)]
 pub struct Conv2d {
     pub(super) weight: Tensor,
@@ -33,12 +33,12 @@ impl std::fmt::Debug for Conv2d {
 }
 
 impl Conv2d {
-    /// A convolution with a weight `(out, in / groups, kernel height, kernel width)` and a bias `(out,)`.
+    /// Makes a convolution with a weight `(out, in / groups, kernel height, kernel width)` and a bias `(out,)`.
     pub fn new(weight: Tensor, bias: Option<Tensor>, options: ConvOptions) -> Self {
         Conv2d::sharing(weight, bias, options, Arc::default())
     }
 
-    /// The same with what is packed of its weight already.
+    /// As [`new`](Self::new), with a shared packed weight.
     pub(crate) fn sharing(
         weight: Tensor,
         bias: Option<Tensor>,
@@ -59,22 +59,22 @@ impl Conv2d {
         self.precision = precision;
     }
 
-    /// The weight, `(out, in / groups, kernel height, kernel width)`.
+    /// Returns the weight, `(out, in / groups, kernel height, kernel width)`.
     pub fn weight(&self) -> &Tensor {
         &self.weight
     }
 
-    /// The bias, `(out,)`.
+    /// Returns the bias, `(out,)`.
     pub fn bias(&self) -> Option<&Tensor> {
         self.bias.as_ref()
     }
 
-    /// How the kernel moves over its input.
+    /// Returns how the kernel moves over its input.
     pub fn options(&self) -> ConvOptions {
         self.options
     }
 
-    /// Rows and columns of the output for an input of `(height, width)`.
+    /// Returns the rows and columns of the output for an input of `(height, width)`.
     ///
     /// # Errors
     /// When the dilated kernel is larger than the padded input, or a stride, dilation or the group count is zero.
@@ -84,12 +84,12 @@ impl Conv2d {
             .out_size)
     }
 
-    /// The number of input channels.
+    /// Returns the number of input channels.
     fn in_channels(&self) -> Result<usize> {
         Ok(self.weight.dim(1)? * self.options.groups)
     }
 
-    /// The sizes of the convolution of an input with these dimensions.
+    /// Returns the sizes of the convolution for an input of shape `dims`.
     pub(crate) fn geometry(&self, dims: &[usize]) -> Result<Geometry> {
         let (out_channels, group_in, kh, kw) = self.weight.dims4()?;
         let &[batch, in_channels, h, w] = dims else {

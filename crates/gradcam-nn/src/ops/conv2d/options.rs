@@ -3,7 +3,7 @@
 /// Zeros around the input of a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Padding {
-    /// As many rows and columns as named.
+    /// The given numbers of rows and columns.
     Explicit {
         /// Rows above.
         top: usize,
@@ -19,11 +19,11 @@ pub enum Padding {
 }
 
 impl Padding {
-    /// The same number of zeros on all four sides.
+    /// Pads all four sides by the same number.
     pub fn all(n: usize) -> Self {
         Padding::symmetric(n, n)
     }
-    /// `rows` above and below, `columns` left and right.
+    /// Pads `rows` above and below, `columns` left and right.
     pub fn symmetric(rows: usize, columns: usize) -> Self {
         Padding::Explicit {
             top: rows,
@@ -33,7 +33,7 @@ impl Padding {
         }
     }
 
-    /// Zeros before and after each axis `(rows, columns)` of an input of size `size`.
+    /// Returns the zeros before and after the input along each axis, rows first, for an input of `size`.
     pub(super) fn resolve(
         self,
         size: (usize, usize),
@@ -78,7 +78,7 @@ pub struct ConvOptions {
 }
 
 impl Default for ConvOptions {
-    /// Every position, no padding, no dilation, one group.
+    /// Stride 1, no padding, dilation 1, one group.
     fn default() -> Self {
         ConvOptions {
             stride: (1, 1),

@@ -1,8 +1,8 @@
-//! Some positions of one dimension.
+//! Slices of one dimension.
 
 use candle_core::{Result, Tensor, bail};
 
-/// The positions `start`, `start + step` and so on, `len` of them; neighbouring ones and a single one are a view.
+/// Takes `len` positions `start`, `start + step`, …; adjacent positions and a single one are a view.
 pub(super) fn forward(
     x: &Tensor,
     dim: usize,
@@ -17,7 +17,7 @@ pub(super) fn forward(
     x.contiguous()?.index_select(&positions, dim)
 }
 
-/// The values at their positions among zeros.
+/// Puts the values back at their positions, with zeros elsewhere.
 pub(super) fn adjoint(
     grad: &Tensor,
     dims: &[usize],
@@ -27,7 +27,7 @@ pub(super) fn adjoint(
     output_dims(dims, dim, (start, len, step))?;
     let mut grad = grad.clone();
     if step > 1 && len > 1 {
-        // Zeros behind each value, then what is too many of them cut off again.
+        // Puts zeros behind each value, then cuts off the surplus at the end.
         let mut wide = grad.dims().to_vec();
         wide[dim] = len * step;
         grad = grad
@@ -38,7 +38,7 @@ pub(super) fn adjoint(
     grad.pad_with_zeros(dim, start, dims[dim] - start - span(len, step))
 }
 
-/// The dimensions of the result, if the positions exist.
+/// Returns the dimensions of the result if the positions exist.
 pub(super) fn output_dims(
     dims: &[usize],
     dim: usize,
@@ -58,7 +58,7 @@ pub(super) fn output_dims(
     Ok(dims)
 }
 
-/// From the first position to behind the last one.
+/// Returns the length from the first position to the last, both included.
 fn span(len: usize, step: usize) -> usize {
     match len {
         0 => 0,

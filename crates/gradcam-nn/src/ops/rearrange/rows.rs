@@ -1,4 +1,4 @@
-//! The positions of a feature map in another order: rows of channels that are copied whole.
+//! Reordered positions of a feature map: rows of channels that are copied whole.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use crate::dispatch::layout::{channels_first, channels_last};
 use crate::kernels::element::Element;
 use crate::kernels::output::parts;
 
-/// For each output row the input row that it copies; none for zeros.
+/// The input row that each output row copies; `None` for zeros.
 type Picks = Vec<Option<usize>>;
 
-/// A map by windows.
+/// Cuts a map into windows.
 pub(super) fn windows(x: &Tensor, size: usize, shift: (usize, usize)) -> Result<Tensor> {
     let (n, c, rows, columns) = x.dims4()?;
     let picks = window_picks((rows, columns), size, shift)?;
@@ -26,7 +26,7 @@ pub(super) fn windows(x: &Tensor, size: usize, shift: (usize, usize)) -> Result<
     pick(&tokens(x)?, picks)?.reshape((n * count, size * size, c))
 }
 
-/// The way back from [`windows`].
+/// Reverses [`windows`].
 pub(super) fn join_windows(
     x: &Tensor,
     (rows, columns): (usize, usize),
@@ -47,7 +47,7 @@ pub(super) fn join_windows(
     map(&x, (rows, columns))
 }
 
-/// Each 2×2 square as one position.
+/// Merges each 2×2 square into one position.
 pub(super) fn merge(x: &Tensor) -> Result<Tensor> {
     let (n, c, rows, columns) = x.dims4()?;
     let size = (rows.div_ceil(2), columns.div_ceil(2));
@@ -55,7 +55,7 @@ pub(super) fn merge(x: &Tensor) -> Result<Tensor> {
     channels_first(&x.reshape((n, size.0, size.1, 4 * c))?)
 }
 
-/// The way back from [`merge`].
+/// Reverses [`merge`].
 pub(super) fn split(x: &Tensor, (rows, columns): (usize, usize)) -> Result<Tensor> {
     let (n, c, height, width) = x.dims4()?;
     let x = channels_last(x)?.reshape((n, height * width * 4, c / 4))?;
@@ -63,7 +63,7 @@ pub(super) fn split(x: &Tensor, (rows, columns): (usize, usize)) -> Result<Tenso
     map(&x, (rows, columns))
 }
 
-/// Window by window, the positions of a shifted map.
+/// Lists the positions of a shifted map, window by window.
 fn window_picks(
     (rows, columns): (usize, usize),
     size: usize,
@@ -87,7 +87,7 @@ fn window_picks(
     Ok(picks)
 }
 
-/// Square by square, its positions: the left column, then the right one.
+/// Lists the positions of each 2×2 square: the left column, then the right one.
 fn square_picks((rows, columns): (usize, usize)) -> Picks {
     let mut picks = Vec::new();
     for top in (0..rows).step_by(2) {
@@ -101,7 +101,7 @@ fn square_picks((rows, columns): (usize, usize)) -> Picks {
     picks
 }
 
-/// The picks that bring `len` rows back to where they came from.
+/// Returns the picks that put `len` rows back into their original places.
 fn inverse(picks: &Picks, len: usize) -> Picks {
     let mut back = vec![None; len];
     for (output, pick) in picks.iter().enumerate() {
@@ -112,7 +112,7 @@ fn inverse(picks: &Picks, len: usize) -> Picks {
     back
 }
 
-/// `(n, rows, c)` to `(n, picks, c)`.
+/// Picks rows: `(n, rows, c)` to `(n, picks, c)`.
 fn pick(x: &Tensor, picks: Picks) -> Result<Tensor> {
     x.contiguous()?.apply_op1(Pick(Arc::new(picks)))
 }

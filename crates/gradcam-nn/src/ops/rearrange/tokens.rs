@@ -1,16 +1,16 @@
-//! Feature maps as rows of their positions, and back.
+//! Feature maps as rows of positions, and back.
 
 use candle_core::{Result, Tensor, bail};
 
 use crate::dispatch::layout::{channels_first, channels_last};
 
-/// `(n, c, h, w)` as `(n, h·w, c)`.
+/// Views `(n, c, h, w)` as `(n, h·w, c)`.
 pub(super) fn tokens(x: &Tensor) -> Result<Tensor> {
     let (n, c, h, w) = x.dims4()?;
     channels_last(x)?.reshape((n, h * w, c))
 }
 
-/// `(n, rows·columns, c)` as `(n, c, rows, columns)`.
+/// Views `(n, rows·columns, c)` as `(n, c, rows, columns)`.
 pub(super) fn map(x: &Tensor, (rows, columns): (usize, usize)) -> Result<Tensor> {
     let (n, t, c) = x.dims3()?;
     if t != rows * columns {

@@ -1,4 +1,4 @@
-//! Tiles of some positions by one or two vectors of channels.
+//! Tiles of a few positions by one or two vectors of channels.
 
 #![allow(unsafe_code)]
 #![allow(clippy::needless_range_loop)]
@@ -29,7 +29,7 @@ unsafe fn finish<V: Vector, const M: usize, const N: usize>(
                 }
             }
             Sink::Rows(rows) => {
-                // One short loop for each step: a longer one is not unrolled, and then the sums live in memory from the start.
+                // One short loop for each step: a longer loop is not unrolled, and the sums then stay in memory from the start.
                 let starts = rows.starts.as_ptr();
                 let mut ends = [Finish::<V>::of(&rows, 0); N];
                 for n in 1..N {
@@ -64,7 +64,7 @@ unsafe fn finish<V: Vector, const M: usize, const N: usize>(
     }
 }
 
-/// A tile of `M` positions by `N` vectors.
+/// Computes a tile of `M` positions by `N` vectors.
 ///
 /// # Safety
 /// As for [`Vector`]; the sizes must fit, as `Kernel::tile` checks, and each source has `depth` values.
@@ -99,7 +99,7 @@ unsafe fn tile<V: Vector, const M: usize, const N: usize>(
     }
 }
 
-/// As [`tile`], with pairs of bf16 numbers.
+/// As [`tile`], on pairs of bf16 numbers.
 ///
 /// # Safety
 /// As for [`tile`].
@@ -111,8 +111,8 @@ unsafe fn tile_bf16<const M: usize, const N: usize>(
     mut panel: *const u16,
     sink: Sink<'_, f32>,
 ) {
-    // SAFETY: there are `M` sources for each tap, and the panel has `N` vectors for each pair of their values, which need not lie at a
-    // multiple of their size. The types that are exchanged are 512 bits without a rule for their content.
+    // SAFETY: there are `M` sources for each tap, and the panel has `N` vectors for each pair of their values; the loads may be
+    // unaligned. The transmuted types are 512 bits, and every bit pattern is valid.
     unsafe {
         let mut sums = [[_mm512_setzero_ps(); N]; M];
         for tap in 0..taps {
@@ -137,7 +137,7 @@ unsafe fn tile_bf16<const M: usize, const N: usize>(
     }
 }
 
-/// A function that calls a tile for the numbers at hand, compiled for one instruction set.
+/// Defines a function that dispatches to the tile of the right size, compiled for one instruction set.
 macro_rules! run {
     ($name:ident, $features:literal, $type:ty, $lanes:literal, $tile:ident $(::<$vector:ty>)?, $($m:literal)*) => {
         pub(super) unsafe fn $name(
@@ -156,7 +156,7 @@ macro_rules! run {
                 panel: *const $type,
                 sink: Sink<'_, f32>,
             ) {
-                // SAFETY: the features are enabled here; the rest is the caller's promise.
+                // SAFETY: the features are enabled here; the caller promises the rest.
                 unsafe { $tile::<$($vector,)? M, N>(sources, taps, depth, panel, sink) }
             }
             let taps = sources.len() / positions;

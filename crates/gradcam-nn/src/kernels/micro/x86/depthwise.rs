@@ -1,4 +1,4 @@
-//! Some positions of a depthwise convolution.
+//! Depthwise convolutions of a few positions.
 
 #![allow(unsafe_code)]
 #![allow(clippy::needless_range_loop)]
@@ -9,7 +9,7 @@ use super::vector::{Finish, Vector};
 use crate::kernels::micro::depthwise::{DEPTHWISE, Neighbours};
 use crate::kernels::micro::tile::Sink;
 
-/// Writes one vector of sums at each of some positions, from the channel `first` on.
+/// Writes one vector of sums for each position, from the channel `first` on.
 ///
 /// # Safety
 /// As for [`Vector`]; the sink must fit, as `DepthwiseKernel` checks.
@@ -41,7 +41,7 @@ unsafe fn finish_positions<V: Vector>(
     }
 }
 
-/// One vector of channels of a depthwise convolution by any taps.
+/// Computes one vector of channels, with taps at any distance.
 ///
 /// # Safety
 /// As for [`Vector`]; `DepthwiseKernel` has checked the sizes, and each source has `channels` values.
@@ -67,7 +67,7 @@ unsafe fn taps<V: Vector>(
     }
 }
 
-/// One vector of channels of a depthwise convolution by `K` neighbouring columns of taps, `S` columns from position to position.
+/// Computes one vector of channels with `K` adjacent columns of taps, `S` columns from position to position.
 ///
 /// # Safety
 /// As for [`taps`].
@@ -102,7 +102,7 @@ unsafe fn window<V: Vector, const K: usize, const S: usize>(
     }
 }
 
-/// The depthwise kernels of one instruction set.
+/// Defines the depthwise kernels of one instruction set.
 macro_rules! depthwise {
     ($taps:ident, $window:ident, $features:literal, $vector:ty, $($k:literal)*) => {
         pub(super) unsafe fn $taps(
@@ -119,7 +119,7 @@ macro_rules! depthwise {
                 sink: &mut Sink<'_, f32>,
             ) {
                 let mut first = 0;
-                // SAFETY: the features are enabled here; the rest is the caller's promise.
+                // SAFETY: the features are enabled here; the caller promises the rest.
                 unsafe {
                     while first + <$vector>::LANES <= channels {
                         taps::<$vector>(sources, weight, channels, first, sink);
@@ -150,7 +150,7 @@ macro_rules! depthwise {
                 sink: &mut Sink<'_, f32>,
             ) {
                 let mut first = 0;
-                // SAFETY: the features are enabled here; the rest is the caller's promise.
+                // SAFETY: the features are enabled here; the caller promises the rest.
                 unsafe {
                     while first + <$vector>::LANES <= channels {
                         window::<$vector, K, S>(sources, weight, channels, first, sink);

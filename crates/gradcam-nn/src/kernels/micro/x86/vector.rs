@@ -1,4 +1,4 @@
-//! Vectors of both instruction sets, and what is done to sums at the end.
+//! Vectors of both instruction sets, and the final operations on sums.
 
 #![allow(unsafe_code)]
 
@@ -6,23 +6,23 @@ use std::arch::x86_64::*;
 
 use crate::kernels::micro::tile::Rows;
 
-/// Some `f32` in a register.
+/// A register of `f32` numbers.
 ///
 /// # Safety
-/// The functions may only be called where the processor has the instructions, from a function that is compiled for them, and with pointers
-/// to `LANES` numbers.
+/// Call these functions only from a function compiled for their instructions, on a processor that has them, and with pointers to
+/// `LANES` numbers.
 pub(super) trait Vector: Copy {
     const LANES: usize;
     unsafe fn splat(x: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     unsafe fn store(self, to: *mut f32);
-    /// `self * factor + summand`, rounded once.
+    /// Computes `self * factor + summand`, rounded once.
     unsafe fn mul_add(self, factor: Self, summand: Self) -> Self;
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;
-    /// The larger of each two; NaN stays.
+    /// Returns the larger of each pair; NaN stays.
     unsafe fn at_least(self, low: Self) -> Self;
-    /// The smaller of each two; NaN stays.
+    /// Returns the smaller of each pair; NaN stays.
     unsafe fn at_most(self, high: Self) -> Self;
 }
 
@@ -32,7 +32,7 @@ macro_rules! vector {
             const LANES: usize = $lanes;
             #[inline(always)]
             unsafe fn splat(x: f32) -> Self {
-                // SAFETY: the caller vouches for the instructions; so below, with the pointers.
+                // SAFETY: the caller vouches for the instructions, and below for the pointers.
                 unsafe { $splat(x) }
             }
             #[inline(always)]
@@ -99,7 +99,7 @@ vector!(
     |x, high| _mm256_blendv_ps(high, x, _mm256_cmp_ps::<_CMP_NGE_UQ>(x, high))
 );
 
-/// For what is left of a line, with the same rounding.
+/// For the remainder of a line, with the same rounding.
 impl Vector for f32 {
     const LANES: usize = 1;
     #[inline(always)]
@@ -138,7 +138,7 @@ impl Vector for f32 {
     }
 }
 
-/// What [`Rows`] asks for at the channels from `first` on.
+/// The operations of [`Rows`] at the channels from `first` on, in registers.
 #[derive(Clone, Copy)]
 pub(super) struct Finish<V> {
     pub(super) scale: V,
@@ -149,7 +149,7 @@ pub(super) struct Finish<V> {
 
 impl<V: Vector> Finish<V> {
     /// # Safety
-    /// As for [`Vector`]; scale and shift have the channels.
+    /// As for [`Vector`]; scale and shift must have the channels.
     #[inline(always)]
     pub(super) unsafe fn of(rows: &Rows<'_, f32>, first: usize) -> Self {
         // SAFETY: by the caller's promise.
@@ -160,7 +160,7 @@ impl<V: Vector> Finish<V> {
             };
             Finish {
                 scale: line(rows.scale, 1.0),
-                // Positive zero would change the sign of a negative one.
+                // Adding positive zero would change the sign of a negative zero.
                 shift: line(rows.shift, -0.0),
                 low: V::splat(rows.bounds.0),
                 high: V::splat(rows.bounds.1),
@@ -168,10 +168,10 @@ impl<V: Vector> Finish<V> {
         }
     }
 
-    /// Finishes a sum and writes it to the result's values from `at` on.
+    /// Finishes a sum and writes it to the result from the value `at` on.
     ///
     /// # Safety
-    /// As for [`Vector`]; the result, and the residual if there is one, have the values.
+    /// As for [`Vector`]; the result, and any residual, must have the values.
     #[inline(always)]
     pub(super) unsafe fn write(&self, sum: V, rows: &Rows<'_, f32>, at: usize) {
         // SAFETY: by the caller's promise.
