@@ -1,8 +1,8 @@
 //! Trains a network on digits with true and with permuted labels.
 //!
-//! `digits IMAGES LABELS [NAME=VALUE]...`: the files are IDX, plain or gzip. The names are `family` (`cnn` or `residual`), `size` (its
-//! hidden units or width), `count` (digits to train with; up to 1,000 that follow are the test), `rate`, `batch`, `l2`, `epochs`, `enough`
-//! and `seed`.
+//! `digits IMAGES LABELS [NAME=VALUE]...`: the files are IDX, plain or gzip. The names are `family` (`cnn` or `residual`), `size`
+//! (hidden units or width), `count` (training digits; up to 1,000 that follow are the test set), `rate`, `batch`, `l2`, `epochs`,
+//! `enough` and `seed`.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;

@@ -11,7 +11,7 @@ const EPSILON: f32 = 1e-8;
 /// Elements of one task.
 const TASK: usize = 1 << 14;
 
-/// The parameters, and the averages of their gradients.
+/// The parameters and the moving averages of their gradients.
 pub(crate) struct Adam {
     parameters: BTreeMap<String, Parameter>,
     steps: i32,
@@ -42,7 +42,7 @@ impl Adam {
         })
     }
 
-    /// The parameters as tensors.
+    /// Returns the parameters as tensors.
     pub(crate) fn weights(&self) -> Result<BTreeMap<String, Tensor>> {
         let tensor = |(name, p): (&String, &Parameter)| {
             let tensor = Tensor::from_slice(&p.values, p.shape.as_slice(), &Device::Cpu)?;
@@ -51,7 +51,7 @@ impl Adam {
         self.parameters.iter().map(tensor).collect()
     }
 
-    /// One step down the `gradients` of the loss, to which the penalty `l2 / 2 · Σ w²` of all weights, not of the biases, adds `l2 · w`.
+    /// Takes one step along the `gradients` of the loss. The penalty `l2 / 2 · Σ w²` on all weights, but not on biases, adds `l2 · w`.
     pub(crate) fn step(
         &mut self,
         gradients: &BTreeMap<String, Tensor>,
@@ -60,7 +60,7 @@ impl Adam {
     ) -> Result<()> {
         self.steps += 1;
         let (first, second) = (1.0 - BETA1.powi(self.steps), 1.0 - BETA2.powi(self.steps));
-        // The corrections of both averages' start at zero.
+        // Bias corrections, since both averages start at zero.
         let rate = (learning_rate / first) as f32;
         let root = (1.0 / second.sqrt()) as f32;
         let (beta1, beta2) = (BETA1 as f32, BETA2 as f32);
@@ -109,7 +109,7 @@ mod tests {
         Tensor::from_slice(values, shape, &Device::Cpu).unwrap()
     }
 
-    /// Of a constant gradient both corrected averages are the gradient and its square: every step is the learning rate.
+    /// Checks that every step is the learning rate: for a constant gradient, the corrected averages are the gradient and its square.
     #[test]
     fn a_constant_gradient_moves_every_weight_by_the_learning_rate() {
         let mut adam = Adam::new(&one("w", tensor(&[1.0, 2.0, 3.0], &[3]))).unwrap();
@@ -122,7 +122,7 @@ mod tests {
         }
     }
 
-    /// Gradients 1, then -2: m = 0.9 · 0.1 - 0.2, v = 0.999 · 0.001 + 0.004, corrected by 0.19 and 0.001999.
+    /// Checks gradients 1, then -2: m = 0.9 · 0.1 - 0.2, v = 0.999 · 0.001 + 0.004, corrected by 0.19 and 0.001999.
     #[test]
     fn the_second_step_has_the_averages_of_the_paper() {
         let mut adam = Adam::new(&one("w", tensor(&[0.0], &[1]))).unwrap();

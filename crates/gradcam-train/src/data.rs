@@ -8,7 +8,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use crate::{NetworkSpec, TrainError};
 
-/// Pictures with a label each.
+/// Pictures with one label each.
 #[derive(Debug, Clone)]
 pub struct Examples {
     /// `(n, channels, height, width)` of `f32`; the paper divides bytes by 255.
@@ -18,10 +18,11 @@ pub struct Examples {
 }
 
 impl Examples {
-    /// Pictures from their values, image by image, then channel by channel and row by row; `shape` is `[channels, height, width]`.
+    /// Makes examples from pixel values, image by image, then channel by channel and row by row; `shape` is
+    /// `[channels, height, width]`.
     ///
     /// # Errors
-    /// When the values are not as many as the labels and the shape say.
+    /// When the number of values differs from that given by the labels and the shape.
     pub fn new(values: &[f32], shape: [usize; 3], labels: Vec<usize>) -> Result<Self, TrainError> {
         let [channels, height, width] = shape;
         let shape = (labels.len(), channels, height, width);
@@ -29,7 +30,7 @@ impl Examples {
         Ok(Examples { images, labels })
     }
 
-    /// Whether a network can be trained with these.
+    /// Checks that a network can be trained on these examples.
     pub(crate) fn check(&self, spec: &NetworkSpec) -> Result<(), TrainError> {
         let fits = self.images.dtype() == DType::F32
             && matches!(self.images.dims(), [_, image @ ..] if *image == spec.input);
@@ -56,22 +57,22 @@ impl Examples {
     }
 }
 
-/// The labels in a random order, the same for the same `seed`: what a network can only memorise (Adebayo et al. 2018, section 4). Every
-/// class stays as frequent as it was.
+/// Returns the labels in a random order, the same for the same `seed`: a network can only memorise them (Adebayo et al. 2018, section
+/// 4). Class frequencies are unchanged.
 pub fn permuted_labels(labels: &[usize], seed: u64) -> Vec<usize> {
     let mut labels = labels.to_vec();
     shuffle(&mut labels, &mut ChaCha8Rng::seed_from_u64(seed));
     labels
 }
 
-/// Puts the items into a random order (Fisher and Yates).
+/// Shuffles the items (Fisher and Yates).
 pub(crate) fn shuffle<T>(items: &mut [T], generator: &mut ChaCha8Rng) {
     for last in (1..items.len()).rev() {
         items.swap(last, below(last as u64 + 1, generator) as usize);
     }
 }
 
-/// A whole number below `bound`, each as likely as the others: numbers of the last, partial run of `bound` are drawn again.
+/// Draws a uniform whole number below `bound`: draws from the last, partial run of `bound` are rejected.
 fn below(bound: u64, generator: &mut ChaCha8Rng) -> u64 {
     let whole: RangeInclusive<u64> = 0..=u64::MAX - (u64::MAX % bound + 1) % bound;
     loop {
@@ -98,7 +99,7 @@ mod tests {
         a.sort_unstable();
         b.sort_unstable();
         assert_eq!(a, b);
-        // 100 of 1,000 stay by chance, give or take four times the standard deviation of 9.5.
+        // By chance 100 of 1,000 stay, give or take four times the standard deviation of 9.5.
         let same = labels.iter().zip(&permuted).filter(|(a, b)| a == b).count();
         assert!((62..=138).contains(&same), "{same}");
     }
@@ -133,7 +134,7 @@ mod tests {
         };
         assert_eq!(
             message(&[0.0; 8], [1, 2, 2], vec![0, 3]),
-            "the picture 1 has the label 3, but the network has 3 classes, counted from 0"
+            "picture 1 has the label 3, but the network has 3 classes, counted from 0"
         );
         assert_eq!(
             message(&[0.0; 4], [1, 4, 1], vec![0]),

@@ -1,4 +1,4 @@
-//! What can go wrong.
+//! Errors of building and training.
 
 use gradcam_nn::WeightsError;
 
@@ -9,14 +9,14 @@ pub enum TrainError {
     /// A description or a setting is out of its range.
     #[error("{what} must be {expected}, found {found}")]
     Setting {
-        /// Which one.
+        /// The name of the setting.
         what: &'static str,
         /// Its range.
         expected: &'static str,
         /// Its value.
         found: String,
     },
-    /// The pictures are not what the network takes.
+    /// The network cannot take the pictures.
     #[error("the network takes pictures `(n, {}, {}, {})` of f32, found {found}", .expected[0], .expected[1], .expected[2])]
     Images {
         /// Channels, height, width.
@@ -26,7 +26,7 @@ pub enum TrainError {
     },
     /// There are no pictures, or not one label for each.
     #[error(
-        "expected one label for each of at least one picture, found {labels} labels for {images} pictures"
+        "expected at least one picture and a label for each, found {labels} labels for {images} pictures"
     )]
     Count {
         /// Number of pictures.
@@ -36,14 +36,14 @@ pub enum TrainError {
     },
     /// A label is not a class of the network.
     #[error(
-        "the picture {index} has the label {label}, but the network has {classes} classes, counted from 0"
+        "picture {index} has the label {label}, but the network has {classes} classes, counted from 0"
     )]
     Label {
-        /// Which picture.
+        /// The picture's index, counted from 0.
         index: usize,
         /// Its label.
         label: usize,
-        /// How many classes there are.
+        /// The number of classes.
         classes: usize,
     },
     /// The loss or a weight became infinite or undefined.
@@ -51,15 +51,15 @@ pub enum TrainError {
         "the loss or a weight is no longer finite in epoch {epoch}; a smaller learning rate than {learning_rate} may help"
     )]
     Diverged {
-        /// Counted from 1.
+        /// The epoch, counted from 1.
         epoch: usize,
-        /// The one that was used.
+        /// The learning rate used.
         learning_rate: f64,
     },
-    /// The progress function asked for the end.
+    /// The progress function asked to stop.
     #[error("the training was stopped in epoch {epoch}")]
     Stopped {
-        /// Counted from 1.
+        /// The epoch, counted from 1.
         epoch: usize,
     },
     /// The weights do not fit the network.

@@ -1,8 +1,8 @@
-//! Gradients of the loss by the parameters.
+//! Gradients of the loss with respect to the parameters.
 //!
-//! A [`Tape`] takes gradients back to a network's input by [`Rules`], one for each operation. The rules here do the same, and on the way
-//! note what each layer's weight and bias get. So the network that is trained is the very tree that is explained afterwards, and no
-//! second forward pass is written anywhere.
+//! A [`Tape`] propagates gradients back to a network's input by [`Rules`], one for each operation. The rules here do the same, and
+//! record the gradients of each layer's weight and bias on the way. The trained network is therefore the very tree that is explained
+//! later, and there is no second forward pass to maintain.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,17 +13,17 @@ use gradcam_nn::{Backward, ConvNormAct, ModuleTree, Network, Rules, Tape};
 
 use crate::kernel_gradient::kernel_gradient;
 
-/// What one batch gives.
+/// The results of one batch.
 pub(crate) struct Batch {
     /// The mean cross-entropy.
     pub(crate) loss: f64,
-    /// How many pictures were classified as their label says.
+    /// The number of pictures classified as their labels say.
     pub(crate) correct: usize,
-    /// The loss's gradient by each parameter.
+    /// The loss's gradient with respect to each parameter.
     pub(crate) gradients: BTreeMap<String, Tensor>,
 }
 
-/// The loss of `network`, whose parameters are `weights`, for pictures `x` with their labels, and its gradients.
+/// Computes the loss of `network`, whose parameters are `weights`, on pictures `x` with their labels, and its gradients.
 pub(crate) fn batch(
     network: &ModuleTree,
     weights: &BTreeMap<String, Tensor>,
@@ -51,8 +51,8 @@ pub(crate) fn batch(
     })
 }
 
-/// The mean of `-log softmax(logits)[label]` over the rows, the number of rows whose largest logit is their label's, and the gradient at
-/// the logits.
+/// Returns the mean of `-log softmax(logits)[label]` over the rows, the number of rows whose largest logit is their label's, and the
+/// gradient with respect to the logits.
 pub(crate) fn cross_entropy(logits: &Tensor, labels: &[usize]) -> Result<(f64, usize, Tensor)> {
     let rows: Vec<Vec<f64>> = logits.to_dtype(candle_core::DType::F64)?.to_vec2()?;
     let (mut loss, mut correct) = (0.0, 0);
@@ -73,18 +73,18 @@ pub(crate) fn cross_entropy(logits: &Tensor, labels: &[usize]) -> Result<(f64, u
     Ok((loss, correct, gradient.to_dtype(logits.dtype())?))
 }
 
-/// The first of the largest values.
+/// Returns the index of the largest value, the first of several equal ones.
 pub(crate) fn largest(row: &[f64]) -> Option<usize> {
     let indexed = row.iter().enumerate().rev();
     indexed.max_by(|a, b| a.1.total_cmp(b.1)).map(|(i, _)| i)
 }
 
-/// The gradient, and on the way those of the parameters.
+/// The gradient's rules, which also record the gradients of the parameters.
 #[derive(Clone)]
 struct Noted {
     names: Arc<HashMap<TensorId, String>>,
     gradients: Arc<Mutex<BTreeMap<String, Tensor>>>,
-    /// The pictures, whose own gradient nobody asks for.
+    /// The pictures, whose own gradient is not needed.
     input: TensorId,
 }
 
@@ -126,7 +126,7 @@ impl Rules for Noted {
     }
 }
 
-/// The sums over pictures and positions of `(n, c, h, w)`, `(c,)`.
+/// Sums `(n, c, h, w)` over pictures and positions to `(c,)`.
 fn channel_sums(x: &Tensor) -> Result<Tensor> {
     let (n, c, h, w) = x.dims4()?;
     let rows = x.permute((0, 2, 3, 1))?.reshape((n, h * w, c))?;
@@ -166,7 +166,7 @@ mod tests {
             let mut generator = ChaCha8Rng::seed_from_u64(5);
             let mut weights = BTreeMap::new();
             for (name, tensor) in initial(&spec, 3).unwrap() {
-                // With a bias of zero many a ReLU would be exactly at its kink.
+                // With zero biases, many ReLUs would be exactly at their kink.
                 let tensor = match tensor.dims() {
                     &[len] => {
                         let values = (0..len).map(|_| uniform(&mut generator) - 0.5);
@@ -192,7 +192,7 @@ mod tests {
             found.gradients
         }
 
-        /// The derivative of the loss along `direction` of the parameter `name`, by central differences.
+        /// Computes the derivative of the loss along `direction` of the parameter `name`, by central differences.
         fn slope(&self, name: &str, direction: &Tensor) -> f64 {
             let step = 1e-6;
             let loss = |step: f64| {
@@ -231,8 +231,8 @@ mod tests {
         }
     }
 
-    /// Its second convolution alone has 51,200 weights: each parameter moves along random directions, in which all elements take part, and
-    /// along some single elements.
+    /// Moves each parameter along random directions, in which all elements take part, and along some single elements: the second
+    /// convolution alone has 51,200 weights.
     #[test]
     fn the_gradients_of_the_paper_network_are_those_of_finite_differences() {
         let case = Case::new(Family::Cnn { hidden: 5 });

@@ -1,22 +1,22 @@
-//! The gradient by the kernel of a convolution.
+//! The gradient with respect to a convolution's kernel.
 
 use candle_core::{DType, Result, Tensor, WithDType, bail};
 use gradcam_nn::ops::{Conv2d, Padding, matmul};
 use rayon::prelude::*;
 
-/// Pictures of one task: a fixed number, so that the order of the sums does not depend on the number of threads.
+/// Pictures per task: fixed, so that the order of the sums does not depend on the number of threads.
 const PICTURES: usize = 4;
 
-/// The gradient by the kernel of `layer`, `(out, in, kh, kw)`, from its input `(n, in, h, w)` and the gradient at its output
-/// `(n, out, oh, ow)`; without groups and dilation.
+/// Computes the gradient with respect to the kernel of `layer`, `(out, in, kh, kw)`, from its input `(n, in, h, w)` and the gradient
+/// at its output, `(n, out, oh, ow)`. Groups and dilation are not supported.
 ///
-/// For each picture it is the product of the output's gradient, `(out, positions)`, and of what the kernel sees at each position,
+/// For each picture, it is the product of the output's gradient, `(out, positions)`, and the kernel's input at each position,
 /// `(positions, kh · kw · in)`: im2col.
 pub(crate) fn kernel_gradient(layer: &Conv2d, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
     match x.dtype() {
         DType::F32 => typed::<f32>(layer, x, grad),
         DType::F64 => typed::<f64>(layer, x, grad),
-        other => bail!("gradients are of f32 or f64, found {other:?}"),
+        other => bail!("gradients need f32 or f64 tensors, found {other:?}"),
     }
 }
 
@@ -26,10 +26,10 @@ fn typed<T: WithDType>(layer: &Conv2d, x: &Tensor, grad: &Tensor) -> Result<Tens
     let (_, _, out_height, out_width) = grad.dims4()?;
     let options = layer.options();
     let Padding::Explicit { top, left, .. } = options.padding else {
-        bail!("a convolution that is trained has explicit padding");
+        bail!("a trained convolution needs explicit padding");
     };
     if options.groups != 1 || options.dilation != (1, 1) {
-        bail!("a convolution that is trained has one group and no dilation");
+        bail!("a trained convolution needs one group and no dilation");
     }
     let window = Window {
         channels: inputs,
@@ -39,7 +39,7 @@ fn typed<T: WithDType>(layer: &Conv2d, x: &Tensor, grad: &Tensor) -> Result<Tens
         before: (top, left),
         output: (out_height, out_width),
     };
-    // The channels of a position next to each other, which is how the kernels leave them: no copies here.
+    // Channels last, which is how the kernels leave them: no copies here.
     let (x, grad) = (x.permute((0, 2, 3, 1))?, grad.permute((0, 2, 3, 1))?);
     let starts: Vec<usize> = (0..n).step_by(PICTURES).collect();
     let parts = starts.into_par_iter().with_max_len(1).map(|start| {
@@ -69,7 +69,7 @@ fn typed<T: WithDType>(layer: &Conv2d, x: &Tensor, grad: &Tensor) -> Result<Tens
     sums.permute((0, 3, 1, 2))?.contiguous()
 }
 
-/// Adds `part` to `sums`, which are zeros where they are none.
+/// Adds `part` to `sums`; an empty `sums` counts as zeros.
 fn add<T: WithDType>(sums: &mut Vec<T>, part: Vec<T>) {
     if sums.is_empty() {
         *sums = part;
@@ -90,7 +90,7 @@ struct Window {
 }
 
 impl Window {
-    /// What the kernel sees at each position, `(positions, kh, kw, channels)`, of a picture `(height, width, channels)`.
+    /// Returns the kernel's input at each position, `(positions, kh, kw, channels)`, for a picture `(height, width, channels)`.
     fn seen<T: WithDType>(&self, picture: &[T]) -> Vec<T> {
         let (row, c) = (self.size.1 * self.channels, self.channels);
         let mut seen =
@@ -103,7 +103,7 @@ impl Window {
             if y >= self.size.0 {
                 continue;
             }
-            // The columns of this row of the kernel that lie on the picture.
+            // The columns of this kernel row that are inside the picture.
             let first = ox * self.stride.1;
             let skipped = self.before.1.saturating_sub(first);
             let last = self

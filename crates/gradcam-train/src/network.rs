@@ -1,4 +1,4 @@
-//! The two networks, written down as data.
+//! The two networks as data.
 
 use std::collections::BTreeMap;
 
@@ -21,11 +21,11 @@ pub struct NetworkSpec {
     pub input: [usize; 3],
     /// The number of classes.
     pub classes: usize,
-    /// How it is built.
+    /// The architecture.
     pub family: Family,
 }
 
-/// How a network is built.
+/// The architecture of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -36,11 +36,12 @@ pub enum Family {
         /// Units of `fc1`; 1,024 in the paper.
         hidden: usize,
     },
-    /// A small residual network (He et al. 2016): `conv1` 3×3, then `layer1` to `layer3` of one basic block each with 1, 2 and 4 times as
-    /// many maps, the latter two of stride 2, then the average over all positions and `fc`. Its last feature maps are `layer3`.
+    /// A small residual network (He et al. 2016): `conv1` 3×3, then `layer1` to `layer3`, of one basic block each. They have 1, 2 and
+    /// 4 times as many maps, and the latter two have stride 2. An average over all positions and `fc` follow. Its last feature maps
+    /// are `layer3`.
     ///
-    /// There is no batch norm: with it the network that is trained, which sees the statistics of its batch, would be another than the one
-    /// that is explained, and three blocks train well without.
+    /// There is no batch norm, and three blocks train well without. With it, the trained network, which uses its batch's statistics,
+    /// would differ from the explained one.
     Residual {
         /// Maps of `conv1` and `layer1`.
         width: usize,
@@ -48,7 +49,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// The path of the last feature maps, where Grad-CAM looks.
+    /// Returns the path of the last feature maps, where Grad-CAM looks.
     pub fn last_maps(self) -> &'static str {
         match self {
             Family::Cnn { .. } => "relu2",
@@ -57,7 +58,7 @@ impl Family {
     }
 }
 
-/// The network that `spec` describes, with the parameters `weights`.
+/// Builds the network described by `spec`, with the parameters `weights`.
 ///
 /// # Errors
 /// When a size is zero, or a parameter is missing, not finite, or of another shape.
@@ -68,11 +69,11 @@ pub fn build(
     tree(spec, &Weights::from_tensors(weights.clone()))
 }
 
-/// The parameters that training starts from: the same for the same `seed`.
+/// Draws the parameters from which training starts: the same for the same `seed`.
 ///
-/// Those of the paper's network are drawn from a normal distribution of standard deviation 0.1, again where a value is beyond two of
-/// them, and its biases are 0.1 (the paper's code). Those of the residual network are normal with the variance 2 / fan-in (He et al. 2015,
-/// eq. 10), and its biases zero.
+/// Weights of the paper's network are drawn from a normal distribution of standard deviation 0.1, redrawn beyond two standard
+/// deviations, and its biases are 0.1 (the paper's code). Weights of the residual network are normal with variance 2 / fan-in (He et
+/// al. 2015, eq. 10), and its biases zero.
 ///
 /// # Errors
 /// When a size is zero.
@@ -100,7 +101,7 @@ fn normal(generator: &mut ChaCha8Rng) -> f64 {
     StandardNormal.sample(generator)
 }
 
-/// A standard normal value that is not beyond ±2.
+/// Draws a standard normal value within ±2.
 fn truncated(generator: &mut ChaCha8Rng) -> f64 {
     loop {
         let value = normal(generator);
@@ -203,7 +204,7 @@ fn residual(
     Ok(modules)
 }
 
-/// A convolution of an odd kernel that keeps the size but for its stride; `[inputs, outputs, kernel, stride]`.
+/// Makes a convolution from `[inputs, outputs, kernel, stride]`; an odd kernel at stride 1 keeps the size.
 fn conv(
     weights: &Weights,
     name: &str,
@@ -303,7 +304,7 @@ mod tests {
     fn initial_parameters_have_the_papers_distributions() {
         let weights = initial(&PAPER, 1).unwrap();
         assert_eq!(weights["fc1.bias"].to_vec1::<f32>().unwrap(), [0.1; 1024]);
-        // The standard deviation of a normal distribution cut at two of its own is 0.8796 of it.
+        // A normal distribution cut at two standard deviations keeps 0.8796 of its standard deviation.
         let (found, largest) = deviation(&weights["conv2.weight"]);
         assert!((found - 0.08796).abs() < 0.001, "{found}");
         assert!(largest <= 0.2 && largest > 0.199, "{largest}");

@@ -8,18 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 
-/// How exactly weights are written.
+/// The precision of written weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Storage {
-    /// As they are.
+    /// Unrounded.
     F32,
     /// Rounded to 11 significant bits: half the size.
     F16,
 }
 
-/// The bytes of a safetensors file: the same for the same weights.
+/// Writes a safetensors file as bytes: the same for the same weights.
 ///
 /// # Errors
 /// When the tensors are not on the CPU.
@@ -38,7 +38,7 @@ pub fn to_bytes(
     safetensors::serialize(stored, None).map_err(|error| TrainError::Format(error.to_string()))
 }
 
-/// The weights of a safetensors file, widened to `f32`.
+/// Reads the weights of a safetensors file, widened to `f32`.
 ///
 /// # Errors
 /// When the bytes are not a safetensors file.
@@ -80,7 +80,7 @@ mod tests {
                 );
             }
         }
-        // A file of f16 again gives the same bytes.
+        // Writing f16 again gives the same bytes.
         assert_eq!(to_bytes(&rounded, Storage::F16).unwrap(), bytes);
         assert!(from_bytes(&bytes[..bytes.len() - 1]).is_err());
     }

@@ -19,19 +19,19 @@ use crate::{Examples, Family, NetworkSpec, TrainError, build, initial};
 pub struct Settings {
     /// The step size of Adam, above 0.
     pub learning_rate: f64,
-    /// Pictures in one step, at least 1.
+    /// Pictures per step, at least 1.
     pub batch: usize,
-    /// The factor λ of the penalty λ/2 · Σ w² over all weights but the biases, 0 or above.
+    /// The factor λ of the penalty λ/2 · Σ w² over all weights except the biases, 0 or above.
     pub l2: f64,
     /// The most epochs, at least 1.
     pub epochs: usize,
-    /// The accuracy on the pictures trained with, in [0, 1], at which training ends early.
+    /// The accuracy on the training pictures, in [0, 1], at which training ends early.
     pub enough: Option<f64>,
 }
 
 impl Settings {
-    /// Those of Adebayo et al. (2018): Adam with 1e-4, batches of 50, λ = 0.001, 50 epochs. The paper has 55,000 digits; permuted labels
-    /// take it 100 epochs.
+    /// The settings of Adebayo et al. (2018): Adam with 1e-4, batches of 50, λ = 0.001, 50 epochs. The paper trains on 55,000 digits,
+    /// and for 100 epochs with permuted labels.
     pub const PAPER: Settings = Settings {
         learning_rate: 1e-4,
         batch: 50,
@@ -40,10 +40,11 @@ impl Settings {
         enough: None,
     };
 
-    /// What memorises the permuted labels of 1,000 digits: batches of 50, no penalty, up to 100 epochs or an accuracy of 0.98, and a step
-    /// size of 5e-4 for the paper's network (`fc1` of 64 units or more), 2e-3 for the residual one (a width of 8).
+    /// Returns settings that memorise the permuted labels of 1,000 digits: batches of 50, no penalty, up to 100 epochs or an accuracy
+    /// of 0.98. The step size is 5e-4 for the paper's network (`fc1` of 64 units or more) and 2e-3 for the residual one (width 8).
     ///
-    /// Larger steps may end at chance: so did, with permuted labels, an `fc1` of 32 units with 1e-3 and the residual network with 1e-2.
+    /// Larger steps may end at chance accuracy. With permuted labels that happened to an `fc1` of 32 units at 1e-3 and to the residual
+    /// network at 1e-2.
     pub fn quick(family: Family) -> Settings {
         Settings {
             learning_rate: match family {
@@ -58,19 +59,19 @@ impl Settings {
     }
 }
 
-/// How far a training has come.
+/// The progress of a training.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {
     /// The epoch, counted from 1.
     pub epoch: usize,
-    /// Steps of this epoch that are done.
+    /// Completed steps of this epoch.
     pub step: usize,
     /// Steps of an epoch.
     pub steps: usize,
-    /// The mean cross-entropy over this epoch so far, each batch before its own step.
+    /// The mean cross-entropy over this epoch so far, each batch measured before its own step.
     pub loss: f64,
-    /// The share of pictures in this epoch so far that were classified as their label says, each batch before its own step.
+    /// The share of this epoch's pictures so far classified as their labels say, each batch measured before its own step.
     pub accuracy: f64,
 }
 
@@ -80,21 +81,22 @@ pub struct Progress {
 pub struct Trained {
     /// The parameters by name, `f32`.
     pub weights: BTreeMap<String, Tensor>,
-    /// The share of the pictures trained with that the network classifies as their label says, in [0, 1].
+    /// The share of training pictures that the network classifies as their labels say, in [0, 1].
     pub train_accuracy: f64,
-    /// The same of the test pictures, where there are any.
+    /// The same share of the test pictures, if there are any.
     pub test_accuracy: Option<f64>,
-    /// Epochs that were run.
+    /// The number of epochs run.
     pub epochs: usize,
 }
 
-/// Trains the network `spec` on `examples`, from parameters and in an order that follow from `seed`; `progress` hears of every step and
-/// may end the training.
+/// Trains the network `spec` on `examples`. The initial parameters and the order follow from `seed`; `progress` is called after every
+/// step and may stop the training.
 ///
 /// The same arguments give the same bytes, for any number of threads.
 ///
 /// # Errors
-/// When the examples do not fit the network, a setting is out of its range, the loss or the weights do not stay finite, or `progress` breaks off.
+/// When the examples do not fit the network, a setting is out of range, the loss or the weights do not stay finite, or `progress`
+/// stops the training.
 pub fn train(
     spec: &NetworkSpec,
     examples: &Examples,
@@ -108,7 +110,7 @@ pub fn train(
         examples.check(spec)?;
     }
     let mut adam = Adam::new(&initial(spec, seed)?)?;
-    // Another stream than that of the initial parameters.
+    // A separate stream from that of the initial parameters.
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     generator.set_stream(1);
     let mut order: Vec<usize> = (0..examples.labels.len()).collect();
@@ -118,7 +120,7 @@ pub fn train(
         shuffle(&mut order, &mut generator);
         let running = one_epoch(spec, examples, settings, &order, &mut adam, epoch, progress)?;
         let last = epoch == settings.epochs;
-        // The running accuracy lags behind that of the parameters at the end of the epoch: a cheap first gate.
+        // The running accuracy lags behind that of the current parameters: a cheap first gate.
         if last || settings.enough.is_some_and(|enough| running >= enough) {
             let network = built(spec, &adam.weights()?, settings, epoch)?;
             let found = accuracy(&network, examples)?;
@@ -137,7 +139,7 @@ pub fn train(
     })
 }
 
-/// Takes a step for each batch of `order`; returns the accuracy on the way.
+/// Takes a step for each batch of `order` and returns the running accuracy.
 fn one_epoch(
     spec: &NetworkSpec,
     examples: &Examples,
@@ -179,7 +181,7 @@ fn one_epoch(
     Ok(correct as f64 / seen as f64)
 }
 
-/// The network of the weights that training has come to.
+/// Builds the network from the current weights of the training.
 fn built(
     spec: &NetworkSpec,
     weights: &BTreeMap<String, Tensor>,
@@ -200,10 +202,10 @@ fn diverged(settings: &Settings, epoch: usize) -> TrainError {
     }
 }
 
-/// The share of `examples`, in [0, 1], whose largest logit is that of their label; the first of several equal ones counts.
+/// Returns the share of `examples`, in [0, 1], whose largest logit is their label's; the first of several equal ones counts.
 ///
 /// # Errors
-/// When the network does not take the pictures.
+/// When the network cannot take the pictures.
 pub fn accuracy(network: &dyn Network, examples: &Examples) -> Result<f64, TrainError> {
     let rows = logits(network, &examples.images)?.to_dtype(candle_core::DType::F64)?;
     let rows: Vec<Vec<f64>> = rows.to_vec2()?;
@@ -276,7 +278,7 @@ mod tests {
         }
     }
 
-    /// 40 pictures with a bright quarter on noise; the label says which.
+    /// Returns 40 pictures of noise with one bright quarter, given by the label.
     fn quarters(seed: u64) -> Examples {
         let mut generator = ChaCha8Rng::seed_from_u64(seed);
         let labels: Vec<usize> = (0..40).map(|i| i % 4).collect();
@@ -347,7 +349,7 @@ mod tests {
         }
     }
 
-    /// Of the size of digits, since how a kernel splits its work depends on the shapes.
+    /// Uses the size of digits, since the shapes determine how a kernel splits its work.
     #[test]
     fn the_same_seed_gives_the_same_bytes_for_any_number_of_threads() {
         let pixel = |i: usize| (i * 7919 % 256) as f32 / 255.0;
@@ -381,7 +383,7 @@ mod tests {
         }
     }
 
-    /// With one batch an epoch, what the last epoch reports is the loss of the parameters of the epoch before.
+    /// With one batch an epoch, the last epoch reports the loss of the previous epoch's parameters.
     #[test]
     fn the_network_from_trained_weights_is_the_one_that_was_trained() {
         for family in [CNN, RESIDUAL] {
@@ -417,7 +419,7 @@ mod tests {
         let run = |settings: Settings, progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>| {
             train(&spec(CNN), &quarters(0), None, &settings, 0, progress).unwrap_err()
         };
-        // Of a loss that is not finite, and of weights that are not: before the next loss, and after the last.
+        // A loss that is not finite, and weights that are not: before the next loss, and after the last.
         for (learning_rate, batch, epochs) in [(1e30, 10, 200), (1e300, 10, 200), (1e300, 40, 1)] {
             let wild = Settings {
                 learning_rate,
