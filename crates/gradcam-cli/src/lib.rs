@@ -32,7 +32,6 @@ mod interruption;
 mod map_file;
 pub mod memory;
 mod names;
-mod nearest;
 mod protect;
 mod random;
 mod reading;

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
+use gradcam_names::nearest;
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
 use serde::{Deserialize, Serialize};
 
-use crate::error::nearest;
 use crate::shape::rectangle;
 use crate::{Class, Error, Mask, Picture, Rect, Result, Shape};
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use gradcam_names::hint;
 use gradcam_picture::PictureError;
 use gradcam_picture::bounded::ReadError;
 
@@ -67,7 +68,7 @@ pub enum Error {
         found: String,
     },
     /// No layout has this name.
-    #[error("there is no layout `{name}`{}", nearest_hint(.nearest))]
+    #[error("there is no layout `{name}`{}", hint(.nearest))]
     UnknownLayout {
         /// The unknown name.
         name: String,
@@ -152,27 +153,6 @@ impl Error {
             path: path.to_path_buf(),
             found: found.to_string(),
         }
-    }
-}
-
-/// Returns at most three of `known` that are close to `name`, the closest first.
-pub(crate) fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> Vec<String> {
-    let mut scored: Vec<(usize, &str)> = known
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.len().max(name.len()) / 2)
-        .collect();
-    scored.sort_unstable();
-    scored
-        .into_iter()
-        .take(3)
-        .map(|(_, n)| n.to_string())
-        .collect()
-}
-
-fn nearest_hint(nearest: &[String]) -> String {
-    match nearest {
-        [] => String::new(),
-        near => format!("; did you mean `{}`?", near.join("` or `")),
     }
 }
 

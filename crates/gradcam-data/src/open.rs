@@ -90,7 +90,7 @@ mod tests {
         let error = "cooc".parse::<Layout>().unwrap_err().to_string();
         assert_eq!(
             error,
-            "there is no layout `cooc`; did you mean `coco` or `voc`?"
+            "there is no layout `cooc`; the nearest are `coco`, `voc`"
         );
         for &layout in Layout::ALL {
             assert_eq!(layout.name().parse::<Layout>().unwrap(), layout);

@@ -1,6 +1,7 @@
 //! Why a metric could not be computed.
 
 use gradcam_map::Size;
+use gradcam_names::hint;
 
 use crate::Undefined;
 
@@ -108,14 +109,6 @@ impl Error {
             expected,
             found: found.to_string(),
         }
-    }
-}
-
-fn hint(nearest: &[String]) -> String {
-    match nearest {
-        [] => String::new(),
-        [name] => format!("; the nearest is `{name}`"),
-        names => format!("; the nearest are `{}`", names.join("`, `")),
     }
 }
 

@@ -24,6 +24,8 @@ mod unknown;
 mod vgg;
 mod vit;
 
+use gradcam_names::nearest;
+
 pub use self::plan::{Architecture, Naming};
 pub use self::unknown::UnknownArchitecture;
 pub(crate) use self::vit::Size;
@@ -49,20 +51,9 @@ pub fn find(name: &str) -> Result<&'static Architecture, UnknownArchitecture> {
     let plain = letters(name.split('.').next().unwrap_or(name));
     named(&letters(name))
         .or_else(|| named(&plain))
-        .ok_or_else(|| {
-            let mut scored: Vec<(f64, &str)> = all()
-                .iter()
-                .map(|a| {
-                    let likeness = strsim::normalized_damerau_levenshtein(&plain, &letters(a.name));
-                    (likeness, a.name)
-                })
-                .collect();
-            scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-            let nearest = scored.iter().take(3);
-            UnknownArchitecture {
-                name: name.to_string(),
-                nearest: nearest.map(|(_, near)| (*near).to_string()).collect(),
-            }
+        .ok_or_else(|| UnknownArchitecture {
+            name: name.to_string(),
+            nearest: nearest(&plain, all().iter().map(|a| a.name)),
         })
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device, Tensor};
+use gradcam_names::{hint, nearest};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -14,7 +15,7 @@ use crate::dispatch::storage::with_values;
 #[non_exhaustive]
 pub enum WeightsError {
     /// The store lacks the tensor.
-    #[error("the weights lack the parameter `{name}`{}", nearest_hint(.nearest))]
+    #[error("the weights lack the parameter `{name}`{}", hint(.nearest))]
     Missing {
         /// The full name.
         name: String,
@@ -45,13 +46,6 @@ pub enum WeightsError {
     /// A failure of the tensor library.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
-}
-
-fn nearest_hint(nearest: &[String]) -> String {
-    if nearest.is_empty() {
-        return String::new();
-    }
-    format!("; the nearest names are `{}`", nearest.join("`, `"))
 }
 
 /// A store of named tensors, seen from one place in the tree of modules.
@@ -222,7 +216,7 @@ impl Weights {
             Source::Random(seed) => Ok(initial(&path, shape, *seed)?),
             Source::Tensors(tensors) => {
                 let Some(tensor) = tensors.get(&path) else {
-                    let nearest = nearest(&path, tensors.keys());
+                    let nearest = nearest(&path, tensors.keys().map(String::as_str));
                     return Err(WeightsError::Missing {
                         name: path,
                         nearest,
@@ -302,16 +296,6 @@ fn ready(name: &str, tensor: Tensor, device: &Device) -> Result<Tensor, WeightsE
         return Err(WeightsError::NotFinite { name, count });
     }
     Ok(tensor.to_device(device)?)
-}
-
-/// Returns up to three stored names that are close to `name`.
-fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a String>) -> Vec<String> {
-    let mut scored: Vec<(f64, &String)> = names
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-        .filter(|(score, _)| *score > 0.85)
-        .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    scored.into_iter().take(3).map(|(_, n)| n.clone()).collect()
 }
 
 /// Counts the values of a contiguous tensor that are NaN or infinite. Those on a GPU were checked before the upload.

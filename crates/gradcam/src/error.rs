@@ -1,13 +1,14 @@
 //! Why an explanation could not be made.
 
 use gradcam_map::Size;
+use gradcam_names::hint;
 
 /// Why an explanation could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No module of the network has this name.
-    #[error("the network has no layer `{name}`{}", nearest_hint(.nearest))]
+    #[error("the network has no layer `{name}`{}", hint(.nearest))]
     UnknownLayer {
         /// The name asked for.
         name: String,
@@ -186,15 +187,6 @@ impl Error {
     }
 }
 
-/// What follows a message where similar names are known.
-pub(crate) fn nearest_hint(names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        [name] => format!("; the nearest is `{name}`"),
-        names => format!("; the nearest are `{}`", names.join("`, `")),
-    }
-}
-
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
         // candle prints a backtrace inside the message when RUST_BACKTRACE is set; the user wants the sentence.
@@ -210,42 +202,3 @@ impl From<candle_core::Error> for Error {
 
 /// A result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
-
-/// Up to three of `names` that are close to `name`, the closest first, whatever their case, hyphens and spaces; one that differs in nothing
-/// else stands alone.
-pub fn nearest_names<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let plain = |name: &str| -> String {
-        let letters = name.chars().filter(|c| !matches!(c, ' ' | '-' | '_'));
-        letters.flat_map(char::to_lowercase).collect()
-    };
-    let wanted = plain(name);
-    let mut scored: Vec<(f64, &str)> = names
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&wanted, &plain(candidate)), candidate))
-        .filter(|(score, _)| *score > 0.75)
-        .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    scored.dedup();
-    if scored.iter().any(|(score, _)| *score == 1.0) {
-        scored.retain(|(score, _)| *score == 1.0);
-    }
-    let nearest = scored.into_iter().take(3);
-    nearest.map(|(_, name)| name.to_string()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn case_and_hyphens_do_not_count() {
-        let names = ["grad-cam", "grad-cam++", "xgrad-cam", "smooth-grad-cam++"];
-        for name in ["Grad-CAM", "GradCAM", "gradcam", "grad_cam", "GRAD CAM"] {
-            assert_eq!(nearest_names(name, names), ["grad-cam"], "{name}");
-        }
-        assert_eq!(nearest_names("GradCAM++", names), ["grad-cam++"]);
-        assert_eq!(nearest_names("grad-cm", names)[0], "grad-cam");
-        assert!(nearest_names("grad-cm", names).len() > 1);
-        assert!(nearest_names("rise", names).is_empty());
-    }
-}

@@ -17,7 +17,7 @@ pub use ask::batch::{BatchMaps, RecordedGradCam, grad_cam_batch};
 pub use ask::dense::{Dense, predicted_region};
 pub use ask::explainer::{Cost, Explainer, Fusion, PassCost, explain_each};
 pub use ask::heatmap::{Heatmap, LayerMap, Verdict};
-pub use error::{Error, Result, nearest_names};
+pub use error::{Error, Result};
 pub use methods::baseline::{Baseline, Inputs};
 pub use methods::{About, Method, MethodError};
 pub use saliency::{Features, Saliency, SignedMap, Source, Subject};

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
+use gradcam_names::{hint, nearest};
 
-use crate::error::{nearest_hint, nearest_names};
 use crate::{Error, Result};
 
 /// A user's score: from the logits of one image `(classes,)` to a tensor with one element, by candle operations.
@@ -72,7 +72,7 @@ impl fmt::Debug for Target {
 #[non_exhaustive]
 pub enum TargetError {
     /// Neither a class nor a label.
-    #[error("unknown label `{text}`{}", nearest_hint(.nearest))]
+    #[error("unknown label `{text}`{}", hint(.nearest))]
     Unknown {
         /// The text.
         text: String,
@@ -172,7 +172,7 @@ fn class(text: &str, labels: &[String]) -> std::result::Result<usize, TargetErro
         }),
         (&[], Err(_)) => Err(TargetError::Unknown {
             text: text.to_string(),
-            nearest: nearest_names(text, labels.iter().map(String::as_str)),
+            nearest: nearest(text, labels.iter().map(String::as_str)),
         }),
         _ => Err(TargetError::Ambiguous {
             text: text.to_string(),

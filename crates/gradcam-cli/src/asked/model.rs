@@ -6,11 +6,11 @@ use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use gradcam_models::architectures::{self, Architecture};
 use gradcam_models::{Model, import};
+use gradcam_names::hint;
 
 use super::device;
 use crate::args::Network;
 use crate::console::Console;
-use crate::nearest;
 
 /// What `--model` names.
 pub(crate) enum Choice {
@@ -62,8 +62,8 @@ pub(crate) fn choose(text: &str, arch: Option<&str>) -> Result<Choice> {
         match architectures::find(text) {
             Ok(architecture) => Choice::Architecture(architecture),
             Err(unknown) => bail!(
-                "no model `{text}`: neither a folder nor an architecture; {}\n\nhint: `gradcam models` lists them; a repository of the hub is written `hf:OWNER/NAME`",
-                nearest::said(&unknown.nearest).unwrap_or_default()
+                "no model `{text}`: neither a folder nor an architecture{}\n\nhint: `gradcam models` lists them; a repository of the hub is written `hf:OWNER/NAME`",
+                hint(&unknown.nearest)
             ),
         }
     };

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
-use gradcam::nearest_names;
+use gradcam_names::{hint, nearest};
 
 use super::{labels, metrics, parameters, scenes};
-use crate::nearest;
 
 /// All tests of a card by their ids.
 fn ids() -> impl Iterator<Item = &'static str> {
@@ -32,10 +31,11 @@ pub(crate) fn wanted(names: &[String]) -> Result<()> {
         if known.contains(name.as_str()) {
             continue;
         }
-        let close = nearest_names(name, known.iter().copied());
-        let all = || format!("they are {}", ids().collect::<Vec<_>>().join(", "));
-        let hint = nearest::said(&close).unwrap_or_else(all);
-        bail!("`--fail-on {name}`: no test of a card has that name; {hint}");
+        let hint = match nearest(name, known.iter().copied()).as_slice() {
+            [] => format!("; they are {}", ids().collect::<Vec<_>>().join(", ")),
+            near => hint(near),
+        };
+        bail!("`--fail-on {name}`: no test of a card has that name{hint}");
     }
     Ok(())
 }

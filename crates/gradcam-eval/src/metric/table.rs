@@ -156,7 +156,7 @@ impl FromStr for Metric {
         let found = Metric::ALL.iter().find(|metric| metric.name() == name);
         found.copied().ok_or_else(|| Error::UnknownMetric {
             name: name.to_string(),
-            nearest: gradcam::nearest_names(name, Metric::ALL.iter().map(|m| m.name())),
+            nearest: gradcam_names::nearest(name, Metric::ALL.iter().map(|m| m.name())),
         })
     }
 }

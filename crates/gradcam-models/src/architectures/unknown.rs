@@ -1,8 +1,10 @@
 //! The name of no architecture.
 
+use gradcam_names::hint;
+
 /// No architecture has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown architecture `{name}`; the nearest are `{}`", nearest.join("`, `"))]
+#[error("unknown architecture `{name}`{}", hint(.nearest))]
 #[non_exhaustive]
 pub struct UnknownArchitecture {
     /// The name asked for.

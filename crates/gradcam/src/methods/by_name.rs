@@ -3,17 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
+use gradcam_names::{hint, nearest};
 use serde_json::{Map, Value};
 
 use super::table::Method;
-use crate::error::{nearest_hint, nearest_names};
 
 /// Why there is no such method.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MethodError {
     /// No method has this name.
-    #[error("unknown method `{name}`{}", nearest_hint(.nearest))]
+    #[error("unknown method `{name}`{}", hint(.nearest))]
     Unknown {
         /// The name.
         name: String,
@@ -134,15 +134,14 @@ impl FromStr for Method {
     type Err = MethodError;
 
     fn from_str(name: &str) -> Result<Self, MethodError> {
-        let all = Method::all();
-        let names = all.iter().map(Method::name);
-        let nearest = nearest_names(name, names);
-        all.into_iter()
-            .find(|method| method.name() == name)
-            .ok_or_else(|| MethodError::Unknown {
+        let mut all = Method::all();
+        match all.iter().position(|method| method.name() == name) {
+            Some(index) => Ok(all.swap_remove(index)),
+            None => Err(MethodError::Unknown {
                 name: name.to_string(),
-                nearest,
-            })
+                nearest: nearest(name, all.iter().map(Method::name)),
+            }),
+        }
     }
 }
 

@@ -74,7 +74,7 @@ impl Layers {
             .find(|layer| layer.name == name)
             .ok_or_else(|| Error::UnknownLayer {
                 name: name.to_string(),
-                nearest: crate::error::nearest_names(
+                nearest: gradcam_names::nearest(
                     name,
                     self.layers.iter().map(|layer| layer.name.as_str()),
                 ),
