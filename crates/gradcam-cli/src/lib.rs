@@ -33,7 +33,6 @@ mod map_file;
 pub mod memory;
 mod names;
 mod protect;
-mod random;
 mod reading;
 mod record;
 mod skipped;

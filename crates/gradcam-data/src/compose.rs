@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use gradcam_random::Random;
 use image::imageops::{FilterType, crop_imm, resize};
 use image::{DynamicImage, Rgb, RgbImage, Rgba, Rgba32FImage};
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::class::numbered;
-use crate::generators::{choice, stream, uniform};
 use crate::layouts::write_coco;
 use crate::picture::decode_upright;
 use crate::write::{whole, write_kind};
@@ -160,19 +159,19 @@ fn sample(
     seed: u64,
     i: usize,
 ) -> Result<Sample> {
-    let mut rng = stream(seed, i as u64);
-    let scene = &scenes[choice(&mut rng, scenes.len())];
+    let mut rng = Random::new(seed, i as u64);
+    let scene = &scenes[rng.part(scenes.len())];
     let mut image = square(&decode_upright(scene)?, how.size);
     let target = i % classes.len();
     let mut chosen = vec![&classes[target]];
     if how.distractor {
-        let other = (target + 1 + choice(&mut rng, classes.len() - 1)) % classes.len();
+        let other = (target + 1 + rng.part(classes.len() - 1)) % classes.len();
         chosen.push(&classes[other]);
     }
     let mut sprites = Vec::new();
     for (_, cutouts) in &chosen {
-        let path = &cutouts[choice(&mut rng, cutouts.len())];
-        let larger = uniform(&mut rng, how.scale.0, how.scale.1) * how.size as f64;
+        let path = &cutouts[rng.part(cutouts.len())];
+        let larger = rng.between(how.scale.0, how.scale.1) * how.size as f64;
         // Half of an odd size is rounded down, so that two cut-outs fit.
         let larger = larger.min((how.size / 2) as f64);
         sprites.push(cut_out(path, larger)?);
@@ -229,10 +228,10 @@ fn cut_out(path: &Path, larger: f64) -> Result<Rgba32FImage> {
 
 /// Draws the sprites' upper left corners, anywhere within the picture. Two sprites are drawn again until they do not overlap; this ends
 /// because no side is longer than half of the picture's.
-fn places(rng: &mut ChaCha8Rng, sprites: &[Rgba32FImage], size: usize) -> Vec<[u32; 2]> {
+fn places(rng: &mut Random, sprites: &[Rgba32FImage], size: usize) -> Vec<[u32; 2]> {
     let mut free = |sprite: &Rgba32FImage| {
         let room = |side: u32| (size as u32).saturating_sub(side) as usize + 1;
-        [room(sprite.width()), room(sprite.height())].map(|room| choice(rng, room) as u32)
+        [room(sprite.width()), room(sprite.height())].map(|room| rng.part(room) as u32)
     };
     loop {
         let found: Vec<[u32; 2]> = sprites.iter().map(&mut free).collect();

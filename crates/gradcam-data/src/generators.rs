@@ -27,8 +27,6 @@ pub use lesions::Lesions;
 pub use pasted::{Labels, Pasted};
 pub use shapes::Shapes;
 
-pub(crate) use random::{choice, stream, uniform};
-
 use check::check_size;
 
 /// A generator of pictures. In JSON, it is its name and its parameters.

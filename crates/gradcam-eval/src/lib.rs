@@ -9,7 +9,6 @@ pub mod methodology;
 mod metric;
 pub mod metrics;
 pub mod nulls;
-mod random;
 mod resolution;
 pub mod sanity;
 pub mod statistics;

@@ -1,8 +1,7 @@
 //! Maps that know nothing of the image or of the network: what a method has to beat on the same images.
 
 use gradcam_map::{Grid, Size};
-
-use crate::random::{drawn, named_generator, unit};
+use gradcam_random::Random;
 
 /// Independent uniform numbers from 0 to below 1: pixels in a random order.
 ///
@@ -16,8 +15,8 @@ use crate::random::{drawn, named_generator, unit};
 /// # Ok::<(), gradcam_eval::gradcam_map::Error>(())
 /// ```
 pub fn random_map(size: Size, seed: u64) -> Grid {
-    let mut random = named_generator(seed, "random map");
-    Grid::from_fn(size, |_| unit(&mut random) as f32)
+    let mut random = Random::of_name(seed, "random map");
+    Grid::from_fn(size, |_| random.unit() as f32)
 }
 
 /// A Gaussian around the centre, 1 at its peak, with a standard deviation of a quarter of each side: photographers put their subject in
@@ -54,7 +53,7 @@ pub fn centre_map(size: Size) -> Grid {
 /// ```
 pub fn permuted_map(map: &Grid, seed: u64) -> Grid {
     let count = map.size().area();
-    let order = drawn(&mut named_generator(seed, "permuted map"), count, count);
+    let order = Random::of_name(seed, "permuted map").draws(count, count);
     Grid::from_fn(map.size(), |i| map.values()[order[i]])
 }
 

@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device, Tensor};
 use gradcam_names::{hint, nearest};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
+use gradcam_random::Random;
 
 use crate::dispatch::storage::with_values;
 
@@ -320,30 +319,12 @@ fn initial(path: &str, shape: &[usize], seed: u64) -> candle_core::Result<Tensor
     let values = if shape.len() >= 2 {
         let fan_in: usize = shape[1..].iter().product();
         let deviation = (2.0 / fan_in.max(1) as f64).sqrt();
-        normals(path, seed, count, deviation)
+        let mut random = Random::of_name(seed, path);
+        let pairs = (0..count.div_ceil(2)).flat_map(|_| random.normal_pair(deviation));
+        pairs.map(|value| value as f32).take(count).collect()
     } else {
         let one = matches!(last, "weight" | "running_var" | "gamma");
         vec![if one { 1.0 } else { 0.0 }; count]
     };
     Tensor::from_vec(values, shape, &Device::Cpu)
-}
-
-/// Draws normal variates by the Box–Muller transform of ChaCha8 numbers, one stream for each name.
-fn normals(path: &str, seed: u64, count: usize, deviation: f64) -> Vec<f32> {
-    // FNV-1a, a fixed hash, so that the stream of a name never changes.
-    let hash = path.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
-        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let mut generator = ChaCha8Rng::seed_from_u64(seed);
-    generator.set_stream(hash);
-    let mut uniform = || ((generator.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
-    let mut values = Vec::with_capacity(count + 1);
-    while values.len() < count {
-        let radius = (-2.0 * uniform().ln()).sqrt() * deviation;
-        let (sin, cos) = (std::f64::consts::TAU * uniform()).sin_cos();
-        values.push((radius * cos) as f32);
-        values.push((radius * sin) as f32);
-    }
-    values.truncate(count);
-    values
 }

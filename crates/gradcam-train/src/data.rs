@@ -1,10 +1,7 @@
 //! Pictures with labels.
 
-use std::ops::RangeInclusive;
-
 use candle_core::{DType, Tensor};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
+use gradcam_random::Random;
 
 use crate::{NetworkSpec, TrainError};
 
@@ -61,26 +58,8 @@ impl Examples {
 /// 4). Class frequencies are unchanged.
 pub fn permuted_labels(labels: &[usize], seed: u64) -> Vec<usize> {
     let mut labels = labels.to_vec();
-    shuffle(&mut labels, &mut ChaCha8Rng::seed_from_u64(seed));
+    Random::new(seed, 0).shuffle(&mut labels);
     labels
-}
-
-/// Shuffles the items (Fisher and Yates).
-pub(crate) fn shuffle<T>(items: &mut [T], generator: &mut ChaCha8Rng) {
-    for last in (1..items.len()).rev() {
-        items.swap(last, below(last as u64 + 1, generator) as usize);
-    }
-}
-
-/// Draws a uniform whole number below `bound`: draws from the last, partial run of `bound` are rejected.
-fn below(bound: u64, generator: &mut ChaCha8Rng) -> u64 {
-    let whole: RangeInclusive<u64> = 0..=u64::MAX - (u64::MAX % bound + 1) % bound;
-    loop {
-        let value = generator.next_u64();
-        if whole.contains(&value) {
-            return value % bound;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -102,23 +81,6 @@ mod tests {
         // By chance 100 of 1,000 stay, give or take four times the standard deviation of 9.5.
         let same = labels.iter().zip(&permuted).filter(|(a, b)| a == b).count();
         assert!((62..=138).contains(&same), "{same}");
-    }
-
-    #[test]
-    fn every_order_is_as_likely() {
-        let mut generator = ChaCha8Rng::seed_from_u64(0);
-        let mut counts = std::collections::BTreeMap::new();
-        for _ in 0..6000 {
-            let mut items = [0, 1, 2];
-            shuffle(&mut items, &mut generator);
-            *counts.entry(items).or_insert(0) += 1;
-        }
-        assert_eq!(counts.len(), 6);
-        // 1,000 each, give or take five times the standard deviation of 29.
-        assert!(
-            counts.values().all(|n| (855..=1145).contains(n)),
-            "{counts:?}"
-        );
     }
 
     #[test]

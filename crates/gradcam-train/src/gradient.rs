@@ -138,15 +138,10 @@ fn channel_sums(x: &Tensor) -> Result<Tensor> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use candle_core::{DType, Device};
-    use rand_chacha::ChaCha8Rng;
-    use rand_chacha::rand_core::{RngCore, SeedableRng};
+    use gradcam_random::Random;
 
     use super::*;
     use crate::{Family, NetworkSpec, build, initial};
-
-    fn uniform(generator: &mut ChaCha8Rng) -> f64 {
-        (generator.next_u64() >> 11) as f64 / (1u64 << 53) as f64
-    }
 
     /// A network with its parameters, pictures and labels, in f64.
     struct Case {
@@ -163,20 +158,20 @@ mod tests {
                 classes: 3,
                 family,
             };
-            let mut generator = ChaCha8Rng::seed_from_u64(5);
+            let mut random = Random::new(5, 0);
             let mut weights = BTreeMap::new();
             for (name, tensor) in initial(&spec, 3).unwrap() {
                 // With zero biases, many ReLUs would be exactly at their kink.
                 let tensor = match tensor.dims() {
                     &[len] => {
-                        let values = (0..len).map(|_| uniform(&mut generator) - 0.5);
+                        let values = (0..len).map(|_| random.unit() - 0.5);
                         Tensor::from_iter(values, &Device::Cpu).unwrap()
                     }
                     _ => tensor.to_dtype(DType::F64).unwrap(),
                 };
                 weights.insert(name, tensor);
             }
-            let pixels = (0..3 * 2 * 7 * 6).map(|_| uniform(&mut generator));
+            let pixels = (0..3 * 2 * 7 * 6).map(|_| random.unit());
             let pixels: Vec<f64> = pixels.collect();
             Case {
                 spec,
@@ -238,7 +233,7 @@ mod tests {
         let case = Case::new(Family::Cnn { hidden: 5 });
         let gradients = case.gradients();
         assert!(gradients.keys().eq(case.weights.keys()));
-        let mut generator = ChaCha8Rng::seed_from_u64(9);
+        let mut random = Random::new(9, 0);
         for (name, gradient) in &gradients {
             assert_eq!(gradient.dims(), case.weights[name].dims(), "{name}");
             let gradient = flat(gradient);
@@ -248,9 +243,9 @@ mod tests {
                 let mut direction = vec![0.0; len];
                 if trial < 6 {
                     let size = 1.0 / (len as f64).sqrt();
-                    direction.fill_with(|| size * (2.0 * uniform(&mut generator) - 1.0));
+                    direction.fill_with(|| size * (2.0 * random.unit() - 1.0));
                 } else {
-                    direction[(uniform(&mut generator) * len as f64) as usize] = 1.0;
+                    direction[(random.unit() * len as f64) as usize] = 1.0;
                 }
                 let expected: f64 = gradient.iter().zip(&direction).map(|(g, d)| g * d).sum();
                 let direction =

@@ -7,9 +7,7 @@ use gradcam_nn::ops::{
     Activation, AdaptiveAvgPool2d, Conv2d, ConvOptions, Linear, MaxPool2d, Padding,
 };
 use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Weights};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
-use rand_distr::{Distribution, StandardNormal};
+use gradcam_random::Random;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
@@ -80,35 +78,21 @@ pub fn build(
 pub fn initial(spec: &NetworkSpec, seed: u64) -> Result<BTreeMap<String, Tensor>, TrainError> {
     let skeleton = Weights::skeleton();
     tree(spec, &skeleton)?;
-    let mut generator = ChaCha8Rng::seed_from_u64(seed);
+    let mut random = Random::new(seed, 0);
     let mut weights = BTreeMap::new();
     for (name, shape) in skeleton.requested() {
         let count: usize = shape.iter().product();
         let fan_in: usize = shape.iter().skip(1).product();
         let mut value = || match (spec.family, shape.len()) {
             (Family::Cnn { .. }, 1) => 0.1,
-            (Family::Cnn { .. }, _) => 0.1 * truncated(&mut generator),
+            (Family::Cnn { .. }, _) => 0.1 * random.truncated_normal(2.0),
             (Family::Residual { .. }, 1) => 0.0,
-            (Family::Residual { .. }, _) => (2.0 / fan_in as f64).sqrt() * normal(&mut generator),
+            (Family::Residual { .. }, _) => (2.0 / fan_in as f64).sqrt() * random.normal(),
         };
         let values: Vec<f32> = (0..count).map(|_| value() as f32).collect();
         weights.insert(name, Tensor::from_vec(values, shape, &Device::Cpu)?);
     }
     Ok(weights)
-}
-
-fn normal(generator: &mut ChaCha8Rng) -> f64 {
-    StandardNormal.sample(generator)
-}
-
-/// Draws a standard normal value within ±2.
-fn truncated(generator: &mut ChaCha8Rng) -> f64 {
-    loop {
-        let value = normal(generator);
-        if value.abs() <= 2.0 {
-            return value;
-        }
-    }
 }
 
 pub(crate) fn tree(spec: &NetworkSpec, weights: &Weights) -> Result<ModuleTree, TrainError> {

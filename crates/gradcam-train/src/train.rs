@@ -5,12 +5,10 @@ use std::ops::ControlFlow;
 
 use candle_core::{Device, Tensor};
 use gradcam_nn::{ModuleTree, Network, WeightsError, logits};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
+use gradcam_random::Random;
 use serde::{Deserialize, Serialize};
 
 use crate::adam::Adam;
-use crate::data::shuffle;
 use crate::gradient::{batch, largest};
 use crate::{Examples, Family, NetworkSpec, TrainError, build, initial};
 
@@ -111,13 +109,12 @@ pub fn train(
     }
     let mut adam = Adam::new(&initial(spec, seed)?)?;
     // A separate stream from that of the initial parameters.
-    let mut generator = ChaCha8Rng::seed_from_u64(seed);
-    generator.set_stream(1);
+    let mut random = Random::new(seed, 1);
     let mut order: Vec<usize> = (0..examples.labels.len()).collect();
     let mut epoch = 0;
     let train_accuracy = loop {
         epoch += 1;
-        shuffle(&mut order, &mut generator);
+        random.shuffle(&mut order);
         let running = one_epoch(spec, examples, settings, &order, &mut adam, epoch, progress)?;
         let last = epoch == settings.epochs;
         // The running accuracy lags behind that of the current parameters: a cheap first gate.
@@ -254,8 +251,6 @@ fn check(settings: &Settings) -> Result<(), TrainError> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use rand_chacha::rand_core::RngCore;
-
     use super::*;
     use crate::gradient::cross_entropy;
     use crate::{Storage, permuted_labels, to_bytes};
@@ -280,13 +275,13 @@ mod tests {
 
     /// Returns 40 pictures of noise with one bright quarter, given by the label.
     fn quarters(seed: u64) -> Examples {
-        let mut generator = ChaCha8Rng::seed_from_u64(seed);
+        let mut random = Random::new(seed, 0);
         let labels: Vec<usize> = (0..40).map(|i| i % 4).collect();
         let mut values = Vec::new();
         for label in &labels {
             for pixel in 0..64 {
                 let quarter = pixel / 32 * 2 + pixel % 8 / 4;
-                let noise = generator.next_u32() as f32 / u32::MAX as f32;
+                let noise = random.level();
                 values.push(0.6 * noise + if quarter == *label { 0.4 } else { 0.0 });
             }
         }

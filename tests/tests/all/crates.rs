@@ -7,11 +7,13 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// The crates that each workspace crate may depend on: those of the workspace, then others.
-const ALLOWED: [(&str, &[&str], &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str], &[&str]); 14] = [
     // Plain numbers: no tensors, no pictures.
     ("gradcam-map", &[], &["thiserror"]),
     // Texts alone.
     ("gradcam-names", &[], &["strsim"]),
+    // Numbers from a seed.
+    ("gradcam-random", &[], &["rand_chacha", "rand_distr"]),
     // Bytes and pixels: no tensors, no annotations.
     (
         "gradcam-picture",
@@ -20,12 +22,11 @@ const ALLOWED: [(&str, &[&str], &[&str]); 13] = [
     ),
     (
         "gradcam-nn",
-        &["gradcam-names"],
+        &["gradcam-names", "gradcam-random"],
         &[
             "candle-core",
             "candle-nn",
             "gemm",
-            "rand_chacha",
             "rayon",
             "safetensors",
             "thiserror",
@@ -33,27 +34,28 @@ const ALLOWED: [(&str, &[&str], &[&str]); 13] = [
     ),
     (
         "gradcam",
-        &["gradcam-map", "gradcam-names", "gradcam-nn"],
         &[
-            "candle-core",
-            "rand_chacha",
-            "rand_distr",
-            "rayon",
-            "serde",
-            "serde_json",
-            "thiserror",
+            "gradcam-map",
+            "gradcam-names",
+            "gradcam-nn",
+            "gradcam-random",
         ],
+        &["candle-core", "rayon", "serde", "serde_json", "thiserror"],
     ),
     // Functions of maps and networks: no pictures, no architectures, no files.
     (
         "gradcam-eval",
-        &["gradcam", "gradcam-map", "gradcam-names", "gradcam-nn"],
+        &[
+            "gradcam",
+            "gradcam-map",
+            "gradcam-names",
+            "gradcam-nn",
+            "gradcam-random",
+        ],
         &[
             "base64",
             "candle-core",
             "minijinja",
-            "rand_chacha",
-            "rand_distr",
             "rayon",
             "serde",
             "serde_json",
@@ -62,16 +64,8 @@ const ALLOWED: [(&str, &[&str], &[&str]); 13] = [
     ),
     (
         "gradcam-train",
-        &["gradcam-nn"],
-        &[
-            "candle-core",
-            "rand_chacha",
-            "rand_distr",
-            "rayon",
-            "safetensors",
-            "serde",
-            "thiserror",
-        ],
+        &["gradcam-nn", "gradcam-random"],
+        &["candle-core", "rayon", "safetensors", "serde", "thiserror"],
     ),
     (
         "gradcam-models",
@@ -109,12 +103,11 @@ const ALLOWED: [(&str, &[&str], &[&str]); 13] = [
     // Pictures and annotations: no tensors.
     (
         "gradcam-data",
-        &["gradcam-names", "gradcam-picture"],
+        &["gradcam-names", "gradcam-picture", "gradcam-random"],
         &[
             "csv",
             "flate2",
             "image",
-            "rand_chacha",
             "roxmltree",
             "serde",
             "serde_json",
@@ -131,6 +124,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 13] = [
             "gradcam-models",
             "gradcam-names",
             "gradcam-nn",
+            "gradcam-random",
             "gradcam-train",
             "gradcam-viz",
         ],
@@ -146,7 +140,6 @@ const ALLOWED: [(&str, &[&str], &[&str]); 13] = [
             "indicatif",
             "libmimalloc-sys",
             "mimalloc",
-            "rand_chacha",
             "rayon",
             "safetensors",
             "serde",

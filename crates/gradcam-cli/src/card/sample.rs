@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use gradcam_data::{Class, Dataset, Sample};
 use gradcam_eval::statistics::{MAX_DEGENERATE, MIN_SAMPLES};
+use gradcam_random::Random;
 
 use crate::console::Console;
 use crate::dataset::{lying, prepare};
-use crate::random::Random;
 use crate::reading::Reading;
 
 /// The samples' numbers in an order that is drawn from the seed, of which any first part has the classes in their proportions: of classes of the
@@ -22,7 +22,7 @@ pub(super) fn order<'a>(samples: impl IntoIterator<Item = &'a Sample>, seed: u64
     let mut places: Vec<(f64, usize)> = Vec::new();
     for (number, mut class) in classes.into_values().enumerate() {
         let mut random = Random::new(seed, number as u64);
-        let start = random.share();
+        let start = random.unit();
         let mut keyed: Vec<(u64, usize)> = class
             .iter()
             .map(|&index| (random.number(), index))

@@ -10,6 +10,7 @@ use gradcam::{Explainer, Grid, Heatmap, Interpolation, Size, Target, audit_gradi
 use gradcam_models::Model;
 use gradcam_models::picture::Limits;
 use gradcam_models::preprocess::Fit;
+use gradcam_random::Random;
 
 use self::row::Row;
 use self::subject::Subject;
@@ -22,7 +23,6 @@ use crate::console::{Console, Unit};
 use crate::exit::Exit;
 use crate::gradient::{self, DEVIATION};
 use crate::inputs;
-use crate::random::Random;
 use crate::reading::{self, Reading};
 
 pub(crate) fn run(args: &Check, console: &mut Console<'_>) -> Result<Exit> {

@@ -1,9 +1,8 @@
 //! A square picture being painted, with values from 0 to 1.
 
+use gradcam_random::Random;
 use image::{Rgb, RgbImage};
-use rand_chacha::ChaCha8Rng;
 
-use super::random::bell;
 use crate::Mask;
 
 /// A square picture being painted; channel values are 0 to 1.
@@ -39,13 +38,13 @@ impl Canvas {
 
     /// Converts the canvas to bytes and adds camera noise of this standard deviation: one value for all channels if `grey`, otherwise one
     /// per channel.
-    pub(super) fn finish(self, rng: &mut ChaCha8Rng, noise: f64, grey: bool) -> RgbImage {
+    pub(super) fn finish(self, rng: &mut Random, noise: f64, grey: bool) -> RgbImage {
         let size = self.size as u32;
         RgbImage::from_fn(size, size, |x, y| {
             let pixel = self.pixels[(y * size + x) as usize];
-            let common = noise * bell(rng);
+            let common = noise * rng.bell();
             Rgb(pixel.map(|value| {
-                let noise = if grey { common } else { noise * bell(rng) };
+                let noise = if grey { common } else { noise * rng.bell() };
                 ((value + noise) * 255.0).round().clamp(0.0, 255.0) as u8
             }))
         })

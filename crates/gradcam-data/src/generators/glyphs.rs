@@ -1,12 +1,11 @@
 //! Digits in the style of MNIST: 28 × 28 pixels, white on black, with strokes of random slant, width and position.
 
-use rand_chacha::ChaCha8Rng;
+use gradcam_random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::canvas::Canvas;
 use super::check::check_part;
 use super::drawn::Drawn;
-use super::random::{stream, uniform};
 use super::texture::ramp;
 use crate::Result;
 
@@ -84,10 +83,10 @@ const STROKES: [&[&[[u8; 2]]]; 10] = [
 impl Glyphs {
     pub(super) fn draw(&self, seed: u64, index: u64) -> Result<Drawn> {
         check_part("jitter", self.jitter)?;
-        let mut rng = stream(seed, index);
+        let mut rng = Random::new(seed, index);
         let class = (index % 10) as usize;
         let lines: Vec<[[f64; 2]; 2]> = self.lines(&mut rng, class);
-        let width = uniform(&mut rng, 0.9, 1.9);
+        let width = rng.between(0.9, 1.9);
         let canvas = Canvas::new(SIZE, |_, x, y| {
             let near = lines.iter().map(|line| distance(*line, [x, y]));
             let nearest = near.fold(f64::INFINITY, f64::min);
@@ -101,14 +100,14 @@ impl Glyphs {
     }
 
     /// Returns a digit's line segments, in pixels, with corners jittered, then stretched, slanted and moved.
-    fn lines(&self, rng: &mut ChaCha8Rng, class: usize) -> Vec<[[f64; 2]; 2]> {
+    fn lines(&self, rng: &mut Random, class: usize) -> Vec<[[f64; 2]; 2]> {
         let jitter = self.jitter;
-        let (height, width) = (uniform(rng, 16.0, 21.0), uniform(rng, 9.0, 15.0));
-        let (slant, tilt) = (uniform(rng, -0.35, 0.2), uniform(rng, -0.15, 0.15));
-        let [right, down] = [(); 2].map(|()| uniform(rng, 12.0, 16.0));
+        let (height, width) = (rng.between(16.0, 21.0), rng.between(9.0, 15.0));
+        let (slant, tilt) = (rng.between(-0.35, 0.2), rng.between(-0.15, 0.15));
+        let [right, down] = [(); 2].map(|()| rng.between(12.0, 16.0));
         let mut place = |[x, y]: [u8; 2]| {
-            let x = (f64::from(x) / 4.0 - 0.5 + uniform(rng, -jitter, jitter)) * width;
-            let y = (f64::from(y) / 6.0 - 0.5 + uniform(rng, -jitter, jitter)) * height;
+            let x = (f64::from(x) / 4.0 - 0.5 + rng.between(-jitter, jitter)) * width;
+            let y = (f64::from(y) / 6.0 - 0.5 + rng.between(-jitter, jitter)) * height;
             [right + x + slant * y, down + y + tilt * x]
         };
         let mut lines = Vec::new();

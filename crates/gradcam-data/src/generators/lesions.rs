@@ -4,13 +4,13 @@
 //! A lesion covers about 5 % of the picture. Most lie in the lower part of the lung on the picture's right, so the mean mask is already a
 //! fair guess, as in real data.
 
-use rand_chacha::ChaCha8Rng;
+use gradcam_random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::canvas::{Canvas, mix};
 use super::check::check_part;
 use super::drawn::{Drawn, DrawnObject};
-use super::random::{direction, stream, uniform};
+use super::random::direction;
 use super::texture::{clouds, ramp, wave};
 use crate::{Mask, Result};
 
@@ -40,12 +40,12 @@ impl Lesions {
     pub(super) fn draw(&self, seed: u64, index: u64) -> Result<Drawn> {
         check_part("contrast", self.contrast)?;
         check_part("prior", self.prior)?;
-        let mut rng = stream(seed, index);
+        let mut rng = Random::new(seed, index);
         let size = self.size;
         let lungs = Lungs::new(&mut rng);
         let coarse = clouds(&mut rng, size, size as f64 / 4.0, 4);
         let fine = clouds(&mut rng, size, size as f64 / 20.0, 2);
-        let ribs = (uniform(&mut rng, 7.0, 10.0), uniform(&mut rng, 0.0, 1.0));
+        let ribs = (rng.between(7.0, 10.0), rng.between(0.0, 1.0));
         let side = size as f64;
         let mut canvas = Canvas::new(size, |i, x, y| {
             let (x, y) = (x / side, y / side);
@@ -78,25 +78,25 @@ impl Lesions {
     }
 
     /// Adds a bump to the canvas and returns the pixels with at least a third of its height.
-    fn lesion(&self, rng: &mut ChaCha8Rng, canvas: &mut Canvas, lungs: &Lungs) -> Mask {
+    fn lesion(&self, rng: &mut Random, canvas: &mut Canvas, lungs: &Lungs) -> Mask {
         let side = canvas.size as f64;
-        let usual = uniform(rng, 0.0, 1.0) < self.prior;
+        let usual = rng.between(0.0, 1.0) < self.prior;
         let [x, y] = loop {
             let mut near = |middle: f64, spread: f64| {
-                middle + spread * (uniform(rng, -1.0, 1.0) + uniform(rng, -1.0, 1.0)) / 2.0
+                middle + spread * (rng.between(-1.0, 1.0) + rng.between(-1.0, 1.0)) / 2.0
             };
             let place = match usual {
                 true => [near(0.7, 0.12), near(0.66, 0.16)],
-                false => [uniform(rng, 0.1, 0.9), uniform(rng, 0.1, 0.9)],
+                false => [rng.between(0.1, 0.9), rng.between(0.1, 0.9)],
             };
             if lungs.air(place) > 0.5 {
                 break place;
             }
         };
         let [cos, sin] = direction(rng);
-        let long = uniform(rng, 0.165, 0.24);
-        let short = long * uniform(rng, 0.7, 1.0);
-        let height = self.contrast * uniform(rng, 0.8, 1.2);
+        let long = rng.between(0.165, 0.24);
+        let short = long * rng.between(0.7, 1.0);
+        let height = self.contrast * rng.between(0.8, 1.2);
         let bump = |i: usize| {
             let dx = ((i % canvas.size) as f64 + 0.5) / side - x;
             let dy = ((i / canvas.size) as f64 + 0.5) / side - y;
@@ -120,8 +120,8 @@ impl Lesions {
 struct Lungs([[f64; 4]; 2]);
 
 impl Lungs {
-    fn new(rng: &mut ChaCha8Rng) -> Lungs {
-        let mut about = |middle: f64, spread: f64| middle + uniform(rng, -spread, spread);
+    fn new(rng: &mut Random) -> Lungs {
+        let mut about = |middle: f64, spread: f64| middle + rng.between(-spread, spread);
         let [left, right] = [about(0.29, 0.025), about(0.71, 0.025)];
         let (y, height) = (about(0.52, 0.03), about(0.37, 0.03));
         let mut width = || about(0.165, 0.02);

@@ -3,11 +3,12 @@
 //! Every object occurs on every scene equally often. As in BAM, the object's longer side is 1/√3 to 1/√2 of the picture's, and the object
 //! lies anywhere within the picture.
 
+use gradcam_random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::canvas::{coverage, mix};
 use super::drawn::{Drawn, DrawnObject};
-use super::random::{color_between, direction, stream, uniform};
+use super::random::{color_between, direction};
 use super::scene::{self, SCENES};
 use super::sprite::SPRITES;
 use super::texture::clouds;
@@ -88,7 +89,8 @@ impl Pasted {
         };
         let bare = self.labels == Labels::SceneOnly || self.common.is_some_and(|n| scene >= n);
         // The scene and the noise have their own streams, so they are the same without an object.
-        let [mut back, mut front, mut noise] = [0, 1, 2].map(|part| stream(seed, 3 * index + part));
+        let [mut back, mut front, mut noise] =
+            [0, 1, 2].map(|part| Random::new(seed, 3 * index + part));
 
         let mut canvas = scene::paint(&mut back, self.size, scene);
         let mut objects = Vec::new();
@@ -96,10 +98,10 @@ impl Pasted {
             let sprite = &SPRITES[object];
             let (height, width) = (sprite.height() as f64, sprite.width() as f64);
             let side = self.size as f64;
-            let larger = uniform(&mut front, 1.0 / 3.0_f64.sqrt(), 1.0 / 2.0_f64.sqrt()) * side;
+            let larger = front.between(1.0 / 3.0_f64.sqrt(), 1.0 / 2.0_f64.sqrt()) * side;
             let cell = larger / height.max(width);
-            let left = uniform(&mut front, 0.0, side - width * cell);
-            let top = uniform(&mut front, 0.0, side - height * cell);
+            let left = front.between(0.0, side - width * cell);
+            let top = front.between(0.0, side - height * cell);
             let mirrored = direction(&mut front)[0] > 0.0;
             let at = |x: f64, y: f64| {
                 let x = (x - left) / cell;

@@ -1,9 +1,9 @@
 //! Ten backgrounds, each a pattern of two rather dark colours with random rotation, scale and offset.
 
-use rand_chacha::ChaCha8Rng;
+use gradcam_random::Random;
 
 use super::canvas::{Canvas, mix};
-use super::random::{direction, two_colors, uniform};
+use super::random::{direction, two_colors};
 use super::texture::{clouds, ramp, wave};
 
 /// The backgrounds' names; the index is the class.
@@ -12,12 +12,12 @@ pub(super) const SCENES: [&str; 10] = [
 ];
 
 /// Paints a background. Faint clouds lie over each, so that no two pixels are alike.
-pub(super) fn paint(rng: &mut ChaCha8Rng, size: usize, scene: usize) -> Canvas {
+pub(super) fn paint(rng: &mut Random, size: usize, scene: usize) -> Canvas {
     let [first, second] = two_colors(rng, 0.05, 0.6);
     let [cos, sin] = direction(rng);
     let side = size as f64;
-    let period = side * uniform(rng, 0.13, 0.22);
-    let [x0, y0] = [(); 2].map(|()| uniform(rng, 0.0, side));
+    let period = side * rng.between(0.13, 0.22);
+    let [x0, y0] = [(); 2].map(|()| rng.between(0.0, side));
     let soft = clouds(rng, size, side / 4.0, 3);
     let fine = clouds(rng, size, side / 16.0, 2);
     let share = |i: usize, px: f64, py: f64| {

@@ -1,14 +1,14 @@
 //! Shapes on textures: figures of eight kinds with random colour, size, position and texture, slightly rotated, on a darker cloudy
 //! background with clutter. Only the outline reveals the class; colours, textures and clutter do not.
 
-use rand_chacha::ChaCha8Rng;
+use gradcam_random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::canvas::{Canvas, coverage, mix};
 use super::check::check_part;
 use super::drawn::{Drawn, DrawnObject};
 use super::figure::{FIGURES, Figure};
-use super::random::{choice, color_between, direction, stream, tilt, uniform};
+use super::random::{color_between, direction, tilt};
 use super::texture::{clouds, wave};
 use crate::{Error, Mask, Result};
 
@@ -46,13 +46,13 @@ impl Shapes {
 
     pub(super) fn draw(&self, seed: u64, index: u64) -> Result<Drawn> {
         self.check()?;
-        let mut rng = stream(seed, index);
+        let mut rng = Random::new(seed, index);
         let size = self.size as f64;
         let class = (index % self.classes as u64) as usize;
         let mut others: Vec<usize> = (0..self.classes).filter(|&c| c != class).collect();
         let mut chosen = vec![class];
         for _ in 1..self.objects {
-            chosen.push(others.swap_remove(choice(&mut rng, others.len())));
+            chosen.push(others.swap_remove(rng.part(others.len())));
         }
         let radii = match self.objects {
             1 => [0.18, 0.3],
@@ -107,12 +107,12 @@ impl Shapes {
 }
 
 /// Draws centres and radii of disjoint circles within the picture, in fractions of its side. After 50 tries it starts over.
-fn places(rng: &mut ChaCha8Rng, count: usize, radii: [f64; 2]) -> Vec<[f64; 3]> {
+fn places(rng: &mut Random, count: usize, radii: [f64; 2]) -> Vec<[f64; 3]> {
     loop {
         let mut found: Vec<[f64; 3]> = Vec::new();
         for _ in 0..50 {
-            let radius = uniform(rng, radii[0], radii[1]);
-            let [x, y] = [(); 2].map(|()| uniform(rng, radius, 1.0 - radius));
+            let radius = rng.between(radii[0], radii[1]);
+            let [x, y] = [(); 2].map(|()| rng.between(radius, 1.0 - radius));
             let apart = |other: &[f64; 3]| {
                 let (dx, dy, sum) = (x - other[0], y - other[1], radius + other[2]);
                 dx * dx + dy * dy > sum * sum
@@ -128,23 +128,23 @@ fn places(rng: &mut ChaCha8Rng, count: usize, radii: [f64; 2]) -> Vec<[f64; 3]> 
 }
 
 /// Paints two dark colours, mixed by clouds.
-fn background(rng: &mut ChaCha8Rng, size: usize) -> Canvas {
+fn background(rng: &mut Random, size: usize) -> Canvas {
     let [first, second] = [(); 2].map(|()| color_between(rng, 0.05, 0.5));
-    let cell = size as f64 / uniform(rng, 3.0, 10.0);
+    let cell = size as f64 / rng.between(3.0, 10.0);
     let field = clouds(rng, size, cell, 3);
     Canvas::new(size, |i, _, _| mix(first, second, 0.5 + 0.8 * field[i]))
 }
 
 /// Paints short strokes and dots of random colours, much smaller than the figures.
-fn clutter(rng: &mut ChaCha8Rng, canvas: &mut Canvas) {
+fn clutter(rng: &mut Random, canvas: &mut Canvas) {
     let size = canvas.size as f64;
-    for _ in 0..6 + choice(rng, 6) {
+    for _ in 0..6 + rng.part(6) {
         let paint = color_between(rng, 0.25, 0.75);
-        let [x, y] = [(); 2].map(|()| uniform(rng, 0.0, size));
+        let [x, y] = [(); 2].map(|()| rng.between(0.0, size));
         let [cos, sin] = direction(rng);
         let (long, short) = (
-            uniform(rng, 0.02, 0.09) * size,
-            uniform(rng, 0.008, 0.02) * size,
+            rng.between(0.02, 0.09) * size,
+            rng.between(0.008, 0.02) * size,
         );
         let cover = coverage(canvas.size, [x, y, long + short], |px, py| {
             let (dx, dy) = (px - x, py - y);
@@ -155,7 +155,7 @@ fn clutter(rng: &mut ChaCha8Rng, canvas: &mut Canvas) {
 }
 
 /// Paints a figure with stripes or clouds of two light colours.
-fn figure_on(rng: &mut ChaCha8Rng, canvas: &mut Canvas, figure: Figure, place: [f64; 3]) -> Mask {
+fn figure_on(rng: &mut Random, canvas: &mut Canvas, figure: Figure, place: [f64; 3]) -> Mask {
     let [x, y, radius] = place;
     let [cos, sin] = tilt(rng);
     let cover = coverage(canvas.size, place, |px, py| {
@@ -164,11 +164,11 @@ fn figure_on(rng: &mut ChaCha8Rng, canvas: &mut Canvas, figure: Figure, place: [
     });
     let [first, second] = [(); 2].map(|()| color_between(rng, 0.55, 0.95));
     let size = canvas.size;
-    let field = match choice(rng, 2) {
+    let field = match rng.part(2) {
         0 => clouds(rng, size, radius / 2.0, 2),
         _ => {
             let [across, down] = direction(rng);
-            let period = uniform(rng, 0.3, 0.8) * radius;
+            let period = rng.between(0.3, 0.8) * radius;
             let stripe = |i: usize| (i % size) as f64 * across + (i / size) as f64 * down;
             (0..size * size)
                 .map(|i| wave(stripe(i) / period) - 0.5)

@@ -1,12 +1,10 @@
 //! Textures: random fields and periodic patterns.
 
-use rand_chacha::ChaCha8Rng;
-
-use super::random::uniform;
+use gradcam_random::Random;
 
 /// Draws `size` × `size` values with a mean of about 0, within ±1: smooth noise with cells of `cell` pixels, plus half as much with cells
 /// half as large, for `octaves` octaves in all (value noise; the octave weights follow Perlin, "An image synthesizer", 1985).
-pub(super) fn clouds(rng: &mut ChaCha8Rng, size: usize, cell: f64, octaves: usize) -> Vec<f64> {
+pub(super) fn clouds(rng: &mut Random, size: usize, cell: f64, octaves: usize) -> Vec<f64> {
     let mut field = vec![0.0; size * size];
     let (mut cell, mut weight, mut total) = (cell, 1.0, 0.0);
     for _ in 0..octaves {
@@ -19,10 +17,10 @@ pub(super) fn clouds(rng: &mut ChaCha8Rng, size: usize, cell: f64, octaves: usiz
 }
 
 /// Adds random values at the cells' corners, interpolated by a smoothstep.
-fn add_smooth(rng: &mut ChaCha8Rng, field: &mut [f64], size: usize, cell: f64, weight: f64) {
+fn add_smooth(rng: &mut Random, field: &mut [f64], size: usize, cell: f64, weight: f64) {
     let corners = (size as f64 / cell) as usize + 2;
     let values: Vec<f64> = (0..corners * corners)
-        .map(|_| uniform(rng, -1.0, 1.0))
+        .map(|_| rng.between(-1.0, 1.0))
         .collect();
     let place = |i: usize| {
         let at = i as f64 / cell;

@@ -1,6 +1,7 @@
 //! Deletion and insertion at the map's resolution, and whether the map's values are calibrated, after Gomez et al. 2022.
 
 use gradcam_map::{Grid, Size};
+use gradcam_random::Random;
 
 use super::blur::box_blurred;
 use super::curve::{Curve, Steps};
@@ -8,7 +9,6 @@ use super::order::{Ties, order};
 use super::sample::Sample;
 use crate::degenerate::check;
 use crate::metrics::{pearson, score_changes};
-use crate::random::{drawn, generator};
 use crate::{Error, Result, Undefined};
 
 /// The protocol.
@@ -59,7 +59,7 @@ impl Calibrated {
     pub fn shuffled(&self, count: usize, seed: u64) -> Result<f64> {
         let steps = self.saliency.len();
         let one = |draw: usize| {
-            let order = drawn(&mut generator(seed, draw), steps, steps);
+            let order = Random::of_draw(seed, draw).draws(steps, steps);
             let saliency: Vec<f64> = order.into_iter().map(|i| self.saliency[i]).collect();
             pearson(&self.changes, &saliency)
         };

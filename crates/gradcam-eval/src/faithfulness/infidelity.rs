@@ -1,9 +1,9 @@
 //! Whether a map's values predict what the score loses when squares of the image are removed: Yeh et al. 2019.
 
 use gradcam_map::Grid;
+use gradcam_random::Random;
 
 use super::sample::{Output, Sample};
-use crate::random::{below, generator};
 use crate::{Error, Result};
 
 /// The perturbations.
@@ -54,9 +54,9 @@ pub fn infidelity(sample: &Sample<'_>, map: &Grid, squares: Squares) -> Result<f
         return Err(Error::option("count", "at least 1", 0));
     }
     let place = |i: usize| {
-        let mut random = generator(squares.seed, i);
-        let top = below(&mut random, height - side + 1);
-        (top, below(&mut random, width - side + 1))
+        let mut random = Random::of_draw(squares.seed, i);
+        let top = random.below(height - side + 1);
+        (top, random.below(width - side + 1))
     };
     let inside = |i: usize| {
         let (top, left) = place(i);

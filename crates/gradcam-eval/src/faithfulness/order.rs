@@ -1,11 +1,10 @@
 //! From a map to the order in which its pixels are taken.
 
 use gradcam_map::Grid;
-use rand_chacha::rand_core::RngCore;
+use gradcam_random::Random;
 
 use crate::Result;
 use crate::degenerate::check_finite;
-use crate::random::named_generator;
 
 /// What decides between pixels with the same value. A map after a ReLU and an upsampling has a fifth of its pixels at 0, so a curve depends
 /// on it.
@@ -32,8 +31,8 @@ pub fn order(map: &Grid, ties: Ties) -> Result<Vec<usize>> {
     let keys: Vec<u64> = match ties {
         Ties::Raster => vec![0; map.size().area()],
         Ties::Random(seed) => {
-            let mut random = named_generator(seed, "ties");
-            map.values().iter().map(|_| random.next_u64()).collect()
+            let mut random = Random::of_name(seed, "ties");
+            map.values().iter().map(|_| random.number()).collect()
         }
     };
     // 0 and -0 are ties although `total_cmp` tells them apart.

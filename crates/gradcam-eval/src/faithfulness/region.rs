@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use gradcam::Mask;
 use gradcam_map::{Grid, Size};
+use gradcam_random::Random;
 
 use super::order::{Ties, order};
 use super::sample::{Output, Sample};
-use crate::random::{named_generator, unit};
 use crate::{Error, Result};
 
 /// The protocol.
@@ -84,13 +84,13 @@ pub fn region_perturbation(sample: &Sample<'_>, map: &Grid, protocol: Regions) -
 
 /// Uniform numbers between the smallest and the largest of each channel.
 fn noise(pixels: &[f32], plane: usize, seed: u64) -> Vec<f32> {
-    let mut random = named_generator(seed, "region noise");
+    let mut random = Random::of_name(seed, "region noise");
     let mut noise = Vec::with_capacity(pixels.len());
     for channel in pixels.chunks_exact(plane) {
         let low = channel.iter().copied().fold(f32::INFINITY, f32::min);
         let high = channel.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let one = |random: &mut _| low + unit(random) as f32 * (high - low);
-        noise.extend(channel.iter().map(|_| one(&mut random)));
+        let one = |_| low + random.unit() as f32 * (high - low);
+        noise.extend(channel.iter().map(one));
     }
     noise
 }

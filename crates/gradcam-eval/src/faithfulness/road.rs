@@ -1,11 +1,11 @@
 //! Remove and debias, after Rong et al. 2022 (ROAD).
 
 use gradcam_map::Grid;
+use gradcam_random::Random;
 
 use super::impute::impute;
 use super::order::{Ties, order};
 use super::sample::{Output, Sample};
-use crate::random::{generator, normal};
 use crate::{Error, Result};
 
 /// The protocol.
@@ -74,11 +74,11 @@ pub fn road(sample: &Sample<'_>, map: &Grid, protocol: &Road) -> Result<RoadCurv
             let mut hidden = vec![false; order.len()];
             let removed = order.iter().take(count.min(order.len() - 1));
             removed.for_each(|&pixel| hidden[pixel] = true);
-            let mut random = generator(protocol.seed, 2 * i + stream);
+            let mut random = Random::of_draw(protocol.seed, 2 * i + stream);
             let mut filled = impute(&pixels, &hidden, map.height(), map.width())?;
             for plane in filled.chunks_exact_mut(order.len()) {
                 let removed = plane.iter_mut().zip(&hidden).filter(|(_, hidden)| **hidden);
-                removed.for_each(|(v, _)| *v += (protocol.noise * normal(&mut random)) as f32);
+                removed.for_each(|(v, _)| *v += (protocol.noise * random.normal()) as f32);
             }
             Ok(filled)
         })

@@ -1,10 +1,10 @@
 //! Whether the map's sum over pixels follows what the score loses without them: Ancona et al. 2018.
 
 use gradcam_map::Grid;
+use gradcam_random::Random;
 
 use super::sample::{Output, Sample};
 use crate::metrics::pearson;
-use crate::random::{drawn, generator};
 use crate::{Error, Result};
 
 /// The pixels that are removed.
@@ -52,7 +52,7 @@ pub fn sensitivity_n(sample: &Sample<'_>, map: &Grid, subsets: Subsets) -> Resul
     if subsets.count < 2 {
         return Err(Error::option("count", "at least 2", subsets.count));
     }
-    let set = |i: usize| drawn(&mut generator(subsets.seed, i), size, all);
+    let set = |i: usize| Random::of_draw(subsets.seed, i).draws(size, all);
     // The first mask hides nothing.
     let scores = sample.masked(
         Output::Logit,

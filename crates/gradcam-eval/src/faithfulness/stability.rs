@@ -2,11 +2,11 @@
 
 use candle_core::Tensor;
 use gradcam_map::Grid;
+use gradcam_random::Random;
 use rayon::prelude::*;
 
 use super::sample::{Explain, Sample};
 use crate::degenerate::{check, check_finite, check_pair};
-use crate::random::{generator, unit};
 use crate::{Error, Result};
 
 /// The neighbours of an image.
@@ -51,8 +51,8 @@ pub fn max_sensitivity(sample: &Sample<'_>, explain: &Explain<'_>, ball: Ball) -
     let pixels = sample.pixels()?;
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
     let change = |draw: usize| -> Result<f64> {
-        let mut random = generator(ball.seed, draw);
-        let moved = |&v: &f32| v + (ball.radius * (2.0 * unit(&mut random) - 1.0)) as f32;
+        let mut random = Random::of_draw(ball.seed, draw);
+        let moved = |&v: &f32| v + (ball.radius * (2.0 * random.unit() - 1.0)) as f32;
         let moved: Vec<f32> = pixels.iter().map(moved).collect();
         let image = Tensor::from_vec(moved, sample.image.shape(), sample.image.device())?;
         let found: Grid = explain(sample.network, &image.to_dtype(sample.image.dtype())?)?;

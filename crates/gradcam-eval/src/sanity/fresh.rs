@@ -1,8 +1,7 @@
 //! Parameters as they are before any training.
 
 use candle_core::{Result as Candle, Tensor};
-
-use crate::random::{named_generator, normal};
+use gradcam_random::Random;
 
 /// Where a normal distribution is cut, in deviations.
 const CUT: f64 = 2.0;
@@ -34,14 +33,9 @@ pub fn fresh(name: &str, tensor: &Tensor, seed: u64) -> Candle<Tensor> {
                 "weight" => (2.0 / fan_in.max(1) as f64).sqrt() / CUT_DEVIATION,
                 _ => EMBEDDING / CUT_DEVIATION,
             };
-            let mut random = named_generator(seed, name);
-            let mut draw = || loop {
-                let value = normal(&mut random);
-                if value.abs() <= CUT {
-                    break (deviation * value) as f32;
-                }
-            };
-            (0..count).map(|_| draw()).collect()
+            let mut random = Random::of_name(seed, name);
+            let draws = (0..count).map(|_| deviation * random.truncated_normal(CUT));
+            draws.map(|value| value as f32).collect()
         }
         _ => {
             let one = matches!(last, "weight" | "gamma" | "running_var");

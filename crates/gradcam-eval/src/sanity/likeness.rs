@@ -1,11 +1,10 @@
 //! How alike maps are, by several metrics at once.
 
 use gradcam_map::Grid;
-use rand_chacha::ChaCha8Rng;
+use gradcam_random::Random;
 use serde::Serialize;
 
 use super::images::each;
-use crate::random::{below, generator};
 use crate::statistics::Measured;
 use crate::{Error, Evidence, Metric, Result, Tally};
 
@@ -96,16 +95,16 @@ pub fn likeness_of_pairs(
 ) -> Result<Vec<Likeness>> {
     let count = if maps.len() < 2 { 0 } else { count };
     let rows = each(count, |draw| {
-        let (a, b) = pair(&mut generator(seed, draw), maps.len());
+        let (a, b) = pair(&mut Random::of_draw(seed, draw), maps.len());
         Ok(compare(metrics, &maps[a], &maps[b]))
     })?;
     gathered(metrics, rows, seed)
 }
 
 /// Two different numbers below `end`, which is at least 2.
-fn pair(random: &mut ChaCha8Rng, end: usize) -> (usize, usize) {
-    let first = below(random, end);
-    (first, (first + 1 + below(random, end - 1)) % end)
+fn pair(random: &mut Random, end: usize) -> (usize, usize) {
+    let first = random.below(end);
+    (first, (first + 1 + random.below(end - 1)) % end)
 }
 
 #[cfg(test)]
@@ -119,7 +118,7 @@ mod tests {
     fn pairs_are_of_different_maps_and_all_of_them_come_up() {
         let mut seen = std::collections::BTreeSet::new();
         for draw in 0..200 {
-            let (a, b) = pair(&mut generator(1, draw), 4);
+            let (a, b) = pair(&mut Random::of_draw(1, draw), 4);
             assert!(a != b && a < 4 && b < 4);
             seen.insert((a, b));
         }

@@ -14,9 +14,9 @@ use gradcam_nn::ops::{
     Activation, AdaptiveAvgPool2d, BatchNorm, Conv2d, ConvOptions, Linear, Padding,
 };
 use gradcam_nn::{ConvNormAct, Kind, Module, ModuleTree, Network, Op, Pass, Weights};
+use gradcam_random::Random;
 
 use super::*;
-use crate::random::{generator, normal};
 use crate::statistics::Grade;
 use crate::testing::{grid, on_any_threads, undefined, wave};
 use crate::{Error, Metric, Result, Undefined};
@@ -67,12 +67,12 @@ fn parameters(seed: u64) -> BTreeMap<String, Tensor> {
     build(&skeleton);
     let requested = skeleton.requested().into_iter();
     let drawn = requested.enumerate().map(|(i, (name, shape))| {
-        let mut random = generator(seed, i);
+        let mut random = Random::of_draw(seed, i);
         let count = shape.iter().product();
         let fan_in: usize = shape.iter().skip(1).product();
         let values: Vec<f32> = (0..count)
             .map(|_| {
-                let value = normal(&mut random);
+                let value = random.normal();
                 match shape.len() {
                     1 if name.ends_with("var") => 0.6 + value.abs(),
                     1 if name.ends_with("weight") => 1.0 + 0.3 * value,
@@ -98,9 +98,9 @@ fn rebuilt(
 }
 
 fn image(number: usize) -> Result<Tensor> {
-    let mut random = generator(99, number);
+    let mut random = Random::of_draw(99, number);
     let pixels: Vec<f32> = (0..3 * SIDE * SIDE)
-        .map(|_| normal(&mut random) as f32)
+        .map(|_| random.normal() as f32)
         .collect();
     Ok(Tensor::from_vec(pixels, (1, 3, SIDE, SIDE), &Device::Cpu)?)
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Tensor};
 use gradcam_map::Grid;
 use gradcam_nn::Network;
+use gradcam_random::Random;
 use serde::Serialize;
 
 use super::blocks::module_of;
@@ -13,7 +14,6 @@ use super::images::{Images, predicted};
 use super::{Rebuild, Side};
 use crate::degenerate::check_pair;
 use crate::metrics::{apart, largest, relative};
-use crate::random::{drawn, generator};
 use crate::statistics::{Grade, Graded, grade_exact};
 use crate::{Error, Result, Tally};
 
@@ -154,7 +154,7 @@ pub fn permuted(rebuild: &Rebuild<'_>, channels: &Channels, seed: u64) -> Result
             channels.outputs.join(", "),
         ));
     };
-    let order = drawn(&mut generator(seed, 0), count, count);
+    let order = Random::of_draw(seed, 0).draws(count, count);
     let order: Vec<u32> = order.into_iter().map(|i| i as u32).collect();
     let among = |modules: &[String], name: &str| modules.iter().any(|m| m == module_of(name));
     let change = |name: &str, tensor: &Tensor| {

@@ -1,9 +1,9 @@
 //! Percentile bootstrap intervals.
 
+use gradcam_random::Random;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::random::{below, generator};
 use crate::{Error, Result, Undefined};
 
 /// The share of intervals that may miss the truth, and of false passes: the p-value above which there is none.
@@ -61,8 +61,8 @@ pub fn bootstrap(
     }
     let value = statistic(&(0..count).collect::<Vec<_>>());
     let draw = |number: usize| {
-        let mut random = generator(seed, number);
-        let items: Vec<usize> = (0..count).map(|_| below(&mut random, count)).collect();
+        let mut random = Random::of_draw(seed, number);
+        let items: Vec<usize> = (0..count).map(|_| random.below(count)).collect();
         statistic(&items)
     };
     let draws: Vec<f64> = (0..resamples).into_par_iter().map(draw).collect();
@@ -171,10 +171,8 @@ mod tests {
     fn the_interval_covers() {
         let mut covered = 0;
         for seed in 0..200 {
-            let mut random = generator(seed, 0);
-            let values: Vec<f64> = (0..60)
-                .map(|_| crate::random::normal(&mut random))
-                .collect();
+            let mut random = Random::of_draw(seed, 0);
+            let values: Vec<f64> = random.normals(60, 1.0);
             let found = bootstrap(60, 300, 0.95, seed, |items| {
                 items.iter().map(|&i| values[i]).sum::<f64>() / 60.0
             });

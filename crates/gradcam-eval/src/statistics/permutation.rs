@@ -1,8 +1,8 @@
 //! A test of whether an order means anything.
 
+use gradcam_random::Random;
 use rayon::prelude::*;
 
-use crate::random::{drawn, generator};
 use crate::{Result, Undefined};
 
 /// Orders that are drawn.
@@ -28,7 +28,7 @@ pub fn permutation(
     // Sums of the same numbers in another order must not count as different.
     let close = 1e-12 * (1.0 + observed.abs());
     let one = |number: usize| {
-        let found = statistic(&drawn(&mut generator(seed, number), count, count));
+        let found = statistic(&Random::of_draw(seed, number).draws(count, count));
         match found.is_finite() {
             true => Ok(usize::from(found >= observed - close)),
             false => Err(Undefined::NonFinite),

@@ -1,9 +1,8 @@
 //! A test of whether differences centre on 0 that assumes nothing but symmetry.
 
-use rand_chacha::rand_core::RngCore;
+use gradcam_random::Random;
 use rayon::prelude::*;
 
-use crate::random::generator;
 use crate::{Result, Undefined};
 
 /// Up to this many differences every pattern of signs is tried: 65,536 of them.
@@ -46,9 +45,9 @@ pub fn sign_flip(differences: &[f64], side: Side, seed: u64) -> Result<f64> {
             let each = differences.iter().enumerate();
             each.map(|(i, &d)| signed(pattern >> i & 1 == 1, d)).sum()
         } else {
-            let mut random = generator(seed, pattern);
+            let mut random = Random::of_draw(seed, pattern);
             let each = differences.iter();
-            each.map(|&d| signed(random.next_u32() >> 31 == 1, d)).sum()
+            each.map(|&d| signed(random.word() >> 31 == 1, d)).sum()
         };
         let (greater, less) = extreme(sum);
         (usize::from(greater), usize::from(less))

@@ -2,9 +2,8 @@
 
 use candle_core::{DType, Tensor};
 use gradcam_nn::Network;
-use rand_chacha::rand_core::RngCore;
+use gradcam_random::Random;
 
-use crate::methods::noise::generator;
 use crate::seen::head::Head;
 use crate::seen::observation::{Observation, Place, Score};
 use crate::target::Target;
@@ -128,10 +127,10 @@ pub fn audit_gradient_by(
         deviation: 0.0,
     };
     let at = moved(0, 0.0)?;
-    let mut random = generator(seed, 0);
+    let mut random = Random::of_draw(seed, 0);
     let mut sides = Vec::with_capacity(units);
     for _ in 0..units {
-        let unit = (random.next_u64() % gradient.len().max(1) as u64) as usize;
+        let unit = random.fair(gradient.len());
         let (above, below) = (moved(unit, step)?, moved(unit, -step)?);
         sides.push((unit, (above - at) / step, (at - below) / step));
     }

@@ -1,9 +1,9 @@
 //! What an image is compared with, and what its hidden parts show.
 
 use candle_core::{DType, Device, Tensor};
+use gradcam_random::Random;
 use serde::{Deserialize, Serialize};
 
-use crate::methods::noise::{generator, unit};
 use crate::{Error, Result};
 
 /// What the network's inputs look like, in their own units (after the preprocessing).
@@ -70,11 +70,11 @@ impl Baseline {
                 check(channels, &inputs.black)?;
                 check(channels, &inputs.white)?;
                 // A stream that no draw of noise has.
-                let mut random = generator(seed, usize::MAX);
+                let mut random = Random::of_draw(seed, usize::MAX);
                 let mut values = Vec::with_capacity(channels * height * width);
                 for (&black, &white) in inputs.black.iter().zip(&inputs.white) {
                     values.extend((0..height * width).map(|_| {
-                        let share = unit(&mut random) as f32;
+                        let share = random.unit() as f32;
                         black + share * (white - black)
                     }));
                 }

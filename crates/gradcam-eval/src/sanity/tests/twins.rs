@@ -8,8 +8,8 @@ use crate::statistics::Measured;
 fn moved(seed: u64, by: f64) -> Box<dyn Network> {
     let tensors = parameters(1);
     let change = |name: &str, tensor: &Tensor| {
-        let mut random = crate::random::named_generator(seed, name);
-        let noise = (0..tensor.elem_count()).map(|_| (by * normal(&mut random)) as f32);
+        let mut random = Random::of_name(seed, name);
+        let noise = (0..tensor.elem_count()).map(|_| (by * random.normal()) as f32);
         let noise = Tensor::from_vec(noise.collect(), tensor.shape(), tensor.device())?;
         tensor + noise
     };

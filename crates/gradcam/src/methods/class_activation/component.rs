@@ -1,6 +1,6 @@
 //! The first principal component of a matrix.
 
-use crate::methods::noise::{generator, normal};
+use gradcam_random::Random;
 
 /// Steps of the power iteration at most; it ends when the direction rests.
 const STEPS: usize = 2000;
@@ -67,7 +67,7 @@ pub(super) fn first_component(mut columns: Vec<Vec<f64>>, centered: bool) -> Vec
 /// The first eigenvector, of the length 1, of a symmetric matrix without negative eigenvalues, and its eigenvalue. By power iteration.
 fn first_eigenvector(matrix: &[Vec<f64>]) -> (Vec<f64>, f64) {
     // Any start that is not orthogonal to it will do, which a drawn one is not, and a row of the matrix may be.
-    let drawn = normal(&mut generator(0, 0), matrix.len(), 1.0);
+    let drawn = Random::of_draw(0, 0).normals(matrix.len(), 1.0);
     let mut v: Vec<f64> = matrix.iter().map(|row| dot(row, &drawn)).collect();
     let mut eigenvalue = 0.0;
     if !normalize(&mut v) {

@@ -2,11 +2,11 @@
 
 use gradcam_map::{Grid, Size};
 use gradcam_nn::ops::{ResizeMode, resize_taps};
+use gradcam_random::Random;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::methods::about::{About, SCORES};
-use crate::methods::noise::{generator, normal};
 use crate::methods::recipe::{Check, Recipe};
 use crate::saliency::{SignedMap, Subject};
 use crate::seen::masks::between;
@@ -82,8 +82,8 @@ impl Recipe for SsCam {
         let channels = subject.features.channels().count();
         let samples = subject.affordable(self.samples, channels);
         let weights = weights(subject, (samples, self.sigma != 0.0), |channel, sample| {
-            let mut random = generator(self.seed, channel * samples + sample);
-            let noise = normal(&mut random, positions, self.sigma);
+            let mut random = Random::of_draw(self.seed, channel * samples + sample);
+            let noise = random.normals(positions, self.sigma);
             let values = subject.channel(channel).iter().zip(noise);
             let noisy: Vec<f32> = values.map(|(v, noise)| v + noise as f32).collect();
             enlarged.mask(enlarged.stretched(&noisy))
@@ -336,7 +336,7 @@ mod tests {
             sigma,
         };
         let noise = |channel: usize, sample: usize| {
-            normal(&mut generator(3, channel * 5 + sample), 12, 0.8)
+            Random::of_draw(3, channel * 5 + sample).normals(12, 0.8)
         };
         let ss_cam = found(Method::SsCam(noisy(3, 0.8)));
         close(&ss_cam, &by_hand(5, noise, |_| 1.0));

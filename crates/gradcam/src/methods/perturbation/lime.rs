@@ -1,6 +1,6 @@
 //! A weighted linear model of the score on superpixels that come and go (Ribeiro et al. 2016).
 
-use rand_chacha::rand_core::RngCore;
+use gradcam_random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::hidden::Hidden;
@@ -10,7 +10,6 @@ use super::superpixels::Superpixels;
 use crate::Result;
 use crate::methods::about::{About, BLACK_BOX};
 use crate::methods::baseline::Baseline;
-use crate::methods::noise::generator;
 use crate::methods::recipe::{Check, Recipe};
 use crate::saliency::{SignedMap, Subject};
 
@@ -132,9 +131,9 @@ struct Data {
 impl Data {
     /// The sample of a draw: each superpixel is there with a probability of one half, and in the first sample all of them are.
     fn draw(&mut self, options: &Lime, parts: usize, draw: usize) {
-        let mut random = generator(options.seed, draw + 1);
+        let mut random = Random::of_draw(options.seed, draw + 1);
         let row: Vec<f64> = (0..parts)
-            .map(|_| f64::from(u8::from(draw == 0 || random.next_u32() & 1 == 1)))
+            .map(|_| f64::from(u8::from(draw == 0 || random.word() & 1 == 1)))
             .collect();
         self.weights.push(kernel(&row, options.kernel_width));
         self.rows.push(row);

@@ -168,8 +168,9 @@ impl Ridge {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use gradcam_random::Random;
+
     use super::*;
-    use crate::methods::noise::{generator, normal};
 
     #[test]
     fn a_factor_solves() {
@@ -192,9 +193,9 @@ mod tests {
         let (mut scatter, mut claimed) = ([0.0; 2], [0.0; 2]);
         let repetitions = 400;
         for seed in 0..repetitions {
-            let mut random = generator(seed, 0);
-            let rows: Vec<_> = (0..200).map(|_| normal(&mut random, 2, 1.0)).collect();
-            let noise = normal(&mut random, 200, 0.5);
+            let mut random = Random::of_draw(seed, 0);
+            let rows: Vec<_> = (0..200).map(|_| random.normals(2, 1.0)).collect();
+            let noise = random.normals(200, 0.5);
             let targets: Vec<f64> = rows
                 .iter()
                 .zip(noise)

@@ -1,6 +1,7 @@
 //! Random masks, weighed by the score that they leave (Petsiuk et al. 2018).
 
 use gradcam_map::{Grid, Size};
+use gradcam_random::Random;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,6 @@ use super::hidden::Hidden;
 use super::sampling::{Estimate, batches};
 use crate::methods::about::{About, BLACK_BOX};
 use crate::methods::baseline::Baseline;
-use crate::methods::noise::{generator, unit};
 use crate::methods::recipe::{Check, Recipe};
 use crate::saliency::{SignedMap, Subject};
 use crate::seen::masks::between;
@@ -223,12 +223,12 @@ impl Drawn {
     /// The mask of a draw, which depends on the seed and its number alone.
     fn new(options: &Rise, size: Size, draw: usize) -> Result<Self> {
         let cells = options.cells;
-        let mut random = generator(options.seed, draw + 1);
-        let open = |_| f32::from(u8::from(unit(&mut random) < options.keep));
+        let mut random = Random::of_draw(options.seed, draw + 1);
+        let open = |_| f32::from(u8::from(random.unit() < options.keep));
         let open = Grid::from_fn(Size::new(cells, cells)?, open);
         let mut axis = |size: usize| -> Vec<Taps> {
             let cell = size.div_ceil(cells);
-            let shift = (unit(&mut random) * cell as f64) as usize;
+            let shift = random.part(cell);
             let scale = cells as f64 / ((cells + 1) * cell) as f64;
             let last = (cells - 1) as f64;
             (shift..shift + size)

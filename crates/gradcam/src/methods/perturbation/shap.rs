@@ -1,5 +1,6 @@
 //! Shapley values of superpixels by weighted regression (Lundberg and Lee 2017).
 
+use gradcam_random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::hidden::Hidden;
@@ -9,7 +10,6 @@ use super::superpixels::Superpixels;
 use crate::Result;
 use crate::methods::about::{About, BLACK_BOX};
 use crate::methods::baseline::Baseline;
-use crate::methods::noise::{generator, unit};
 use crate::methods::pixels::relative;
 use crate::methods::recipe::{Check, Recipe};
 use crate::saliency::{SignedMap, Subject};
@@ -154,10 +154,9 @@ fn kernel(row: &[f64]) -> f64 {
 /// The coalition of a draw: its size `s` has the probability of the kernel summed over its coalitions, in proportion to `1 / (s (n - s))`,
 /// and all coalitions of a size are equally likely.
 fn coalition(seed: u64, count: usize, draw: usize) -> Vec<f64> {
-    let mut random = generator(seed, draw + 1);
-    let mut share = || unit(&mut random);
+    let mut random = Random::of_draw(seed, draw + 1);
     let weight = |size: usize| 1.0 / (size * (count - size)) as f64;
-    let mut left = share() * (1..count).map(weight).sum::<f64>();
+    let mut left = random.unit() * (1..count).map(weight).sum::<f64>();
     let mut size = 1;
     while size + 1 < count && left >= weight(size) {
         left -= weight(size);
@@ -167,7 +166,7 @@ fn coalition(seed: u64, count: usize, draw: usize) -> Vec<f64> {
     let mut order: Vec<usize> = (0..count).collect();
     let mut row = vec![0.0; count];
     for at in 0..size {
-        let other = at + (share() * (count - at) as f64) as usize;
+        let other = at + random.part(count - at);
         order.swap(at, other);
         row[order[at]] = 1.0;
     }

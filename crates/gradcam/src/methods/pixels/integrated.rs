@@ -1,14 +1,14 @@
 //! Gradients integrated on the way from a baseline to the image.
 
 use candle_core::{DType, Tensor};
-use rand_chacha::rand_core::RngCore;
+use gradcam_random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::quadrature::gauss_legendre;
 use super::reduce::{Channels, reduced};
 use crate::methods::about::{About, PIXELS};
 use crate::methods::baseline::Baseline;
-use crate::methods::noise::{generator, noisy};
+use crate::methods::noise::noisy;
 use crate::methods::recipe::{Check, Recipe};
 use crate::saliency::{SignedMap, Subject};
 use crate::seen::observation::{rows, values};
@@ -177,9 +177,9 @@ impl Recipe for ExpectedGradients {
             let draws = first..samples.min(first + BATCH);
             let (mut points, mut baselines) = (Vec::new(), Vec::new());
             for draw in draws {
-                let mut random = generator(self.seed, draw);
-                let baseline = drawn(subject, random.next_u32(), draw)?;
-                let alpha = f64::from(random.next_u32()) / f64::from(u32::MAX);
+                let mut random = Random::of_draw(self.seed, draw);
+                let baseline = drawn(subject, random.word(), draw)?;
+                let alpha = random.share();
                 points.push(between(&baseline, subject.image, alpha)?);
                 baselines.push(baseline);
             }
@@ -212,9 +212,9 @@ fn drawn(subject: &Subject<'_>, number: u32, draw: usize) -> Result<Tensor> {
         // A colour: a number for each channel, in its own range.
         let black = Baseline::Black.of(image, subject.inputs, 0)?;
         let white = Baseline::White.of(image, subject.inputs, 0)?;
-        let mut random = generator(u64::from(number), draw);
+        let mut random = Random::of_draw(u64::from(number), draw);
         let channels = image.dim(1)?;
-        let shares = (0..channels).map(|_| f64::from(random.next_u32()) / f64::from(u32::MAX));
+        let shares = (0..channels).map(|_| random.share());
         let shares = Tensor::from_iter(shares, image.device())?
             .reshape((1, channels, 1, 1))?
             .to_dtype(image.dtype())?;
