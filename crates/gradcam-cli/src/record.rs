@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use gradcam::{Explained, Heatmap, probabilities, ranking};
+use gradcam_models::sha256;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::digest::{little_endian, sha256};
+use crate::digest::little_endian;
 
 /// One explained image and target.
 #[derive(Debug, Serialize)]

@@ -6,10 +6,10 @@ use gradcam::Explainer;
 use gradcam_data::{Dataset, Object, Rect, Shape};
 use gradcam_eval::Metric;
 use gradcam_eval::evaluate::{FORMAT, Header, JournalError, Null};
-use gradcam_models::Model;
+use gradcam_models::{Model, sha256};
 use gradcam_nn::{ModuleTree, Weights};
 
-use crate::digest::{little_endian, sha256};
+use crate::digest::little_endian;
 use crate::reading::Reading;
 
 /// All that the numbers of a study depend on.

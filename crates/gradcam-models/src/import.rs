@@ -15,15 +15,15 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use gradcam_nn::Weights;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use self::checkpoint::Checkpoint;
 pub use self::error::ImportError;
 use crate::architectures::{Architecture, find};
 use crate::bounded;
 use crate::config::{Config, MAX_CLASSES};
+use crate::digest::sha256;
 use crate::files::weights_limit;
-use crate::load::{Model, hexadecimal};
+use crate::load::Model;
 use crate::preprocess::Preprocess;
 use crate::wrapper::unwrapped;
 use crate::{LoadError, labels, rename};
@@ -135,7 +135,7 @@ pub fn open(file: &Path, architecture: &str, device: &Device) -> Result<Model, I
     let architecture = find(architecture).map_err(LoadError::from)?;
     let checkpoint = Checkpoint::read(file, weights_limit(architecture, 1000))?;
     let (parameters, _) = parameters(file, &checkpoint, architecture)?;
-    let sha256 = hexadecimal(&Sha256::digest(checkpoint.bytes()));
+    let sha256 = sha256(checkpoint.bytes());
     drop(checkpoint);
     let classes = classes(file, &parameters, architecture)?;
     let (config, labels) = described(file, architecture, classes)?;

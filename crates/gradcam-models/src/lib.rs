@@ -2,6 +2,7 @@
 
 pub mod architectures;
 mod config;
+mod digest;
 mod error;
 mod files;
 #[cfg(feature = "hub")]
@@ -27,6 +28,7 @@ pub use gradcam_nn;
 pub use image;
 
 pub use config::Config;
+pub use digest::sha256;
 pub use error::LoadError;
 pub use gradcam_picture as picture;
 pub use gradcam_picture::bounded;

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use gradcam_nn::{ModuleTree, Weights, WeightsError};
-use sha2::{Digest, Sha256};
 
 use crate::architectures::Architecture;
 use crate::config::Config;
+use crate::digest::sha256;
 use crate::files::{read, weights_limit};
 use crate::preprocess::Preprocess;
 use crate::rename::rename;
@@ -162,7 +162,7 @@ impl Model {
         device: &Device,
     ) -> Result<Self, LoadError> {
         let stored = Weights::from_safetensors(weights, device).map_err(misfit(name))?;
-        let sha256 = hexadecimal(&Sha256::digest(weights));
+        let sha256 = sha256(weights);
         Model::of(name, config, &stored, sha256, device)
     }
 
@@ -305,10 +305,6 @@ fn misfit(model: &str) -> impl Fn(WeightsError) -> LoadError {
         model: model.clone(),
         source,
     }
-}
-
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The default model's folder: beside an installed binary, or in the repository that this was built from.

@@ -144,7 +144,6 @@ const ALLOWED: [(&str, &[&str], &[&str]); 14] = [
             "safetensors",
             "serde",
             "serde_json",
-            "sha2",
             "tempfile",
         ],
     ),

@@ -10,10 +10,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use candle_core::Device;
-use gradcam_models::Model;
 use gradcam_models::hub::{Fetched, Hub, HubError, Progress, Repo};
+use gradcam_models::{Model, sha256};
 use server::{Blob, Fault, Server, Site};
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 const ID: &str = "timm/tiny.v1";
@@ -24,13 +23,6 @@ const CONFIG: &[u8] = b"{\"architecture\": \"tiny\"}";
 fn weights(seed: u32) -> Vec<u8> {
     (0..1_000_000_u32)
         .map(|i| (i.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 13) as u8)
-        .collect()
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
         .collect()
 }
 

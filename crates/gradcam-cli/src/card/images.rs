@@ -9,6 +9,7 @@ use gradcam_eval::evaluate::{
 };
 use gradcam_eval::statistics::Grade;
 use gradcam_eval::{Direction, Metric, Need};
+use gradcam_models::sha256;
 
 use super::curves::curves;
 use super::data_sets::IMAGES;
@@ -21,7 +22,6 @@ use super::subject::Subject;
 use super::unfinished::Unfinished;
 use crate::console::{Console, Unit};
 use crate::dataset::{class_of, count_masks, difficult, prepare};
-use crate::digest::sha256;
 use crate::study::{header, untrained};
 
 /// What else the images tell.

@@ -5,10 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use gradcam_eval::card::{Artifact, Card, render_html, render_markdown};
-use gradcam_models::bounded;
+use gradcam_models::{bounded, sha256};
 
 use super::place::PAGES;
-use crate::digest::sha256;
 
 /// The largest card or picture that is read.
 const MOST: u64 = 256 << 20;

@@ -3,13 +3,13 @@
 use anyhow::{Context, Result};
 use gradcam::{Explainer, Interpolation, Target};
 use gradcam_eval::card::{Artifact, Card};
+use gradcam_models::sha256;
 use gradcam_viz::{Format, Style, View, encode_with_note};
 use image::RgbImage;
 
 use super::place::PICTURES;
 use super::subject::Subject;
 use crate::dataset::{class_of, prepare};
-use crate::digest::sha256;
 use crate::style;
 
 /// Draws `count` examples and the sweep, names them in the card, and returns them with their paths.

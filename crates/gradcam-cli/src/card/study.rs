@@ -1,11 +1,11 @@
 //! What the numbers of a card depend on.
 
+use gradcam_models::sha256;
 use serde::Serialize;
 
 use super::effort::Effort;
 use super::subject::Subject;
 use crate::args::{Pictures, Precision};
-use crate::digest::sha256;
 use crate::study::fingerprint;
 
 /// What the numbers of a card depend on.

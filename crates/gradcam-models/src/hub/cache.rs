@@ -10,11 +10,10 @@
 //! ```
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use hf_hub::{Cache, CacheRepo, RepoType};
-use sha2::{Digest, Sha256};
 
 use super::client::{Client, Remote};
 use super::error::{HubError, at};
@@ -22,6 +21,7 @@ use super::files::{CONFIG, Fetched, WEIGHTS};
 use super::repo::{Repo, is_commit, is_hex};
 use super::transfer::{self, Progress};
 use crate::bounded;
+use crate::digest::sha256_of;
 
 /// One repository's part of the cache.
 pub(super) struct Store {
@@ -187,7 +187,8 @@ pub(super) fn verify(path: &Path, name: &str, expected: &[&str]) -> Result<(), H
     if expected.is_empty() {
         return Ok(());
     }
-    let found = sha256(path).map_err(at(path))?;
+    let digest = || sha256_of(bounded::open(path)?);
+    let found = digest().map_err(at(path))?;
     let Some(wrong) = expected.iter().find(|sum| **sum != found) else {
         return Ok(());
     };
@@ -199,25 +200,6 @@ pub(super) fn verify(path: &Path, name: &str, expected: &[&str]) -> Result<(), H
         expected: (*wrong).to_string(),
         found,
     })
-}
-
-/// The SHA-256 of a file in lower-case hexadecimal, read in pieces.
-fn sha256(path: &Path) -> io::Result<String> {
-    let mut file = bounded::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut piece = vec![0; 1 << 18];
-    loop {
-        match file.read(&mut piece)? {
-            0 => {
-                return Ok(hasher
-                    .finalize()
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect());
-            }
-            n => hasher.update(&piece[..n]),
-        }
-    }
 }
 
 /// Makes the snapshot's entry `pointer` for `blob`, in place of a dead one.
