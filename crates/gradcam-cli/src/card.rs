@@ -10,7 +10,7 @@ mod graded;
 mod images;
 mod labels;
 mod methodology;
-pub(crate) mod metrics;
+mod metrics;
 pub(crate) mod networks;
 pub(crate) mod pages;
 mod papers;

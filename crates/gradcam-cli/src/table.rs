@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use gradcam_eval::evaluate::{MetricSummary, SourceSummary, Summary};
 use gradcam_eval::statistics::{Interval, MIN_SAMPLES};
-use gradcam_eval::{Direction, Metric};
+use gradcam_eval::{Direction, Places};
 
 use crate::console::Console;
 
@@ -118,10 +118,7 @@ fn table(
     marks.extend([Mark::Mean, Mark::Undefined]);
     marks.extend(ranked.then_some(Mark::Rank));
     marks.extend(judged.then_some(Mark::Worst));
-    if matches!(
-        metric,
-        Metric::Hit | Metric::Pointing | Metric::PointingClassMean | Metric::PointingDifficult
-    ) {
+    if about.places == Places::Peak {
         marks.insert(Mark::Ties);
     }
     let mut resolution = &None;

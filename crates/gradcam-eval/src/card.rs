@@ -38,6 +38,7 @@ mod methodology;
 mod number;
 mod published;
 mod schema;
+mod section;
 mod sections;
 mod validate;
 mod view;
@@ -65,4 +66,5 @@ pub use published::{
     Erratum, Figure, Provenance, Published, PublishedCard, PublishedEntry, published,
 };
 pub use schema::{SCHEMA, SCHEMA_VERSION};
-pub use sections::{Section, Sections};
+pub use section::Section;
+pub use sections::Sections;

@@ -26,6 +26,9 @@ pub use gradcam_map;
 
 pub use degenerate::{Tally, check, check_finite};
 pub use error::{Error, Result};
-pub use metric::{About, Direction, Evidence, Metric, Need, Range, measure_all};
+pub use metric::{
+    About, Against, CardTest, Cost, Direction, Evidence, Mean, Metric, Need, Places, Range,
+    measure_all,
+};
 pub use resolution::Resolution;
 pub use undefined::Undefined;

@@ -1,6 +1,8 @@
 //! The metrics, measured.
 
 mod about;
+mod card_test;
+mod protocols;
 mod range;
 mod table;
 #[cfg(test)]
@@ -11,7 +13,8 @@ use std::fmt;
 
 use gradcam_map::Grid;
 
-pub use self::about::{About, Direction, Need};
+pub use self::about::{About, Cost, Direction, Mean, Need, Places};
+pub use self::card_test::{Against, CardTest};
 pub use self::range::Range;
 pub use self::table::Metric;
 use crate::degenerate::check;
@@ -188,34 +191,41 @@ impl Metric {
             Ok::<_, Error>(of::localise(upsampled, &[object], 0.15)?.hit)
         };
         let flag = |value: bool| f64::from(u8::from(value));
+        let localisation_error = |first: usize| {
+            let hit = localised()?;
+            Ok(flag(!hit || rank()? >= first))
+        };
+        let ssim = |window: of::Window| {
+            let (a, b) = (
+                of::brought_to_one(upsampled)?,
+                of::brought_to_one(other()?)?,
+            );
+            of::ssim(&a, &b, window, 1.0)
+        };
+        let dropped = |seen: &mut Once<asked::Drop>| {
+            once(seen, || asked::average_drop(&sample()?, upsampled)).copied()
+        };
         match self {
             Metric::Sparsity => of::sparsity(map, of::Scale::MinMax),
             Metric::SparsityUpsampled => of::sparsity(upsampled, of::Scale::MinMax),
             Metric::Gini => of::gini(map),
             Metric::Entropy => of::entropy(map),
-            Metric::Ssim | Metric::SsimGaussian => {
-                let (a, b) = (
-                    of::brought_to_one(upsampled)?,
-                    of::brought_to_one(other()?)?,
-                );
-                let window = match self {
-                    Metric::Ssim => of::Window::Uniform,
-                    _ => of::Window::Gaussian,
-                };
-                of::ssim(&a, &b, window, 1.0)
-            }
+            Metric::Ssim => ssim(of::Window::Uniform),
+            Metric::SsimGaussian => ssim(of::Window::Gaussian),
             Metric::Spearman => of::spearman(upsampled, other()?),
             Metric::SpearmanAbsolute => of::spearman_absolute(upsampled, other()?),
             Metric::Hog => of::hog_correlation(upsampled, other()?),
             Metric::TopOverlap => of::top_overlap(upsampled, other()?, 0.15),
             Metric::Displacement => of::displacement(upsampled, other()?),
-            Metric::AveragePrecision | Metric::PrecisionTrapezoid => {
+            Metric::AveragePrecision => {
                 let mask = mask()?;
                 check(upsampled)?;
-                match self {
-                    Metric::AveragePrecision => of::average_precision(upsampled, mask),
-                    _ => of::precision_trapezoid(upsampled, mask),
-                }
+                of::average_precision(upsampled, mask)
+            }
+            Metric::PrecisionTrapezoid => {
+                let mask = mask()?;
+                check(upsampled)?;
+                of::precision_trapezoid(upsampled, mask)
             }
             Metric::IouOtsu => of::segmentation_iou(upsampled, mask()?, of::Threshold::Otsu),
             Metric::IouHalf => of::segmentation_iou(upsampled, mask()?, of::Threshold::Fixed(0.5)),
@@ -230,14 +240,8 @@ impl Metric {
             Metric::Hit => of::pointing(upsampled, mask()?, 0.0).map(flag),
             Metric::Energy => of::energy_inside(upsampled, mask()?),
             Metric::Localisation => localised().map(flag),
-            Metric::LocalisationErrorTop1 | Metric::LocalisationErrorTop5 => {
-                let first = match self {
-                    Metric::LocalisationErrorTop1 => 1,
-                    _ => 5,
-                };
-                let hit = localised()?;
-                Ok(flag(!hit || rank()? >= first))
-            }
+            Metric::LocalisationErrorTop1 => localisation_error(1),
+            Metric::LocalisationErrorTop5 => localisation_error(5),
             Metric::Deletion => {
                 let made = || asked::deletion(&sample()?, upsampled, petsiuk);
                 Ok(once(&mut seen.deleted, made)?.area)
@@ -270,16 +274,9 @@ impl Metric {
                 };
                 Ok(asked::road(&sample()?, upsampled, &protocol)?.combined)
             }
-            Metric::AverageDrop | Metric::Increase | Metric::DropInDeletion => {
-                let found = once(&mut seen.drop, || {
-                    asked::average_drop(&sample()?, upsampled)
-                })?;
-                Ok(match self {
-                    Metric::AverageDrop => found.drop,
-                    Metric::Increase => flag(found.increase),
-                    _ => found.drop_in_deletion,
-                })
-            }
+            Metric::AverageDrop => Ok(dropped(&mut seen.drop)?.drop),
+            Metric::Increase => Ok(flag(dropped(&mut seen.drop)?.increase)),
+            Metric::DropInDeletion => Ok(dropped(&mut seen.drop)?.drop_in_deletion),
             Metric::Infidelity => {
                 let squares = asked::Squares {
                     seed,

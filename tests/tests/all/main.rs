@@ -17,6 +17,7 @@ mod laws;
 mod linear_maps;
 mod masks;
 mod methods;
+mod metrics;
 mod parameters;
 mod pictures;
 mod pixels;

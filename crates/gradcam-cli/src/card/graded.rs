@@ -1,51 +1,46 @@
 //! From a metric's summary over images to its test.
 
-use gradcam_eval::Metric;
 use gradcam_eval::card::{Reference, Source, Test};
 use gradcam_eval::evaluate::{ImageRecord, MetricSummary, Null, SourceSummary};
 use gradcam_eval::statistics::{
     self, Grade, Graded, Interval, MIN_SAMPLES, Measurement, grade, grade_exact,
 };
+use gradcam_eval::{Against, CardTest, Metric, Resolution};
 
 use super::entry::{Counts, measured};
 use super::metrics::named;
 
 /// The test of one metric: the first method against the nulls.
-pub(super) fn of_metric(
-    found: &MetricSummary,
-    id: &'static str,
-    wanted: &[Null],
-    against: usize,
-) -> Test {
+pub(super) fn of_metric(found: &MetricSummary, of: &CardTest, against: usize) -> Test {
     let own = &found.sources[0];
     let others = found.sources.get(1..=against).unwrap_or_default();
     let measurement = Measurement {
         direction: found.direction,
         interval: own.mean.unwrap_or(NOTHING),
-        nulls: wanted.iter().map(|null| as_null(found, *null)).collect(),
+        nulls: of
+            .against
+            .nulls()
+            .iter()
+            .map(|null| as_null(found, *null))
+            .collect(),
         gates: Vec::new(),
         samples: own.values,
         least_samples: MIN_SAMPLES,
         degenerate: own.undefined as f64 / (own.values + own.undefined).max(1) as f64,
     };
-    let graded = match found.metric {
-        Metric::InputInvariance => match own.largest {
-            Some(largest) => grade_exact(largest, 1e-4),
-            None => grade(&measurement.finding()),
-        },
-        // Nothing is known that a map without knowledge would reach.
-        Metric::MaxSensitivity => Graded {
+    let graded = match (of.against, own.largest) {
+        (Against::Nothing(reason), _) => Graded {
             grade: Grade::Info,
-            reason: "there is no null for the stability of a map; the value is for comparison"
-                .to_string(),
+            reason: reason.to_string(),
         },
-        _ => grade(&measurement.finding()),
+        (Against::Bound(bound), Some(largest)) => grade_exact(largest, bound),
+        (Against::Bound(_), None) | (Against::Nulls(_), _) => grade(&measurement.finding()),
     };
     let counts = Counts {
         values: own.values,
         degenerate: own.undefined,
     };
-    let mut test = measured(named(found.metric, id), &measurement, graded, counts);
+    let mut test = measured(named(found.metric, of), &measurement, graded, counts);
     let cut = own
         .thresholds
         .map(|[a, b]| format!("{a} and {b} of the range"));
@@ -92,14 +87,15 @@ fn as_null(found: &MetricSummary, null: Null) -> statistics::Null {
     }
 }
 
-/// The mean share of tied places of the method's maps: of those at the map's own resolution where the metric takes them, else of pixels.
+/// The mean share of tied places of the method's maps, at the resolution that the metric looks at.
 pub(super) fn ties(records: &[ImageRecord], metric: Metric) -> Option<f64> {
     let measured = records.iter().filter_map(|record| record.maps.first());
     let measured = measured.filter(|map| map.values.contains_key(&metric));
+    let resolution = metric.about().resolution;
     let shares: Vec<f64> = measured
-        .filter_map(|map| match metric {
-            Metric::Deletion | Metric::Insertion | Metric::Road => map.tied_pixels,
-            _ => map.tied_cells,
+        .filter_map(|map| match resolution {
+            Resolution::Input => map.tied_pixels,
+            Resolution::Own => map.tied_cells,
         })
         .collect();
     (!shares.is_empty()).then(|| shares.iter().sum::<f64>() / shares.len() as f64)

@@ -3,19 +3,19 @@
 use std::sync::atomic::Ordering;
 
 use anyhow::{Result, bail};
-use gradcam_eval::card::{Accuracy, Artifact, Section, Sections};
+use gradcam_eval::card::{Accuracy, Artifact, Sections};
 use gradcam_eval::evaluate::{
     ImageRecord, Item, MapRecord, Null, Outcome, Study, measure as one, summarise,
 };
 use gradcam_eval::statistics::Grade;
-use gradcam_eval::{Direction, Metric, Need};
+use gradcam_eval::{Cost, Direction, Metric, Need, Places};
 use gradcam_models::sha256;
 
 use super::curves::curves;
 use super::data_sets::IMAGES;
 use super::entry::without;
 use super::graded::{classification_error, of_metric, ties};
-use super::metrics::{ORDERED, SLOW, TESTS, compared, named, named_first, no_image};
+use super::metrics::{compared, named, no_image};
 use super::place::RECORDS;
 use super::sample::mendable;
 use super::subject::Subject;
@@ -53,12 +53,13 @@ pub(crate) fn measure(
         &subject.reading,
         || {},
     );
-    let mut metrics: Vec<Metric> = TESTS.iter().map(|(metric, ..)| *metric).collect();
+    let tests = Metric::of_card();
+    let mut metrics: Vec<Metric> = tests.iter().map(|(metric, _)| *metric).collect();
     metrics.retain(|metric| masks.images > 1 || !metric.about().needs.contains(&Need::Mask));
     let quick: Vec<Metric> = metrics
         .iter()
         .copied()
-        .filter(|metric| !SLOW.contains(metric))
+        .filter(|metric| metric.about().cost == Cost::Quick)
         .collect();
     if subject.effort.slow == 0 {
         metrics.clone_from(&quick);
@@ -118,20 +119,22 @@ pub(crate) fn measure(
     }
     let records = kept.all()?;
     let found = summarise(&header, &records)?.metrics;
-    for (metric, id, section, nulls) in TESTS {
+    for (metric, of) in &tests {
+        let metric = *metric;
+        let about = metric.about();
         let found = found.iter().find(|found| found.metric == metric);
         let mut test = match found {
             Some(found) if found.sources[0].values + found.sources[0].undefined > 0 => {
-                of_metric(found, id, nulls, subject.against.len())
+                of_metric(found, of, subject.against.len())
             }
-            Some(_) => without(named(metric, id), Grade::NotApplicable, no_image(metric)),
-            None if SLOW.contains(&metric) => without(
-                named(metric, id),
+            Some(_) => without(named(metric, of), Grade::NotApplicable, no_image(metric)),
+            None if about.cost == Cost::Slow => without(
+                named(metric, of),
                 Grade::NotRun,
                 "it asks the network hundreds of times an image, and the quick card leaves it out",
             ),
             None => without(
-                named(metric, id),
+                named(metric, of),
                 Grade::NotApplicable,
                 "the data set has no masks or boxes",
             ),
@@ -139,27 +142,18 @@ pub(crate) fn measure(
         if test.metric.n > 0 {
             test.per_item = Some(RECORDS.to_string());
         }
-        if ORDERED.contains(&metric) {
+        if about.places == Places::Order {
             test.metric.tie_fraction = ties(&records, metric);
         }
-        if let Some(first) = named_first(metric) {
+        if let Some(first) = of.first {
             let options = &mut test.protocol.options;
             options.extend(classification_error(&records, first));
         }
-        let axis = match metric {
-            Metric::Deletion => Some("share of pixels taken away"),
-            Metric::Insertion => Some("share of pixels given back"),
-            _ => None,
-        };
-        if let Some(axis) = axis {
-            test.curves = curves(&records, metric, nulls, subject.seed)?;
-            test.axes = Some([axis.to_string(), "probability".to_string()]);
+        if let Some(along) = of.curve {
+            test.curves = curves(&records, metric, about.nulls(), subject.seed)?;
+            test.axes = Some([along.to_string(), "probability".to_string()]);
         }
-        match section {
-            Section::InputSensitivity => sections.input_sensitivity.push(test),
-            Section::Minimality => sections.minimality.push(test),
-            _ => sections.perceptual_correspondence.push(test),
-        }
+        sections.tests_mut(of.section).push(test);
     }
     let mut lines = serde_json::to_string(&header)? + "\n";
     for record in &records {
@@ -185,8 +179,9 @@ fn lacking(records: &[ImageRecord], metrics: &[Metric]) -> bool {
         let outcome = map.values.get(&metric);
         outcome.is_some_and(|outcome| !matches!(outcome, Outcome::Undefined { .. }))
     };
-    TESTS.iter().any(|(metric, _, _, nulls)| {
-        if !metrics.contains(metric) || metric.about().direction == Direction::None {
+    metrics.iter().any(|metric| {
+        let about = metric.about();
+        if about.direction == Direction::None {
             return false;
         }
         let own = |record: &ImageRecord| {
@@ -207,7 +202,7 @@ fn lacking(records: &[ImageRecord], metrics: &[Metric]) -> bool {
             map.is_some_and(|map| map.values.contains_key(metric))
         };
         let asked = records.iter().filter(asked).count();
-        let mut counts = std::iter::once(alone).chain(nulls.iter().map(beside));
+        let mut counts = std::iter::once(alone).chain(about.nulls().iter().map(beside));
         counts.any(|values| values < asked && mendable(values, asked))
     })
 }

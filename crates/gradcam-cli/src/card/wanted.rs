@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
+use gradcam_eval::Metric;
 use gradcam_names::{hint, nearest};
 
-use super::{labels, metrics, parameters, scenes};
+use super::{labels, parameters, scenes};
 
 /// All tests of a card by their ids.
 fn ids() -> impl Iterator<Item = &'static str> {
     let methodology = ["determinism", "gradient_check"];
-    let images = metrics::TESTS.iter().map(|(_, id, ..)| *id);
+    let images = Metric::of_card().into_iter().map(|(_, test)| test.id);
     let others = labels::TESTS.into_iter().chain(parameters::TESTS);
     let all = methodology.into_iter().chain(images).chain(others);
     all.chain(scenes::TESTS)

@@ -6,7 +6,6 @@ use gradcam_eval::{Direction, Metric, Need, Range};
 use serde::Serialize;
 
 use crate::args::Metrics;
-use crate::card::metrics::nulls;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::table::way;
@@ -34,9 +33,9 @@ pub(crate) fn run(args: &Metrics, console: &mut Console<'_>) -> Result<Exit> {
             name: metric.name(),
             title: about.title,
             direction: about.direction,
-            range: metric.range(),
+            range: about.range,
             needs: about.needs,
-            nulls: nulls(metric),
+            nulls: about.nulls(),
             evaluate: !about.needs.contains(&Need::OtherMap),
             paper: about.paper,
         };

@@ -186,7 +186,7 @@ impl Look<'_> {
         size: Size,
         cells: &[Size],
     ) -> Result<Option<MapRecord>> {
-        let looks = |metric: Metric, own: Size| match metric.resolution() {
+        let looks = |metric: Metric, own: Size| match metric.about().resolution {
             Resolution::Own => own == size,
             Resolution::Input => self.input == size,
         };

@@ -87,7 +87,7 @@ impl ImageRecord {
     /// The map that a method, by its number, is held against in a metric; none where the metric was not measured of it.
     pub fn held_against(&self, null: Null, method: usize, metric: Metric) -> Option<&MapRecord> {
         let own = self.maps.get(method)?;
-        let fits = |map: &MapRecord| match (null.is_of_a_method(), metric.resolution()) {
+        let fits = |map: &MapRecord| match (null.is_of_a_method(), metric.about().resolution) {
             (true, _) => map.of == Some(method),
             (false, Resolution::Own) => map.cells == own.cells,
             // One map at the input's resolution serves all methods, and no other has the metric.

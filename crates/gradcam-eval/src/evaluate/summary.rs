@@ -12,7 +12,7 @@ use crate::metrics::{Cuts, THRESHOLDS, tuned_threshold};
 use crate::statistics::{
     ALPHA, Interval, RESAMPLES, Side, bootstrap, holm, sign_flip, weighted_interval,
 };
-use crate::{Direction, Error, Metric, Resolution, Result, Tally, Undefined};
+use crate::{Direction, Error, Mean, Metric, Need, Resolution, Result, Tally, Undefined};
 
 /// What a study found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -216,7 +216,7 @@ fn groups(metric: Metric, methods: usize, records: &[ImageRecord]) -> Vec<Group>
     let mut groups: BTreeMap<Vec<[usize; 2]>, Vec<usize>> = BTreeMap::new();
     for method in 0..methods {
         let maps = records.iter().filter_map(|record| record.maps.get(method));
-        let cells = match metric.resolution() {
+        let cells = match metric.about().resolution {
             Resolution::Own => maps.map(|map| map.cells).collect(),
             Resolution::Input => Vec::new(),
         };
@@ -267,9 +267,9 @@ fn column<'a>(
             outcomes.push(outcome);
         }
     }
-    let best = match metric {
-        Metric::IouTuned => tuned(&outcomes)?,
-        _ => [None; 2],
+    let best = match metric.about().needs.contains(&Need::Threshold) {
+        true => tuned(&outcomes)?,
+        false => [None; 2],
     };
     let value = |(i, outcome): (usize, &Outcome)| match *outcome {
         Outcome::Value(value) => Ok(value),
@@ -293,9 +293,10 @@ fn column<'a>(
 /// What each image counts in a mean: 1, or in a mean over classes one over the images of its class, so that classes count the same.
 fn weights(metric: Metric, classes: &[Option<usize>]) -> Vec<f64> {
     let mut counts: BTreeMap<Option<usize>, usize> = BTreeMap::new();
-    let key = |class: &Option<usize>| match metric {
-        Metric::PointingClassMean => Some(*class),
-        _ => None,
+    let mean = metric.about().mean;
+    let key = |class: &Option<usize>| match mean {
+        Mean::Classes => Some(*class),
+        Mean::Images => None,
     };
     for class in classes.iter().filter_map(key) {
         *counts.entry(class).or_default() += 1;

@@ -4,6 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::card_test::CardTest;
+use super::range::Range;
+use crate::Resolution;
+use crate::evaluate::Null;
+
 /// Which way is better. There is no fourth case, so that a match can be exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -51,6 +56,38 @@ impl fmt::Display for Need {
     }
 }
 
+/// What a metric takes of a map's places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Places {
+    /// Their values.
+    Values,
+    /// Their order: it matters how many of them are tied.
+    Order,
+    /// The highest one: where several are, all of them count.
+    Peak,
+}
+
+/// How often a metric asks the network an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cost {
+    /// Never, or so seldom that a quick card has time for it.
+    Quick,
+    /// Hundreds of times.
+    Slow,
+}
+
+/// What the mean of a metric is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mean {
+    /// Images.
+    Images,
+    /// Classes, of each class's mean over its images.
+    Classes,
+}
+
 /// What there is to know about a metric before it is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -61,8 +98,27 @@ pub struct About {
     pub paper: &'static str,
     /// Which way is better.
     pub direction: Direction,
-    /// What it needs.
-    pub needs: &'static [Need],
+    /// What values it can have.
+    pub range: Range,
     /// What it can at worst be, for samples without a value; none where it has no bound or no bad side.
     pub worst: Option<f64>,
+    /// What it needs.
+    pub needs: &'static [Need],
+    /// Which of a map's resolutions it looks at.
+    pub resolution: Resolution,
+    /// What it takes of the map's places there.
+    pub places: Places,
+    /// How often it asks the network.
+    pub cost: Cost,
+    /// What its mean is over.
+    pub mean: Mean,
+    /// What it is as a test of a card; `None` if it is not one.
+    pub test: Option<CardTest>,
+}
+
+impl About {
+    /// The maps that know nothing which a card holds it against.
+    pub fn nulls(&self) -> &'static [Null] {
+        self.test.map_or(&[], |test| test.against.nulls())
+    }
 }

@@ -2,14 +2,20 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
+
 use candle_core::{Device, Tensor};
 use gradcam_map::Grid;
 use gradcam_nn::{Network, Pass};
 
+use super::{Seen, measure_all_beside};
+use crate::evaluate::Null;
 use crate::faithfulness::{Explain, Sample};
 use crate::nulls::random_map;
 use crate::testing::{grid, on_any_threads, size, undefined, wave};
-use crate::{Direction, Error, Evidence, Metric, Need, Resolution, Undefined};
+use crate::{
+    Against, Cost, Direction, Error, Evidence, Metric, Need, Range, Resolution, Undefined,
+};
 
 const SIDE: usize = 64;
 
@@ -185,7 +191,7 @@ fn a_metric_looks_at_its_resolution_alone() {
             let found = measured(metric, map, upsampled, &steady);
             matches!(found, Err(Error::Undefined(Undefined::NonFinite)))
         };
-        let own = metric.resolution() == Resolution::Own;
+        let own = metric.about().resolution == Resolution::Own;
         assert_eq!(undefined(&broken(8), &right(SIDE)), own, "{metric}");
         let asks = metric.about().needs.contains(&Need::Explainer);
         assert_eq!(
@@ -259,6 +265,60 @@ fn what_is_needed_is_asked_for() {
         error.to_string(),
         "the metric `deletion` needs the network and its input"
     );
+}
+
+/// What stands for a missing value is a value.
+#[test]
+fn the_worst_is_within_the_range() {
+    for metric in Metric::ALL {
+        let about = metric.about();
+        let Some(worst) = about.worst else {
+            continue;
+        };
+        let Range { least, most, .. } = about.range;
+        assert!(least.is_none_or(|least| least <= worst), "{metric}");
+        assert!(most.is_none_or(|most| worst <= most), "{metric}");
+    }
+}
+
+/// The curves that a card draws are those that are kept, and what it holds against other orders has a value there.
+#[test]
+fn what_a_card_asks_for_is_kept() {
+    let (image, map) = (image(), right(SIDE));
+    let sample = Sample {
+        network: &Patches,
+        image: &image,
+        target: 0,
+    };
+    let cells = right(8);
+    let evidence = Evidence::new(&cells, &map).with_sample(sample);
+    let asking = |metric: &Metric| {
+        let needs = metric.about().needs;
+        needs == [Need::Network] && metric.about().cost == Cost::Quick
+    };
+    let asking: Vec<Metric> = Metric::ALL.iter().copied().filter(asking).collect();
+    let mut seen = Seen::default();
+    measure_all_beside(&asking, &evidence, &mut seen).unwrap();
+    let curves = seen.curves();
+    for &metric in Metric::ALL {
+        let drawn = metric.about().test.is_some_and(|test| test.curve.is_some());
+        assert_eq!(curves.contains_key(&metric), drawn, "{metric}");
+        let shuffled = seen.shuffled(metric, 3, 0).unwrap().is_some();
+        let against = metric.about().nulls().contains(&Null::Shuffled);
+        assert_eq!(shuffled, against, "{metric}");
+    }
+}
+
+/// A card finds a test by its id, and grades no metric with a direction against nothing.
+#[test]
+fn tests_of_a_card_have_ids_of_their_own() {
+    let tests = Metric::of_card();
+    let ids: BTreeSet<&str> = tests.iter().map(|(_, test)| test.id).collect();
+    assert_eq!(ids.len(), tests.len());
+    for (metric, test) in tests {
+        let describes = metric.about().direction == Direction::None;
+        assert_eq!(test.against == Against::Nulls(&[]), describes, "{metric}");
+    }
 }
 
 #[test]
