@@ -277,6 +277,7 @@ impl Metric {
             Metric::AverageDrop => Ok(dropped(&mut seen.drop)?.drop),
             Metric::Increase => Ok(flag(dropped(&mut seen.drop)?.increase)),
             Metric::DropInDeletion => Ok(dropped(&mut seen.drop)?.drop_in_deletion),
+            Metric::AverageGain => Ok(dropped(&mut seen.drop)?.gain?),
             Metric::Infidelity => {
                 let squares = asked::Squares {
                     seed,

@@ -31,6 +31,9 @@ pub enum Undefined {
     /// The score of the whole image is 0, where the metric divides by it.
     #[error("the score of the image is 0")]
     NoScore,
+    /// The score of the whole image is 1, where the metric divides by what is missing to it.
+    #[error("the score of the image is 1")]
+    FullScore,
     /// No patch was found that changes nothing of what the network says.
     #[error("no patch without meaning was found")]
     NoPatch,

@@ -16,6 +16,9 @@ pub struct Drop {
     pub increase: bool,
     /// `(p - p_hidden) / p`, at most 1, higher is better: the mean is the average drop in deletion (Jung and Oh 2021).
     pub drop_in_deletion: f64,
+    /// `max(0, p_shown - p) / (1 - p)`, 0 to 1, higher is better: the mean is the average gain (Zhang et al. 2024, Opti-CAM).
+    /// [`Undefined::FullScore`] where `p` is 1.
+    pub gain: std::result::Result<f64, Undefined>,
 }
 
 /// What the target's probability becomes when the image is multiplied by the map, brought to 0 to 1, and by one less the map.
@@ -39,6 +42,10 @@ pub fn average_drop(sample: &Sample<'_>, map: &Grid) -> Result<Drop> {
             drop: (whole - shown).max(0.0) / whole,
             increase: shown > whole,
             drop_in_deletion: (whole - hidden) / whole,
+            gain: match whole < 1.0 {
+                true => Ok((shown - whole).max(0.0) / (1.0 - whole)),
+                false => Err(Undefined::FullScore),
+            },
         }),
         _ => Err(Undefined::NoScore.into()),
     }
@@ -47,6 +54,8 @@ pub fn average_drop(sample: &Sample<'_>, map: &Grid) -> Result<Drop> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use candle_core::{Device, Tensor};
+
     use super::*;
     use crate::testing::{Patch, SIDE, grid, on_any_threads};
 
@@ -72,6 +81,37 @@ mod tests {
         let expected = (p(4.0) - p(2.0)) / p(4.0);
         assert!((found.drop - expected).abs() < 1e-6);
         assert!((found.drop_in_deletion - expected).abs() < 1e-6);
+    }
+
+    /// The upper half of the patch speaks for the class as much as the lower one against it: the logit is 0, and 2 or -2 with one half alone.
+    #[test]
+    fn the_gain_is_a_share_of_what_the_probability_lacks() {
+        let network = Patch::new();
+        let half = |upper: bool| {
+            let mask = network.mask().into_iter().enumerate();
+            let inside = mask.map(|(i, m)| f32::from(u8::from(m && (i / SIDE < 6) == upper)));
+            grid(SIDE, SIDE, &inside.collect::<Vec<_>>())
+        };
+        let (upper, lower) = (half(true), half(false));
+        let pixels = upper.values().iter().zip(lower.values());
+        let pixels: Vec<f32> = pixels.map(|(a, b)| a - b).collect();
+        let image = Tensor::from_vec(pixels, (1, 1, SIDE, SIDE), &Device::Cpu).unwrap();
+        let sample = network.sample(&image);
+        let p = 1.0 / (1.0 + (-2.0_f64).exp());
+        let gain = average_drop(&sample, &upper).unwrap().gain.unwrap();
+        assert!((gain - (p - 0.5) / 0.5).abs() < 1e-6, "{gain}");
+        assert_eq!(average_drop(&sample, &lower).unwrap().gain, Ok(0.0));
+    }
+
+    #[test]
+    fn a_score_of_1_has_nothing_to_gain() {
+        let network = Patch {
+            sharpness: 100.0,
+            ..Patch::new()
+        };
+        let image = network.image();
+        let found = average_drop(&network.sample(&image), &network.perfect()).unwrap();
+        assert_eq!((found.drop, found.gain), (0.0, Err(Undefined::FullScore)));
     }
 
     #[test]

@@ -249,6 +249,10 @@ metrics! {
     DropInDeletion = "drop-in-deletion", "Average drop in deletion", "Jung and Oh 2021, Towards Better Explanations of Class Activation Mapping";
         Up, range(None, Some(1.0), "share of the probability"), None, [Network], Input, Values, Quick, Images;
         Some(test("average_drop_in_deletion", InputSensitivity, 5, BLIND, protocols::NETWORK));
+    /// The gain of [`average_drop`](crate::faithfulness::average_drop).
+    AverageGain = "average-gain", "Average gain", "Zhang et al. 2024, Opti-CAM: Optimizing saliency maps for interpretability";
+        Up, share("share of what the probability lacks"), Some(0.0), [Network], Input, Values, Quick, Images;
+        None;
     /// [`infidelity`](crate::faithfulness::infidelity) of squares, with scaling.
     Infidelity = "infidelity", "Infidelity", YEH;
         Down, from_zero("squared logits"), None, [Network], Input, Values, Slow, Images;
