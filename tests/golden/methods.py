@@ -1,7 +1,9 @@
 """Makes `methods.json.gz`: raw maps of the CAM family from pytorch-grad-cam and torch-cam, for `tests/tests/all/methods.rs`.
 
     python -m pip install torch torchvision timm grad-cam torchcam transformers
-    python tests/golden/methods.py
+    python tests/golden/methods.py [METHOD]
+
+With METHOD the file keeps the maps of all other methods: those that are made in f32 (`SLOW` and IS-CAM) differ from one processor to another.
 
 Networks and inputs are by formula, as in `make.py`. Where the library departs from a method's paper, its map is stored under the option
 that follows it (`epsilon`, `centered`), and one by the paper's own formula beside it. Its Score-CAM enlarges a mask with aligned corners;
@@ -12,11 +14,15 @@ residual softmax as the target; torch-cam's Finer-CAM is the one with the paper'
 Of torch-cam: CAM, Grad-CAM, XGrad-CAM, LayerCAM and Finer-CAM. Left out are its Grad-CAM++ (other weights than the paper's), Score-CAM and
 SS-CAM (masks are stretched before they are enlarged, and the noise of the latter is the library's own draw), IS-CAM (the mask grows with the
 sum of the steps; it is written out here) and Smooth Grad-CAM++ (the gradient is that of the last copy; without noise it is Grad-CAM++).
+Recipro-CAM, which neither has, is written out too.
 
 On a transformer a layer's map is that of its patches, by pytorch-grad-cam's `reshape_transform`. Left out there are its Ablation-CAM and
 Shapley-CAM, which change the class token as well (here it keeps its value), and torch-cam, which knows no tokens.
 """
 
+import gzip
+import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -157,6 +163,28 @@ def is_cam(network, x, layer, classes, steps):
         return (torch.stack(weights)[:, :, None, None] * activation).sum(1)
 
 
+def recipro_cam(network, x, layer, classes, as_map, probability):
+    """Byun and Lee 2022: the network runs on as many copies as the layer has positions, of which each keeps one position's activations."""
+    maps = []
+    with torch.no_grad():
+        for image, c in zip(x, classes):
+            _, seen = cam.record(network, image[None], [layer])
+            whole = seen[layer]
+            h, w = as_map(whole).shape[2:]
+            masks = torch.eye(h * w, dtype=x.dtype)
+            if whole.ndim == 3:
+                # Tokens, of which those before the patches stay.
+                masks = F.pad(masks, (whole.shape[1] - h * w, 0), value=1.0)[:, :, None]
+            else:
+                masks = masks.reshape(h * w, 1, h, w)
+            handle = network.get_submodule(layer).register_forward_hook(lambda *_: whole * masks)
+            logits = network(image.expand(h * w, *image.shape))
+            handle.remove()
+            scores = (logits.softmax(1) if probability else logits)[:, c].reshape(h, w)
+            maps.append((scores - scores.min()) / (scores.max() - scores.min()))
+    return torch.stack(maps)
+
+
 def papers(network, x, layer, classes, as_map, pooled):
     """The maps by the papers' own formulas, where the library departs from them or has none."""
     logits, seen = cam.record(network, x.clone().requires_grad_(True), [layer])
@@ -226,6 +254,11 @@ def record(name):
             layers[0][1].append((method, library(network, x, last, classes, as_map, method, cls)))
     if name == "resnet18":
         layers[0][1].append(({"method": "is-cam", "steps": 4}, is_cam(network, x, last, classes, 4)))
+    network.double()
+    for layer, maps in layers:
+        for options in ({"probability": True}, {"probability": False}):
+            found = recipro_cam(network, x.double(), layer, classes, as_map, **options)
+            maps.append(({"method": "recipro-cam"} | options, found))
     return {
         "name": name,
         "classes": CLASSES,
@@ -243,9 +276,25 @@ def record(name):
     }
 
 
+def kept(path, networks, method):
+    """The networks of the file, with the maps of `method` from `networks`."""
+    old = json.loads(gzip.decompress(path.read_bytes()))["networks"]
+    of_method = lambda map: map["method"]["method"] == method
+    for before, after in zip(old, networks, strict=True):
+        assert before["input"] == after["input"]
+        for layer, made in zip(before["layers"], after["layers"], strict=True):
+            others = [map for map in layer["maps"] if not of_method(map)]
+            layer["maps"] = others + [map for map in made["maps"] if of_method(map)]
+    return old
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.manual_seed(0)
     versions = architectures.versions()
     print(versions)
-    write(Path(__file__).parent / "methods.json.gz", {"versions": versions, "networks": [record(name) for name in NETWORKS]})
+    path = Path(__file__).parent / "methods.json.gz"
+    networks = [record(name) for name in NETWORKS]
+    if len(sys.argv) > 1:
+        networks = kept(path, networks, sys.argv[1])
+    write(path, {"versions": versions, "networks": networks})

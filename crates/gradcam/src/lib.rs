@@ -1,4 +1,6 @@
 #![doc = include_str!("../README.md")]
+// The options of a method are of use to those alone who can name their type.
+#![warn(unnameable_types)]
 
 mod ask;
 mod error;

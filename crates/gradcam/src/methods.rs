@@ -15,8 +15,8 @@ pub use self::about::About;
 pub use self::attention::{AttentionRollout, Heads};
 pub use self::by_name::MethodError;
 pub use self::class_activation::{
-    EigenCam, Fem, FinerCam, GradCamPlusPlus, IsCam, ShapleyCam, SmoothGradCamPlusPlus, SsCam,
-    XGradCam,
+    EigenCam, Fem, FinerCam, GradCamPlusPlus, IsCam, ReciproCam, ShapleyCam, SmoothGradCamPlusPlus,
+    SsCam, XGradCam,
 };
 pub use self::perturbation::{FeatureAblation, KernelShap, Lime, Occlusion, Rise};
 pub use self::pixels::{

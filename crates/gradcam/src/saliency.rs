@@ -7,9 +7,9 @@ use gradcam_map::{Grid, Size};
 use gradcam_nn::Network;
 use serde::Serialize;
 
-use crate::Result;
 use crate::methods::baseline::Inputs;
-use crate::target::{Target, value};
+use crate::target::{Target, is_softmax, probabilities, value};
+use crate::{Error, Result};
 
 /// Where a map comes from. There is no third place, so that a match can be exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -169,6 +169,22 @@ impl Subject<'_> {
     /// When a user's score fails.
     pub fn score(&self, logits: &[f32]) -> Result<f64> {
         Ok(self.sign * f64::from(value(self.target, logits)?))
+    }
+
+    /// The probability that an image with these logits has for the class that is explained, with the sign. The score if the target is not one
+    /// of several classes, or the network's output is a softmax already.
+    pub(crate) fn probability(&self, logits: &[f32]) -> Result<f64> {
+        match *self.target {
+            Target::Index(class) if logits.len() > 1 && !is_softmax(self.logits) => {
+                let probabilities = probabilities(logits);
+                let found = probabilities.get(class).ok_or(Error::ClassOutOfRange {
+                    index: class,
+                    classes: logits.len(),
+                })?;
+                Ok(self.sign * f64::from(*found))
+            }
+            _ => self.score(logits),
+        }
     }
 
     /// The activation of one channel.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use gradcam::Method;
+
 const DOCUMENTS: [&str; 9] = [
     "README.md",
     "CHANGELOG.md",
@@ -55,4 +57,23 @@ fn paths_and_links_lead_somewhere() {
         }
     }
     assert!(count > 20, "only {count} paths were found");
+}
+
+/// A row for every method, with every option but the seed, which the text below the tables has for all.
+#[test]
+fn the_readme_has_every_method_and_option() {
+    let text = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split('|').collect::<Vec<_>>())
+        .filter(|cells| cells.len() == 5)
+        .collect();
+    for method in Method::all() {
+        let named = |cell: &str, name: &str| cell.contains(&format!("`{name}`"));
+        let row = rows.iter().find(|cells| named(cells[1], method.name()));
+        let row = row.unwrap_or_else(|| panic!("`{method}` has no row"));
+        for option in method.options().keys().filter(|name| *name != "seed") {
+            assert!(named(row[3], option), "the row of `{method}`: `{option}`");
+        }
+    }
 }

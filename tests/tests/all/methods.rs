@@ -151,6 +151,25 @@ fn methods_coincide_at_a_pooled_linear_head() {
     }
 }
 
+/// With such a head the logit of one position alone is CAM's value there, times a factor and plus the bias, which the stretch takes off.
+#[test]
+fn one_position_at_a_pooled_linear_head_says_what_cam_says() {
+    let model = Model::default_model(&Device::Cpu).unwrap();
+    let options = [("probability".to_string(), "false".to_string())];
+    let alone = Method::with_options("recipro-cam", &options).unwrap();
+    for target in [Target::Index(281), Target::Difference(281, 282)] {
+        let found = explain(&model, alone.clone(), target.clone()).unwrap();
+        let cam = explain(&model, Method::Cam, target).unwrap();
+        let (low, high) = cam
+            .iter()
+            .fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), v| {
+                (l.min(*v), h.max(*v))
+            });
+        let expected: Vec<f32> = cam.iter().map(|v| (v - low) / (high - low)).collect();
+        compare("recipro-cam", &found, &expected, 1e-4);
+    }
+}
+
 #[test]
 fn what_a_method_cannot_do_is_said() {
     let model = Model::default_model(&Device::Cpu).unwrap();

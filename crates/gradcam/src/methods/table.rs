@@ -10,7 +10,7 @@ use super::attention::{AttentionRollout, GradientAttentionRollout};
 use super::baseline::{Baseline, Inputs};
 use super::class_activation::{
     AblationCam, Cam, EigenCam, EigenGradCam, ElementWiseCam, Fem, FinerCam, GradCam,
-    GradCamPlusPlus, GuidedGradCam, HiResCam, IsCam, LayerCam, ScoreCam, ShapleyCam,
+    GradCamPlusPlus, GuidedGradCam, HiResCam, IsCam, LayerCam, ReciproCam, ScoreCam, ShapleyCam,
     SmoothGradCamPlusPlus, SmoothGradGradCam, SsCam, XGradCam,
 };
 use super::perturbation::{FeatureAblation, KernelShap, Lime, Occlusion, Rise};
@@ -97,6 +97,8 @@ methods! {
     IsCam(options: IsCam) = "is-cam" => *options;
     /// What the score loses when a channel is set to zero (Desai and Ramaswamy 2020).
     AblationCam = "ablation-cam" => AblationCam;
+    /// The class's probability where one position alone keeps its activations (Byun and Lee 2022).
+    ReciproCam(options: ReciproCam) = "recipro-cam" => *options;
     /// Grad-CAM for the class against those that the network confuses it with (Zhang et al. 2025).
     FinerCam(options: FinerCam) = "finer-cam" => *options;
     /// Grad-CAM with the gradient corrected by half of what it changes along the activation (Cai 2025).

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use candle_core::{Device, Result, Shape, Tensor, TensorId, Var, WithDType};
 use gradcam_nn::ops::Activation;
 use gradcam_nn::{Network, Op, Pass, Tape};
+use rayon::prelude::*;
 
 use crate::seen::observation::values;
 use crate::seen::record::in_pool;
@@ -81,6 +82,27 @@ impl<'a> Head<'a> {
     /// The network's output with these values at the layer.
     pub(crate) fn output<T: WithDType>(&self, values: Vec<T>) -> Result<Tensor> {
         self.run(&self.at_layer(values)?, &mut ())
+    }
+
+    /// A number made from the network's output with each of `count` sets of values at the layer, in their order.
+    ///
+    /// On the processor the sets are spread over the cores; the numbers do not depend on how many there are.
+    pub(crate) fn scores(
+        &self,
+        count: usize,
+        at_layer: impl Fn(usize) -> Vec<f32> + Sync,
+        score: impl Fn(&[f32]) -> crate::Result<f64> + Sync,
+    ) -> crate::Result<Vec<f64>> {
+        let one = |index: usize| score(&values(&self.output(at_layer(index))?)?);
+        let found: Vec<crate::Result<f64>> = match self.image.device().is_cpu() {
+            true => (0..count)
+                .into_par_iter()
+                .with_max_len(1)
+                .map(one)
+                .collect(),
+            false => (0..count).map(one).collect(),
+        };
+        found.into_iter().collect()
     }
 
     /// The gradient, at these values of the layer, of a number that is made from the network's output.

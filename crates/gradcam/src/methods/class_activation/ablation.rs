@@ -1,13 +1,10 @@
 //! Ablation-CAM (Desai and Ramaswamy 2020).
 
-use rayon::prelude::*;
-
 use crate::Result;
 use crate::methods::about::{About, SCORES};
 use crate::methods::recipe::Recipe;
 use crate::saliency::{Features, SignedMap, Subject};
 use crate::seen::head::Head;
-use crate::seen::observation::values;
 
 /// Ablation-CAM.
 pub(crate) struct AblationCam;
@@ -16,7 +13,7 @@ impl Recipe for AblationCam {
     fn about(&self) -> About {
         About {
             paper: "Desai and Ramaswamy 2020, Ablation-CAM: Visual Explanations for Deep Convolutional Network via Gradient-free Localization",
-            cost: "1 forward, and 1 of the head for each channel of the layer",
+            cost: "2 forwards, and 1 of the head for each channel of the layer",
             ..SCORES
         }
     }
@@ -32,20 +29,13 @@ impl Recipe for AblationCam {
         let channels = activation.len() / positions;
         let head = Head::new(subject.network, subject.image, subject.layer)?;
         let whole = subject.score(subject.logits)?;
-        let one = |channel: usize| -> Result<f64> {
+        let without = |channel: usize| {
             let mut without = activation.to_vec();
             without[channel * positions..][..positions].fill(0.0);
-            Ok(whole - subject.score(&values(&head.output(without)?)?)?)
+            without
         };
-        let weights: Vec<Result<f64>> = match subject.image.device().is_cpu() {
-            true => (0..channels)
-                .into_par_iter()
-                .with_max_len(1)
-                .map(one)
-                .collect(),
-            false => (0..channels).map(one).collect(),
-        };
-        let weights = weights.into_iter().collect::<Result<Vec<f64>>>()?;
+        let left = head.scores(channels, without, |logits| subject.score(logits))?;
+        let weights = left.into_iter().map(|left| whole - left);
         Ok(subject.features.weighted(weights))
     }
 }

@@ -12,8 +12,7 @@ use crate::methods::baseline::Baseline;
 use crate::methods::recipe::{Check, Recipe};
 use crate::saliency::{SignedMap, Subject};
 use crate::seen::masks::between;
-use crate::target::is_softmax;
-use crate::{Error, Mask, Result, Taps, Target, probabilities};
+use crate::{Mask, Result, Taps};
 
 /// Options of [`Method::Rise`](crate::Method::Rise).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -100,7 +99,7 @@ impl Recipe for Rise {
             let scores = hidden.scores_by(
                 masks.len(),
                 |index| masks[index].mask(),
-                |logits| score(self, subject, logits),
+                |logits| self.score(subject, logits),
             )?;
             sums.add(&masks, &scores, size.width());
             if subject
@@ -125,20 +124,13 @@ impl Recipe for Rise {
     }
 }
 
-/// The probability of a class, with the subject's sign; the score where there is none, and where it is a probability already.
-fn score(options: &Rise, subject: &Subject<'_>, logits: &[f32]) -> Result<f64> {
-    match *subject.target {
-        Target::Index(class)
-            if options.probability && logits.len() > 1 && !is_softmax(subject.logits) =>
-        {
-            let probabilities = probabilities(logits);
-            let found = probabilities.get(class).ok_or(Error::ClassOutOfRange {
-                index: class,
-                classes: logits.len(),
-            })?;
-            Ok(subject.sign * f64::from(*found))
+impl Rise {
+    /// What a mask leaves of the class.
+    fn score(&self, subject: &Subject<'_>, logits: &[f32]) -> Result<f64> {
+        match self.probability {
+            true => subject.probability(logits),
+            false => subject.score(logits),
         }
-        _ => subject.score(logits),
     }
 }
 
@@ -268,7 +260,7 @@ impl Drawn {
 mod tests {
     use super::super::testing::{Linear, asked, explain, explain_by, picture, with_subject};
     use super::*;
-    use crate::{Explainer, Method};
+    use crate::{Error, Explainer, Method, Target, probabilities};
     use gradcam_map::Interpolation;
 
     const SIZE: (usize, usize) = (11, 9);
@@ -423,7 +415,7 @@ mod tests {
                 target: &Target::Index(9),
                 ..*subject
             };
-            let error = score(&rise(1, 0), &beyond, subject.logits);
+            let error = rise(1, 0).score(&beyond, subject.logits);
             assert!(matches!(error, Err(Error::ClassOutOfRange { .. })));
         });
     }
@@ -442,7 +434,7 @@ mod tests {
                     logits: own,
                     ..subject
                 };
-                score(&options, &own, logits).unwrap()
+                options.score(&own, logits).unwrap()
             };
             let plain = Rise {
                 probability: false,
@@ -456,7 +448,7 @@ mod tests {
                 target: &Target::Index(0),
                 ..subject
             };
-            assert_eq!(score(&rise(1, 0), &alone, &[-3.0]).unwrap(), -3.0);
+            assert_eq!(rise(1, 0).score(&alone, &[-3.0]).unwrap(), -3.0);
         });
     }
 
