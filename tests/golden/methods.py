@@ -22,6 +22,7 @@ Shapley-CAM, which change the class token as well (here it keeps its value), and
 
 import gzip
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -163,20 +164,21 @@ def is_cam(network, x, layer, classes, steps):
         return (torch.stack(weights)[:, :, None, None] * activation).sum(1)
 
 
-def recipro_cam(network, x, layer, classes, as_map, probability):
-    """Byun and Lee 2022: the network runs on as many copies as the layer has positions, of which each keeps one position's activations."""
+def recipro_cam(network, x, layer, classes, as_map, probability=True, kernel=1):
+    """Byun and Lee 2022: the network runs on as many copies as the layer has positions, of which each keeps one position's activations,
+    or those around it by a Gaussian."""
+    row = torch.tensor([math.comb(kernel - 1, i) / 2 ** (kernel - 1) for i in range(kernel)], dtype=x.dtype)
+    gaussian = torch.outer(row, row)[None, None]
     maps = []
     with torch.no_grad():
         for image, c in zip(x, classes):
             _, seen = cam.record(network, image[None], [layer])
             whole = seen[layer]
             h, w = as_map(whole).shape[2:]
-            masks = torch.eye(h * w, dtype=x.dtype)
+            masks = F.conv2d(torch.eye(h * w, dtype=x.dtype).reshape(h * w, 1, h, w), gaussian, padding=kernel // 2)
             if whole.ndim == 3:
                 # Tokens, of which those before the patches stay.
-                masks = F.pad(masks, (whole.shape[1] - h * w, 0), value=1.0)[:, :, None]
-            else:
-                masks = masks.reshape(h * w, 1, h, w)
+                masks = F.pad(masks.flatten(1), (whole.shape[1] - h * w, 0), value=1.0)[:, :, None]
             handle = network.get_submodule(layer).register_forward_hook(lambda *_: whole * masks)
             logits = network(image.expand(h * w, *image.shape))
             handle.remove()
@@ -256,7 +258,7 @@ def record(name):
         layers[0][1].append(({"method": "is-cam", "steps": 4}, is_cam(network, x, last, classes, 4)))
     network.double()
     for layer, maps in layers:
-        for options in ({"probability": True}, {"probability": False}):
+        for options in ({"probability": True}, {"probability": False}, {"kernel": 3}, {"kernel": 5}):
             found = recipro_cam(network, x.double(), layer, classes, as_map, **options)
             maps.append(({"method": "recipro-cam"} | options, found))
     return {

@@ -1,10 +1,11 @@
 //! Recipro-CAM (Byun and Lee 2022).
 
+use gradcam_map::Size;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::methods::about::{About, SCORES};
-use crate::methods::recipe::Recipe;
+use crate::methods::recipe::{Check, Recipe};
 use crate::saliency::{SignedMap, Subject, Sum};
 use crate::seen::head::Head;
 
@@ -15,14 +16,23 @@ pub struct ReciproCam {
     /// Whether the score of a class is its probability, as in the paper. `false` takes the logit, as OpenVINO XAI does for a network without a
     /// softmax of its own. Outputs that are a softmax already are taken as they are.
     pub probability: bool,
+    /// Side of the Gaussian kernel that keeps the activations around a position, in positions and odd. 1 keeps the position alone; 3 is the
+    /// authors' Gaussian, `[1 2 1] / 4` along each side. Larger ones have the binomial coefficients too.
+    pub kernel: usize,
 }
 
 impl Default for ReciproCam {
-    /// By the probability.
+    /// The probability of one position alone.
     fn default() -> Self {
-        ReciproCam { probability: true }
+        ReciproCam {
+            probability: true,
+            kernel: 1,
+        }
     }
 }
+
+/// The widest kernel: its Gaussian has a standard deviation of two positions.
+const KERNEL: usize = 17;
 
 impl Recipe for ReciproCam {
     fn about(&self) -> About {
@@ -33,26 +43,64 @@ impl Recipe for ReciproCam {
         }
     }
 
+    fn check(&self, check: &Check) -> Result<()> {
+        let fits = self.kernel % 2 == 1 && self.kernel <= KERNEL;
+        check.that(fits, "kernel", "an odd number from 1 to 17", self.kernel)
+    }
+
     /// The score with the activations of one position alone, the others being 0: for each position, brought to 0…1.
+    ///
+    /// A wider kernel weighs the activations of the neighbours, as OpenVINO XAI does in a transformer; the authors' code puts the position's own
+    /// activation in their place. The part of the kernel outside the map is cut off.
     ///
     /// In a transformer a position is a patch, and the tokens before the patches keep their values, as in ViT-ReciproCAM (Byun and Lee 2023).
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let features = subject.features;
         let positions = features.positions();
         let head = Head::new(subject.network, subject.image, subject.layer)?;
-        let alone = |position: usize| {
-            let mut alone = vec![0.0; features.activation.len()];
-            for index in (position..alone.len()).step_by(positions) {
-                alone[index] = features.activation[index];
+        let weights = binomial(self.kernel);
+        let values = |position: usize| {
+            let mut kept = vec![0.0; features.activation.len()];
+            for (place, weight) in around(position, features.size, &weights) {
+                for index in (place..kept.len()).step_by(positions) {
+                    kept[index] = (weight * f64::from(features.activation[index])) as f32;
+                }
             }
-            alone
+            kept
         };
-        let scores = head.scores(positions, alone, |logits| match self.probability {
+        let scores = head.scores(positions, values, |logits| match self.probability {
             true => subject.probability(logits),
             false => subject.score(logits),
         })?;
         Ok(features.summed(&stretched(&scores)))
     }
+}
+
+/// The binomial coefficients, as shares: a Gaussian of `count` weights.
+fn binomial(count: usize) -> Vec<f64> {
+    let mut weights = vec![1.0];
+    while weights.len() < count {
+        let shifted = std::iter::once(&0.0).chain(&weights);
+        let sums = shifted.zip(weights.iter().chain([&0.0]));
+        weights = sums.map(|(a, b)| (a + b) / 2.0).collect();
+    }
+    weights
+}
+
+/// The places of the map under a kernel that is centred at a position, each with its weight.
+fn around(position: usize, size: Size, weights: &[f64]) -> impl Iterator<Item = (usize, f64)> {
+    let reach = weights.len() / 2;
+    let along = move |at: usize, length: usize| {
+        let places = weights.iter().enumerate();
+        let places =
+            places.filter_map(move |(i, &weight)| Some(((at + i).checked_sub(reach)?, weight)));
+        places.filter(move |&(place, _)| place < length)
+    };
+    let (row, column) = (position / size.width(), position % size.width());
+    along(row, size.height()).flat_map(move |(y, vertical)| {
+        along(column, size.width())
+            .map(move |(x, horizontal)| (y * size.width() + x, vertical * horizontal))
+    })
 }
 
 /// Scores from 0 to 1, 0 if all are alike. What is taken off is a part of each, so that scores which differ by rounding alone are seen to
@@ -163,6 +211,26 @@ mod tests {
         // A difference has no probability.
         let difference = shown(ReciproCam::default(), Target::Difference(0, 1), false);
         close(&difference, &by_hand(alone, |y| y[0] - y[1]), 1e-5);
+    }
+
+    /// The weights of neighbours by hand, cut off at the border.
+    #[test]
+    fn a_kernel_keeps_the_neighbours_by_a_gaussian() {
+        let by = |kernel: usize, weights: &'static [f32]| {
+            let mask = move |position: usize, other: usize| {
+                let weight =
+                    |a: usize, b: usize| weights.get(a.abs_diff(b)).copied().unwrap_or(0.0);
+                weight(position / 4, other / 4) * weight(position % 4, other % 4)
+            };
+            let options = ReciproCam {
+                kernel,
+                ..ReciproCam::default()
+            };
+            let expected = by_hand(mask, |logits| probabilities(&logits)[1]);
+            close(&shown(options, Target::Index(1), false), &expected, 1e-5);
+        };
+        by(3, &[0.5, 0.25]);
+        by(5, &[0.375, 0.25, 0.0625]);
     }
 
     /// Those of the explanation and of the head's own, and one for each position.

@@ -157,6 +157,8 @@ fn defaults_mean_something_and_their_bounds_are_kept() {
         ("lrp", "epsilon", "0"),
         ("grad-cam++", "epsilon", "-1"),
         ("xrai", "steps", "0"),
+        ("recipro-cam", "kernel", "2"),
+        ("recipro-cam", "kernel", "19"),
     ] {
         let set = [(option.to_string(), value.to_string())];
         let method = Method::with_options(name, &set).unwrap();
