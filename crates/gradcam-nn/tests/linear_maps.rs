@@ -100,6 +100,10 @@ fn maps() -> Vec<(LinearMap, Vec<usize>)> {
         (slice(1, 3, 1, usize::MAX), vec![2, 4]),
         (LinearMap::Select { dim: 1, index: 2 }, vec![2, 4, 3]),
         (LinearMap::Select { dim: 2, index: 0 }, vec![2, 4, 3]),
+        (take(1, &[3, 0, 3, 3, 1]), vec![2, 4, 3]),
+        (take(2, &[2, 1]), vec![2, 4, 3]),
+        (take(1, &[0]), vec![2, 1]),
+        (take(0, &[0, 1]), vec![2, 3]),
         (LinearMap::Pad(vec![(0, 0), (1, 2), (0, 1)]), vec![2, 3, 4]),
         (LinearMap::Expand(vec![3, 4]), vec![2, 1, 4]),
         (LinearMap::Expand(vec![3, 2]), vec![2, 1, 1]),
@@ -131,6 +135,13 @@ fn maps() -> Vec<(LinearMap, Vec<usize>)> {
     maps.push((transposed([4, 3, 2, 3], grouped, (0, 0)), vec![2, 4, 3, 5]));
     maps.extend(moves.map(|(op, shape)| (LinearMap::Rearrange(op), shape)));
     maps
+}
+
+fn take(axis: usize, indices: &[usize]) -> LinearMap {
+    LinearMap::Take {
+        axis,
+        indices: indices.to_vec(),
+    }
 }
 
 fn transposed(weight: [usize; 4], options: ConvOptions, more: (usize, usize)) -> LinearMap {
@@ -234,6 +245,8 @@ fn maps_are_their_definitions() {
     assert_eq!(of(slice)[..4], [1.0, 3.0, 5.0, 7.0]);
     let select = of(LinearMap::Select { dim: 1, index: 2 });
     assert_eq!(select, [8.0, 9.0, 10.0, 11.0, 20.0, 21.0, 22.0, 23.0]);
+    let taken = of(take(2, &[3, 0, 3]));
+    assert_eq!(taken[..6], [3.0, 0.0, 3.0, 7.0, 4.0, 7.0]);
     let padded = of(LinearMap::Pad(vec![(0, 0), (0, 0), (1, 1)]));
     assert_eq!(padded[..7], [0.0, 0.0, 1.0, 2.0, 3.0, 0.0, 0.0]);
     let reduce = |mean| Reduce {
@@ -272,6 +285,10 @@ fn what_does_not_fit_is_refused() {
         slice(1, 0, usize::MAX, 2),
         LinearMap::Select { dim: 1, index: 5 },
         LinearMap::Select { dim: 3, index: 0 },
+        take(1, &[0, 5]),
+        take(1, &[usize::MAX]),
+        take(3, &[0]),
+        take(1, &[]),
         LinearMap::Pad(vec![(0, 0), (1, 1)]),
         LinearMap::Expand(vec![6]),
         LinearMap::Expand(vec![5, 7]),

@@ -1,6 +1,7 @@
 //! Linear maps of one input as one type.
 
 mod slice;
+mod take;
 
 use candle_core::{Result, Tensor, bail};
 
@@ -41,6 +42,14 @@ pub enum LinearMap {
         dim: usize,
         /// The position.
         index: usize,
+    },
+    /// Takes entries of one dimension by constant indices, in any order and with repetitions: `numpy.take`, and ONNX's `Gather` with
+    /// one-dimensional indices.
+    Take {
+        /// The dimension.
+        axis: usize,
+        /// At least one index, from 0 to below the dimension's size.
+        indices: Vec<usize>,
     },
     /// Pads each dimension with zeros before and after the values.
     Pad(Vec<(usize, usize)>),
@@ -89,6 +98,7 @@ impl LinearMap {
             &LinearMap::Select { dim, index } => {
                 slice::forward(x, dim, (index, 1, 1))?.squeeze(dim)
             }
+            LinearMap::Take { axis, indices } => take::forward(x, *axis, indices),
             LinearMap::Pad(zeros) => {
                 self.output_dims(x.dims())?;
                 let mut sides = zeros.iter().enumerate();
@@ -131,6 +141,7 @@ impl LinearMap {
             &LinearMap::Select { dim, index } => {
                 slice::adjoint(&grad.unsqueeze(dim)?, dims, dim, (index, 1, 1))
             }
+            LinearMap::Take { axis, indices } => take::adjoint(grad, dims, *axis, indices),
             LinearMap::Pad(zeros) => {
                 let mut sides = zeros.iter().zip(dims).enumerate();
                 sides.try_fold(grad.clone(), |grad, (dim, (&(before, _), &len))| {
@@ -155,6 +166,7 @@ impl LinearMap {
             | LinearMap::Permute(_)
             | LinearMap::Slice { .. }
             | LinearMap::Select { .. }
+            | LinearMap::Take { .. }
             | LinearMap::Pad(_)
             | LinearMap::Expand(_)
             | LinearMap::Rearrange(_) => false,
@@ -196,6 +208,7 @@ impl LinearMap {
                 dims.remove(dim);
                 Ok(dims)
             }
+            LinearMap::Take { axis, indices } => take::output_dims(dims, *axis, indices),
             LinearMap::Pad(zeros) => {
                 if zeros.len() != dims.len() {
                     bail!(

@@ -350,6 +350,7 @@ impl<'a> Trace<'a> {
             LinearMap::Slice { .. }
             | LinearMap::Permute(_)
             | LinearMap::Select { .. }
+            | LinearMap::Take { .. }
             | LinearMap::Pad(_)
             | LinearMap::Expand(_)
             | LinearMap::Resize(_)

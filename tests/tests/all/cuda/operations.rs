@@ -3,8 +3,8 @@
 use candle_core::{DType, Device, Result, Tensor, Var};
 use gradcam_nn::ops::{
     Activation, AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, Axis, BatchNorm, Conv2d,
-    ConvOptions, LayerNorm, Linear, MaxPool2d, Padding, Rearrange, ResizeMode, add, concat,
-    log_softmax, matmul, multiply, resize, softmax,
+    ConvOptions, LayerNorm, Linear, LinearMap, MaxPool2d, Padding, Rearrange, ResizeMode, add,
+    concat, log_softmax, matmul, multiply, resize, softmax,
 };
 
 use super::{apart, device, values};
@@ -279,6 +279,12 @@ fn combinations_agree() {
                 |x, _| resize(x, size, mode, corners),
             );
         }
+    }
+    for (axis, indices) in [(1, vec![2, 0, 2, 2]), (3, vec![6, 1])] {
+        let take = LinearMap::Take { axis, indices };
+        agrees(&format!("{take:?}"), &[2, 3, 9, 7], |x, _| {
+            take.forward(&turned(x)?)
+        });
     }
     let shift = (2, 1);
     for way in [

@@ -2,6 +2,8 @@
 
 use candle_core::{Result, Tensor, bail};
 
+use super::take;
+
 /// Takes `len` positions `start`, `start + step`, …; adjacent positions and a single one are a view.
 pub(super) fn forward(
     x: &Tensor,
@@ -12,9 +14,7 @@ pub(super) fn forward(
     if step == 1 || len <= 1 {
         return x.narrow(dim, start, len);
     }
-    let positions: Vec<u32> = (0..len).map(|i| (start + i * step) as u32).collect();
-    let positions = Tensor::from_vec(positions, len, x.device())?;
-    x.contiguous()?.index_select(&positions, dim)
+    take::forward(x, dim, &positions(start, len, step))
 }
 
 /// Puts the values back at their positions, with zeros elsewhere.
@@ -25,17 +25,10 @@ pub(super) fn adjoint(
     (start, len, step): (usize, usize, usize),
 ) -> Result<Tensor> {
     output_dims(dims, dim, (start, len, step))?;
-    let mut grad = grad.clone();
-    if step > 1 && len > 1 {
-        // Puts zeros behind each value, then cuts off the surplus at the end.
-        let mut wide = grad.dims().to_vec();
-        wide[dim] = len * step;
-        grad = grad
-            .unsqueeze(dim + 1)?
-            .pad_with_zeros(dim + 1, 0, step - 1)?;
-        grad = grad.reshape(wide)?.narrow(dim, 0, span(len, step))?;
+    if step == 1 || len <= 1 {
+        return grad.pad_with_zeros(dim, start, dims[dim] - start - len);
     }
-    grad.pad_with_zeros(dim, start, dims[dim] - start - span(len, step))
+    take::adjoint(grad, dims, dim, &positions(start, len, step))
 }
 
 /// Returns the dimensions of the result if the positions exist.
@@ -56,6 +49,11 @@ pub(super) fn output_dims(
     let mut dims = dims.to_vec();
     dims[dim] = len;
     Ok(dims)
+}
+
+/// Lists the positions.
+fn positions(start: usize, len: usize, step: usize) -> Vec<usize> {
+    (0..len).map(|i| start + i * step).collect()
 }
 
 /// Returns the length from the first position to the last, both included.
