@@ -7,6 +7,7 @@ import torchvision
 # Name (timm's; torchvision's for the three that timm lacks) and torchvision's name, where torchvision has the network.
 ARCHITECTURES = {
     **{f"resnet{depth}": f"resnet{depth}" for depth in (18, 34, 50, 101, 152)},
+    "resnet26": None,
     "resnext50_32x4d": "resnext50_32x4d",
     "resnext101_32x4d": None,
     "resnext101_32x8d": "resnext101_32x8d",

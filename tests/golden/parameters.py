@@ -22,6 +22,7 @@ TRANSFORMERS_SIZE = 224
 # The options of Hugging Face transformers' ResNets.
 RESNETS = {
     "resnet18": {"depths": [2, 2, 2, 2], "layer_type": "basic", "hidden_sizes": [64, 128, 256, 512]},
+    "resnet26": {"depths": [2, 2, 2, 2]},
     "resnet34": {"depths": [3, 4, 6, 3], "layer_type": "basic", "hidden_sizes": [64, 128, 256, 512]},
     "resnet50": {"depths": [3, 4, 6, 3]},
     "resnet101": {"depths": [3, 4, 23, 3]},

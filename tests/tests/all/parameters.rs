@@ -226,7 +226,7 @@ fn transformers_parameters_are_consumed_exactly() {
         .architectures
         .iter()
         .filter(|a| a.transformers.is_some());
-    assert_eq!(known.count(), 22);
+    assert_eq!(known.count(), 23);
     for_each(
         |parameters, expected, architecture| match &expected.transformers {
             Some(state) => after_renaming(architecture, state, parameters.classes),

@@ -39,6 +39,7 @@ const fn row(
 #[rustfmt::skip]
 pub(super) const ALL: &[Architecture] = &[
     row("resnet18", 224, "layer4", Some("timm/resnet18.a1_in1k"), &ResNet::plain([2, 2, 2, 2], false)),
+    row("resnet26", 224, "layer4", Some("timm/resnet26.bt_in1k"), &ResNet::plain([2, 2, 2, 2], true)),
     row("resnet34", 224, "layer4", Some("timm/resnet34.a1_in1k"), &ResNet::plain([3, 4, 6, 3], false)),
     row("resnet50", 224, "layer4", Some("timm/resnet50.a1_in1k"), &ResNet::plain([3, 4, 6, 3], true)),
     row("resnet101", 224, "layer4", Some("timm/resnet101.a1h_in1k"), &ResNet::plain([3, 4, 23, 3], true)),

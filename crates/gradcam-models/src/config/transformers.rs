@@ -123,6 +123,7 @@ impl Fields {
         let bottleneck = self.layer_type.as_deref() != Some("basic");
         let name = match (self.depths.as_deref().unwrap_or_default(), bottleneck) {
             ([2, 2, 2, 2], false) => "resnet18",
+            ([2, 2, 2, 2], true) => "resnet26",
             ([3, 4, 6, 3], false) => "resnet34",
             ([3, 4, 6, 3], true) => "resnet50",
             ([3, 4, 23, 3], true) => "resnet101",
@@ -288,6 +289,13 @@ mod tests {
         assert_eq!(config.architecture.name, "resnet50");
         assert_eq!(config.labels.join(""), "abcdefghijk");
         assert!((config.preprocess.crop_pct - 0.9).abs() < 1e-12);
+        // The same blocks in each stage, of two kinds.
+        for (kind, name) in [("basic", "resnet18"), ("bottleneck", "resnet26")] {
+            let text = format!(
+                r#"{{"model_type": "resnet", "depths": [2, 2, 2, 2], "layer_type": "{kind}"}}"#
+            );
+            assert_eq!(Config::parse(&text, None).unwrap().architecture.name, name);
+        }
     }
 
     #[test]
