@@ -2,21 +2,21 @@
 
 use crate::{Grid, Size};
 
-/// A rectangle of whole places.
+/// A rectangle of whole positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BoundingBox {
     /// First column.
     pub left: usize,
     /// First row.
     pub top: usize,
-    /// Columns, at least 1.
+    /// Number of columns, at least 1.
     pub width: usize,
-    /// Rows, at least 1.
+    /// Number of rows, at least 1.
     pub height: usize,
 }
 
 impl BoundingBox {
-    /// The smallest box around some places of a map of this size, given by their indices in reading order; `None` for no place.
+    /// Finds the smallest box around `places`, which are indices in reading order into a map of this size; `None` if there are none.
     pub fn around(places: &[usize], size: Size) -> Option<Self> {
         let rows = || places.iter().map(|place| place / size.width());
         let columns = || places.iter().map(|place| place % size.width());
@@ -29,7 +29,7 @@ impl BoundingBox {
         })
     }
 
-    /// The intersection over the union of two boxes, 0 to 1.
+    /// Returns the intersection over union of two boxes, 0 to 1.
     pub fn iou(&self, other: &Self) -> f64 {
         let common =
             |a: usize, b: usize, c: usize, d: usize| (a + b).min(c + d).saturating_sub(a.max(c));
@@ -43,17 +43,17 @@ impl BoundingBox {
     }
 }
 
-/// The bounding box of the largest connected segment at or above `fraction`, 0 to 1, of the map's largest finite value.
+/// Finds the bounding box of the largest connected segment at or above `fraction`, 0 to 1, of the map's largest finite value.
 ///
-/// The paper's protocol for weakly supervised localisation (Selvaraju et al. 2017, section 3.2) takes 0.15. Places that touch by a side or a
-/// corner are connected (8-connectivity), the largest segment has the most places, and of two equal ones the first in reading order wins.
-/// Only positive, finite values count: `None` if there are none, or if `fraction` is above 1 or NaN.
+/// The paper's protocol for weakly supervised localisation (Selvaraju et al. 2017, section 3.2) uses 0.15. Positions that share a side or a
+/// corner are connected (8-connectivity). The largest segment has the most positions; the first in reading order wins a tie. Only positive,
+/// finite values count: `None` if there are none, or if `fraction` is above 1 or NaN.
 ///
 /// ```
 /// use gradcam_map::{BoundingBox, Grid, Size, bounding_box};
 ///
 /// let map = Grid::new(Size::new(2, 4)?, vec![9.0, 0.0, 3.0, 0.0, 0.0, 0.0, 0.0, 2.0])?;
-/// // Two places, which touch by a corner, are more than the one that is higher.
+/// // Two positions that share a corner outnumber the one with the higher value.
 /// let expected = BoundingBox { left: 2, top: 0, width: 2, height: 2 };
 /// assert_eq!(bounding_box(&map, 0.15), Some(expected));
 /// # Ok::<(), gradcam_map::Error>(())
@@ -74,7 +74,7 @@ pub fn bounding_box(map: &Grid, fraction: f64) -> Option<BoundingBox> {
     BoundingBox::around(&largest, map.size())
 }
 
-/// Clears the segment of `start` from `left`, and names its places.
+/// Clears the segment around `start` from `left`, and returns its positions.
 fn take_segment(left: &mut [bool], start: usize, size: Size) -> Vec<usize> {
     let (height, width) = size.height_width();
     let (mut places, mut next) = (vec![start], 0);

@@ -1,15 +1,15 @@
-//! Why there is no such map.
+//! Errors of maps.
 
-/// Why there is no such map.
+/// Errors of maps.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A map needs at least one row and one column.
     #[error("a map needs at least one row and one column, found height {height} and width {width}")]
     Empty {
-        /// Rows asked for.
+        /// Requested rows.
         height: usize,
-        /// Columns asked for.
+        /// Requested columns.
         width: usize,
     },
     /// The number of values is not height × width.
@@ -21,7 +21,7 @@ pub enum Error {
         width: usize,
         /// height × width.
         expected: usize,
-        /// Values given.
+        /// The number of values passed.
         found: usize,
     },
     /// No interpolation has this name.

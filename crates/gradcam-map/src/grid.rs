@@ -2,9 +2,9 @@
 
 use crate::{Error, Size};
 
-/// A map: a number for each of `height` × `width` places, row after row from the top left.
+/// A map: one number for each of `height` × `width` positions, row by row from the top left.
 ///
-/// Values may have any unit and sign. NaN and the infinities are allowed; each method says how it takes them.
+/// Values may have any unit and sign. NaN and the infinities are allowed; each method says how it treats them.
 ///
 /// ```
 /// use gradcam_map::{Grid, Size};
@@ -22,10 +22,10 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// Makes a map of `values`, one for each place in reading order.
+    /// Makes a map of `values`, one for each position in reading order.
     ///
     /// # Errors
-    /// [`Error::Length`] for another number of values.
+    /// [`Error::Length`] if the number of values is not the size's area.
     pub fn new(size: Size, values: Vec<f32>) -> Result<Self, Error> {
         let (expected, found) = (size.area(), values.len());
         if expected != found {
@@ -44,8 +44,8 @@ impl Grid {
         Self::from_fn(size, |_| value)
     }
 
-    /// Makes a map from a function of the place's index, which is called in reading order: the place `index` lies in the row `index / width`
-    /// and the column `index % width`.
+    /// Makes a map from a function of the position's index, called in reading order: `index` lies in row `index / width` and column
+    /// `index % width`.
     pub fn from_fn(size: Size, value: impl FnMut(usize) -> f32) -> Self {
         Self {
             size,
@@ -53,43 +53,43 @@ impl Grid {
         }
     }
 
-    /// Height and width.
+    /// Returns the height and width.
     pub fn size(&self) -> Size {
         self.size
     }
 
-    /// Rows, at least 1.
+    /// Returns the number of rows, at least 1.
     pub fn height(&self) -> usize {
         self.size.height()
     }
 
-    /// Columns, at least 1.
+    /// Returns the number of columns, at least 1.
     pub fn width(&self) -> usize {
         self.size.width()
     }
 
-    /// The `height * width` values, row after row.
+    /// Returns the `height * width` values, row by row.
     pub fn values(&self) -> &[f32] {
         &self.values
     }
 
-    /// The same, to be changed in place.
+    /// Returns the values for changes in place.
     pub fn values_mut(&mut self) -> &mut [f32] {
         &mut self.values
     }
 
-    /// The same, without the map around them.
+    /// Unwraps the values.
     pub fn into_values(self) -> Vec<f32> {
         self.values
     }
 
-    /// The value at a row and a column; `None` outside the map.
+    /// Returns the value at a row and column; `None` outside the map.
     pub fn get(&self, row: usize, column: usize) -> Option<f32> {
         let inside = row < self.height() && column < self.width();
         inside.then(|| self.values[row * self.width() + column])
     }
 
-    /// The largest value, infinities included; NaN values are passed over; negative infinity for a map without a number.
+    /// Returns the largest value, infinities included and NaN skipped; negative infinity if every value is NaN.
     pub fn max(&self) -> f32 {
         self.values
             .iter()
@@ -97,33 +97,33 @@ impl Grid {
             .fold(f32::NEG_INFINITY, f32::max)
     }
 
-    /// The smallest value, infinities included; NaN values are passed over; infinity for a map without a number.
+    /// Returns the smallest value, infinities included and NaN skipped; infinity if every value is NaN.
     pub fn min(&self) -> f32 {
         self.values.iter().copied().fold(f32::INFINITY, f32::min)
     }
 
-    /// The largest finite value; 0 if none is positive. It is the end of a scale that begins at 0.
+    /// Returns the largest finite value, the end of a scale that begins at 0; 0 if none is positive.
     pub fn positive_max(&self) -> f32 {
         self.finite().fold(0.0, f32::max)
     }
 
-    /// The largest absolute value among the finite ones; 0 if there are none. It is the end of a scale with both signs.
+    /// Returns the largest absolute finite value, the end of a scale with both signs; 0 if no value is finite.
     pub fn absolute_max(&self) -> f32 {
         self.finite().map(f32::abs).fold(0.0, f32::max)
     }
 
-    /// The value below which a share, 0 to 1, of the positive finite values lies; 0 if none is positive. As the end of the colours of a
-    /// map of single pixels, 0.99 keeps a few of them from hiding the others (Smilkov et al. 2017, section 3).
+    /// Returns the value below which a share, 0 to 1, of the positive finite values lies; 0 if none is positive. As the end of a pixel
+    /// map's colour scale, 0.99 keeps a few outliers from hiding the rest (Smilkov et al. 2017, section 3).
     pub fn positive_quantile(&self, share: f32) -> f32 {
         quantile(self.finite().filter(|&v| v > 0.0), share)
     }
 
-    /// The same of the absolute finite values that are not 0, for colours that show both signs.
+    /// Returns the same quantile of the absolute finite values that are not 0, for colours that show both signs.
     pub fn absolute_quantile(&self, share: f32) -> f32 {
         quantile(self.finite().map(f32::abs).filter(|&v| v > 0.0), share)
     }
 
-    /// The share of the map's absolute mass that is negative, 0 to 1; 0 for a zero map.
+    /// Returns the negative share of the map's absolute mass, 0 to 1; 0 for a zero map.
     pub fn negative_mass(&self) -> f32 {
         let total: f64 = self.values.iter().map(|v| f64::from(v.abs())).sum();
         let negative: f64 = self
@@ -138,20 +138,20 @@ impl Grid {
         }
     }
 
-    /// Row and column of the largest value, the first in reading order; `None` if every value is NaN.
+    /// Finds the row and column of the largest value, the first in reading order; `None` if every value is NaN.
     pub fn argmax(&self) -> Option<(usize, usize)> {
         let max = self.max();
         let index = self.values.iter().position(|&v| v == max)?;
         Some((index / self.width(), index % self.width()))
     }
 
-    /// The positive part: `max(0, v)`; NaN stays NaN.
+    /// Takes the positive part, `max(0, v)`; NaN stays NaN.
     #[must_use]
     pub fn relu(&self) -> Self {
         self.map(|v| if v < 0.0 { 0.0 } else { v })
     }
 
-    /// The map divided by its largest absolute value, so that it lies in -1 to 1; a zero map stays zero, and one with an infinity as it is.
+    /// Divides the map by its largest absolute value, so that it lies in -1 to 1. A zero map or one with an infinity stays unchanged.
     #[must_use]
     pub fn scaled(&self) -> Self {
         let largest = self.values.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
@@ -162,7 +162,7 @@ impl Grid {
         }
     }
 
-    /// Each value changed by `f`.
+    /// Applies `f` to each value.
     #[must_use]
     pub fn map(&self, f: impl Fn(f32) -> f32) -> Self {
         Self {
@@ -176,7 +176,7 @@ impl Grid {
     }
 }
 
-/// The value below which a share of `values` lies, 0 if there are none.
+/// Finds the value below which a share of `values` lies; 0 if there are none.
 fn quantile(values: impl Iterator<Item = f32>, share: f32) -> f32 {
     let mut values: Vec<f32> = values.collect();
     values.sort_by(f32::total_cmp);

@@ -1,25 +1,25 @@
-//! From the layer's resolution to the picture's.
+//! Resizing from the layer's resolution to the picture's.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::{Error, Grid, Size};
 
-/// How a map is brought to the size of the picture.
+/// How a map is resized to the picture.
 ///
-/// All of them put samples at the centres of pixels (PyTorch's `align_corners=False`, OpenCV, scikit-image); the saliency card names
-/// the choice as one of Grad-CAM's two hyperparameters.
+/// Samples lie at pixel centres, as in PyTorch (`align_corners=False`), OpenCV and scikit-image. The saliency card names this choice as one
+/// of Grad-CAM's two hyperparameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Interpolation {
-    /// The nearest sample: shows the cells that the network really has.
+    /// Takes the nearest sample, which shows the network's true resolution.
     Nearest,
-    /// Between two samples an axis, the usual choice.
+    /// Interpolates between two samples per axis, the usual choice.
     #[default]
     Bilinear,
-    /// Keys' cubic convolution over four samples an axis with a = -0.75, as in PyTorch and OpenCV.
+    /// Keys' cubic convolution over four samples per axis with a = -0.75, as in PyTorch and OpenCV.
     Bicubic,
-    /// The sinc function in a window of three samples to each side, weights normalised.
+    /// A sinc function windowed to three samples on each side, with normalised weights.
     Lanczos3,
 }
 
@@ -32,7 +32,7 @@ impl Interpolation {
         Interpolation::Lanczos3,
     ];
 
-    /// Its name.
+    /// Returns the name that parses back to this choice.
     pub fn name(self) -> &'static str {
         match self {
             Interpolation::Nearest => "nearest",
@@ -42,7 +42,7 @@ impl Interpolation {
         }
     }
 
-    /// Brings `map` to another size. Cubic and Lanczos kernels overshoot: the result may leave the range of the map.
+    /// Resizes `map`. Cubic and Lanczos kernels overshoot: the result may leave the map's range.
     ///
     /// ```
     /// use gradcam_map::{Grid, Interpolation, Size};
@@ -66,7 +66,7 @@ impl Interpolation {
         })
     }
 
-    /// For each output position of one axis, the input samples that it is made of and their weights.
+    /// Lists the input samples and their weights for each output position along one axis.
     fn axis(self, from: usize, to: usize) -> Vec<Vec<(usize, f64)>> {
         let scale = from as f64 / to as f64;
         let last = (from - 1) as isize;
@@ -95,7 +95,7 @@ impl Interpolation {
             .collect()
     }
 
-    /// The weight of a sample at the distance `x`, in samples.
+    /// Returns the weight of a sample at distance `x`, in samples.
     fn kernel(self, x: f64) -> f64 {
         let x = x.abs();
         match self {

@@ -1,9 +1,9 @@
-//! How far maps put the pixels in the same order.
+//! How closely maps agree on the order of their positions.
 
 use crate::Grid;
 
-/// Spearman's rank correlation, -1 to 1, of every pair of maps: a row for each map, with a number for each. Ties have the mean of their ranks.
-/// `None` if a map is constant or not finite, or the two have different sizes.
+/// Computes Spearman's rank correlation, -1 to 1, of every pair of maps, as a square matrix. Ties share their mean rank. An entry is `None`
+/// if a map is constant or not finite, or if the sizes differ.
 ///
 /// ```
 /// use gradcam_map::{Grid, Size, rank_correlations};
@@ -29,7 +29,7 @@ pub fn rank_correlations(maps: &[&Grid]) -> Vec<Vec<Option<f64>>> {
     (0..maps.len()).map(row).collect()
 }
 
-/// The ranks of the values, less their mean and of the length 1.
+/// Ranks the values, subtracts the mean, and scales to unit length.
 fn standardised(values: &[f32]) -> Option<Vec<f64>> {
     if values.iter().any(|v| !v.is_finite()) {
         return None;
@@ -38,7 +38,7 @@ fn standardised(values: &[f32]) -> Option<Vec<f64>> {
     order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
     let mut ranks = vec![0.0; values.len()];
     let mut first = 0;
-    // 0 and -0 are ties although the order tells them apart.
+    // 0 and -0 are ties, although the sort order separates them.
     for group in order.chunk_by(|&a, &b| values[a] == values[b]) {
         let mean = first as f64 + (group.len() - 1) as f64 / 2.0;
         group.iter().for_each(|&i| ranks[i] = mean);

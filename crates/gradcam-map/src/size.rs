@@ -4,9 +4,9 @@ use std::fmt;
 
 use crate::Error;
 
-/// Height and width of a map, in places: at least one row and one column.
+/// Height and width of a map, in positions: at least one row and one column.
 ///
-/// Tensors name the height first and pictures the width. This type names both.
+/// Tensors put the height first and pictures the width, so this type names both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Size {
     height: usize,
@@ -14,7 +14,7 @@ pub struct Size {
 }
 
 impl Size {
-    /// Makes the size of `height` rows and `width` columns.
+    /// Makes a size of `height` rows and `width` columns.
     ///
     /// # Errors
     /// [`Error::Empty`] if one of them is 0.
@@ -25,22 +25,22 @@ impl Size {
         }
     }
 
-    /// Rows, at least 1.
+    /// Returns the number of rows, at least 1.
     pub const fn height(self) -> usize {
         self.height
     }
 
-    /// Columns, at least 1.
+    /// Returns the number of columns, at least 1.
     pub const fn width(self) -> usize {
         self.width
     }
 
-    /// Both, in the order of a tensor's dimensions.
+    /// Returns height and width, in the order of a tensor's dimensions.
     pub const fn height_width(self) -> (usize, usize) {
         (self.height, self.width)
     }
 
-    /// Places, `height * width`; the largest number there is if the product is beyond it.
+    /// Returns the number of positions, `height * width`, saturating at `usize::MAX`.
     pub const fn area(self) -> usize {
         self.height.saturating_mul(self.width)
     }
