@@ -1,35 +1,35 @@
-//! Reading a whole file or stream within a limit, so that no input takes all of the memory or never ends.
+//! Reads whole files and streams up to a limit, so that no input can exhaust the memory or run forever.
 //!
-//! Descriptions and weights must be ordinary files: a pipe that nobody writes into would be waited for without end, and `/dev/zero` has no
-//! end. Pictures may also come through a pipe ([`stream`]), as shells make one of `<(command)`.
+//! Descriptions and weights must be ordinary files: a pipe without a writer would block forever, and `/dev/zero` never ends. Pictures may
+//! also come through a pipe ([`stream`]), such as a shell's `<(command)`.
 
 use std::fs::{File, FileType};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Why something was not read whole.
+/// Why a file or stream could not be read whole.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The system refuses.
+    /// The operating system reports an error.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It is no file.
+    /// The path is not a file.
     #[error("it is {found}, expected a file")]
     NotAFile {
-        /// What it is.
+        /// What the path is instead.
         found: &'static str,
     },
-    /// It has more bytes than the limit.
-    #[error("it is longer than {limit} bytes, the limit")]
+    /// The input has more bytes than the limit.
+    #[error("it is longer than the limit of {limit} bytes")]
     TooLong {
         /// The limit in bytes.
         limit: u64,
     },
-    /// The bytes are no text.
-    #[error("it is not UTF-8: another byte at {at}")]
+    /// The bytes are not UTF-8.
+    #[error("it is not UTF-8: invalid byte at offset {at}")]
     NotText {
-        /// Where the first such byte is, from 0.
+        /// The offset of the first invalid byte, from 0.
         at: usize,
     },
 }
@@ -43,10 +43,10 @@ impl From<ReadError> for io::Error {
     }
 }
 
-/// The bytes of an ordinary file.
+/// Reads the bytes of an ordinary file.
 ///
 /// # Errors
-/// When the path is anything else, it has more than `limit` bytes, or cannot be read.
+/// If the path is not an ordinary file, or the file has more than `limit` bytes or cannot be read.
 pub fn file(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     let file = open(path)?;
     if file.metadata()?.len() > limit {
@@ -55,12 +55,12 @@ pub fn file(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     all(file, limit)
 }
 
-/// An ordinary file, opened to be read.
+/// Opens an ordinary file for reading.
 ///
 /// # Errors
-/// When the path is anything else, or cannot be opened.
+/// If the path is not an ordinary file or cannot be opened.
 pub fn open(path: &Path) -> Result<File, ReadError> {
-    // Looked at before it is opened: opening a pipe waits for somebody who writes.
+    // Checked before opening, because opening a pipe blocks until it has a writer.
     let found = std::fs::metadata(path)?;
     match found.is_file() {
         true => Ok(File::open(path)?),
@@ -70,20 +70,20 @@ pub fn open(path: &Path) -> Result<File, ReadError> {
     }
 }
 
-/// The text of an ordinary file.
+/// Reads the text of an ordinary file.
 ///
 /// # Errors
-/// As [`file()`]; and when it is not UTF-8.
+/// As [`file()`], and if the file is not UTF-8.
 pub fn text(path: &Path, limit: u64) -> Result<String, ReadError> {
     String::from_utf8(file(path, limit)?).map_err(|error| ReadError::NotText {
         at: error.utf8_error().valid_up_to(),
     })
 }
 
-/// The bytes of a file or a pipe.
+/// Reads the bytes of a file or a pipe.
 ///
 /// # Errors
-/// When the path is a folder or a device, there are more than `limit` bytes, or they cannot be read.
+/// If the path is a folder or a device, or there are more than `limit` bytes or they cannot be read.
 pub fn stream(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     let found = std::fs::metadata(path)?;
     let kind = kind(found.file_type());
@@ -96,13 +96,13 @@ pub fn stream(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     all(File::open(path)?, limit)
 }
 
-/// The bytes of a stream, to its end.
+/// Reads a stream to its end.
 ///
 /// # Errors
-/// When there are more than `limit`, or they cannot be read.
+/// If there are more than `limit` bytes or they cannot be read.
 pub fn all(reader: impl Read, limit: u64) -> Result<Vec<u8>, ReadError> {
     let mut bytes = Vec::new();
-    // One more than allowed tells a stream that ends there from one that goes on.
+    // One byte beyond the limit tells a stream that ends there from one that continues.
     reader
         .take(limit.saturating_add(1))
         .read_to_end(&mut bytes)?;
@@ -115,7 +115,7 @@ pub fn all(reader: impl Read, limit: u64) -> Result<Vec<u8>, ReadError> {
 const FILE: &str = "a file";
 const PIPE: &str = "a pipe";
 
-/// What is found in place of a file.
+/// Names the type of a file-system entry.
 fn kind(found: FileType) -> &'static str {
     #[cfg(unix)]
     {

@@ -1,8 +1,8 @@
-//! DICOM files: one frame of the pixel data, with the rescale and the window that the file has.
+//! DICOM files: one frame of the pixel data, with the file's rescale and window.
 //!
-//! The data set is walked in place: a length is checked against the bytes that are there before anything is taken, nothing is copied but the
-//! frame that is asked for, and what is not needed is stepped over. Sources: DICOM PS3.5 (encoding; annexes A for transfer syntaxes and
-//! G for RLE), PS3.10 section 7 (the file), PS3.3 C.7.6.3 (pixels) and C.11.2 (window).
+//! The data set is walked in place. Every length is checked against the bytes that remain, only the requested frame is copied, and unneeded
+//! elements are skipped. Sources: DICOM PS3.5 (encoding; annexes A for transfer syntaxes and G for RLE), PS3.10 section 7 (the file), PS3.3
+//! C.7.6.3 (pixels) and C.11.2 (window).
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -22,25 +22,25 @@ mod pixels;
 use broken::{NAME, broken};
 use data_set::{DataSet, Encoding, Pixels};
 
-/// Where the file's own elements begin, after a preamble and `DICM`.
+/// Where the file meta elements begin, after a preamble and `DICM`.
 const START: usize = 132;
 
 pub(crate) fn is_dicom(bytes: &[u8]) -> bool {
     bytes.get(START - 4..START) == Some(b"DICM")
 }
 
-/// How the pixels of a transfer syntax are coded.
+/// How a transfer syntax encodes pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Coding {
     Native,
     Rle,
-    /// 8 bits a sample.
+    /// 8 bits per sample.
     Jpeg,
-    /// Lossless, of up to 16 bits.
+    /// Lossless, up to 16 bits.
     JpegLossless,
 }
 
-/// How a transfer syntax (PS3.5 annex A, PS3.6 table A-1) codes elements and pixels, and whether it deflates the data set.
+/// Looks up how a transfer syntax (PS3.5 annex A, PS3.6 table A-1) encodes elements and pixels, and whether it deflates the data set.
 fn syntax(uid: &str) -> Result<(Encoding, Coding, bool), PictureError> {
     let explicit = Encoding {
         explicit: true,
@@ -72,14 +72,14 @@ fn syntax(uid: &str) -> Result<(Encoding, Coding, bool), PictureError> {
         ".4.110" | ".4.111" | ".4.112" => "JPEG XL",
         ".4.201" | ".4.202" | ".4.203" => "High-Throughput JPEG 2000",
         other if other.starts_with(".4.10") => "video",
-        _ => "a code that is not known here",
+        _ => "an unknown format",
     };
     Err(broken(format!(
-        "its pixels are compressed as {named} (transfer syntax `{uid}`); write them uncompressed first, as `gdcmconv --raw IN.dcm OUT.dcm` does"
+        "its pixels are compressed as {named} (transfer syntax `{uid}`); decompress the file first, for example with `gdcmconv --raw IN.dcm OUT.dcm`"
     )))
 }
 
-/// The data set with the transfer syntax's coding of pixels.
+/// Returns the data set, inflated if need be, with its encoding of elements and pixels.
 fn open<'a>(
     bytes: &'a [u8],
     limits: Limits,
@@ -99,7 +99,7 @@ fn open<'a>(
     Ok((Cow::Owned(body), encoding, coding))
 }
 
-/// The size that the file says.
+/// Reads the size from the data set.
 pub(crate) fn header(bytes: &[u8], limits: Limits) -> Result<Header, PictureError> {
     let (body, encoding, _) = open(bytes, limits)?;
     let set = DataSet::read(&body, encoding)?;
@@ -116,7 +116,7 @@ pub(crate) fn header(bytes: &[u8], limits: Limits) -> Result<Header, PictureErro
     })
 }
 
-/// The frame that is asked for.
+/// Decodes the requested frame.
 pub(crate) fn decode(bytes: &[u8], options: &Options) -> Result<Picture, PictureError> {
     let (body, encoding, coding) = open(bytes, options.limits)?;
     let set = DataSet::read(&body, encoding)?;
@@ -130,7 +130,7 @@ pub(crate) fn decode(bytes: &[u8], options: &Options) -> Result<Picture, Picture
         });
     }
     let plane = match (coding, &set.pixels) {
-        (_, None) => return Err(broken("it has no pixel data: it is no picture")),
+        (_, None) => return Err(broken("it has no pixel data, so it is not a picture")),
         (Coding::Native, Some(Pixels::Native(data))) => pixels::native(&set, data, frame)?,
         (Coding::Native, Some(Pixels::Fragments { .. })) => {
             return Err(broken("uncompressed pixels lie in fragments"));
@@ -157,7 +157,7 @@ pub(crate) fn decode(bytes: &[u8], options: &Options) -> Result<Picture, Picture
     }
 }
 
-/// Stored values after the rescale, in the window.
+/// Applies the rescale and the window to stored values.
 fn grey(
     set: &DataSet<'_>,
     stored: &[f32],
@@ -177,7 +177,7 @@ fn grey(
     let (a, b) = (rescale(least), rescale(most));
     let usual = set.window.unwrap_or((a.min(b), a.max(b)));
     if usual == (0.0, 255.0) && (set.slope, set.intercept) == (1.0, 0.0) && bits <= 8 && !signed {
-        // Bytes that are shown as they are.
+        // Bytes that are shown unchanged.
         let byte = |value: f32| {
             if inverted {
                 255 - value as u8

@@ -1,8 +1,8 @@
-//! What can be wrong with a picture.
+//! Errors of pictures.
 
 use crate::bounded::ReadError;
 
-/// Why bytes are no picture. The file's name is not part of it: the caller knows it.
+/// Why bytes cannot be read as a picture. The error omits the file's name, which the caller knows.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PictureError {
@@ -17,14 +17,14 @@ pub enum PictureError {
         /// What the content looks like.
         found: String,
     },
-    /// A format that is known and not read.
+    /// A known format that is not supported.
     #[error(
-        "{found} pictures are not read; they have to be converted to PNG or JPEG first, as `{tool}` does"
+        "{found} pictures are not supported; convert them to PNG or JPEG first, for example with `{tool}`"
     )]
     Unread {
         /// The format.
         found: &'static str,
-        /// A command that turns it into a PNG.
+        /// A command that converts it to PNG.
         tool: &'static str,
     },
     /// A side is zero.
@@ -48,34 +48,34 @@ pub enum PictureError {
         /// The limit in pixels.
         limit: u64,
     },
-    /// The file has more bytes than a picture of [`Limits::max_pixels`](crate::Limits::max_pixels) can have.
+    /// The file has more bytes than a picture of [`Limits::max_pixels`](crate::Limits::max_pixels) can need.
     #[error("the file is too large for a picture: it has more than {limit} bytes")]
     TooLong {
         /// The limit in bytes.
         limit: u64,
     },
-    /// There is no frame of this number.
+    /// There is no frame with this number.
     #[error("there is no frame {frame}: the {format} data have {frames}, counted from 0")]
     NoFrame {
         /// `DICOM` or `NIfTI`.
         format: &'static str,
-        /// What was asked for.
+        /// The requested frame.
         frame: usize,
-        /// How many there are.
+        /// The number of frames.
         frames: u64,
     },
-    /// The data end before the picture does.
+    /// The data end before the picture is complete.
     #[error("the {format} data end before the picture does: the file is truncated")]
     Truncated {
         /// `JPEG`, `PNG`, and so on.
         format: &'static str,
     },
-    /// The data break the rules of their format, or use a part of it that is not supported.
+    /// The data break the rules of their format, or use an unsupported part of it.
     #[error("the {format} data cannot be decoded: {reason}")]
     Decode {
         /// `JPEG`, `PNG`, and so on.
         format: &'static str,
-        /// The decoder's own words.
+        /// The decoder's message.
         reason: String,
     },
 }

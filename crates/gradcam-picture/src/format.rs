@@ -1,20 +1,20 @@
-//! What bytes are: a format that is read, one that is known and not read, or neither.
+//! Recognises formats: supported, known but unsupported, or unknown.
 
 use image::ImageFormat;
 
 use crate::{PictureError, dicom, nifti};
 
-/// A format that is read.
+/// A supported format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// One of the crate `image`, with its name for a message.
+    /// A format of the crate `image`, with its name for messages.
     Image(ImageFormat, &'static str),
     Dicom,
     Nifti,
 }
 
 impl Format {
-    /// The format that the first bytes announce.
+    /// Recognises the format by the first bytes.
     pub(crate) fn of(bytes: &[u8]) -> Result<Self, PictureError> {
         if dicom::is_dicom(bytes) {
             return Ok(Format::Dicom);
@@ -39,15 +39,15 @@ impl Format {
     }
 }
 
-/// Formats that are known and not read, with a program that turns them into PNG.
+/// Recognises known but unsupported formats, and names a program that converts them to PNG.
 ///
-/// The first are boxes of ISO/IEC 14496-12, whose brand says the codec; JPEG XL and JPEG 2000 have signatures of their own (ISO/IEC 18181-2,
-/// 15444-1).
+/// AVIF and HEIC are boxes of ISO/IEC 14496-12, whose brand names the codec. JPEG XL and JPEG 2000 have their own signatures (ISO/IEC
+/// 18181-2, 15444-1).
 fn unread(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     if bytes.get(4..8) == Some(b"ftyp") {
         const AVIF: (&str, &str) = ("AVIF", "avifdec IN.avif OUT.png");
         const HEIC: (&str, &str) = ("HEIC", "heif-convert IN.heic OUT.png");
-        // A picture of any codec says among the brands that it is compatible with which it is.
+        // A codec-neutral brand leaves the codec to the list of compatible brands.
         let end = bytes.len().min(64);
         let mut brands = bytes.get(16..end).unwrap_or_default().chunks_exact(4);
         return match bytes.get(8..12)? {
@@ -69,13 +69,13 @@ fn unread(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     None
 }
 
-/// What bytes of no known picture format look like.
+/// Describes bytes of no known picture format.
 fn describe(bytes: &[u8]) -> String {
     let head = &bytes[..bytes.len().min(512)];
     if head.is_empty() {
         return "an empty file".into();
     }
-    // The cut may fall inside a character; only what comes before it has to be text.
+    // The cut may split a character; only the part before it must be text.
     let text = match std::str::from_utf8(head) {
         Ok(text) => text,
         Err(error) if error.error_len().is_none() => {
@@ -90,7 +90,7 @@ fn describe(bytes: &[u8]) -> String {
     format!("unknown data that start with `{}`", start.join(" "))
 }
 
-/// Whether the data reach the end that their container announces; a PNG's decoder sees to that itself.
+/// Checks that the data reach the end announced by their container. The PNG decoder checks this itself.
 pub(crate) fn is_complete(format: ImageFormat, bytes: &[u8]) -> bool {
     match format {
         ImageFormat::Jpeg => jpeg_is_complete(bytes),
@@ -99,7 +99,7 @@ pub(crate) fn is_complete(format: ImageFormat, bytes: &[u8]) -> bool {
     }
 }
 
-/// Whether the file is as long as its RIFF header says (RFC 9649, 2.4).
+/// Checks that the file is as long as its RIFF header says (RFC 9649, 2.4).
 fn webp_is_complete(bytes: &[u8]) -> bool {
     match bytes.get(4..8) {
         Some(&[a, b, c, d]) => {
@@ -109,9 +109,9 @@ fn webp_is_complete(bytes: &[u8]) -> bool {
     }
 }
 
-/// Whether the JPEG's marker `EOI` (end of image) follows its scan data.
+/// Checks that the JPEG's marker `EOI` (end of image) follows its scan data.
 ///
-/// Walks the segments (ITU T.81, B.1.1), so that the end of a thumbnail inside a segment does not count.
+/// Walks the segments (ITU T.81, B.1.1), so that the end of a thumbnail in a segment does not count.
 fn jpeg_is_complete(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while let Some(at) = rest.iter().position(|&b| b == 0xff) {

@@ -2,7 +2,7 @@
 
 use image::metadata::Orientation;
 
-/// What a file says about its picture before it is decoded.
+/// What a file says about its picture, read without decoding it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Header {
@@ -10,16 +10,16 @@ pub struct Header {
     pub width: u32,
     /// Height in pixels, as stored.
     pub height: u32,
-    /// Bytes of a pixel of the decoded picture: 3, or 6 where it has more than 8 bits.
+    /// Bytes per pixel of the decoded picture: 3, or 6 if a sample has more than 8 bits.
     pub pixel_bytes: u32,
-    /// Bytes that reading holds beside the file and the decoded picture: what a compressed file unfolds to.
+    /// Further bytes that reading needs: the inflated size of a deflated DICOM data set, else 0.
     pub unfolded: u64,
-    /// How the stored picture is to be turned, by its EXIF data.
+    /// The EXIF orientation, which turns the stored picture upright.
     pub orientation: Orientation,
 }
 
 impl Header {
-    /// The bytes that the decoded picture takes.
+    /// Returns the bytes of the decoded picture.
     pub fn bytes(&self) -> u64 {
         u64::from(self.width) * u64::from(self.height) * u64::from(self.pixel_bytes)
     }

@@ -29,12 +29,12 @@ pub use options::{Limits, Options, Turn};
 pub use picture::{Picture, Samples, high_bytes};
 pub use window::{NoWindow, Range, Rgb16Image, Window};
 
-/// Endings of the names of files that are read, in lower case and without the dot. `gz` alone is none of them; [`has_ending`] knows `nii.gz`.
+/// Extensions of supported files, in lower case and without the dot. `gz` alone is not one of them; [`has_ending`] knows `nii.gz`.
 pub const ENDINGS: &[&str] = &[
     "jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "dcm", "nii",
 ];
 
-/// Whether a file's name ends as that of a picture does, in any case.
+/// Checks whether a file's name has a picture's extension, ignoring case.
 pub fn has_ending(path: &Path) -> bool {
     let lower =
         |text: Option<&std::ffi::OsStr>| text.unwrap_or_default().to_string_lossy().to_lowercase();
@@ -42,18 +42,18 @@ pub fn has_ending(path: &Path) -> bool {
     ENDINGS.contains(&ending.as_str()) || lower(path.file_name()).ends_with(".nii.gz")
 }
 
-/// Reads the picture in the file `path`, with all its bits.
+/// Reads the picture in the file `path` at full bit depth.
 ///
 /// # Errors
-/// [`PictureError`], without the path. A file that is no picture is refused after its first bytes.
+/// [`PictureError`], without the path. A file that is not a picture is refused after its first bytes.
 pub fn open(path: &Path, options: &Options) -> Result<Picture, PictureError> {
     load(&bytes(path, options.limits)?, options)
 }
 
-/// Decodes the picture in `bytes`, with all its bits.
+/// Decodes the picture in `bytes` at full bit depth.
 ///
 /// # Errors
-/// [`PictureError`]: another format, a zero side, more pixels than the limits allow, truncated or broken data, a frame that is not there.
+/// [`PictureError`] for an unsupported format, a zero side, more pixels than the limits allow, truncated or broken data, or a missing frame.
 ///
 /// ```
 /// use gradcam_picture::image::{ImageFormat, Rgb, RgbImage};
@@ -81,7 +81,7 @@ pub fn load(bytes: &[u8], options: &Options) -> Result<Picture, PictureError> {
     })
 }
 
-/// Reads the file `path` with the channels that it has, as a mask or a cut-out is read: alpha is kept, and the EXIF orientation not applied.
+/// Reads the file `path` with its own channels, for masks and cut-outs: alpha is kept, and the EXIF orientation is not applied.
 ///
 /// # Errors
 /// As [`open`].
@@ -100,7 +100,7 @@ pub fn channels(path: &Path, limits: Limits) -> Result<DynamicImage, PictureErro
     })
 }
 
-/// The pixels as the decoder gives them, and how the picture is to be turned.
+/// Decodes the pixels and the EXIF orientation.
 fn decoded(
     bytes: &[u8],
     format: ImageFormat,
@@ -116,17 +116,17 @@ fn decoded(
         }
     };
 
-    // The reader's own limits stay in force for what the header carries (profiles, text).
+    // The reader's own limits stay in force for the header's contents (profiles, text).
     let mut decoder = ImageReader::with_format(Cursor::new(bytes), format)
         .into_decoder()
         .map_err(failed)?;
     let (width, height) = decoder.dimensions();
     limits.check(width, height)?;
-    // Some decoders would fill what is missing with grey.
+    // Some decoders would fill missing pixels with grey.
     if truncated() {
         return Err(PictureError::Truncated { format: name });
     }
-    // Beside them, a decoder may take what the pixels take, and once more for a frame or page before it is converted.
+    // A decoder also needs room for the pixels, and again for a frame or page before conversion.
     let mut memory = image::Limits::default();
     let pixels = decoder.total_bytes().saturating_mul(2);
     memory.max_alloc = memory.max_alloc.map(|most| most.saturating_add(pixels));
@@ -164,10 +164,10 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<RgbImage, PictureError> {
     Ok(load(bytes, &options)?.into_rgb8())
 }
 
-/// What the file `path` says about its picture, without decoding it.
+/// Reads what the file `path` says about its picture, without decoding it.
 ///
 /// # Errors
-/// [`PictureError`], as [`open`]; [`Limits::max_pixels`] is not looked at.
+/// [`PictureError`], as [`open`]; [`Limits::max_pixels`] is not checked.
 pub fn header(path: &Path, limits: Limits) -> Result<Header, PictureError> {
     let head = head(path)?;
     let (format, name) = match Format::of(&head)? {
@@ -192,21 +192,21 @@ pub fn header(path: &Path, limits: Limits) -> Result<Header, PictureError> {
     })
 }
 
-/// As many bytes as tell what a file is.
+/// Enough bytes to recognise a file.
 const HEAD: u64 = 4096;
 
-/// The first bytes of a file.
+/// Reads the first bytes of a file.
 fn head(path: &Path) -> Result<Vec<u8>, ReadError> {
     bounded::all(bounded::open(path)?.take(HEAD), HEAD)
 }
 
-/// The bytes of a file that begins like a picture.
+/// Reads a file that begins like a picture.
 fn bytes(path: &Path, limits: Limits) -> Result<Vec<u8>, PictureError> {
     Format::of(&head(path)?)?;
     whole(path, limits)
 }
 
-/// The bytes of a file.
+/// Reads a file within the limits.
 fn whole(path: &Path, limits: Limits) -> Result<Vec<u8>, PictureError> {
     bounded::file(path, limits.max_bytes()).map_err(|error| match error {
         ReadError::TooLong { limit } => PictureError::TooLong { limit },
@@ -214,7 +214,7 @@ fn whole(path: &Path, limits: Limits) -> Result<Vec<u8>, PictureError> {
     })
 }
 
-/// The decoder's error, told apart from data that merely end too early.
+/// Converts the decoder's error, telling truncated data from broken data.
 fn decoding_error(format: &'static str, error: ImageError) -> PictureError {
     use std::error::Error;
 
@@ -222,7 +222,7 @@ fn decoding_error(format: &'static str, error: ImageError) -> PictureError {
         ImageError::IoError(io) if io.kind() == io::ErrorKind::UnexpectedEof => {
             return PictureError::Truncated { format };
         }
-        // Its own text repeats the format and then the inner error's.
+        // The outer text repeats the format and the inner text.
         ImageError::Decoding(decoding) => decoding.source(),
         _ => None,
     };

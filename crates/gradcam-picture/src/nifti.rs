@@ -1,7 +1,7 @@
 //! NIfTI-1 volumes (`.nii`, `.nii.gz`): one slice across the third axis.
 //!
-//! The header is 348 bytes with fields at fixed places (<https://nifti.nimh.nih.gov/nifti-1>). Of the data only the slice is kept: what
-//! comes before it in a compressed file is unpacked and dropped.
+//! The header is 348 bytes with fields at fixed offsets (<https://nifti.nimh.nih.gov/nifti-1>). Only the slice is kept: the data before it
+//! in a compressed file are inflated and dropped.
 
 use std::io::{self, Read};
 
@@ -13,7 +13,7 @@ use crate::window::Values;
 use crate::{Header, Options, Picture, PictureError};
 
 const NAME: &str = "NIfTI";
-/// The header's length, and where its last field begins, which says what it is.
+/// The header's length, and the offset of its last field, the magic.
 const LENGTH: usize = 348;
 const MAGIC: usize = 344;
 
@@ -24,10 +24,10 @@ fn broken(reason: impl Into<String>) -> PictureError {
     }
 }
 
-/// The first bytes, unpacked where they are compressed.
+/// Reads the header's bytes, inflating a compressed file.
 fn head(bytes: &[u8]) -> Vec<u8> {
     let mut head = Vec::with_capacity(LENGTH);
-    // An error leaves the head short, which is no header.
+    // After an error the head is too short for a header.
     let _ = match bytes.starts_with(b"\x1f\x8b") {
         true => GzDecoder::new(bytes)
             .take(LENGTH as u64)
@@ -38,7 +38,7 @@ fn head(bytes: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn is_nifti(bytes: &[u8]) -> bool {
-    // Most pictures are told by less than a header.
+    // The first bytes rule out most pictures.
     if !(bytes.starts_with(b"\x1f\x8b") || length_of(bytes).is_some()) {
         return false;
     }
@@ -46,7 +46,7 @@ pub(crate) fn is_nifti(bytes: &[u8]) -> bool {
     length_of(&head).is_some() && matches!(head.get(MAGIC..), Some(b"n+1\0" | b"ni1\0"))
 }
 
-/// Whether the most significant byte is the first, as the length at the start tells.
+/// Tells from the length at the start whether the most significant byte comes first.
 fn length_of(head: &[u8]) -> Option<bool> {
     match head.get(..4)? {
         [0, 0, 1, 0x5c] => Some(true),
@@ -55,19 +55,19 @@ fn length_of(head: &[u8]) -> Option<bool> {
     }
 }
 
-/// What is needed of a header.
+/// The header's fields that are needed.
 struct Volume {
     big: bool,
     width: u32,
     height: u32,
-    /// Along the third axis, and in all.
+    /// Slices along the third axis, and in total.
     slices: (u64, u64),
     kind: Kind,
     /// Where the data begin.
     offset: u64,
     slope: f32,
     intercept: f32,
-    /// The values that the file wants black and white.
+    /// The values that the file maps to black and white.
     range: Option<(f64, f64)>,
 }
 
@@ -112,7 +112,7 @@ impl Kind {
         }
     }
 
-    /// The value of bytes in the order of this machine.
+    /// Reads a value from bytes in native order.
     fn value(self, bytes: &[u8]) -> f64 {
         let mut all = [0; 8];
         all[..bytes.len()].copy_from_slice(bytes);
@@ -138,7 +138,7 @@ impl Volume {
         };
         if &head[MAGIC..] == b"ni1\0" {
             return Err(broken(
-                "its data lie in an `.img` file of their own; join them first, as `nifti_tool` and `fslchfiletype NIFTI` do",
+                "its data are in a separate `.img` file; join the two first, for example with `fslchfiletype NIFTI` or `nifti_tool`",
             ));
         }
         let short = |at: usize| match big {
@@ -162,7 +162,7 @@ impl Volume {
             *side = u64::try_from(found)
                 .map_err(|_| broken(format!("its axis {} has the length {found}", axis + 1)))?;
         }
-        // Five sides of less than 2¹⁵: they fit 64 bits only nearly, so that the product is checked.
+        // Five sides below 2¹⁵ may overflow 64 bits, so the product is checked.
         let all = sides[2..]
             .iter()
             .try_fold(1_u64, |all, side| all.checked_mul(*side));
@@ -188,7 +188,7 @@ impl Volume {
     }
 }
 
-/// The size that the header says; `bytes` are the first of the file.
+/// Reads the size from the header; `bytes` is the start of the file.
 pub(crate) fn header(bytes: &[u8]) -> Result<Header, PictureError> {
     let volume = Volume::of(bytes)?;
     Ok(Header {
@@ -200,7 +200,7 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Header, PictureError> {
     })
 }
 
-/// The slice that is asked for; without a number the middle one of the first volume.
+/// Decodes the requested slice, by default the middle one of the first volume.
 pub(crate) fn decode(bytes: &[u8], options: &Options) -> Result<Picture, PictureError> {
     let volume = Volume::of(bytes)?;
     options.limits.check(volume.width, volume.height)?;
@@ -241,7 +241,7 @@ pub(crate) fn decode(bytes: &[u8], options: &Options) -> Result<Picture, Picture
     }
     let (slope, intercept) = (f64::from(volume.slope), f64::from(volume.intercept));
     let value = |bytes| (slope * volume.kind.value(bytes) + intercept) as f32;
-    // The last row first: the second axis points upwards.
+    // The last row comes first, because the second axis points up.
     let rows = data.chunks_exact(width * length).rev();
     let values: Vec<f32> = rows
         .flat_map(|row| row.chunks_exact(length).map(value))
@@ -264,7 +264,7 @@ mod tests {
     use super::*;
     use crate::{Limits, Samples, Window, load};
 
-    /// A volume of 2 × 2 pixels and `slices` slices of `i16`, whose values count from 0, times 2 less 10.
+    /// Makes a volume of `slices` slices of 2 × 2 `i16`, which count from 0, with slope 2 and intercept -10.
     fn volume(big: bool, slices: i16) -> Vec<u8> {
         let short = |v: i16| {
             if big {
@@ -310,7 +310,7 @@ mod tests {
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         packed.write_all(&volume(false, 3)).unwrap();
         for bytes in [volume(false, 3), volume(true, 3), packed.finish().unwrap()] {
-            // The middle slice has 4 to 7, which are -2 to 4, and its last row is the upper one.
+            // The middle slice stores 4 to 7, which are -2 to 4, and its last row is on top.
             let wanted = [2, 3, 0, 1].map(|v| v * 21845);
             assert_eq!(grey(&bytes, &Options::default()), wanted);
             let options = Options {
@@ -344,7 +344,7 @@ mod tests {
             for flip in [0x01, 0x80, 0xff] {
                 let mut broken = whole.clone();
                 broken[at] ^= flip;
-                // Either answer is right.
+                // Success and an error are both right.
                 let limits = Limits { max_pixels: 4096 };
                 let _ = load(
                     &broken,

@@ -1,15 +1,14 @@
-//! How a picture is read, and how much it may ask for.
+//! Options and limits for reading pictures.
 
 use crate::{PictureError, Window};
 
-/// How much a picture may ask for.
+/// How much memory a picture may claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest width × height. It is checked against the header, before any pixel is decoded,
-    /// so that a few hostile bytes cannot claim gigabytes. A file with more than 16 bytes for each of these pixels is not read either.
+    /// The largest width × height. The header is checked before any pixel is decoded, so that a few hostile bytes cannot claim gigabytes.
+    /// [`Limits::max_bytes`] follows from it.
     ///
-    /// Default: 178 956 970, where Pillow refuses a picture as a decompression bomb; three bytes a pixel
-    /// make that half a gigabyte.
+    /// Default: 178 956 970, at which Pillow refuses a picture as a decompression bomb; half a gigabyte at three bytes per pixel.
     pub max_pixels: u64,
 }
 
@@ -22,7 +21,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Refuses a size.
+    /// Refuses an empty or too large size.
     pub(crate) fn check(self, width: u32, height: u32) -> Result<(), PictureError> {
         if width == 0 || height == 0 {
             return Err(PictureError::Empty { width, height });
@@ -37,7 +36,7 @@ impl Limits {
         Ok(())
     }
 
-    /// The largest file in bytes: 16 a pixel are four channels of 32 bits. A small picture may have a large colour profile.
+    /// Returns the largest file in bytes: 16 per pixel, as for four channels of 32 bits, but at least 64 MiB for large colour profiles.
     pub fn max_bytes(self) -> u64 {
         self.max_pixels.saturating_mul(16).max(64 << 20)
     }
@@ -46,24 +45,24 @@ impl Limits {
 /// How a picture is read.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Options {
-    /// How much it may ask for.
+    /// Limits on the picture's size.
     pub limits: Limits,
-    /// What becomes black and white; `None` as the file says.
+    /// The values that become black and white; `None` for the file's own.
     pub window: Option<Window>,
-    /// The frame of a DICOM file or the slice of a NIfTI volume, from 0; `None` for the first frame and the middle slice. Other formats show their
-    /// first.
+    /// The frame of a DICOM file or the slice of a NIfTI volume, from 0; `None` for the first frame and the middle slice. Other formats
+    /// always show their first.
     pub frame: Option<usize>,
-    /// Whether the picture is turned as its EXIF orientation says.
+    /// Whether the EXIF orientation is applied.
     pub turn: Turn,
 }
 
-/// Whether a picture is turned as its EXIF orientation says.
+/// Whether a picture's EXIF orientation is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Turn {
-    /// It is, as a viewer shows it.
+    /// Applied, as in a viewer.
     #[default]
     Upright,
-    /// It is not: annotations count the stored pixels.
+    /// Not applied, because annotations refer to the stored pixels.
     AsStored,
 }

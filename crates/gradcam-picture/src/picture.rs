@@ -1,4 +1,4 @@
-//! A picture with all its bits, and how decoded values become one.
+//! Pictures at full bit depth, and their making from decoded values.
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageBuffer, Pixel, RgbImage};
@@ -6,27 +6,27 @@ use image::{DynamicImage, ImageBuffer, Pixel, RgbImage};
 use crate::window::Values;
 use crate::{Range, Rgb16Image, Window};
 
-/// A picture.
+/// A picture at full bit depth.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Picture {
-    /// Its pixels.
+    /// The pixels.
     pub samples: Samples,
-    /// Its values before they were shown, where it has more than 8 bits, or was asked for by its values.
+    /// The values before windowing, if there are more than 8 bits or a window of numbers was requested.
     pub range: Option<Range>,
 }
 
-/// Pixels, with as many bits as the picture has: no format has more than 16 that can be shown, so that a match can be exhaustive.
+/// Pixels at the picture's bit depth. No format has more than 16 bits that can be shown, so a match can be exhaustive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Samples {
-    /// 8 bits a sample.
+    /// 8 bits per sample.
     Bytes(RgbImage),
-    /// 16 bits a sample.
+    /// 16 bits per sample.
     Words(Rgb16Image),
 }
 
 impl Picture {
-    /// A picture without a range of values.
+    /// Makes a picture without a range of values.
     pub fn new(samples: Samples) -> Picture {
         Picture {
             samples,
@@ -34,7 +34,7 @@ impl Picture {
         }
     }
 
-    /// Width and height in pixels.
+    /// Returns the width and height in pixels.
     pub fn dimensions(&self) -> (u32, u32) {
         match &self.samples {
             Samples::Bytes(image) => image.dimensions(),
@@ -42,7 +42,7 @@ impl Picture {
         }
     }
 
-    /// The picture turned as `orientation` says.
+    /// Applies an EXIF orientation.
     pub fn turned(self, orientation: Orientation) -> Picture {
         let samples = match self.samples {
             Samples::Bytes(image) => {
@@ -59,7 +59,7 @@ impl Picture {
         Picture { samples, ..self }
     }
 
-    /// The picture as it is shown: of 16 bits the high byte.
+    /// Converts to 8 bits, keeping the high byte of 16.
     pub fn into_rgb8(self) -> RgbImage {
         match self.samples {
             Samples::Bytes(image) => image,
@@ -68,7 +68,7 @@ impl Picture {
     }
 }
 
-/// The high byte of every 16-bit sample.
+/// Keeps the high byte of every 16-bit sample.
 pub fn high_bytes(picture: &Rgb16Image) -> RgbImage {
     let mut out = RgbImage::new(picture.width(), picture.height());
     for (to, from) in out.iter_mut().zip(picture.iter()) {
@@ -77,7 +77,7 @@ pub fn high_bytes(picture: &Rgb16Image) -> RgbImage {
     out
 }
 
-/// Every decoded layout as RGB, under the rules of this crate's documentation.
+/// Converts any decoded layout to RGB by the rules of this crate's documentation.
 pub(crate) fn develop(decoded: DynamicImage, window: Option<Window>) -> Picture {
     const WORDS: (f64, f64) = (0.0, 65_535.0);
     match decoded {
@@ -87,12 +87,12 @@ pub(crate) fn develop(decoded: DynamicImage, window: Option<Window>) -> Picture 
         DynamicImage::ImageRgba16(image) => deep(&image, WORDS, window),
         DynamicImage::ImageRgb32F(image) => deep(&image, (0.0, 1.0), window),
         DynamicImage::ImageRgba32F(image) => deep(&image, (0.0, 1.0), window),
-        // The layouts of 8 bits.
+        // The 8-bit layouts.
         other => shallow(other.into_rgb8(), window),
     }
 }
 
-/// A picture of 8 bits.
+/// Makes a picture from 8-bit pixels.
 pub(crate) fn shallow(image: RgbImage, window: Option<Window>) -> Picture {
     match window {
         Some(Window::Between { .. }) => deep(&image, (0.0, 255.0), window),
@@ -103,7 +103,7 @@ pub(crate) fn shallow(image: RgbImage, window: Option<Window>) -> Picture {
     }
 }
 
-/// A picture of more bits, which shows the values of `whole` where no window is asked for.
+/// Makes a picture from deeper pixels; without a window it shows the values in `whole`.
 fn deep<P>(
     image: &ImageBuffer<P, Vec<P::Subpixel>>,
     whole: (f64, f64),
@@ -122,7 +122,7 @@ where
     shown(&values, whole, window, false)
 }
 
-/// Values as a picture, with what lies in the window or else in `usual`.
+/// Makes a picture of the values within the window, or within `usual` without one.
 pub(crate) fn shown<T: Copy + Into<f64>>(
     values: &Values<'_, T>,
     usual: (f64, f64),

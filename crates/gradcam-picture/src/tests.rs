@@ -19,7 +19,7 @@ const PALETTE: u8 = 3;
 const GREY_ALPHA: u8 = 4;
 const RGBA: u8 = 6;
 
-/// A PNG (ISO/IEC 15948) of the rows of packed samples in `rows`, uncompressed, with `extra` chunks before the data.
+/// Makes an uncompressed PNG (ISO/IEC 15948) from the packed samples in `rows`, with `extra` chunks before the data.
 fn png(
     size: (u32, u32),
     depth: u8,
@@ -64,7 +64,7 @@ fn png(
     bytes
 }
 
-/// A picture whose four quarters tell every orientation apart; 16 × 32, so that JPEG keeps them whole.
+/// Makes a picture whose four quarters tell every orientation apart; 16 × 32, so that JPEG keeps the quarters exact.
 fn quarters() -> RgbImage {
     RgbImage::from_fn(16, 32, |x, y| match (x < 8, y < 16) {
         (true, true) => Rgb([200, 200, 200]),
@@ -80,7 +80,7 @@ fn encoded(picture: &RgbImage, format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// A TIFF block with the one entry `Orientation`, as EXIF holds it.
+/// Makes a TIFF block with the single entry `Orientation`, as in EXIF.
 fn exif(orientation: u8) -> Vec<u8> {
     let mut tiff = b"MM\0\x2a\0\0\0\x08\0\x01".to_vec();
     tiff.extend([1, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0]);
@@ -88,7 +88,7 @@ fn exif(orientation: u8) -> Vec<u8> {
     tiff
 }
 
-/// `jpeg` with an APP1 segment of `body` right after its first marker.
+/// Inserts an APP1 segment with `body` after the first marker of `jpeg`.
 fn with_app1(jpeg: &[u8], body: &[u8]) -> Vec<u8> {
     let length = (body.len() as u16 + 2).to_be_bytes();
     [&jpeg[..2], &[0xff, 0xe1], &length, body, &jpeg[2..]].concat()
@@ -130,7 +130,7 @@ fn a_wrong_extension_does_not_matter() {
 
 #[test]
 fn all_eight_exif_orientations_come_out_upright() {
-    // Grey levels of the corners, upper left, upper right, lower left, lower right, after the turn (CIPA DC-008, 4.6.4).
+    // Grey levels of the corners (upper left, upper right, lower left, lower right) after the turn (CIPA DC-008, 4.6.4).
     let corners = [
         [200, 150, 100, 50],
         [150, 200, 50, 100],
@@ -213,7 +213,7 @@ fn alpha_is_dropped() {
 #[test]
 fn a_palette_and_few_bits_are_expanded() {
     let colours: [u8; 9] = [1, 2, 3, 40, 50, 60, 200, 210, 220];
-    // Two bits an index: 2, 0, 1, 1; the first colour is transparent, which changes nothing.
+    // Two bits per index: 2, 0, 1, 1; the first colour is transparent, which changes nothing.
     let palette = png(
         (4, 1),
         2,
@@ -285,7 +285,7 @@ fn a_claim_of_too_many_pixels_is_refused_before_decoding() {
 
 #[test]
 fn truncated_data_are_an_error_wherever_they_end() {
-    // Noise, so that no format packs it into its first bytes.
+    // Noise, which no format can pack into the first bytes.
     let noise = RgbImage::from_fn(40, 40, |x, y| {
         let v = (x * 7919 + y * 104_729 + x * y * 31) as u8;
         Rgb([v, v.wrapping_mul(13), v.wrapping_mul(57)])
@@ -313,7 +313,7 @@ fn truncated_rows_are_an_error_in_the_other_formats() {
     let picture = quarters();
     for format in [ImageFormat::Bmp, ImageFormat::Gif, ImageFormat::Tiff] {
         let bytes = encoded(&picture, format);
-        // A GIF has a byte at its end that says so, and one that ends its last block; a TIFF here has its directory there.
+        // A GIF ends with a trailer byte and the end of its last block; this TIFF ends with its directory.
         let tail = if format == ImageFormat::Gif { 3 } else { 1 };
         for end in (12..bytes.len() - tail).step_by(7) {
             match decode(&bytes[..end], ANY) {
@@ -377,7 +377,7 @@ fn what_is_no_picture_is_named() {
         found(&[0, 1, 2, 3, 4]),
         "unknown data that start with `00 01 02 03`"
     );
-    // The head is cut in the middle of a character.
+    // The head ends in the middle of a character.
     assert_eq!(found(format!("a{}", "é".repeat(400)).as_bytes()), "text");
 }
 
@@ -403,14 +403,14 @@ fn broken_bytes_never_panic() {
             for flip in [0x01, 0x80, 0xff] {
                 let mut broken = bytes.clone();
                 broken[at] ^= flip;
-                // Either answer is right; the limit keeps a wild size from costing time.
+                // Success and an error are both right; the limit keeps a wild size from costing time.
                 let _ = decode(&broken, Limits { max_pixels: 4096 });
             }
         }
     }
 }
 
-/// 16-bit grey whose values are those of 12 bits.
+/// Makes 16-bit grey with 12-bit values.
 fn twelve_bits() -> Vec<u8> {
     let values: [u16; 4] = [0, 1, 2048, 4095];
     let row: Vec<u8> = values.iter().flat_map(|v| v.to_be_bytes()).collect();
@@ -442,7 +442,7 @@ fn sixteen_bits_are_all_kept_and_a_window_spreads_them() {
     let range = load(&bytes, &Options::default()).unwrap().range.unwrap();
     assert!(range.is_narrow());
     assert_eq!((range.found, range.shown), ((0.0, 4095.0), (0.0, 65535.0)));
-    // The whole range of a colour picture, whose alpha is no value.
+    // The range of a colour picture leaves out alpha.
     let colour = png((1, 1), 16, RGBA, &[], &[&[0, 9, 0, 1, 0, 4, 255, 255]]);
     let options = Options {
         window: Some(Window::Auto),
@@ -482,7 +482,7 @@ fn eight_bits_stay_as_they_are_but_for_a_window_of_numbers() {
 #[test]
 fn a_tiff_is_upright_and_keeps_what_annotations_count() {
     let mut bytes = encoded(&quarters(), ImageFormat::Tiff);
-    // The directory's entry for the orientation: the encoder writes none, so that the software's or resolution's takes its place.
+    // The encoder writes no entry for the orientation, so the one for the resolution unit is turned into it.
     let entry = |tag: u16| [tag.to_le_bytes(), 3_u16.to_le_bytes()].concat();
     let unit = bytes.windows(4).position(|w| w == entry(0x0128)).unwrap();
     bytes[unit..unit + 2].copy_from_slice(&0x0112_u16.to_le_bytes());
@@ -511,7 +511,7 @@ fn known_formats_that_are_not_read_are_named() {
     ] {
         let error = decode(bytes, ANY).unwrap_err().to_string();
         assert!(
-            error.starts_with(name) && error.contains("converted to PNG"),
+            error.starts_with(name) && error.contains("convert them to PNG"),
             "{error}"
         );
     }
@@ -528,7 +528,7 @@ fn headers_tell_what_a_picture_will_take() {
     }
     std::fs::write(&path, twelve_bits()).unwrap();
     assert_eq!(header(&path, ANY).unwrap().bytes(), 24);
-    // A claim is not believed to be true, and takes nothing.
+    // A header's claim allocates nothing.
     std::fs::write(&path, png((100_000, 50_000), 8, RGB, &[], &[])).unwrap();
     let Header { width, height, .. } = header(&path, ANY).unwrap();
     assert_eq!((width, height), (100_000, 50_000));

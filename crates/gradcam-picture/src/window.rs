@@ -1,14 +1,14 @@
-//! Which values become black and white, where a picture has more of them than a screen shows.
+//! The values that become black and white, if a picture has more than a screen can show.
 
 use std::fmt;
 use std::str::FromStr;
 
 use image::{ImageBuffer, Rgb};
 
-/// A picture with 16 bits a sample.
+/// A picture with 16 bits per sample.
 pub type Rgb16Image = ImageBuffer<Rgb<u16>, Vec<u16>>;
 
-/// The values that become black and white. What lies beyond is cut off, what lies between is spread evenly over 16 bits.
+/// The values that become black and white. Values beyond are clipped; values between are spread linearly over 16 bits.
 ///
 /// ```
 /// use gradcam_picture::Window;
@@ -22,18 +22,18 @@ pub type Rgb16Image = ImageBuffer<Rgb<u16>, Vec<u16>>;
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Window {
-    /// From the smallest to the largest value of each picture. Pictures of 8 bits stay as they are.
+    /// From the smallest to the largest value of each picture. 8-bit pictures stay unchanged.
     Auto,
-    /// From `low` to `high`, in the picture's own values; of a DICOM file those after its rescale, as Hounsfield units.
+    /// From `low` to `high`, in the picture's own values. In DICOM these are rescaled values, such as Hounsfield units.
     Between {
-        /// What becomes black.
+        /// The value that becomes black.
         low: f64,
-        /// What becomes white; larger than `low`.
+        /// The value that becomes white; larger than `low`.
         high: f64,
     },
 }
 
-/// Why a text is no window.
+/// A text that is not a window.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected `auto` or LO:HI, two numbers with the smaller one first, found `{0}`")]
 pub struct NoWindow(String);
@@ -62,7 +62,7 @@ impl fmt::Display for Window {
     }
 }
 
-/// The values that a picture of more than 8 bits has, and those that are shown.
+/// The range of a picture's values, and the range that is shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Range {
@@ -73,7 +73,7 @@ pub struct Range {
 }
 
 impl Range {
-    /// The part of what is shown, 0 to 1, that the picture's values reach over.
+    /// Returns the fraction of the shown range that the picture's values cover, 0 to 1.
     pub fn share(&self) -> f64 {
         let (low, high) = self.shown;
         let span = self.found.1.min(high) - self.found.0.max(low);
@@ -84,8 +84,7 @@ impl Range {
         }
     }
 
-    /// Whether the picture comes out with little contrast: its values reach over less than a quarter of what is shown, as those of 12 bits do
-    /// in a file of 16.
+    /// Checks for low contrast: the values cover less than a quarter of the shown range, as 12-bit values in a 16-bit file do.
     pub fn is_narrow(&self) -> bool {
         self.share() < 0.25
     }
@@ -97,17 +96,17 @@ impl fmt::Display for Range {
         let (black, white) = self.shown;
         write!(
             f,
-            "its values go from {low} to {high}, which is {:.1} % of what is shown, {black} to {white}",
+            "its values range from {low} to {high}, which is {:.1} % of the shown range, {black} to {white}",
             100.0 * self.share()
         )
     }
 }
 
-/// Samples, pixel by pixel, of which the first one or three of each pixel are colours.
+/// Samples, pixel by pixel; the first one or three of each pixel are colours.
 pub(crate) struct Values<'a, T> {
     pub(crate) width: u32,
     pub(crate) height: u32,
-    /// Samples a pixel: grey, grey and alpha, colour, colour and alpha.
+    /// Samples per pixel: grey (1), grey and alpha (2), colour (3), colour and alpha (4).
     pub(crate) channels: usize,
     pub(crate) samples: &'a [T],
 }
@@ -117,7 +116,7 @@ impl<T: Copy + Into<f64>> Values<'_, T> {
         if self.channels < 3 { 1 } else { 3 }
     }
 
-    /// The smallest and the largest finite value; zeros where there is none.
+    /// Returns the smallest and largest finite value; zeros if there are none.
     pub(crate) fn extent(&self) -> (f64, f64) {
         let mut extent: Option<(f64, f64)> = None;
         for pixel in self.samples.chunks_exact(self.channels) {
@@ -132,7 +131,7 @@ impl<T: Copy + Into<f64>> Values<'_, T> {
         extent.unwrap_or((0.0, 0.0))
     }
 
-    /// The values from `low` to `high` over all 16 bits, the other way round where `inverted`.
+    /// Spreads the values from `low` to `high` over all 16 bits, reversed if `inverted`.
     pub(crate) fn spread(&self, (low, high): (f64, f64), inverted: bool) -> Rgb16Image {
         let white = f64::from(u16::MAX);
         let scale = if high > low {
@@ -142,7 +141,7 @@ impl<T: Copy + Into<f64>> Values<'_, T> {
         };
         let shade = |sample: T| {
             let value: f64 = sample.into();
-            // A conversion to an integer saturates, and makes 0 of what is not a number.
+            // A conversion to an integer saturates, and turns NaN into 0.
             let shade = match scale {
                 0.0 if value > low => u16::MAX,
                 _ => ((value - low) * scale).round() as u16,
@@ -196,7 +195,7 @@ mod tests {
         assert_eq!(grey(own.spread((0.0, 2.0), false)), [0, 32768, 65535, 0]);
         assert_eq!(grey(own.spread((0.0, 1.0), true)), [65535, 0, 0, 65535]);
         assert_eq!(grey(own.spread((1.0, 1.0), false)), [0, 0, 65535, 0]);
-        // All of 16 bits is every value itself.
+        // The full 16-bit range keeps every value.
         let all: Vec<u16> = (0..=u16::MAX).collect();
         let all = Values {
             width: 256,
@@ -220,7 +219,7 @@ mod tests {
         let text = range((0.0, 4095.0), deep).to_string();
         assert_eq!(
             text,
-            "its values go from 0 to 4095, which is 6.2 % of what is shown, 0 to 65535"
+            "its values range from 0 to 4095, which is 6.2 % of the shown range, 0 to 65535"
         );
     }
 }

@@ -518,7 +518,7 @@ fn unsupported_pictures_are_named_by_their_content() {
         (b"\xff\x0a\xfa\x1f\x01\x90\x08\x06", "JPEG XL"),
     ] {
         fs::write(folder.path().join("x.png"), bytes).unwrap();
-        let words = [format, "converted to PNG or JPEG"];
+        let words = [format, "convert them to PNG or JPEG"];
         gradcam(folder.path(), &["classify", "x.png"]).refused(&words);
     }
 }

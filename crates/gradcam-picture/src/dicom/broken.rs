@@ -1,4 +1,4 @@
-//! What is wrong with DICOM data.
+//! Errors of DICOM data.
 
 use crate::PictureError;
 
@@ -6,7 +6,7 @@ pub(super) const NAME: &str = "DICOM";
 
 pub(super) const TRUNCATED: PictureError = PictureError::Truncated { format: NAME };
 
-/// Data that break the rules, or use a part of them that is not supported.
+/// Makes an error for data that break the standard, or use an unsupported part of it.
 pub(super) fn broken(reason: impl Into<String>) -> PictureError {
     PictureError::Decode {
         format: NAME,

@@ -1,29 +1,29 @@
-//! The elements of a data set that pixels are made of.
+//! The elements of a data set that describe its pixels.
 
 use super::broken::{TRUNCATED, broken};
 use crate::PictureError;
 
-/// How elements are coded.
+/// How elements are encoded.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Encoding {
-    /// Whether each element says its type.
+    /// Whether each element states its type.
     pub(super) explicit: bool,
-    /// Whether the most significant byte is the first.
+    /// Whether the most significant byte comes first.
     pub(super) big: bool,
 }
 
-/// The pixel data, wherever they lie in the file.
+/// The pixel data, as they lie in the file.
 #[derive(Debug)]
 pub(super) enum Pixels<'a> {
     Native(&'a [u8]),
-    /// Compressed: where each frame begins among the fragments, if that is said, and the fragments.
+    /// Compressed: the table of frame offsets, which may be empty, and the fragments.
     Fragments {
         offsets: &'a [u8],
         fragments: Vec<&'a [u8]>,
     },
 }
 
-/// What the top level of a data set says about its pixels.
+/// The top-level elements of a data set that describe its pixels.
 #[derive(Debug)]
 pub(super) struct DataSet<'a> {
     pub(super) encoding: Encoding,
@@ -32,7 +32,7 @@ pub(super) struct DataSet<'a> {
     pub(super) frames: u32,
     pub(super) samples_per_pixel: u16,
     pub(super) photometric: &'a str,
-    /// Whether a frame has all of its red before its green and blue.
+    /// Whether a frame stores all red samples before the green and blue ones.
     pub(super) planar: bool,
     pub(super) bits_allocated: u16,
     pub(super) bits_stored: u16,
@@ -51,12 +51,12 @@ const ITEM: Tag = (0xfffe, 0xe000);
 const ITEM_END: Tag = (0xfffe, 0xe00d);
 const SEQUENCE_END: Tag = (0xfffe, 0xe0dd);
 const PIXEL_DATA: Tag = (0x7fe0, 0x0010);
-/// A length that is not said: an end marker follows.
+/// An undefined length: an end marker follows.
 const UNDEFINED: u32 = u32::MAX;
-/// Sequences in sequences; real files have a handful.
+/// The deepest nesting of sequences; real files have a handful of levels.
 const DEPTH: usize = 32;
 
-/// The bytes that are still to be read.
+/// The bytes that remain to be read.
 #[derive(Clone, Copy)]
 struct Rest<'a> {
     bytes: &'a [u8],
@@ -83,7 +83,7 @@ impl<'a> Rest<'a> {
         })
     }
 
-    /// The tag and the length of the next element.
+    /// Reads the tag and the length of the next element.
     fn element(&mut self) -> Result<(Tag, u32), PictureError> {
         let tag = (self.u16()?, self.u16()?);
         // Items and end markers have no type.
@@ -110,13 +110,13 @@ impl<'a> Rest<'a> {
         Ok((tag, self.u16()?.into()))
     }
 
-    /// Steps over an element's value.
+    /// Skips an element's value.
     fn skip(&mut self, length: u32, depth: usize) -> Result<(), PictureError> {
         if length != UNDEFINED {
             return self.take(length as usize).map(|_| ());
         }
         if depth == DEPTH {
-            return Err(broken("sequences lie too deep in each other"));
+            return Err(broken("sequences are nested too deeply"));
         }
         loop {
             match self.element()? {
@@ -146,19 +146,19 @@ fn u16_of(bytes: &[u8], big: bool) -> u16 {
     }
 }
 
-/// A text without the spaces and zeros that make its length even.
+/// Strips the spaces and zeros that pad a text to an even length.
 fn text(value: &[u8]) -> &str {
     let text = std::str::from_utf8(value).unwrap_or("");
     text.trim_matches(|c: char| c == '\0' || c.is_whitespace())
 }
 
-/// The first of the numbers that an element has as text.
+/// Parses the first number of an element whose numbers are text.
 fn number(value: &[u8]) -> Option<f64> {
     let first = text(value).split('\\').next()?;
     first.trim().parse().ok().filter(|v: &f64| v.is_finite())
 }
 
-/// The transfer syntax that a file's own elements name, and what follows them.
+/// Reads the transfer syntax from the file meta elements, and returns the rest of the file.
 pub(super) fn transfer_syntax(bytes: &[u8]) -> Result<(&str, &[u8]), PictureError> {
     let encoding = Encoding {
         explicit: true,
@@ -166,7 +166,7 @@ pub(super) fn transfer_syntax(bytes: &[u8]) -> Result<(&str, &[u8]), PictureErro
     };
     let mut rest = Rest { bytes, encoding };
     let mut found = None;
-    // Group 2, coded alike in every file.
+    // Group 2 has the same encoding in every file.
     while rest.bytes.starts_with(&[2, 0]) {
         let (tag, length) = rest.element()?;
         let value = rest.take(length as usize)?;
@@ -223,7 +223,7 @@ impl<'a> DataSet<'a> {
                 0x0002 => set.samples_per_pixel = short()?,
                 0x0004 => set.photometric = text(value),
                 0x0006 => set.planar = short()? == 1,
-                // A number of frames is 32 bits long by its type.
+                // The number of frames is 32 bits by its type.
                 0x0008 => set.frames = number(value).map_or(1, |frames| frames as u32),
                 0x0010 => set.rows = short()?.into(),
                 0x0011 => set.columns = short()?.into(),
@@ -247,12 +247,12 @@ impl<'a> DataSet<'a> {
             || set.high_bit + 1 < set.bits_stored
         {
             return Err(broken(format!(
-                "it has {} bits a sample in {}, the highest being bit {}",
+                "it has {} bits per sample in {}, the highest being bit {}",
                 set.bits_stored, set.bits_allocated, set.high_bit
             )));
         }
         set.window = centre.zip(width).map(|(centre, width)| match function {
-            // PS3.3 C.11.2.1.3.2; a sigmoid is steepest over the same width.
+            // PS3.3 C.11.2.1.3.2; a sigmoid is steep over the same width.
             "LINEAR_EXACT" | "SIGMOID" => (centre - width / 2.0, centre + width / 2.0),
             // C.11.2.1.2.1: a width of 1 is a threshold.
             _ => {
@@ -264,7 +264,7 @@ impl<'a> DataSet<'a> {
     }
 }
 
-/// The table of offsets and the fragments of compressed pixels (PS3.5 A.4).
+/// Reads the offset table and the fragments of compressed pixels (PS3.5 A.4).
 fn fragments<'a>(rest: &mut Rest<'a>) -> Result<Pixels<'a>, PictureError> {
     let mut items = Vec::new();
     loop {

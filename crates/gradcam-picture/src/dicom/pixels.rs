@@ -1,4 +1,4 @@
-//! From the coded pixels of a frame to its values.
+//! Decodes the pixels of a frame.
 
 use std::borrow::Cow;
 use std::io::Cursor;
@@ -10,9 +10,9 @@ use super::broken::{TRUNCATED, broken};
 use super::data_set::DataSet;
 use crate::PictureError;
 
-/// A frame.
+/// A decoded frame.
 pub(super) enum Plane {
-    /// Stored values, before the rescale, of so many bits.
+    /// Stored values of `bits` bits, before the rescale.
     Grey {
         values: Vec<f32>,
         bits: u32,
@@ -21,9 +21,9 @@ pub(super) enum Plane {
     Rgb(RgbImage),
 }
 
-/// A frame of uncompressed pixel data.
+/// Decodes a frame of uncompressed pixel data.
 pub(super) fn native(set: &DataSet<'_>, data: &[u8], frame: usize) -> Result<Plane, PictureError> {
-    // 2³² frames of 2³² pixels of 8 bytes do not fit 64 bits.
+    // 2³² frames of 2³² pixels of 8 bytes would overflow 64 bits.
     let size = frame_bytes(set)?;
     let start = (size as u64).checked_mul(frame as u64).ok_or(TRUNCATED)?;
     let start = usize::try_from(start).map_err(|_| TRUNCATED)?;
@@ -32,13 +32,13 @@ pub(super) fn native(set: &DataSet<'_>, data: &[u8], frame: usize) -> Result<Pla
     plane(set, data, set.planar, set.encoding.big)
 }
 
-/// The bytes of an uncompressed frame.
+/// Computes the bytes of an uncompressed frame.
 fn frame_bytes(set: &DataSet<'_>) -> Result<usize, PictureError> {
     match (set.samples_per_pixel, set.bits_allocated) {
         (1, 8 | 16 | 32) | (3, 8) => {}
         (samples, bits) => {
             return Err(broken(format!(
-                "it has {samples} samples a pixel of {bits} bits, expected one of 8, 16 or 32 or three of 8"
+                "it has {samples} samples per pixel of {bits} bits, expected one of 8, 16 or 32 or three of 8"
             )));
         }
     }
@@ -47,7 +47,7 @@ fn frame_bytes(set: &DataSet<'_>) -> Result<usize, PictureError> {
     usize::try_from(size).map_err(|_| TRUNCATED)
 }
 
-/// Uncompressed bytes as values.
+/// Converts uncompressed bytes to values.
 fn plane(set: &DataSet<'_>, data: &[u8], planar: bool, big: bool) -> Result<Plane, PictureError> {
     if set.samples_per_pixel == 3 {
         return colours(set, data, planar).map(Plane::Rgb);
@@ -56,7 +56,7 @@ fn plane(set: &DataSet<'_>, data: &[u8], planar: bool, big: bool) -> Result<Plan
         return Err(unknown_colours(set));
     }
     let (bits, high) = (u32::from(set.bits_stored), u32::from(set.high_bit));
-    // The sample's bits at the top of 32, then back down with its sign or without.
+    // Shifts the sample to the top of 32 bits, then back down with or without its sign.
     let value = |raw: u32| {
         let top = raw << (31 - high);
         match set.signed {
@@ -99,7 +99,7 @@ fn unknown_colours(set: &DataSet<'_>) -> PictureError {
     ))
 }
 
-/// Three bytes a pixel, side by side or in planes.
+/// Converts three bytes per pixel, interleaved or in planes.
 fn colours(set: &DataSet<'_>, data: &[u8], planar: bool) -> Result<RgbImage, PictureError> {
     let count = data.len() / 3;
     let at = |pixel: usize| match planar {
@@ -115,7 +115,7 @@ fn colours(set: &DataSet<'_>, data: &[u8], planar: bool) -> Result<RgbImage, Pic
     RgbImage::from_raw(set.columns, set.rows, bytes).ok_or(TRUNCATED)
 }
 
-/// PS3.3 C.7.6.3.1.2: the same as JFIF's.
+/// Converts YBR_FULL to RGB (PS3.3 C.7.6.3.1.2), as in JFIF.
 fn from_ybr([y, b, r]: [u8; 3]) -> [u8; 3] {
     let (y, b, r) = (f32::from(y), f32::from(b) - 128.0, f32::from(r) - 128.0);
     [
@@ -126,7 +126,7 @@ fn from_ybr([y, b, r]: [u8; 3]) -> [u8; 3] {
     .map(|v| v.round() as u8)
 }
 
-/// The code of a frame: its own fragment, or those between two offsets.
+/// Finds the code of a frame: its own fragment, or those between two offsets.
 pub(super) fn of_frame<'a>(
     set: &DataSet<'_>,
     offsets: &[u8],
@@ -150,7 +150,7 @@ pub(super) fn of_frame<'a>(
     };
     let Some(first) = begin(frame) else {
         return Err(broken(format!(
-            "{} fragments are no {} frames, and no table says where these begin",
+            "it has {} fragments for {} frames, and no table says where the frames begin",
             fragments.len(),
             set.frames
         )));
@@ -161,13 +161,13 @@ pub(super) fn of_frame<'a>(
         if (first..end).contains(&at) {
             code.extend_from_slice(fragment);
         }
-        // Each has a tag and a length before it.
+        // A tag and a length precede each fragment.
         at += fragment.len() as u64 + 8;
     }
     Ok(Cow::Owned(code))
 }
 
-/// JPEG of 8 bits.
+/// Decodes 8-bit JPEG.
 pub(super) fn jpeg(set: &DataSet<'_>, code: &[u8]) -> Result<Plane, PictureError> {
     let failed = |error: image::ImageError| broken(error.to_string());
     let decoder = ImageReader::with_format(Cursor::new(code), ImageFormat::Jpeg)
@@ -184,7 +184,7 @@ pub(super) fn jpeg(set: &DataSet<'_>, code: &[u8]) -> Result<Plane, PictureError
     }
 }
 
-/// Lossless JPEG of 8 or 16 bits.
+/// Decodes lossless JPEG of 8 or 16 bits.
 pub(super) fn jpeg_lossless(set: &DataSet<'_>, code: &[u8]) -> Result<Plane, PictureError> {
     let failed = |error: jpeg_decoder::Error| broken(error.to_string());
     let mut decoder = jpeg_decoder::Decoder::new(code);
@@ -200,7 +200,7 @@ pub(super) fn jpeg_lossless(set: &DataSet<'_>, code: &[u8]) -> Result<Plane, Pic
     };
     if expected != (set.samples_per_pixel, set.bits_allocated) {
         return Err(broken(format!(
-            "its JPEG has {} samples a pixel of {} bits, its header says {} of {}",
+            "its JPEG has {} samples per pixel of {} bits, its header says {} of {}",
             expected.0, expected.1, set.samples_per_pixel, set.bits_allocated
         )));
     }
@@ -221,7 +221,7 @@ fn same_size(set: &DataSet<'_>, (width, height): (u32, u32)) -> Result<(), Pictu
     )))
 }
 
-/// RLE (PS3.5 annex G): up to 15 segments, each the bytes of one significance of one sample, the most significant first.
+/// Decodes RLE (PS3.5 annex G): up to 15 segments, one per byte of a sample, the most significant byte first.
 pub(super) fn rle(set: &DataSet<'_>, code: &[u8]) -> Result<Plane, PictureError> {
     let size = frame_bytes(set)?;
     let (count, bytes) = (
@@ -253,7 +253,7 @@ pub(super) fn rle(set: &DataSet<'_>, code: &[u8]) -> Result<Plane, PictureError>
     plane(set, &data, false, false)
 }
 
-/// Fills `places` with what the PackBits in `coded` stand for.
+/// Unpacks the PackBits in `coded` into `places`.
 fn unpack<'a>(
     mut coded: &[u8],
     mut places: impl ExactSizeIterator<Item = &'a mut u8>,

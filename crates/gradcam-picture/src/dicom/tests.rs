@@ -27,7 +27,7 @@ fn even(mut value: Vec<u8>) -> Vec<u8> {
     value
 }
 
-/// Encodes elements whose numbers are given with the least significant byte first.
+/// Encodes elements whose numbers are passed with the least significant byte first.
 fn encode(elements: &[Element<'_>], uid: &str) -> Vec<u8> {
     let (explicit, big) = (uid != IMPLICIT, uid == BIG);
     let two = |v: u16| {
@@ -58,7 +58,7 @@ fn encode(elements: &[Element<'_>], uid: &str) -> Vec<u8> {
         if explicit && long {
             bytes.extend([0, 0]);
         }
-        // Fragments and sequences come with their end.
+        // Fragments and sequences include their end marker.
         let undefined = *kind == b"SQ" || (*kind == b"OB" && value.starts_with(&[0xfe, 0xff]));
         match (explicit && !long, undefined) {
             (true, _) => bytes.extend(two(value.len() as u16)),
@@ -70,7 +70,7 @@ fn encode(elements: &[Element<'_>], uid: &str) -> Vec<u8> {
     bytes
 }
 
-/// A file of 3 × 2 pixels with these elements.
+/// Makes a file of 3 × 2 pixels with these elements.
 fn file(uid: &str, mut own: Vec<Element<'_>>) -> Vec<u8> {
     let mut elements: Vec<Element<'_>> = vec![
         (0x0028, 0x0002, b"US", short(1)),
@@ -135,7 +135,7 @@ fn shown(bytes: &[u8]) -> Vec<u16> {
 #[test]
 fn twelve_bits_are_all_of_them_in_every_uncompressed_syntax() {
     let values = [0, 1, 2048, 4094, 4095, 819];
-    // The upper four bits are not the value's.
+    // The upper four bits are not part of the value.
     let stored: Vec<u16> = values.iter().map(|v| v | 0xa000).collect();
     for uid in [IMPLICIT, EXPLICIT, DEFLATED, BIG] {
         let picture = load(&file(uid, vec![words(&stored)]), &Options::default()).unwrap();
@@ -224,7 +224,7 @@ fn compressed_pixels_are_unpacked() {
         &Options::default(),
     )
     .unwrap();
-    // As the same JPEG would be without DICOM around it.
+    // The same as the JPEG without DICOM around it.
     assert_eq!(
         picture.into_rgb8(),
         load(&jpeg, &Options::default()).unwrap().into_rgb8()
@@ -250,7 +250,7 @@ fn compressed_pixels_are_unpacked() {
         error.contains("compressed as JPEG 2000") && error.contains("gdcmconv"),
         "{error}"
     );
-    // A JPEG of another size than the header's.
+    // A JPEG whose size differs from the header's.
     let mut other = eight(vec![fragments(&[&jpeg])]);
     other.push((0x0028, 0x0011, b"US", short(4)));
     let error = load(&file(JPEG, other), &Options::default())
@@ -299,7 +299,7 @@ fn colours_lie_side_by_side_or_in_planes() {
 
 #[test]
 fn sequences_are_stepped_over() {
-    // One item of undefined length with an element, and its end markers.
+    // One item of undefined length with one element, and the end markers.
     let item = [
         [0xfe, 0xff, 0x00, 0xe0].as_slice(),
         &[0xff; 4],
@@ -334,7 +334,7 @@ fn what_the_header_says_is_checked_before_anything_is_made() {
             for flip in [0x01, 0x80, 0xff] {
                 let mut broken = bytes.clone();
                 broken[at] ^= flip;
-                // Either answer is right.
+                // Success and an error are both right.
                 let limits = Limits { max_pixels: 4096 };
                 let _ = load(
                     &broken,
