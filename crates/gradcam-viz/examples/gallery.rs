@@ -1,4 +1,4 @@
-//! Draws a map in every view, and on one sheet with a colour bar: `gallery [PHOTO [SHEET]]`.
+//! Draws a map in every view on one sheet with a colour bar: `gallery [PHOTO [SHEET]]`.
 #![allow(clippy::print_stdout)]
 
 use std::path::PathBuf;

@@ -7,8 +7,8 @@ use crate::photo::same_size;
 use crate::stroke::{half_width, stroke};
 use crate::{Result, Style};
 
-/// The photo with [`bounding_box`] of the map at `style.box_fraction`, a yellow line with a dark halo along the
-/// box's border. A map without positive values leaves the photo unchanged.
+/// Draws the [`bounding_box`] of the map at `style.box_fraction` on the photo, as a yellow line with a dark halo. A map
+/// without positive values leaves the photo unchanged.
 ///
 /// # Errors
 /// [`Size`](crate::Error::Size), [`Fraction`](crate::Error::Fraction).
@@ -17,7 +17,7 @@ pub fn boxes(photo: &RgbImage, map: &Grid, style: &Style) -> Result<RgbImage> {
     same_size(map, photo)?;
     let mut image = photo.clone();
     if let Some(found) = bounding_box(map, style.box_fraction) {
-        // The line runs along the outer side of the box's pixels, but not off the photo.
+        // The line runs along the outer side of the box's pixels, but stays on the photo.
         let inset = half_width(&image) - 0.5;
         let edges = |first: usize, length: usize, end: u32| {
             let (low, high) = (first as f32 - 0.5, (first + length) as f32 - 0.5);

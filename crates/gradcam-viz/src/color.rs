@@ -1,6 +1,6 @@
-//! Colour maps, and how a value becomes a colour.
+//! Colour maps, from values to colours.
 //!
-//! turbo, viridis, inferno, magma and cividis come from `colorous`; jet and coolwarm are here.
+//! turbo, viridis, inferno, magma and cividis come from `colorous`; jet and coolwarm are defined here.
 
 use std::{fmt, str::FromStr};
 
@@ -10,7 +10,7 @@ use image::Rgb;
 use crate::error::quoted;
 use crate::{Error, Result};
 
-/// A colour map. All but [`ColorMap::Coolwarm`] are sequential: they show evidence from 0 up.
+/// A colour map. All but [`ColorMap::Coolwarm`] are sequential: they show evidence from 0 upwards.
 ///
 /// ```
 /// use gradcam_viz::ColorMap;
@@ -18,7 +18,7 @@ use crate::{Error, Result};
 ///
 /// let colors: ColorMap = "viridis".parse()?;
 /// assert_eq!(colors.at(0.0), Rgb([68, 1, 84]));
-/// // No evidence has the start's colour, the scale's end the end's, and so has what lies beyond.
+/// // 0 has the first colour; the end of the scale, and any value beyond, has the last.
 /// assert_eq!(colors.color_of(0.0, 2.5), colors.at(0.0));
 /// assert_eq!(colors.color_of(9.0, 2.5), colors.at(1.0));
 /// assert!(ColorMap::Coolwarm.is_diverging());
@@ -27,20 +27,20 @@ use crate::{Error, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ColorMap {
-    /// Google's rainbow with smooth lightness (Mikhailov 2019): the default.
+    /// Google's rainbow with smooth lightness (Mikhailov 2019), the default.
     #[default]
     Turbo,
     /// matplotlib's perceptually uniform default, purple to yellow.
     Viridis,
-    /// Perceptually uniform, black over red to pale yellow.
+    /// Perceptually uniform, black through red to pale yellow.
     Inferno,
-    /// Perceptually uniform, black over purple to pale pink.
+    /// Perceptually uniform, black through purple to pale pink.
     Magma,
-    /// Blue to yellow, made for colour-blind readers (Nuñez, Anderton, Renslow 2018).
+    /// Blue to yellow, for colour-blind readers (Nuñez, Anderton, Renslow 2018).
     Cividis,
-    /// The rainbow of the Grad-CAM paper's figures. Its lightness misleads: bright bands that the data lack.
+    /// The rainbow of the Grad-CAM paper's figures. Its lightness misleads with bright bands that the data lack.
     Jet,
-    /// Blue over neutral grey to red (Moreland 2009), for signed maps: zero is grey.
+    /// Blue through neutral grey to red (Moreland 2009), for signed maps: zero is grey.
     Coolwarm,
 }
 
@@ -56,7 +56,7 @@ impl ColorMap {
         Self::Coolwarm,
     ];
 
-    /// The name that users type: `turbo`, `viridis`, …
+    /// Returns the name that users type, such as `turbo` or `viridis`. …
     pub fn name(self) -> &'static str {
         match self {
             Self::Turbo => "turbo",
@@ -69,12 +69,12 @@ impl ColorMap {
         }
     }
 
-    /// Whether the map is symmetric about zero and shows negative values too.
+    /// Checks whether the map is symmetric about zero and shows negative values too.
     pub fn is_diverging(self) -> bool {
         self == Self::Coolwarm
     }
 
-    /// The colour at `t` in 0..=1 along the map; outside it the nearer end, for NaN the start.
+    /// Returns the colour at `t` in 0..=1 along the map; the nearer end outside of it, and the start for NaN.
     pub fn at(self, t: f32) -> Rgb<u8> {
         let t = if t.is_nan() { 0.0 } else { t.clamp(0.0, 1.0) };
         let gradient = match self {
@@ -89,9 +89,10 @@ impl ColorMap {
         Rgb(gradient.eval_continuous(f64::from(t)).into_array())
     }
 
-    /// The scale that shows all of `map`: its maximum, for a diverging colour map its largest absolute value.
+    /// Returns the scale that shows all of `map`: its maximum, or its largest absolute value for a diverging colour
+    /// map.
     ///
-    /// For a common scale over several maps take the largest of theirs.
+    /// For a common scale of several maps, take the largest of their scales.
     pub fn scale_of(self, map: &Grid) -> f32 {
         if self.is_diverging() {
             map.absolute_max()
@@ -100,8 +101,8 @@ impl ColorMap {
         }
     }
 
-    /// The colour of `value` where `scale` is the end of the map: position `value / scale` on a sequential map,
-    /// `(1 + value / scale) / 2` on a diverging one. Values that are not finite have the colour of 0.
+    /// Returns the colour of `value` if `scale` is the end of the map: position `value / scale` on a sequential map,
+    /// `(1 + value / scale) / 2` on a diverging one. Non-finite values have the colour of 0.
     pub fn color_of(self, value: f32, scale: f32) -> Rgb<u8> {
         let share = self.share(value, scale);
         self.at(if self.is_diverging() {
@@ -111,7 +112,8 @@ impl ColorMap {
         })
     }
 
-    /// `value / scale` within what the map shows: 0..=1, or -1..=1 on a diverging map. 0 if nothing is to be shown.
+    /// Clamps `value / scale` to the map's range: 0..=1, or -1..=1 on a diverging map. 0 if the value is not finite or
+    /// the scale is 0.
     pub(crate) fn share(self, value: f32, scale: f32) -> f32 {
         if !value.is_finite() || scale <= 0.0 {
             return 0.0;
@@ -142,16 +144,16 @@ impl FromStr for ColorMap {
     }
 }
 
-/// MATLAB's jet: three trapezoids of slope 4, a quarter apart.
+/// Computes MATLAB's jet: three trapezoids of slope 4, a quarter apart.
 fn jet(t: f32) -> Rgb<u8> {
     let channel =
         |centre: f32| ((1.5 - (4.0 * t - centre).abs()).clamp(0.0, 1.0) * 255.0).round() as u8;
     Rgb([channel(3.0), channel(2.0), channel(1.0)])
 }
 
-/// Moreland's cool to warm map as 33 control points; linear between them.
+/// Moreland's cool-to-warm map as 33 control points; linear between them.
 ///
-/// K. Moreland, "Diverging Color Maps for Scientific Visualization", ISVC 2009: from (59, 76, 192) over a neutral
+/// K. Moreland, "Diverging Color Maps for Scientific Visualization", ISVC 2009: from (59, 76, 192) through a neutral
 /// grey to (180, 4, 38) in Msh space. A test repeats the construction.
 const COOLWARM: [[u8; 3]; 33] = [
     [59, 76, 192],
@@ -200,13 +202,13 @@ fn coolwarm(t: f32) -> Rgb<u8> {
     Rgb(std::array::from_fn(|c| mix(low[c], high[c], rest)))
 }
 
-/// `from` at 0, `to` at 1, both exactly.
+/// Interpolates between `from` at 0 and `to` at 1, both exact.
 pub(crate) fn mix(from: u8, to: u8, share: f32) -> u8 {
     let (from, to) = (f32::from(from), f32::from(to));
     (from + (to - from) * share).round() as u8
 }
 
-/// Lays `color` over `pixel` with an opacity in 0..=1; at 0 the pixel is unchanged.
+/// Blends `color` over `pixel` with an opacity in 0..=1; at 0 the pixel is unchanged.
 pub(crate) fn blend(pixel: &mut Rgb<u8>, color: Rgb<u8>, opacity: f32) {
     for (under, over) in pixel.0.iter_mut().zip(color.0) {
         *under = mix(*under, over, opacity);
@@ -222,7 +224,7 @@ mod tests {
     #[test]
     fn ends_are_the_published_colours() {
         let ends = |map: ColorMap| [map.at(0.0).0, map.at(1.0).0];
-        // turbo and cividis by the polynomials of d3-scale-chromatic, the next by matplotlib's tables.
+        // turbo and cividis follow the polynomials of d3-scale-chromatic, the others matplotlib's tables.
         assert_eq!(ends(ColorMap::Turbo), [[34, 23, 27], [144, 12, 0]]);
         assert_eq!(ends(ColorMap::Viridis), [[68, 1, 84], [253, 231, 37]]);
         assert_eq!(ends(ColorMap::Inferno), [[0, 0, 4], [252, 255, 164]]);
@@ -277,7 +279,7 @@ mod tests {
     }
 
     /// Moreland's construction (section 5 of the paper): sRGB to CIELAB (D65) to the polar Msh, a straight line from
-    /// each end to the neutral grey of M = 88, whose hue is turned so that the way to it stays even.
+    /// each end to the neutral grey of M = 88, whose hue is turned to keep the steps even.
     #[test]
     fn coolwarm_follows_its_construction() {
         let (cool, warm) = (msh([59.0, 76.0, 192.0]), msh([180.0, 4.0, 38.0]));

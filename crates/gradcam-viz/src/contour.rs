@@ -7,12 +7,12 @@ use crate::photo::same_size;
 use crate::stroke::{Point, stroke};
 use crate::{Result, Style};
 
-/// The photo with a line around each region at or above a fraction of the maximum.
+/// Draws a line on the photo around each region at or above a fraction of the maximum.
 ///
 /// The fractions are `style.levels`, of `style.scale` or else of the map's maximum. The line is yellow with a dark
-/// halo, about 2 px wide on a photo of 224 px, and runs between the pixels where the map, taken as linear between
-/// pixel centres, crosses the level. It stays open at the photo's border and next to values that are not finite.
-/// A map without positive values leaves the photo unchanged.
+/// halo, about 2 px wide on a photo of 224 px. It runs where the map, interpolated linearly between pixel centres,
+/// crosses the level. It stays open at the photo's border and next to non-finite values. A map without positive values
+/// leaves the photo unchanged.
 ///
 /// # Errors
 /// [`Size`](crate::Error::Size), [`Fraction`](crate::Error::Fraction), [`Scale`](crate::Error::Scale).
@@ -32,7 +32,7 @@ pub fn contour(photo: &RgbImage, map: &Grid, style: &Style) -> Result<RgbImage> 
     Ok(image)
 }
 
-/// The segments where `map` crosses `level`: a value at the level counts as inside.
+/// Finds the segments where `map` crosses `level`; a value at the level counts as inside.
 fn isolines(map: &Grid, level: f32) -> Vec<[Point; 2]> {
     let (width, values) = (map.width(), map.values());
     let mut lines = Vec::new();
@@ -54,13 +54,13 @@ fn isolines(map: &Grid, level: f32) -> Vec<[Point; 2]> {
     lines
 }
 
-/// The lines through one cell whose top left corner is `origin`: none, one, or two for a saddle.
+/// Finds the lines through the cell with top left corner `origin`: none, one, or two for a saddle.
 fn cell(corners: [f32; 4], level: f32, origin: Point) -> impl Iterator<Item = [Point; 2]> {
     const OFFSETS: [Point; 4] = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]];
     let inside = corners.map(|value| value >= level);
     let crossing = move |edge: usize| {
         let (from, to) = (edge, (edge + 1) % 4);
-        // In f64 the difference of two finite f32 cannot overflow.
+        // In f64 the difference of two finite f32 values cannot overflow.
         let (a, b) = (f64::from(corners[from]), f64::from(corners[to]));
         let t = ((f64::from(level) - a) / (b - a)) as f32;
         std::array::from_fn(|i| {
@@ -73,8 +73,8 @@ fn cell(corners: [f32; 4], level: f32, origin: Point) -> impl Iterator<Item = [P
     let pairs = match *crossed.as_slice() {
         [a, b] => vec![[a, b]],
         [..] if crossed.is_empty() => vec![],
-        // A saddle: the mean decides whether the two inside corners are joined. A line then cuts off each corner of
-        // the other kind; edges `i - 1` and `i` meet in corner `i`.
+        // A saddle: the mean decides whether the two inside corners are joined. Lines then cut off the two other
+        // corners; edges `i - 1` and `i` meet in corner `i`.
         _ => {
             let joined = corners.iter().map(|&value| f64::from(value)).sum::<f64>() / 4.0
                 >= f64::from(level);
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_saddle_joins_what_its_mean_joins() {
-        // The mean is 2: at level 1 the two peaks are one region, at level 3 they are two.
+        // The mean is 2: the two peaks are one region at level 1, and two regions at level 3.
         let values = [4.0, 0.0, 0.0, 4.0];
         assert_eq!(
             lines(2, 2, &values, 1.0),
@@ -162,7 +162,7 @@ mod tests {
                 .filter(|&x| image.get_pixel(x, 4)[0] == 255)
                 .collect()
         };
-        // Half of the maximum 7 lies between columns 3 and 4; half of a common scale of 13 between 6 and 7.
+        // Half of the maximum, 7, lies between columns 3 and 4; half of a common scale of 13 lies between 6 and 7.
         assert_eq!(yellow_columns(&Style::default()), [3, 4]);
         assert_eq!(
             yellow_columns(&Style {

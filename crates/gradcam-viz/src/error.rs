@@ -1,8 +1,8 @@
-//! What can be wrong with a request for a picture.
+//! Errors of drawing.
 
 use std::path::PathBuf;
 
-/// A request that cannot be drawn; the text says what to change.
+/// Why a picture cannot be drawn; the message says what to change.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -24,17 +24,17 @@ pub enum Error {
     /// No colour map has this name.
     #[error("unknown colour map `{name}`; expected one of {expected}")]
     ColorMap {
-        /// The name asked for.
+        /// The unknown name.
         name: String,
-        /// The names that there are.
+        /// The known names.
         expected: String,
     },
     /// No view has this name.
     #[error("unknown view `{name}`; expected one of {expected}")]
     View {
-        /// The name asked for.
+        /// The unknown name.
         name: String,
-        /// The names that there are.
+        /// The known names.
         expected: String,
     },
     /// The opacity is outside 0 to 1.
@@ -49,19 +49,19 @@ pub enum Error {
     /// A sheet without pictures or without columns.
     #[error("a sheet needs at least one picture and one column, found {pictures} and {columns}")]
     EmptySheet {
-        /// Pictures given.
+        /// The number of pictures.
         pictures: usize,
-        /// Columns asked for.
+        /// Requested columns.
         columns: usize,
     },
     /// The picture would have too many pixels.
     #[error("a picture of {width}x{height} pixels is larger than the limit of {limit} pixels")]
     TooLarge {
-        /// Width asked for.
+        /// Requested width in pixels.
         width: u64,
-        /// Height asked for.
+        /// Requested height in pixels.
         height: u64,
-        /// Most pixels that a picture may have.
+        /// The most pixels that a picture may have.
         limit: u64,
     },
     /// The file name has no extension that names a format.
@@ -73,16 +73,16 @@ pub enum Error {
     Extension {
         /// The file's name.
         path: PathBuf,
-        /// The extensions that there are.
+        /// The supported extensions.
         expected: String,
     },
-    /// The note of a picture is too long.
+    /// A picture's note is too long.
     #[error("a picture's note has at most 32 KiB, found {0} bytes")]
     Note(usize),
-    /// The encoder refused the picture, for example for its size.
+    /// The encoder refused the picture, for example because of its size.
     #[error("cannot encode a {width}x{height} picture as {format}")]
     Encode {
-        /// The format asked for.
+        /// The requested format.
         format: String,
         /// Width of the picture.
         width: u32,
@@ -96,7 +96,7 @@ pub enum Error {
 /// The result of a drawing function.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Names as an error lists them.
+/// Lists names in backticks for an error.
 pub(crate) fn quoted<T: std::fmt::Display>(names: impl IntoIterator<Item = T>) -> String {
     let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")

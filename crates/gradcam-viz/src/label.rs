@@ -1,4 +1,4 @@
-//! A few lines of text, to stand above or below a picture.
+//! A few lines of text, for above or below a picture.
 
 use image::{Rgb, RgbImage};
 
@@ -7,16 +7,16 @@ use crate::overlay::canvas;
 use crate::text::Font;
 
 const INK: Rgb<u8> = Rgb([28, 30, 33]);
-/// Letters that a line has room for at least, however narrow the picture.
+/// The fewest letters that fit on a line, however narrow the picture.
 const LETTERS: u32 = 24;
-/// Lines that a text takes at most.
+/// The most lines of a label.
 const LINES: usize = 4;
 
-/// `text` on white, `width` pixels wide or as wide as 24 letters are, in a font that suits the width; [`stack`](crate::stack) puts it above or
-/// below a picture.
+/// Draws `text` on white, `width` pixels wide but at least 24 letters, in a font that suits the width. [`stack`](crate::stack) puts it
+/// above or below a picture.
 ///
-/// What is too long for a line goes on in the next, at a space where there is one; what is too long for four lines ends in dots. A
-/// character that the font lacks becomes U+FFFD, the question mark in a diamond.
+/// Long lines wrap, at a space if possible; text beyond four lines is cut and ends in dots. A character that the font lacks becomes U+FFFD,
+/// the question mark in a diamond.
 ///
 /// # Errors
 /// [`Error::TooLarge`](crate::Error::TooLarge).
@@ -34,10 +34,10 @@ pub fn label(text: &str, width: u32) -> Result<RgbImage> {
     Ok(image)
 }
 
-/// The words in lines of at most `most` letters.
+/// Wraps the words into lines of at most `most` letters.
 fn wrapped(text: &str, most: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    // A text may be long without end; what is beyond the lines that are shown is not laid out.
+    // A text may be arbitrarily long; nothing beyond the shown lines is laid out.
     for word in text.split_whitespace() {
         let word: Vec<char> = word.chars().take(most * LINES + 1).collect();
         for (index, part) in word.chunks(most.max(1)).enumerate() {

@@ -1,4 +1,4 @@
-//! A square table of numbers from -1 to 1, as correlations are.
+//! A square table of numbers from -1 to 1, such as correlations.
 
 use image::{Rgb, RgbImage, imageops};
 
@@ -9,11 +9,11 @@ use crate::{ColorMap, Error, Result};
 const INK: Rgb<u8> = Rgb([28, 30, 33]);
 const PALE: Rgb<u8> = Rgb([232, 234, 237]);
 
-/// The table `values`, row after row, on white below its title: each cell has the colour and two digits of its value from -1 to 1, and stays
-/// pale where it is none. Rows have their number and name, columns their number.
+/// Draws the table `values`, row by row, on white below its title. Each cell shows its value from -1 to 1 as a colour and with two
+/// decimals, or stays pale if it is `None`. Rows have a number and a name, columns a number.
 ///
 /// # Errors
-/// [`Error::EmptySheet`] without names or when `values` does not have a row and a column for each, [`Error::TooLarge`].
+/// [`Error::EmptySheet`] without names, or if `values` lacks a row or a column for a name; [`Error::TooLarge`].
 pub fn matrix(
     title: &str,
     names: &[&str],
@@ -70,13 +70,13 @@ pub fn matrix(
     Ok(image)
 }
 
-/// The ink that can be read on a colour.
+/// Picks the ink that is legible on a colour.
 fn ink_on(Rgb([r, g, b]): Rgb<u8>) -> Rgb<u8> {
     let light = 0.299 * f32::from(r) + 0.587 * f32::from(g) + 0.114 * f32::from(b);
     if light > 140.0 { INK } else { Rgb([255; 3]) }
 }
 
-/// Pictures one below the other on white, at the left edge.
+/// Stacks pictures vertically on white, aligned left.
 ///
 /// # Errors
 /// [`Error::TooLarge`].
@@ -106,7 +106,7 @@ mod tests {
         let (high, low) = (ColorMap::Coolwarm.at(1.0), ColorMap::Coolwarm.at(0.0));
         assert!(count(high) > count(low) && count(low) > 100 && count(PALE) > 100);
         assert!(matrix("", &["a"], &values, ColorMap::Coolwarm).is_err());
-        // A title stands above, whole, and moves nothing sideways.
+        // A title stands above in full, and moves nothing sideways.
         let titled = draw(&"title ".repeat(20));
         assert!(titled.width() > image.width() && titled.height() > image.height());
         let table = imageops::crop_imm(

@@ -1,7 +1,7 @@
-//! A word in a picture's file about what made it.
+//! A note in a picture's file about how it was made.
 //!
-//! It is the description in a block of EXIF whose software is `gradcam`, so that every viewer shows it. The block has one layout, which
-//! tells the program's own pictures from all others.
+//! The note is the description in an EXIF block whose software is `gradcam`, so that every viewer shows it. The block's fixed layout tells
+//! the program's own pictures from all others.
 
 use std::io::{BufReader, Cursor, Read, Seek};
 
@@ -10,18 +10,18 @@ use image::codecs::png::PngDecoder;
 use image::codecs::webp::WebPDecoder;
 use image::{ImageDecoder, ImageFormat, ImageResult};
 
-/// The longest note in bytes: a JPEG's segment holds no more than 64 KiB.
+/// The longest note in bytes: a JPEG segment holds at most 64 KiB.
 pub(crate) const LONGEST: usize = 32 * 1024;
-/// How much of a JPEG is read: the note is among the first things in it, and the decoder would take the whole file.
+/// The bytes of a JPEG that are read: the note is near the start, and the decoder would read the whole file.
 const JPEG_HEAD: u64 = 64 * 1024;
-/// Where the note lies in the block.
+/// The note's offset in the block.
 const AT: usize = 46;
 
-/// The block before the note, which has this many bytes (TIFF 6.0, section 2).
+/// Makes the block's bytes before a note of `length` bytes (TIFF 6.0, section 2).
 fn head(length: usize) -> Option<Vec<u8>> {
     // Little-endian; 42 marks a TIFF; the directory lies at 8 and has two entries.
     let mut block = b"II*\0\x08\0\0\0\x02\0".to_vec();
-    // ImageDescription and Software (section 8), both ASCII, with their lengths and places.
+    // ImageDescription and Software (section 8), both ASCII, with their lengths and offsets.
     for (tag, length, at) in [
         (0x010e_u16, u32::try_from(length).ok()?, 46_u32),
         (0x0131, 8, 38),
@@ -37,9 +37,9 @@ fn head(length: usize) -> Option<Vec<u8>> {
     Some(block)
 }
 
-/// The block of EXIF that holds a note; `None` for one that is too long.
+/// Makes the EXIF block of a note; `None` if the note is too long.
 pub(crate) fn block(note: &str) -> Option<Vec<u8>> {
-    // A value of four bytes or fewer would lie elsewhere.
+    // TIFF stores values of up to four bytes inline.
     let length = (note.len() + 1).max(5);
     if length > LONGEST {
         return None;
@@ -50,7 +50,7 @@ pub(crate) fn block(note: &str) -> Option<Vec<u8>> {
     Some(block)
 }
 
-/// The note in a block of EXIF.
+/// Reads the note from an EXIF block.
 fn read(block: &[u8]) -> Option<String> {
     let length = block.len().checked_sub(AT).filter(|&n| n <= LONGEST)?;
     let text = block.strip_prefix(head(length)?.as_slice())?;
@@ -58,8 +58,8 @@ fn read(block: &[u8]) -> Option<String> {
     Some(text.trim_end_matches('\0').to_string())
 }
 
-/// The note that [`encode_with_note`](crate::encode_with_note) left in a picture's file; `None` if there is none, or the file cannot be read.
-/// The pixels are not decoded.
+/// Reads the note that [`encode_with_note`](crate::encode_with_note) left in a picture's file; `None` if there is none or the file cannot
+/// be read. The pixels are not decoded.
 pub fn note(file: impl Read + Seek) -> Option<String> {
     let mut file = BufReader::new(file);
     let mut start = Vec::new();
@@ -73,7 +73,7 @@ pub fn note(file: impl Read + Seek) -> Option<String> {
             file.take(JPEG_HEAD).read_to_end(&mut head).ok()?;
             exif(JpegDecoder::new(Cursor::new(head)))
         }
-        // No other format is written.
+        // This crate writes no other format.
         _ => None,
     };
     read(&exif?)
@@ -105,7 +105,7 @@ mod tests {
                 let noted = encode_with_note(&picture, format, text).unwrap();
                 assert_eq!(note(Cursor::new(&noted)).as_deref(), Some(text), "{format}");
                 assert_eq!(image::load_from_memory(&noted).unwrap(), pixels, "{format}");
-                // What is cut off may be lost, but nothing else comes out.
+                // A truncated file may lose the note, but never yields another.
                 for end in (0..noted.len().min(600)).step_by(7) {
                     let found = note(Cursor::new(&noted[..end]));
                     assert!(found.is_none_or(|found| found == text), "{format} {end}");

@@ -1,4 +1,4 @@
-//! Pictures as bytes of a file.
+//! Pictures as file bytes.
 
 use std::{fmt, path::Path};
 
@@ -10,7 +10,7 @@ use image::{ExtendedColorType, ImageEncoder, ImageError, ImageResult, RgbImage};
 use crate::error::quoted;
 use crate::{Error, Result, note};
 
-/// JPEG's quality, 1 to 100: colours without visible blocks.
+/// JPEG quality, 1 to 100, high enough for no visible blocks.
 const JPEG_QUALITY: u8 = 92;
 
 /// A picture format.
@@ -21,18 +21,18 @@ pub enum Format {
     Png,
     /// JPEG at quality 92.
     Jpeg,
-    /// WebP, lossless; at most 16384 pixels a side.
+    /// WebP, lossless; at most 16384 pixels per side.
     WebP,
 }
 
 impl Format {
-    /// The extensions that [`Format::from_path`] knows.
+    /// The extensions that [`Format::from_path`] accepts.
     pub const EXTENSIONS: &'static [&'static str] = &["png", "jpg", "jpeg", "webp"];
 
-    /// The format that the extension of `path` names, in any case.
+    /// Finds the format by the extension of `path`, ignoring case.
     ///
     /// # Errors
-    /// [`Error::Extension`] for another extension or none.
+    /// [`Error::Extension`] for an unknown extension or none.
     pub fn from_path(path: &Path) -> Result<Self> {
         let extension = path
             .extension()
@@ -49,7 +49,7 @@ impl Format {
         }
     }
 
-    /// The usual extension, without a dot.
+    /// Returns the usual extension, without the dot.
     pub fn extension(self) -> &'static str {
         match self {
             Self::Png => "png",
@@ -69,10 +69,10 @@ impl fmt::Display for Format {
     }
 }
 
-/// The picture as the bytes of a file. The same picture gives the same bytes.
+/// Encodes the picture as file bytes. The same picture gives the same bytes.
 ///
 /// # Errors
-/// [`Error::Encode`] where the format cannot hold the picture: an empty one, or one that is too large for it.
+/// [`Error::Encode`] if the picture is empty or too large for the format.
 ///
 /// ```
 /// use gradcam_viz::image::RgbImage;
@@ -87,7 +87,7 @@ pub fn encode(image: &RgbImage, format: Format) -> Result<Vec<u8>> {
     with_exif(image, format, None)
 }
 
-/// The picture as the bytes of a file that says in its description what made it; [`note`](crate::note) reads that back.
+/// Encodes the picture as file bytes with `note` as the description, which [`note`](crate::note) reads back.
 ///
 /// # Errors
 /// [`Error::Encode`] as [`encode`], [`Error::Note`] for a note of 32 KiB or more.

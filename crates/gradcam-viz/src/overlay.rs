@@ -1,4 +1,4 @@
-//! The map as colour: over the photo, alone, and next to the photo.
+//! Maps as colours: over the photo, alone, and next to the photo.
 
 use gradcam_map::Grid;
 use image::{Rgb, RgbImage, imageops};
@@ -10,15 +10,16 @@ use crate::{Error, Result, Style};
 /// Pixels between photo and overlay in [`side_by_side`].
 pub const GAP: u32 = 8;
 
-/// The most pixels that a picture may have: 256 Mi, 768 MiB of memory.
+/// The most pixels that a picture may have: 256 Mi, or 768 MiB of memory.
 const MAX_PIXELS: u64 = 1 << 28;
 
-/// The photo, coloured where the map has evidence.
+/// Colours the photo where the map has evidence.
 ///
-/// A value `v` has the share `s = v / scale` (0..=1; on a diverging colour map its absolute value), the colour
-/// map's colour there, and the opacity `alpha * s * (2 - s)`: it falls to nothing with the evidence, faster the
-/// closer to zero, so that middling evidence stays visible and the map has no edge. Nothing is min-max normalised:
-/// where the evidence is zero, negative (on a sequential colour map) or not finite, the photo's bytes are unchanged.
+/// A value `v` has the share `s = v / scale`, clamped to 0..=1 (its absolute value on a diverging colour map). It is
+/// drawn in the colour map's colour with the opacity `alpha * s * (2 - s)`. The opacity falls to zero with the
+/// evidence, faster the closer to zero, so that medium evidence stays visible and the map has no edge. Nothing is
+/// min-max normalised. Where the evidence is zero, negative (on a sequential colour map) or not finite, the photo's
+/// bytes are unchanged.
 ///
 /// # Errors
 /// [`Error::Size`], [`Error::Alpha`], [`Error::Scale`].
@@ -50,7 +51,7 @@ pub fn overlay(photo: &RgbImage, map: &Grid, style: &Style) -> Result<RgbImage> 
     Ok(image)
 }
 
-/// The map alone, one pixel a value, in the colours of [`ColorMap::color_of`](crate::ColorMap::color_of).
+/// Draws the map alone, one pixel per value, in the colours of [`ColorMap::color_of`](crate::ColorMap::color_of).
 ///
 /// # Errors
 /// [`Error::Scale`], [`Error::TooLarge`].
@@ -64,7 +65,7 @@ pub fn heatmap(map: &Grid, style: &Style) -> Result<RgbImage> {
     Ok(image)
 }
 
-/// The photo, a white gap of [`GAP`] pixels, and the [`overlay`].
+/// Draws the photo, a white gap of [`GAP`] pixels, and the [`overlay`].
 ///
 /// # Errors
 /// As [`overlay`], and [`Error::TooLarge`].
@@ -77,7 +78,7 @@ pub fn side_by_side(photo: &RgbImage, map: &Grid, style: &Style) -> Result<RgbIm
     Ok(image)
 }
 
-/// A white picture.
+/// Makes a white picture.
 pub(crate) fn canvas(width: u64, height: u64) -> Result<RgbImage> {
     let too_large = Error::TooLarge {
         width,

@@ -11,20 +11,20 @@ const INK: Rgb<u8> = Rgb([28, 30, 33]);
 const PALE_INK: Rgb<u8> = Rgb([96, 101, 108]);
 const TICKS: u32 = 5;
 
-/// One picture of a sheet with its lines of text. Empty text takes no room.
+/// A picture of a sheet with its lines of text. Empty text takes no space.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Panel<'a> {
-    /// One line above the picture, shortened to its width.
+    /// One line above the picture, shortened to the cell's width.
     pub title: &'a str,
-    /// Lines below the picture, each shortened to its width.
+    /// Lines below the picture, each shortened to the cell's width.
     pub caption: &'a str,
     /// The picture.
     pub image: &'a RgbImage,
 }
 
 impl<'a> Panel<'a> {
-    /// A picture under a title, without a caption.
+    /// Makes a panel with a title and no caption.
     pub fn new(title: &'a str, image: &'a RgbImage) -> Self {
         Panel {
             title,
@@ -33,26 +33,26 @@ impl<'a> Panel<'a> {
         }
     }
 
-    /// The panel with these lines below the picture.
+    /// Sets the lines below the picture.
     pub fn with_caption(self, caption: &'a str) -> Self {
         Panel { caption, ..self }
     }
 }
 
-/// The legend of a sheet: what the colours mean, in the maps' own unit.
+/// The legend of a sheet: the meaning of the colours, in the maps' own unit.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct ColorBar<'a> {
     /// The colour map of the sheet's pictures.
     pub colors: ColorMap,
-    /// The value at the map's upper end, the pictures' common scale; a diverging map starts at its negative.
+    /// The value at the colour map's upper end, the pictures' common scale; a diverging map starts at its negative.
     pub scale: f32,
-    /// What the numbers are, above the bar; may be empty.
+    /// The name of the numbers, above the bar; may be empty.
     pub label: &'a str,
 }
 
 impl<'a> ColorBar<'a> {
-    /// The legend of pictures in these colours with this common scale, without a label.
+    /// Makes a colour bar without a label, for pictures in these colours with this common scale.
     pub fn new(colors: ColorMap, scale: f32) -> Self {
         ColorBar {
             colors,
@@ -61,16 +61,16 @@ impl<'a> ColorBar<'a> {
         }
     }
 
-    /// The bar with this label above.
+    /// Sets the label above the bar.
     pub fn with_label(self, label: &'a str) -> Self {
         ColorBar { label, ..self }
     }
 }
 
-/// The panels in reading order in rows of `columns`, on white, and the colour bar at the right.
+/// Lays out the panels on white, in reading order in rows of `columns`, with the colour bar at the right.
 ///
-/// All cells have the size of the largest picture; a smaller one is centred. The text's size follows the width of
-/// the cells. Ticks of the bar are at the ends, the middle and the quarters.
+/// All cells have the size of the largest picture; smaller ones are centred. The text size follows the width of the
+/// cells. The bar has ticks at the ends, the middle and the quarters.
 ///
 /// # Errors
 /// [`Error::EmptySheet`] without panels or columns, [`Error::Scale`], [`Error::TooLarge`].
@@ -107,15 +107,15 @@ pub fn sheet(panels: &[Panel<'_>], columns: usize, bar: Option<&ColorBar<'_>>) -
     Ok(image)
 }
 
-/// Where everything is, in pixels from the top left. Sums are in `u64`, so that no size overflows.
+/// The sheet's layout in pixels, from the top left. Sums are in `u64`, so that no size overflows.
 struct Layout {
     font: Font,
     columns: usize,
     cell_width: u32,
     cell_height: u32,
-    /// Room of the title above a picture, its space included.
+    /// Height of the title above a picture, including its spacing.
     above: u32,
-    /// Room of the caption below a picture, its space included.
+    /// Height of the caption below a picture, including its spacing.
     below: u32,
     width: u64,
     height: u64,
@@ -133,7 +133,7 @@ impl Layout {
                 .saturating_mul(font.line_height())
                 .saturating_add(font.line_height() / 4),
         };
-        // The bar's label stands in the line of the titles.
+        // The bar's label is on the line of the titles.
         let titled = bar.is_some_and(|bar| !bar.label.is_empty())
             || panels.iter().any(|panel| !panel.title.is_empty());
         let above = text_height(u32::from(titled));
@@ -159,7 +159,7 @@ impl Layout {
         layout
     }
 
-    /// Pixels around and between the cells.
+    /// Returns the pixels around and between the cells.
     fn margin(&self) -> u32 {
         self.font.line_height()
     }
@@ -168,7 +168,7 @@ impl Layout {
         u64::from(self.above) + u64::from(self.cell_height) + u64::from(self.below)
     }
 
-    /// The cell's left, and the top of its picture. The canvas exists, so all positions are within `u32`.
+    /// Returns the left edge of the cell and the top of its picture. The canvas exists, so all positions fit in `u32`.
     fn cell(&self, index: usize) -> (u32, u32) {
         let (row, column) = (index / self.columns, index % self.columns);
         let margin = self.margin();
@@ -199,7 +199,7 @@ impl Layout {
         }
     }
 
-    /// The tick labels from the bar's lower end up, with the share of the bar's height.
+    /// Lists the ticks from the bar's lower end up: the share of the bar's height, 0 to 1, and the label.
     fn ticks(bar: &ColorBar<'_>) -> Vec<(f32, String)> {
         let low = if bar.colors.is_diverging() { -1.0 } else { 0.0 };
         let shares = (0..TICKS).map(|i| i as f32 / (TICKS - 1) as f32);
@@ -219,7 +219,7 @@ impl Layout {
             .unwrap_or(0)
     }
 
-    /// The bar, half its width for the tick marks, and the labels.
+    /// Computes the width of the bar, half as much for the tick marks, and the labels.
     fn bar_width(&self, bar: &ColorBar<'_>) -> u32 {
         let line = self.font.line_height();
         (line + line / 2 + self.tick_width(bar)).max(self.font.width(bar.label))
@@ -245,7 +245,7 @@ impl Layout {
             for column in 0..line / 4 {
                 image.put_pixel(left + line + column, y, PALE_INK);
             }
-            // Beside its tick; at the ends the digits (half a line high) stay within the bar.
+            // The label is beside its tick; at the ends its digits (half a line high) stay within the bar.
             let lowest = (top + height).saturating_sub(line - line / 4);
             let text_top = (y - line / 2).min(lowest).max(top - line / 4);
             font.write(
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn the_size_follows_from_the_parts() {
-        // A line is 16 px, as is the margin; text takes its lines and 4 px.
+        // A line is 16 px, as is the margin; text takes its lines plus 4 px.
         let picture = RgbImage::new(100, 50);
         let plain = [panel("", "", &picture); 5];
         let size =

@@ -11,14 +11,14 @@ const LINE: Rgb<u8> = Rgb([255, 236, 61]);
 const HALO: Rgb<u8> = Rgb([0, 0, 0]);
 const HALO_OPACITY: f32 = 0.65;
 
-/// Half the line's width in pixels: 1 up to 450 pixels of the shorter side, then growing with it.
+/// Computes half the line's width in pixels: 1 while the shorter side is below 450 pixels, then growing with it.
 pub(crate) fn half_width(image: &RgbImage) -> f32 {
     (image.width().min(image.height()) as f32 / 300.0)
         .round()
         .max(1.0)
 }
 
-/// Draws all segments as one shape, so that neither joints nor crossings show.
+/// Draws all segments as one shape, so that joints and crossings do not show.
 pub(crate) fn stroke(image: &mut RgbImage, segments: &[[Point; 2]]) {
     let line = half_width(image);
     let halo = 2.0 * line;
@@ -30,11 +30,11 @@ pub(crate) fn stroke(image: &mut RgbImage, segments: &[[Point; 2]]) {
     }
 }
 
-/// The distance of each pixel's centre to the nearest segment, exact up to `reach`, infinite further off.
+/// Computes the distance of each pixel's centre to the nearest segment, exact up to `reach`, infinite beyond.
 fn distances(image: &RgbImage, segments: &[[Point; 2]], reach: f32) -> Vec<f32> {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let mut field = vec![f32::INFINITY; width * height];
-    // A float turns into the nearest representable integer, so a range past the border is cut, never wrapped.
+    // A float saturates when cast to an integer, so a range past the border is clipped and never wraps.
     let range = |a: f32, b: f32, end: usize| {
         let first = (a.min(b) - reach).ceil().max(0.0) as usize;
         let last = (a.max(b) + reach).floor() + 1.0;
@@ -51,7 +51,7 @@ fn distances(image: &RgbImage, segments: &[[Point; 2]], reach: f32) -> Vec<f32> 
     field
 }
 
-/// The distance from `p` to the segment from `a` to `b`.
+/// Computes the distance from `p` to the segment from `a` to `b`.
 fn distance(p: Point, a: Point, b: Point) -> f32 {
     let (along, to) = ([b[0] - a[0], b[1] - a[1]], [p[0] - a[0], p[1] - a[1]]);
     let length = along[0] * along[0] + along[1] * along[1];

@@ -1,15 +1,15 @@
-//! How a view is drawn: the choices that the views share.
+//! Drawing options that the views share.
 
 use gradcam_map::Grid;
 
 use crate::{ColorMap, Error, Result};
 
-/// How a view is drawn. Each view reads the fields that it needs; all are checked.
+/// Drawing options. Each view reads the fields it needs, but checks them all.
 ///
 /// ```
 /// use gradcam_viz::{ColorMap, Style};
 ///
-/// // Two maps with one scale can be compared.
+/// // Maps with a common scale can be compared.
 /// let style = Style {
 ///     colors: ColorMap::Viridis,
 ///     scale: Some(7.3),
@@ -23,10 +23,10 @@ pub struct Style {
     pub colors: ColorMap,
     /// Opacity of the strongest evidence in an overlay, 0..=1. Default: 0.5.
     pub alpha: f32,
-    /// The value at the end of the colour map; `None` takes [`ColorMap::scale_of`] the map. Give several maps one
-    /// common scale to compare them. Values beyond it have the end's colour. 0 paints nothing.
+    /// The value at the end of the colour map; `None` for [`ColorMap::scale_of`] the map. Give several maps a common scale to compare them.
+    /// Values beyond it have the last colour. 0 paints nothing.
     pub scale: Option<f32>,
-    /// Levels of [`contour`](crate::contour()), each a fraction of the scale in 0 (excluded) to 1. Default: 0.5 alone.
+    /// Levels of [`contour`](crate::contour()), each a fraction of the scale, above 0 and up to 1. Default: only 0.5.
     pub levels: Vec<f64>,
     /// Threshold of [`boxes`](crate::boxes()) as a fraction of the map's maximum. Default: 0.15 (Selvaraju et al. 2017, section 3.2).
     pub box_fraction: f64,
@@ -45,7 +45,7 @@ impl Default for Style {
 }
 
 impl Style {
-    /// Whether every field is in its range.
+    /// Checks that every field is in its range.
     pub(crate) fn check(&self) -> Result<()> {
         if !(0.0..=1.0).contains(&self.alpha) {
             return Err(Error::Alpha(self.alpha));
@@ -60,7 +60,7 @@ impl Style {
         }
     }
 
-    /// The value at the end of the colour map for `map`.
+    /// Returns the value at the end of the colour map for `map`.
     pub(crate) fn scale_for(&self, map: &Grid) -> f32 {
         self.scale.unwrap_or_else(|| self.colors.scale_of(map))
     }

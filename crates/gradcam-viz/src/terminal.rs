@@ -1,15 +1,15 @@
-//! A picture as text for a terminal with 24-bit colours.
+//! Pictures as text for terminals with 24-bit colours.
 
 use std::fmt::Write;
 
 use image::RgbImage;
 use image::imageops::{FilterType, resize};
 
-/// The picture in half blocks, two pixels a character, with ANSI escapes for 24-bit colours.
+/// Renders the picture as half blocks, two pixels per character, with ANSI escapes for 24-bit colours.
 ///
-/// It is scaled down to at most `columns` characters a line and never up; its proportions stay for characters twice
-/// as high as wide. Every line resets the colours and ends with a newline. An empty picture, or 0 columns, gives an
-/// empty text.
+/// The picture is scaled down, never up, to at most `columns` characters per line. Its proportions stay if characters
+/// are twice as high as wide. Every line resets the colours and ends with a newline. An empty picture or 0 columns
+/// gives an empty text.
 pub fn terminal(image: &RgbImage, columns: u32) -> String {
     let (width, height) = image.dimensions();
     let columns = columns.min(width);

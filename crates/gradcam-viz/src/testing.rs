@@ -1,4 +1,4 @@
-//! What the tests have in common.
+//! Helpers of the tests.
 
 #![allow(clippy::unwrap_used)]
 

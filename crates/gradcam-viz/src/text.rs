@@ -1,4 +1,4 @@
-//! Text in Noto Sans Mono, from glyphs that were rasterised beforehand.
+//! Text in Noto Sans Mono, from pre-rasterised glyphs.
 
 use image::{Rgb, RgbImage};
 use noto_sans_mono_bitmap::{
@@ -7,12 +7,12 @@ use noto_sans_mono_bitmap::{
 
 use crate::color::blend;
 
-/// The height of a line; the font is about three quarters of it.
+/// A font by its line height; the letters take about three quarters of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Font(RasterHeight);
 
 impl Font {
-    /// The size that suits pictures of this width: lines of 16, 20 or 32 px.
+    /// Picks the size that suits pictures of this width: lines of 16, 20 or 32 px.
     pub(crate) fn for_width(width: u32) -> Self {
         Self(match width {
             0..320 => RasterHeight::Size16,
@@ -21,22 +21,22 @@ impl Font {
         })
     }
 
-    /// Pixels from one line to the next.
+    /// Returns the pixels from one line to the next.
     pub(crate) fn line_height(self) -> u32 {
         self.0.val() as u32
     }
 
-    /// Pixels from one character to the next.
+    /// Returns the pixels from one character to the next.
     pub(crate) fn advance(self) -> u32 {
         get_raster_width(FontWeight::Regular, self.0) as u32
     }
 
-    /// The width of `text` in pixels.
+    /// Computes the width of `text` in pixels.
     pub(crate) fn width(self, text: &str) -> u32 {
         (text.chars().count() as u32).saturating_mul(self.advance())
     }
 
-    /// `text` if it fits into `width` pixels, else its beginning with an ellipsis.
+    /// Shortens `text` with an ellipsis if it does not fit into `width` pixels.
     pub(crate) fn fit(self, text: &str, width: u32) -> String {
         let most = (width / self.advance()) as usize;
         if text.chars().count() <= most {
@@ -46,8 +46,8 @@ impl Font {
         format!("{}{}", kept.trim_end(), &"..."[..most.min(3)])
     }
 
-    /// Writes `text` with its top left corner at `(x, y)`; what lies outside the picture is cut. A character that
-    /// the font lacks becomes U+FFFD, the question mark in a diamond.
+    /// Writes `text` with its top left corner at `(x, y)`, clipped to the picture. A character that the font lacks
+    /// becomes U+FFFD, the question mark in a diamond.
     pub(crate) fn write(self, image: &mut RgbImage, text: &str, (x, y): (u32, u32), ink: Rgb<u8>) {
         for (index, letter) in text.chars().enumerate() {
             let left = x.saturating_add((index as u32).saturating_mul(self.advance()));
@@ -70,7 +70,7 @@ impl Font {
     }
 }
 
-/// Typographic signs that the font lacks, as the nearest sign that it has.
+/// Replaces typographic signs that the font lacks by the nearest one that it has.
 fn plain(letter: char) -> char {
     match letter {
         '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
@@ -82,8 +82,8 @@ fn plain(letter: char) -> char {
     }
 }
 
-/// A short decimal number for the end `scale` of an axis: `value` with as many decimals as give `scale` three
-/// significant digits; a scale under 0.001 or from 100000 on is written with an exponent.
+/// Formats `value` on an axis that ends at `scale`, with the decimals that give `scale` three significant digits. A
+/// scale below 0.001 or from 100000 up uses an exponent.
 pub(crate) fn short_number(value: f32, scale: f32) -> String {
     if value == 0.0 {
         return "0".to_owned();

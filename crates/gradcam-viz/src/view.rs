@@ -1,4 +1,4 @@
-//! How a map is shown: the views by name.
+//! The views of a map, by name.
 
 use std::{fmt, str::FromStr};
 
@@ -9,7 +9,7 @@ use crate::error::quoted;
 use crate::photo::same_size;
 use crate::{Error, Result, Style, boxes, contour, heatmap, overlay, side_by_side};
 
-/// A picture of one map.
+/// A way to draw a map.
 ///
 /// ```
 /// use gradcam_viz::View;
@@ -27,7 +27,7 @@ pub enum View {
     Overlay,
     /// [`heatmap`]: the map alone.
     Heatmap,
-    /// [`side_by_side`]: the photo, and its overlay to the right.
+    /// [`side_by_side`]: the photo, with its overlay on the right.
     SideBySide,
     /// [`contour`]: the photo with lines of equal evidence.
     Contour,
@@ -45,7 +45,7 @@ impl View {
         Self::Boxes,
     ];
 
-    /// The name that users type: `overlay`, `side-by-side`, …
+    /// Returns the name that users type, such as `overlay` or `side-by-side`. …
     pub fn name(self) -> &'static str {
         match self {
             Self::Overlay => "overlay",
@@ -56,10 +56,10 @@ impl View {
         }
     }
 
-    /// Draws this view of `map` over `photo`, which must have its size.
+    /// Draws this view of `map` over `photo`, which must have the map's size.
     ///
     /// # Errors
-    /// As the view's own function; [`Error::Size`] also for [`View::Heatmap`].
+    /// The errors of the view's own function; [`Error::Size`] also for [`View::Heatmap`].
     pub fn draw(self, photo: &RgbImage, map: &Grid, style: &Style) -> Result<RgbImage> {
         same_size(map, photo)?;
         match self {
