@@ -17,12 +17,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .next()
         .unwrap_or_else(|| std::env::temp_dir().join("explained.png"));
 
-    // The network, and the photo as the network wants it.
+    // The network, and the photo prepared for it.
     let model = Model::default_model(&Device::Cpu)?;
     let photo = picture::read(&photo, Default::default())?;
     let seen = model.preprocess.prepare(&photo, Fit::Crop, &Device::Cpu)?;
 
-    // Grad-CAM of the class with the largest logit, at the model's own layer.
+    // Grad-CAM for the class with the largest logit, at the model's default layer.
     let explainer = Explainer::default().at(model.default_layer());
     let batch = seen.tensor.unsqueeze(0)?;
     let heatmap = explainer.explain_one(&model.network, &batch, Target::Top(0))?;
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         heatmap.verdict
     );
 
-    // The photo as the network saw it, coloured where the evidence is.
+    // The photo as the network saw it, coloured where there is evidence.
     let map = &heatmap.upsampled;
     let overlay = View::Overlay.draw(&seen.view, map, &Style::default())?;
     std::fs::write(&output, encode(&overlay, Format::from_path(&output)?)?)?;

@@ -1,7 +1,7 @@
-//! The networks by name.
+//! Architectures by name.
 //!
-//! Module and parameter paths are those of timm, and those of torchvision for the networks that timm does not have; torchvision's names
-//! for the others, and those of Hugging Face transformers for ResNet and the transformers, are mapped onto them.
+//! Module and parameter paths are timm's, or torchvision's for networks that timm lacks. Torchvision's names for the other networks are
+//! mapped onto them, as are those of Hugging Face transformers for ResNet and the transformers.
 
 mod alexnet;
 mod convnext;
@@ -30,12 +30,12 @@ pub use self::plan::{Architecture, Naming};
 pub use self::unknown::UnknownArchitecture;
 pub(crate) use self::vit::Size;
 
-/// Every architecture, in the order of the families and their sizes.
+/// Lists every architecture, by family and size.
 pub fn all() -> &'static [Architecture] {
     table::ALL
 }
 
-/// The architecture of this name, in any case and punctuation (`ResNet-50`); a tag behind a dot (`resnet50.a1_in1k`) is passed over.
+/// Finds an architecture by name, ignoring case and punctuation (`ResNet-50`) and a tag after a dot (`resnet50.a1_in1k`).
 ///
 /// # Errors
 /// [`UnknownArchitecture`] with the nearest names.
@@ -57,14 +57,14 @@ pub fn find(name: &str) -> Result<&'static Architecture, UnknownArchitecture> {
         })
 }
 
-/// The architecture whose name is in a text, as a checkpoint's file name has it (`resnet50-0676ba61`): the longest that fits.
+/// Finds the architecture whose name occurs in a text such as a checkpoint's file name (`resnet50-0676ba61`); the longest name wins.
 pub fn named_in(text: &str) -> Option<&'static Architecture> {
     let plain = letters(text);
     let fits = |a: &&Architecture| plain.contains(&letters(a.name));
     all().iter().filter(fits).max_by_key(|a| a.name.len())
 }
 
-/// The letters and digits of a name, in lower case: what is compared where somebody writes it.
+/// Keeps the letters and digits of a name, in lower case, for comparisons with user input.
 pub fn letters(name: &str) -> String {
     let letters = name.chars().filter(|c| c.is_alphanumeric());
     letters.flat_map(char::to_lowercase).collect()

@@ -1,4 +1,4 @@
-//! The `config.json` of a model folder: timm's form, and that of Hugging Face transformers for ResNet and the transformers.
+//! The `config.json` of a model folder, in timm's form, or in that of Hugging Face transformers for ResNet and the transformers.
 
 mod transformers;
 pub(crate) mod value;
@@ -14,7 +14,7 @@ use crate::files::read_text;
 use crate::preprocess::{CropMode, Interpolation, Preprocess};
 use crate::{LoadError, labels};
 
-/// What a folder says of its model.
+/// The description of a model in a folder.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Config {
@@ -22,17 +22,17 @@ pub struct Config {
     pub architecture: &'static Architecture,
     /// The number of classes.
     pub classes: usize,
-    /// One name a class; empty where neither the folder nor its number of classes tells.
+    /// One name per class; empty if neither the folder nor the number of classes reveals them.
     pub labels: Vec<String>,
-    /// How pictures are prepared.
+    /// The preprocessing of pictures.
     pub preprocess: Preprocess,
-    /// What the files do not say and was taken from the network's family, one sentence each.
+    /// Values that the files lack and the network's family supplied, one sentence each.
     pub assumed: Vec<String>,
-    /// The licence that the folder names.
+    /// The licence named in the folder.
     pub license: Option<String>,
 }
 
-/// The fields that are read of either form.
+/// The fields that are read from either form.
 #[derive(Debug, Deserialize)]
 struct Fields {
     architecture: Option<String>,
@@ -61,11 +61,11 @@ struct Pretrained {
     label_names: Option<Vec<String>>,
 }
 
-/// The most classes that a network may have; the largest known classifiers have a tenth of it.
+/// The most classes that a network may have, ten times more than the largest known classifiers.
 pub(crate) const MAX_CLASSES: usize = 1_000_000;
 
 impl Pretrained {
-    /// The fields of the preprocessing that are left out; a crop's mode is nearly always the usual one.
+    /// Lists the missing preprocessing fields, except the crop mode, which is nearly always the usual one.
     fn unsaid(&self) -> Vec<&'static str> {
         [
             ("input_size", self.input_size.is_none()),
@@ -81,13 +81,13 @@ impl Pretrained {
 }
 
 impl Config {
-    /// Reads the text of `config.json`, and of `preprocessor_config.json` where there is one.
+    /// Parses the text of `config.json`, and of `preprocessor_config.json` if there is one.
     ///
-    /// What `pretrained_cfg` leaves out is taken from the architecture's family, as timm has it
-    /// ([`Architecture::preprocess`]); [`Config::assumed`] says so.
+    /// Fields missing in `pretrained_cfg` get timm's values for the architecture's family ([`Architecture::preprocess`]), and
+    /// [`Config::assumed`] lists them.
     ///
     /// # Errors
-    /// When the text is not such a file, names an unknown architecture, or a number in it is out of its range.
+    /// If the text is not such a file, names an unknown architecture, or has a number out of range.
     ///
     /// ```
     /// use gradcam_models::Config;
@@ -95,7 +95,7 @@ impl Config {
     /// let config = Config::parse(r#"{"architecture": "resnet50", "num_classes": 10}"#, None)?;
     /// assert_eq!((config.architecture.name, config.classes), ("resnet50", 10));
     /// assert_eq!(config.preprocess.input_size, (224, 224));
-    /// // The file does not say how pictures are prepared, so that was assumed.
+    /// // The file does not state the preprocessing, so it was assumed.
     /// assert!(!config.assumed.is_empty());
     /// # Ok::<(), gradcam_models::LoadError>(())
     /// ```
@@ -137,7 +137,7 @@ impl Config {
         }
         let labels = match fields.label_descriptions {
             _ if labels.is_empty() => labels::of_imagenet(classes),
-            // timm names ImageNet's classes by their WordNet id and describes them apart.
+            // timm names ImageNet's classes by WordNet id and describes them separately.
             Some(words) => labels
                 .iter()
                 .map(|l| words.get(l).unwrap_or(l).clone())
@@ -176,10 +176,10 @@ impl Config {
         })
     }
 
-    /// What the `config.json` of a folder says, and the `preprocessor_config.json` beside it where there is one.
+    /// Reads a folder's `config.json`, and the `preprocessor_config.json` beside it if there is one.
     ///
     /// # Errors
-    /// When a file cannot be read, or as [`parse`](Config::parse).
+    /// If a file cannot be read, or as [`parse`](Config::parse).
     pub(crate) fn read(folder: &Path) -> Result<Self, LoadError> {
         let config = read_text(&folder.join("config.json"))?;
         let processor = folder.join("preprocessor_config.json");
@@ -190,7 +190,7 @@ impl Config {
         Config::parse(&config, processor.as_deref())
     }
 
-    /// What is assumed of weights without a description.
+    /// Makes the assumed description of weights that have none.
     pub(crate) fn of(architecture: &'static Architecture, classes: usize) -> Self {
         let preprocess = architecture.preprocess();
         Config {
@@ -203,13 +203,13 @@ impl Config {
         }
     }
 
-    /// Whose names the parameters have.
+    /// Detects whose names the parameters have.
     pub(crate) fn naming(&self, names: &[String]) -> Naming {
         self.architecture.naming(names.iter().map(String::as_str))
     }
 }
 
-/// How pictures are prepared where nobody says it.
+/// Describes the assumed preprocessing.
 fn assumed(architecture: &Architecture, preprocess: &Preprocess) -> String {
     format!(
         "pictures are assumed to be prepared as usual for `{}`: {preprocess}",
@@ -236,7 +236,7 @@ fn architecture(fields: &Fields) -> Result<&'static Architecture, LoadError> {
     Ok(find(&name)?)
 }
 
-/// The values of a map from class numbers to labels, in the order of the numbers.
+/// Sorts labels by class number.
 fn by_index(map: BTreeMap<String, String>) -> Vec<String> {
     let mut labels: Vec<(usize, String)> = map
         .into_iter()

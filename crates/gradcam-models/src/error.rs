@@ -1,4 +1,4 @@
-//! Why a model cannot be loaded.
+//! Errors of loading a model.
 
 use std::path::PathBuf;
 
@@ -16,15 +16,15 @@ pub enum LoadError {
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: ReadError,
     },
-    /// A description is not what it should be.
+    /// A description is invalid.
     #[error("`{file}` cannot be read: {reason}")]
     Config {
         /// The file.
         file: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// No architecture has this name.
@@ -38,40 +38,40 @@ pub enum LoadError {
         /// What is wrong.
         source: WeightsError,
     },
-    /// The weights hold parameters that the architecture has no place for.
+    /// The weights hold parameters that the architecture does not have.
     #[error("the weights of `{model}` hold {count} parameters that `{architecture}` does not have: `{}`", names.join("`, `"))]
     Unused {
         /// The folder or repository.
         model: String,
         /// The architecture.
         architecture: &'static str,
-        /// How many.
+        /// The number of such parameters.
         count: usize,
-        /// The first of them.
+        /// The first few names.
         names: Vec<String>,
     },
-    /// All parameters lie under a module that training put around the network.
+    /// All parameters lie under a module that a training framework wrapped around the network.
     #[error(
-        "the parameters of `{model}` are named `{prefix}…`, as training wraps a network; `{architecture}` has them without; `gradcam import FILE {architecture} -o DIR` takes it off"
+        "the parameters of `{model}` are named `{prefix}…`, as by a training wrapper; `{architecture}` has no such prefix; `gradcam import FILE {architecture} -o DIR` removes it"
     )]
     Wrapped {
         /// The folder or repository.
         model: String,
         /// The architecture.
         architecture: &'static str,
-        /// What the names begin with.
+        /// The prefix of the names.
         prefix: &'static str,
     },
-    /// The weights are not those that the model is known by.
+    /// The weights are not the model's known ones.
     #[error(
-        "the weights of `{model}` have the SHA-256 {found}, expected {expected}: the file is damaged or another one"
+        "the weights of `{model}` have the SHA-256 {found}, expected {expected}: the file is damaged or a different one"
     )]
     Checksum {
         /// The model.
         model: String,
-        /// What it should be.
+        /// The expected checksum.
         expected: String,
-        /// What it is.
+        /// The file's checksum.
         found: String,
     },
     /// The default model's folder is missing.
@@ -79,7 +79,7 @@ pub enum LoadError {
         "the default model is not built in, and its folder `models/efficientnet-lite0` was not found; build with the feature `embedded`"
     )]
     NoDefault,
-    /// The hub did not give the files.
+    /// The hub did not provide the files.
     #[cfg(feature = "hub")]
     #[error(transparent)]
     Hub(#[from] crate::hub::HubError),

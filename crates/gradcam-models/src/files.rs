@@ -1,4 +1,4 @@
-//! The files of a model, none of them larger than a model's can be.
+//! Reads the files of a model up to size limits.
 
 use std::path::Path;
 
@@ -8,11 +8,11 @@ use crate::LoadError;
 use crate::architectures::Architecture;
 use crate::bounded::{self, ReadError};
 
-/// The most bytes of a description: label names of a hundred thousand classes take a few million.
+/// The most bytes of a description; label names of a hundred thousand classes take a few million.
 pub(crate) const DESCRIPTION: u64 = 64 << 20;
 
-/// The most bytes of a file of weights: what the network's parameters take as `f64`, as much again for averages and optimisers' states,
-/// and a gigabyte for what lies beside them, as a text tower.
+/// Computes the most bytes of a weight file: the parameters as `f64`, as much again for averages and optimiser states, and a gigabyte for
+/// others such as a text tower.
 pub(crate) fn weights_limit(architecture: &Architecture, classes: usize) -> u64 {
     let skeleton = Weights::skeleton();
     let built = architecture.build(&skeleton, classes);
@@ -22,13 +22,13 @@ pub(crate) fn weights_limit(architecture: &Architecture, classes: usize) -> u64 
             .iter()
             .map(|(_, shape)| shape.iter().product::<usize>() as u64)
             .sum(),
-        // Why not is said when the network is built from its weights.
+        // The error is reported when the network is built from its weights.
         Err(_) => 0,
     };
     (16 * count + (1 << 30)).min(WEIGHTS)
 }
 
-/// The most bytes of any file of weights.
+/// The most bytes of any weight file.
 pub(crate) const WEIGHTS: u64 = 32 << 30;
 
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, LoadError> {

@@ -1,27 +1,25 @@
 //! Model files from the Hugging Face hub.
 //!
-//! A model is two files of a repository, `config.json` and `model.safetensors`; those of Hugging Face transformers may
-//! have a `preprocessor_config.json` beside them, and a whole CLIP a `tokenizer.json`, which is fetched for the feature
-//! `text`. [`Hub::fetch`] answers with their paths in the cache that Python's `huggingface_hub` uses as well: what one of
-//! the two has fetched, the other finds.
+//! A model is two files of a repository, `config.json` and `model.safetensors`. A Hugging Face transformers model may also have a
+//! `preprocessor_config.json`, and a complete CLIP a `tokenizer.json`, which is fetched for the feature `text`. [`Hub::fetch`] returns
+//! their paths in the cache, which is shared with Python's `huggingface_hub`: each finds the files that the other has fetched.
 //!
-//! **Which files.** A repository may be pinned to a branch, a tag or a commit. A branch or tag is asked for once, with
-//! a `HEAD` request, and all files then come from the commit that it names, so they always belong together. A commit
-//! never changes: if its files are in the cache, no request is made. What it lacks is noted there as well.
+//! **Which files.** A repository may be pinned to a branch, a tag or a commit. A branch or tag is resolved once, with a `HEAD` request. All
+//! files then come from that commit, so they always belong together. A commit never changes: if its files are in the cache, no request is
+//! made. Files that the commit lacks are noted there as well.
 //!
-//! **Which bytes.** The hub names a large file by its SHA-256, so every downloaded weight file is hashed and compared
-//! before it enters the cache; a caller that knows the checksum passes it and has it compared on every call. A
-//! connection that breaks or falls silent is taken up where it stopped, also by a later run: the part is kept.
+//! **Which bytes.** The hub names a large file by its SHA-256, so every downloaded weight file is hashed and compared before it enters the
+//! cache. If the caller passes the checksum, it is compared on every call. A download that breaks or stalls is resumed where it stopped,
+//! even by a later run, because the partial file is kept.
 //!
 //! **How.** The cache layout comes from hf-hub. Its downloader is not used, because hf-hub 0.5
-//! - waits forever on a connection that falls silent;
-//! - appends to its part whatever the server sends: a server without ranges, or a retry before the first new byte,
-//!   corrupts the file, and no hash is checked;
-//! - cannot take up a part that is complete, and panics without a home directory;
-//! - does not tell a missing repository from a missing revision or file, and knows neither `HF_HUB_OFFLINE`,
-//!   `HF_HUB_CACHE` nor `HF_TOKEN`.
+//! - waits forever on a stalled connection;
+//! - appends whatever the server sends to its partial file: a server without ranges, or a retry before the first new byte, corrupts the
+//!   file, and no hash is checked;
+//! - cannot resume a partial file that is complete, and panics without a home directory;
+//! - does not tell a missing repository from a missing revision or file, and ignores `HF_HUB_OFFLINE`, `HF_HUB_CACHE` and `HF_TOKEN`.
 //!
-//! So the requests are ours, on ureq with rustls and Mozilla's root certificates.
+//! So this module makes its own requests, with ureq, rustls and Mozilla's root certificates.
 //!
 //! Settings are plain fields; [`Hub::from_env`] fills them from the variables that Python's client reads. Nothing is
 //! printed: progress goes to a callback.
@@ -56,15 +54,15 @@ pub use settings::Hub;
 pub use transfer::Progress;
 
 impl Hub {
-    /// The paths of a model's `config.json` and `model.safetensors`, downloaded if the cache lacks them, as are a
-    /// `preprocessor_config.json` and a `tokenizer.json` that belong to them.
+    /// Returns the paths of a model's `config.json` and `model.safetensors`. Downloads them if the cache lacks them, with the
+    /// `preprocessor_config.json` and `tokenizer.json` that belong to them.
     ///
-    /// `sha256` is the checksum of the weights, 64 hexadecimal digits, where the caller knows it. `progress` is called
-    /// for files that are downloaded: at the start, after each piece, and at the end with `done == total`.
+    /// `sha256` is the checksum of the weights, 64 hexadecimal digits, if the caller knows it. `progress` is called for downloaded files:
+    /// at the start, after each piece, and at the end with `done == total`.
     ///
     /// # Errors
-    /// Every [`HubError`] but `BadRepo` and `NoCacheFolder`. Whatever arrived before an error stays in the cache and is
-    /// taken up by the next call, except bytes with a wrong checksum, which are deleted.
+    /// Every [`HubError`] but `BadRepo` and `NoCacheFolder`. Bytes that arrived before an error stay in the cache for the next call to
+    /// resume, except bytes with a wrong checksum, which are deleted.
     pub fn fetch(
         &self,
         repo: &Repo,
@@ -76,7 +74,7 @@ impl Hub {
         let store = Store::new(&self.cache, repo);
         if self.offline || is_commit(repo.revision()) {
             match store.cached(repo) {
-                // A cache that others filled may lack files that no one asked for yet.
+                // A cache filled by other programs may lack files that nobody requested yet.
                 Ok(found)
                     if self.offline
                         || store

@@ -1,9 +1,9 @@
-//! Checkpoints as models: what PyTorch saves (`.pth`, `.pt`, `.ckpt`, `.bin`), and safetensors files without a description.
+//! Imports checkpoints as models: PyTorch's files (`.pth`, `.pt`, `.ckpt`, `.bin`), and safetensors files without a description.
 //!
-//! The state dict may lie under `state_dict`, `model_state_dict`, `model` or the like; what training wraps around a network (`DataParallel`'s
-//! `module.`, `torch.compile`'s `_orig_mod.`, Lightning's `model.` or `net.`) is taken off the names. Those are timm's, torchvision's or, for
-//! ResNet and the transformers, those of Hugging Face transformers. The number of classes is that of the classifier's rows. A pickle is read as
-//! data: none of its classes is made, and one that no state dict needs is refused.
+//! The state dict may lie under `state_dict`, `model_state_dict`, `model` or the like. Prefixes of training wrappers (`DataParallel`'s
+//! `module.`, `torch.compile`'s `_orig_mod.`, Lightning's `model.` or `net.`) are removed from the names. Names are timm's, torchvision's
+//! or, for ResNet and the transformers, those of Hugging Face transformers. The classifier's rows give the number of classes. A pickle is
+//! read as data: none of its classes is instantiated, and a class that no state dict needs is refused.
 
 mod checkpoint;
 mod error;
@@ -28,7 +28,7 @@ use crate::preprocess::Preprocess;
 use crate::wrapper::unwrapped;
 use crate::{LoadError, labels, rename};
 
-/// The most bytes of a file of label names.
+/// The most bytes of a label file.
 const LABELS: u64 = 64 << 20;
 
 /// A checkpoint as the two files of a model folder.
@@ -39,9 +39,9 @@ pub struct Imported {
     pub config: String,
     /// The bytes of `model.safetensors`.
     pub weights: Vec<u8>,
-    /// The model that was built from them.
+    /// The model that was built from these files.
     pub model: Model,
-    /// What was taken off the parameters' names, the outermost first.
+    /// The prefixes that were removed from the parameters' names, the outermost first.
     pub unwrapped: Vec<&'static str>,
 }
 
@@ -77,13 +77,13 @@ impl Pretrained {
     }
 }
 
-/// A checkpoint as a model folder's files, of the architecture with this name; `labels` is a file of label names, one a line or JSON.
+/// Converts a checkpoint of the named architecture to a model folder's files. `labels` is a file of label names, one per line or JSON.
 ///
-/// Nothing is written. How pictures are prepared no checkpoint says: `config.json` gets what timm has for the family
+/// Nothing is written. No checkpoint states the preprocessing, so `config.json` gets timm's values for the family
 /// ([`Architecture::preprocess`]).
 ///
 /// # Errors
-/// [`ImportError`]: when a file cannot be read, is no checkpoint, or does not fit the architecture.
+/// [`ImportError`] if a file cannot be read, is not a checkpoint, or does not fit the architecture.
 pub fn import(
     file: &Path,
     architecture: &str,
@@ -99,7 +99,7 @@ pub fn import(
         && names.len() != classes
     {
         let reason = format!(
-            "{} label names, and the weights have {classes} classes",
+            "{} label names, but the weights have {classes} classes",
             names.len()
         );
         let path = path.to_path_buf();
@@ -124,13 +124,13 @@ pub fn import(
     })
 }
 
-/// The model of a checkpoint, of the architecture with this name.
+/// Loads a checkpoint of the named architecture as a model.
 ///
-/// The file is read once, so that [`Model::sha256`] is that of the bytes whose parameters the model has. Label names and preprocessing come from the `config.json` beside it, where there is one of this architecture with as many classes;
-/// [`Model::assumed`] says where they come from.
+/// The file is read once, so [`Model::sha256`] belongs to the very bytes of the model's parameters. Label names and preprocessing come from
+/// the `config.json` beside the file, if it is for this architecture and number of classes. [`Model::assumed`] states their origin.
 ///
 /// # Errors
-/// [`ImportError`]: when the file cannot be read, is no checkpoint, or does not fit the architecture.
+/// [`ImportError`] if the file cannot be read, is not a checkpoint, or does not fit the architecture.
 pub fn open(file: &Path, architecture: &str, device: &Device) -> Result<Model, ImportError> {
     let architecture = find(architecture).map_err(LoadError::from)?;
     let checkpoint = Checkpoint::read(file, weights_limit(architecture, 1000))?;
@@ -158,8 +158,8 @@ fn label_names(path: &Path) -> Result<Vec<String>, ImportError> {
     })
 }
 
-/// The description beside a file of weights, where it is of this architecture and number of classes, else the usual one; and a sentence on
-/// where the label names come from.
+/// Returns the description beside a weight file, if it is for this architecture and number of classes, else the default one. Also returns a
+/// sentence on the origin of the label names.
 fn described(
     file: &Path,
     architecture: &'static Architecture,
@@ -172,12 +172,12 @@ fn described(
     };
     let reason = match found {
         Some(Ok(config)) if config.classes != classes => format!(
-            "`{}` is of {} classes, and the weights have {classes}",
+            "`{}` is for {} classes, but the weights have {classes}",
             beside.display(),
             config.classes
         ),
         Some(Ok(config)) if config.architecture.name != architecture.name => format!(
-            "`{}` is of the architecture `{}`",
+            "`{}` is for the architecture `{}`",
             beside.display(),
             config.architecture.name
         ),
@@ -199,7 +199,7 @@ fn described(
     Ok((config, format!("{reason}; label names are {names}")))
 }
 
-/// The parameters of a file that the architecture may use, without what training wrapped around it, and what that was.
+/// Returns the parameters of a file that the architecture may use, without wrapper prefixes, and those prefixes.
 fn parameters(
     file: &Path,
     checkpoint: &Checkpoint,
@@ -217,14 +217,14 @@ fn parameters(
         if parameters.insert(name.clone(), tensor).is_some() {
             return Err(ImportError::Damaged {
                 path: file.to_path_buf(),
-                reason: format!("without its wrapper there are two parameters `{name}`"),
+                reason: format!("without its wrapper it has two parameters `{name}`"),
             });
         }
     }
     Ok((parameters, wrappers))
 }
 
-/// The number of classes: the size that a classifier's weight or bias has where the architecture's depends on that number.
+/// Finds the number of classes: the size of a classifier's weight or bias along the axis that depends on it.
 fn classes(
     file: &Path,
     parameters: &BTreeMap<String, Tensor>,

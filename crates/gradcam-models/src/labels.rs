@@ -1,11 +1,11 @@
-//! The names of classes.
+//! Names of classes.
 
 use serde_json::Value;
 
-/// ImageNet-1k's thousand names, as the default model has them, one a line.
+/// ImageNet-1k's thousand names in the default model's wording, one per line.
 const IMAGENET: &str = include_str!("imagenet.txt");
 
-/// Names for a model that brings none: ImageNet's for 1000 classes, else none.
+/// Returns names for a model without its own: ImageNet's for 1000 classes, else none.
 pub(crate) fn of_imagenet(classes: usize) -> Vec<String> {
     match classes {
         1000 => IMAGENET.lines().map(String::from).collect(),
@@ -13,15 +13,16 @@ pub(crate) fn of_imagenet(classes: usize) -> Vec<String> {
     }
 }
 
-/// Names for classes that have none: `class 0`, `class 1` and so on.
+/// Makes names for classes without names: `class 0`, `class 1` and so on.
 pub(crate) fn numbered(classes: usize) -> Vec<String> {
     (0..classes).map(|index| format!("class {index}")).collect()
 }
 
-/// The names of a text, one a line, or of JSON: a list, or a map from numbers to names or from names to numbers.
+/// Parses names from a text, one per line, or from JSON: a list, or a map from numbers to names or from names to
+/// numbers.
 ///
 /// # Errors
-/// In words, when it is neither, or numbers are missing.
+/// A message if the text is neither, or numbers are missing.
 pub(crate) fn parse(text: &str) -> Result<Vec<String>, String> {
     let text = text.trim_start_matches('\u{feff}').trim_end();
     if !text.trim_start().starts_with(['[', '{']) {

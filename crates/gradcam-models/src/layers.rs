@@ -1,4 +1,4 @@
-//! Layers read from a store, under the paths of PyTorch's modules.
+//! Builds layers from a store, with the paths of PyTorch's modules.
 
 use gradcam_nn::ops::Axis;
 use gradcam_nn::ops::{Activation, BatchNorm, Conv2d, ConvOptions, LayerNorm, Linear, Padding};
@@ -18,7 +18,7 @@ pub(crate) struct Conv {
 }
 
 impl Conv {
-    /// A square kernel of odd size with stride 1, no bias, and the padding that keeps the size.
+    /// Makes a square kernel of odd size with stride 1, no bias, and size-preserving padding.
     pub(crate) fn new(inputs: usize, outputs: usize, kernel: usize) -> Self {
         Conv {
             channels: (inputs, outputs),
@@ -64,12 +64,12 @@ impl Conv {
         ))
     }
 
-    /// A convolution alone.
+    /// Builds the convolution alone.
     pub(crate) fn module(self, w: &Weights) -> Result<Module> {
         group(self.named(w)?, None, None)
     }
 
-    /// The convolution with its path.
+    /// Builds the convolution with its path.
     pub(crate) fn named(self, w: &Weights) -> Result<(Vec<String>, Conv2d)> {
         Ok((vec![w.prefix().to_string()], self.read(w)?))
     }
@@ -80,7 +80,7 @@ pub(crate) type NamedNorm = (Vec<String>, BatchNorm);
 /// An activation with the paths of its output.
 pub(crate) type NamedActivation = (Vec<String>, Activation);
 
-/// A batch norm under the scope `w`; its path is the scope.
+/// Builds a batch norm under the scope `w`, which is its path.
 pub(crate) fn batch_norm(w: &Weights, channels: usize, eps: f64) -> Result<NamedNorm> {
     let norm = BatchNorm::new(
         w.get("weight", &[channels])?,
@@ -92,7 +92,7 @@ pub(crate) fn batch_norm(w: &Weights, channels: usize, eps: f64) -> Result<Named
     Ok((vec![w.prefix().to_string()], norm))
 }
 
-/// timm's `BatchNormAct2d`: a batch norm with an (inactive) `drop` and an `act` inside. The module's own output is the activation's.
+/// Builds timm's `BatchNormAct2d`: a batch norm with an (inactive) `drop` and an `act` inside. The module's own output is the activation's.
 pub(crate) fn batch_norm_act(
     w: &Weights,
     channels: usize,
@@ -108,7 +108,7 @@ pub(crate) fn batch_norm_act(
     Ok(((vec![drop], norm), Some((outer, activation))))
 }
 
-/// A convolution with what follows it, as one module.
+/// Groups a convolution with its norm and activation as one module.
 pub(crate) fn group(
     conv: (Vec<String>, Conv2d),
     norm: Option<NamedNorm>,
@@ -119,7 +119,7 @@ pub(crate) fn group(
     )?))))
 }
 
-/// A convolution and a `BatchNormAct2d`, each under its own scope.
+/// Builds a convolution and a `BatchNormAct2d`, each under its own scope.
 pub(crate) fn conv_norm_act(
     conv_at: &Weights,
     conv: Conv,
@@ -131,12 +131,12 @@ pub(crate) fn conv_norm_act(
     group(conv.named(conv_at)?, Some(norm), activation)
 }
 
-/// A layer norm over the channels of a feature map.
+/// Builds a layer norm over the channels of a feature map.
 pub(crate) fn layer_norm(w: &Weights, channels: usize, eps: f64) -> Result<Module> {
     norm(w, channels, eps, Axis::Channel)
 }
 
-/// A layer norm over the last dimension: the channels of tokens.
+/// Builds a layer norm over the last dimension, the channels of tokens.
 pub(crate) fn token_norm(w: &Weights, channels: usize, eps: f64) -> Result<Module> {
     norm(w, channels, eps, Axis::Last)
 }
@@ -151,14 +151,14 @@ fn norm(w: &Weights, channels: usize, eps: f64, axis: Axis) -> Result<Module> {
     Ok(Module::new(w.prefix(), Kind::LayerNorm(norm)))
 }
 
-/// A fully connected layer with a bias.
+/// Builds a fully connected layer with a bias.
 pub(crate) fn linear(w: &Weights, inputs: usize, outputs: usize) -> Result<Module> {
     let (names, layer) = named_linear(w, inputs, outputs)?;
     let kind = Kind::Linear(layer);
     Ok(Module { names, kind })
 }
 
-/// A fully connected layer with its path.
+/// Builds a fully connected layer with its path.
 pub(crate) fn named_linear(w: &Weights, inputs: usize, outputs: usize) -> Result<Named<Linear>> {
     let layer = Linear::new(
         w.get("weight", &[outputs, inputs])?,
@@ -167,7 +167,7 @@ pub(crate) fn named_linear(w: &Weights, inputs: usize, outputs: usize) -> Result
     Ok((vec![w.prefix().into()], layer))
 }
 
-/// A matrix as a 1×1 convolution.
+/// Builds a 1×1 convolution from a matrix.
 pub(crate) fn pointwise(
     w: &Weights,
     inputs: usize,
@@ -183,7 +183,7 @@ pub(crate) fn pointwise(
     Ok((vec![w.prefix().into()], conv))
 }
 
-/// Self-attention with timm's paths; `(query, key, attention, mixed)` are those of its parts that have no parameters.
+/// Builds self-attention with timm's paths; `query`, `key`, `mixed` and `softmax` name its parts without parameters.
 pub(crate) fn attention(
     w: &Weights,
     channels: usize,
@@ -205,12 +205,12 @@ pub(crate) fn attention(
     })
 }
 
-/// The modules in turn, under the path of the scope `w`.
+/// Builds a sequence of modules with the scope `w` as its path.
 pub(crate) fn sequence(w: &Weights, modules: Vec<Module>) -> Module {
     Module::new(w.prefix(), Kind::Sequence(modules))
 }
 
-/// timm's head before the classifier: global average pooling (`NAME.pool`) and flattening (`NAME.flatten`).
+/// Builds timm's head before the classifier: global average pooling (`NAME.pool`) and flattening (`NAME.flatten`).
 pub(crate) fn global_pool(w: &Weights) -> Module {
     use gradcam_nn::ops::AdaptiveAvgPool2d;
     sequence(
@@ -225,7 +225,7 @@ pub(crate) fn global_pool(w: &Weights) -> Module {
     )
 }
 
-/// timm's global average pooling where a convolution or a norm follows it: the map stays `(n, c, 1, 1)`, and `NAME.flatten` does nothing.
+/// Builds timm's global average pooling before a convolution or a norm: the map stays `(n, c, 1, 1)`, and `NAME.flatten` does nothing.
 pub(crate) fn global_pool_map(w: &Weights) -> Module {
     use gradcam_nn::ops::AdaptiveAvgPool2d;
     Module::new(

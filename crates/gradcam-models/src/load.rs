@@ -1,4 +1,4 @@
-//! From files to a network that runs.
+//! Loads models from files.
 
 use std::path::{Path, PathBuf};
 
@@ -17,49 +17,49 @@ use crate::{LoadError, labels};
 /// The weights of the default model, EfficientNet-Lite0 (Tan & Le 2019), trained on ImageNet-1k.
 const DEFAULT_SHA256: &str = "4bcfdeff2781e11b57e0132dd6c310eba0ada74941d3bf6b78a6591f119bdcc0";
 
-/// A network with its weights, its labels and the way that it wants its pictures.
+/// A network with its weights, labels and preprocessing.
 #[derive(Debug, Clone)]
 pub struct Model {
-    /// What it was loaded as: a folder, a repository with its commit, or the default model's name.
+    /// The origin: a folder, a repository with its commit, or the default model's name.
     pub name: String,
-    /// The folder that its files lie in, for what else belongs to it; none for one that is built in or made from bytes.
+    /// The folder of the model's files, which may hold further ones; `None` if the model is built in or made from bytes.
     pub folder: Option<PathBuf>,
     /// The plan of the network.
     pub architecture: &'static Architecture,
     /// The network.
     pub network: ModuleTree,
-    /// Where the network's parameters are, and its inputs must be.
+    /// The device of the network's parameters, which its inputs must share.
     pub device: Device,
-    /// The type of the network's parameters but for vectors, and of its inputs.
+    /// The type of the network's inputs, and of its parameters except vectors.
     pub dtype: DType,
-    /// One name a class.
+    /// One name per class.
     pub labels: Vec<String>,
-    /// How pictures are prepared.
+    /// The preprocessing of pictures.
     pub preprocess: Preprocess,
-    /// What no file says and was taken from the network's family, one sentence each: how pictures are prepared, names of classes.
+    /// Values that no file states and the network's family supplied (preprocessing, class names), one sentence each.
     pub assumed: Vec<String>,
     /// The SHA-256 of the weight file, in hexadecimal digits.
     pub sha256: String,
-    /// The licence that the model's description names.
+    /// The licence named in the model's description.
     pub license: Option<String>,
     source: Parameters,
 }
 
-/// What the network was built from.
+/// The parameters that the network was built from.
 #[derive(Debug, Clone)]
 struct Parameters {
-    /// Under the tree's own names.
+    /// The parameters under the tree's own names.
     weights: Weights,
     classes: usize,
-    /// Whether the classifier was taken off after that.
+    /// Whether the classifier was removed afterwards.
     embedding: bool,
 }
 
 impl Model {
-    /// The default model, EfficientNet-Lite0: built in with the feature `embedded`, else from the repository's folder `models/`.
+    /// Loads the default model, EfficientNet-Lite0: built in with the feature `embedded`, else from the repository's folder `models/`.
     ///
     /// # Errors
-    /// When it is not built in and its folder is not there, or damaged.
+    /// If the model is not built in and its folder is missing or damaged.
     ///
     /// ```
     /// use gradcam_models::Model;
@@ -96,10 +96,10 @@ impl Model {
         Ok(model)
     }
 
-    /// A folder with `config.json` and `model.safetensors`, and perhaps transformers' `preprocessor_config.json`.
+    /// Loads a folder with `config.json` and `model.safetensors`, and optionally transformers' `preprocessor_config.json`.
     ///
     /// # Errors
-    /// When a file is missing or damaged, or the weights do not fit the architecture.
+    /// If a file is missing or damaged, or the weights do not fit the architecture.
     ///
     /// ```no_run
     /// use gradcam_models::Model;
@@ -110,7 +110,7 @@ impl Model {
     /// # Ok::<(), gradcam_models::LoadError>(())
     /// ```
     pub fn from_folder(folder: &Path, device: &Device) -> Result<Self, LoadError> {
-        // The description first: it says how many bytes of weights there may be.
+        // The description comes first, because it limits the bytes of weights.
         let config = Config::read(folder)?;
         let limit = weights_limit(config.architecture, config.classes);
         let weights = read(&folder.join("model.safetensors"), limit)?;
@@ -121,10 +121,10 @@ impl Model {
         })
     }
 
-    /// A repository of the hub, from the cache where it is there.
+    /// Loads a repository of the hub, from the cache if possible.
     ///
     /// # Errors
-    /// When the hub does not give the files, or the weights do not fit the architecture.
+    /// If the hub does not provide the files, or the weights do not fit the architecture.
     #[cfg(feature = "hub")]
     pub fn from_hub(
         hub: &crate::hub::Hub,
@@ -140,10 +140,10 @@ impl Model {
         })
     }
 
-    /// A model from the contents of its files.
+    /// Makes a model from the contents of its files.
     ///
     /// # Errors
-    /// When the description cannot be read, or the weights do not fit the architecture.
+    /// If the description cannot be parsed, or the weights do not fit the architecture.
     pub fn new(
         name: &str,
         config: &str,
@@ -154,7 +154,7 @@ impl Model {
         Model::built(name, Config::parse(config, processor)?, weights, device)
     }
 
-    /// The network that `config` describes, with `weights`, a safetensors file.
+    /// Builds the model that `config` describes from `weights`, a safetensors file.
     fn built(
         name: &str,
         config: Config,
@@ -166,7 +166,7 @@ impl Model {
         Model::of(name, config, &stored, sha256, device)
     }
 
-    /// The network that `config` describes, with the parameters in `stored`.
+    /// Builds the model that `config` describes from the parameters in `stored`.
     pub(crate) fn of(
         name: &str,
         config: Config,
@@ -209,7 +209,7 @@ impl Model {
             network,
             device: device.clone(),
             dtype: DType::F32,
-            // Made only now: the weights have as many classes as the description says.
+            // Made only after the weights have proved the description's number of classes.
             labels: match config.labels.is_empty() {
                 true => labels::numbered(config.classes),
                 false => config.labels,
@@ -226,16 +226,16 @@ impl Model {
         })
     }
 
-    /// The parameters that the network was built from, under the tree's own names. They share their memory with the network's.
+    /// Returns the parameters that the network was built from, under the tree's own names. They share memory with the network's.
     pub fn parameters(&self) -> &Weights {
         &self.source.weights
     }
 
-    /// The same model with each parameter, running statistics too, passed through `change`, which gets its name in the tree. Parameters
-    /// that it hands back as they are take no further memory. The convolutions are in full precision.
+    /// Rebuilds the model with each parameter passed through `change`, running statistics included. `change` gets the parameter's name in
+    /// the tree; parameters that it returns unchanged take no further memory. The convolutions are in full precision.
     ///
     /// # Errors
-    /// When `change` fails, or a parameter comes back in another shape or with values that are not finite.
+    /// If `change` fails, or returns a parameter with another shape or with non-finite values.
     pub fn rebuilt(
         &self,
         change: &dyn Fn(&str, &Tensor) -> candle_core::Result<Tensor>,
@@ -265,10 +265,10 @@ impl Model {
         })
     }
 
-    /// The same model with numbers of another type, for devices that compute faster with fewer bits. Vectors (norms, biases) keep theirs.
+    /// Converts the model to another number type, for devices that compute faster with fewer bits. Vectors (norms, biases) keep their type.
     ///
     /// # Errors
-    /// When the device lacks the type.
+    /// If the device lacks the type.
     pub fn in_type(&self, dtype: DType) -> Result<Model, LoadError> {
         let model = self.rebuilt(&|_, parameter| match parameter.rank() {
             0 | 1 => Ok(parameter.clone()),
@@ -277,8 +277,8 @@ impl Model {
         Ok(Model { dtype, ..model })
     }
 
-    /// The same model with an embedding as its output: what its linear classifier sees, or what it gives anyway, in CLIP. It has no labels.
-    /// None where the network does not end in a linear classifier.
+    /// Makes a model whose output is an embedding: the input of the linear classifier, or CLIP's usual output. It has no labels. `None` if
+    /// the network does not end in a linear classifier.
     pub fn embedding(&self) -> Option<Model> {
         let network = match self.architecture.is_clip() {
             true => self.network.clone(),
@@ -293,7 +293,7 @@ impl Model {
         })
     }
 
-    /// The layer that Grad-CAM looks at by default.
+    /// Returns the default layer for Grad-CAM.
     pub fn default_layer(&self) -> &str {
         self.architecture.default_layer
     }
@@ -307,7 +307,7 @@ fn misfit(model: &str) -> impl Fn(WeightsError) -> LoadError {
     }
 }
 
-/// The default model's folder: beside an installed binary, or in the repository that this was built from.
+/// Finds the default model's folder: beside an installed binary, or in the repository of this build.
 #[cfg(not(feature = "embedded"))]
 fn default_folder() -> Option<PathBuf> {
     let inner = Path::new("models").join("efficientnet-lite0");
@@ -344,7 +344,7 @@ mod tests {
         let model = Model::default_model(&Device::Cpu).unwrap();
         let same = model.rebuilt(&|_, tensor| Ok(tensor.clone())).unwrap();
         assert_eq!(output(&same), output(&model));
-        // Without its weights a classifier says its bias; the names are the tree's own.
+        // A classifier with zero weights outputs its bias; the names are the tree's own.
         let zeroed = |name: &str, tensor: &Tensor| match name {
             "classifier.weight" => tensor.zeros_like(),
             _ => Ok(tensor.clone()),
@@ -352,7 +352,7 @@ mod tests {
         let changed = model.rebuilt(&zeroed).unwrap();
         let bias = changed.parameters().tensor("classifier.bias").unwrap();
         assert_eq!(output(&changed), bias.to_vec1::<f32>().unwrap());
-        // What is rebuilt can be rebuilt again, and an embedding stays one.
+        // A rebuilt model can be rebuilt again, and an embedding stays an embedding.
         let twice = changed.rebuilt(&|_, tensor| Ok(tensor.clone())).unwrap();
         assert_eq!(output(&twice), output(&changed));
         let embedding = model.embedding().unwrap();

@@ -1,15 +1,14 @@
-//! From a picture to the network's input, as timm's evaluation transform does it.
+//! Prepares pictures as network inputs, like timm's evaluation transform.
 //!
-//! The steps and their roundings are those of `transforms_imagenet_eval` in timm's `data/transforms_factory.py` and of the
-//! torchvision functions it calls: resize, crop or pad at the centre, divide by 255, subtract the mean, divide by the
-//! standard deviation. A prepared picture also says which part of the original it shows, so that a map of the network's
-//! view can be painted on either.
+//! The steps and their rounding follow `transforms_imagenet_eval` in timm's `data/transforms_factory.py` and the torchvision functions it
+//! calls: resize, crop or pad at the centre, divide by 255, subtract the mean, divide by the standard deviation. A prepared picture also
+//! says which part of the original it shows, so that a map can be drawn on either.
 //!
-//! Against timm 1.0.31's own transform, the input for EfficientNet-Lite0 (bicubic, 224 pixels, 0.875) of five photos
-//! differed by at most 2 bytes of 255 (0.016 in the tensor) and 0.012 in the mean; 1495 random sizes, crops and
-//! filters also by at most 2. What remains is the fixed-point rounding of the resize, see [`resize_rgb`].
+//! Compared with timm 1.0.31's transform, EfficientNet-Lite0's input (bicubic, 224 pixels, 0.875) for five photos differed by at most 2 of
+//! 255 (0.016 in the tensor) and 0.012 in the mean. 1495 random sizes, crops and filters also differed by at most 2. The cause is the
+//! fixed-point rounding of the resize, see [`resize_rgb`].
 //!
-//! A picture of 16 bits a sample goes the same way and keeps them all, up to the input of the network; only the view has 8.
+//! A picture with 16 bits per sample takes the same steps and keeps them all up to the network's input; only the view has 8.
 //!
 //! ```
 //! use candle_core::Device;
@@ -39,7 +38,7 @@ pub use error::PreprocessError;
 use resize::{Image, Sample, resize};
 pub use resize::{Interpolation, resize_rgb};
 
-/// How a network wants its pictures: the fields of timm's `pretrained_cfg` that say so.
+/// The preprocessing that a network expects: the corresponding fields of timm's `pretrained_cfg`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Preprocess {
     /// Height and width of the network's input in pixels, each up to [`MAX_SIDE`](Preprocess::MAX_SIDE).
@@ -48,11 +47,11 @@ pub struct Preprocess {
     pub interpolation: Interpolation,
     /// The share of the resized picture's side that the crop keeps: the resize goes to `floor(input_size / crop_pct)`.
     pub crop_pct: f64,
-    /// How the picture is made to fit `input_size`.
+    /// The way to fit the picture to `input_size`.
     pub crop_mode: CropMode,
-    /// Mean of each channel, red, green, blue, of samples in 0-1.
+    /// Mean of each channel (red, green, blue), for samples from 0 to 1.
     pub mean: [f32; 3],
-    /// Standard deviation of each channel, of samples in 0-1.
+    /// Standard deviation of each channel, for samples from 0 to 1.
     pub std: [f32; 3],
 }
 
@@ -71,11 +70,11 @@ impl Default for Preprocess {
 }
 
 impl Preprocess {
-    /// The longest side of a network's input in pixels: one of twice that would take gigabytes for its first layers.
+    /// The longest side of a network's input in pixels. Twice that would take gigabytes in the first layers.
     pub const MAX_SIDE: u32 = 4096;
 }
 
-/// In words, as `224 × 224 pixels, bicubic, crop_pct 0.875, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5]`.
+/// In words, such as `224 × 224 pixels, bicubic, crop_pct 0.875, mean [0.5, 0.5, 0.5], std [0.5, 0.5, 0.5]`.
 impl fmt::Display for Preprocess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (height, width) = self.input_size;
@@ -93,25 +92,25 @@ impl fmt::Display for Preprocess {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum CropMode {
-    /// The shorter side is resized to `floor(input_size / crop_pct)`, and the centre is cut out.
+    /// The shorter side is resized to `floor(input_size / crop_pct)`, and the centre is kept.
     #[default]
     Center,
-    /// Both sides are resized to `floor(input_size / crop_pct)` whatever their ratio, and the centre is cut out.
+    /// Both sides are resized to `floor(input_size / crop_pct)`, ignoring the aspect ratio, and the centre is kept.
     Squash,
     /// The longer side is resized to `floor(input_size / crop_pct)`, and the rest is filled with the mean colour.
     Border,
 }
 
-/// What the user wants of the picture's shape. Matches are exhaustive on purpose: each way has its own region and its own cost.
+/// The user's choice for the picture's shape. Matches are exhaustive on purpose: each choice has its own region and cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fit {
-    /// As the network was evaluated: its [`CropMode`].
+    /// Like the network's evaluation, by its [`CropMode`].
     #[default]
     Crop,
-    /// The whole picture, resized straight to the input size whatever its ratio; `crop_pct` plays no part.
+    /// The whole picture, resized to the input size, ignoring the aspect ratio and `crop_pct`.
     Squash,
-    /// The picture's own size, untouched. The network must take any size.
+    /// The picture's own size, unchanged. The network must accept any size.
     None,
 }
 
@@ -119,7 +118,7 @@ impl Fit {
     /// Every choice.
     pub const ALL: [Fit; 3] = [Fit::Crop, Fit::Squash, Fit::None];
 
-    /// Its name.
+    /// Returns the name that parses back to this choice.
     pub fn name(self) -> &'static str {
         match self {
             Fit::Crop => "crop",
@@ -139,7 +138,7 @@ impl FromStr for Fit {
     type Err = PreprocessError;
 
     /// # Errors
-    /// [`PreprocessError::Setting`] for another name.
+    /// [`PreprocessError::Setting`] for an unknown name.
     fn from_str(text: &str) -> Result<Self, PreprocessError> {
         let found = Fit::ALL.into_iter().find(|fit| fit.name() == text);
         found.ok_or_else(|| PreprocessError::Setting {
@@ -150,25 +149,25 @@ impl FromStr for Fit {
     }
 }
 
-/// A rectangle in the original picture's pixels, with fractions: pixel `i` covers `i` to `i + 1`.
+/// A rectangle in the original picture, in fractional pixels: pixel `i` covers `i` to `i + 1`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Region {
-    /// Left edge; negative where the view was padded beyond the picture.
+    /// Left edge; negative if the view was padded beyond the picture.
     pub x: f64,
-    /// Top edge; negative where the view was padded beyond the picture.
+    /// Top edge; negative if the view was padded beyond the picture.
     pub y: f64,
-    /// Width; `x + width` exceeds the picture's where the view was padded.
+    /// Width; `x + width` exceeds the picture's width if the view was padded.
     pub width: f64,
-    /// Height; `y + height` exceeds the picture's where the view was padded.
+    /// Height; `y + height` exceeds the picture's height if the view was padded.
     pub height: f64,
 }
 
-/// The pixels of a picture that is to be prepared.
+/// The pixels of a picture to prepare.
 #[derive(Debug, Clone, Copy)]
 pub enum Pixels<'p> {
-    /// 8 bits a sample.
+    /// 8 bits per sample.
     Bytes(&'p RgbImage),
-    /// 16 bits a sample.
+    /// 16 bits per sample.
     Words(&'p Rgb16Image),
 }
 
@@ -193,26 +192,26 @@ impl<'p> From<&'p Picture> for Pixels<'p> {
     }
 }
 
-/// A picture made ready for a network.
+/// A picture that is prepared for a network.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Prepared {
-    /// The normalised input `(3, height, width)`, `f32`; stack several for a batch.
+    /// The normalised input `(3, height, width)`, `f32`; stack several to make a batch.
     pub tensor: Tensor,
-    /// The picture that the network saw, before normalisation, of the same height and width; of 16 bits a sample the high ones.
+    /// The picture that the network saw, before normalisation, with the same height and width; the high bytes of 16-bit samples.
     pub view: RgbImage,
-    /// The same with all 16 bits, where the picture has them.
+    /// The view with all 16 bits, if the picture has them.
     pub words: Option<Rgb16Image>,
-    /// Where in the original picture the view lies.
+    /// The view's position in the original picture.
     pub region: Region,
 }
 
 impl Preprocess {
-    /// Makes `picture` ready for the network, on `device`.
+    /// Prepares `picture` for the network, with the tensor on `device`.
     ///
     /// # Errors
-    /// [`PreprocessError`]: an empty picture, a setting out of its range, a shape so extreme that the resize
-    /// takes too much memory, or a device that refuses the tensor.
+    /// [`PreprocessError`] for an empty picture, a setting out of range, a shape so extreme that the resize takes too much
+    /// memory, or a device that refuses the tensor.
     pub fn prepare<'p>(
         &self,
         picture: impl Into<Pixels<'p>>,
@@ -242,7 +241,7 @@ impl Preprocess {
         }
     }
 
-    /// The picture as the network sees it, with its place in the original.
+    /// Makes the picture that the network sees, and returns its position in the original too.
     fn view<S: Sample>(
         &self,
         picture: &Image<S>,
@@ -262,7 +261,7 @@ impl Preprocess {
         Ok((view, plan.region))
     }
 
-    /// What the picture is resized to, and which part of that the network sees.
+    /// Plans the size of the resize, and the part of it that the network sees.
     fn plan(&self, (width, height): (u32, u32), fit: Fit) -> Result<Plan, PreprocessError> {
         if width == 0 || height == 0 {
             return Err(PreprocessError::Empty { width, height });
@@ -307,7 +306,7 @@ impl Preprocess {
         })
     }
 
-    /// Width and height that [`Fit::Crop`] resizes a picture of `width` × `height` to, before the crop.
+    /// Computes the width and height to which [`Fit::Crop`] resizes a picture of `width` × `height` before the crop.
     fn resized_size(&self, width: u32, height: u32) -> (u64, u64) {
         let scaled = |side: u32| ((f64::from(side) / self.crop_pct).floor() as u64).max(1);
         let (target_height, target_width) = (scaled(self.input_size.0), scaled(self.input_size.1));
@@ -323,7 +322,7 @@ impl Preprocess {
         match self.crop_mode {
             CropMode::Squash => (target_width, target_height),
             CropMode::Border => keep_ratio(ratios.0.max(ratios.1)),
-            // torchvision's Resize cuts the longer side's fraction off, where timm's own rounds.
+            // torchvision's Resize truncates the longer side, whereas timm's own rounds it.
             CropMode::Center if target_width == target_height => {
                 let longer = |long: u64, short: u64| {
                     (u128::from(target_width) * u128::from(long) / u128::from(short)) as u64
@@ -338,7 +337,7 @@ impl Preprocess {
         }
     }
 
-    /// The colour of what the crop has to add: black, or the mean where borders are the model's way.
+    /// Returns the colour of padding: black, or the mean in the border mode.
     fn fill<S: Sample>(&self) -> Rgb<S> {
         Rgb(match self.crop_mode {
             CropMode::Border => self.mean.map(|m| S::nearest(S::WHITE * m)),
@@ -346,7 +345,7 @@ impl Preprocess {
         })
     }
 
-    /// `(3, height, width)`: `(sample / white - mean) / std` in `f32`, in torchvision's order of operations.
+    /// Computes `(sample / white - mean) / std` in `f32`, shape `(3, height, width)`, in torchvision's order of operations.
     fn normalise<S: Sample>(
         &self,
         view: &Image<S>,
@@ -365,7 +364,7 @@ impl Preprocess {
         Ok(Tensor::from_vec(data, (3, height, width), device)?)
     }
 
-    /// Whether every setting is in its range.
+    /// Checks that every setting is in its range.
     pub(crate) fn check(&self) -> Result<(), PreprocessError> {
         let (height, width) = self.input_size;
         let sizes = 1..=Preprocess::MAX_SIDE;
@@ -408,11 +407,11 @@ impl Preprocess {
     }
 }
 
-/// What a picture is resized to and cut out of that; sizes are widths and heights in pixels.
+/// The sizes of the resize and of the crop, as widths and heights in pixels.
 struct Plan {
     resized: (u32, u32),
     view: (u32, u32),
-    /// The view's edges in the resized picture, negative where it is padded.
+    /// The view's edges in the resized picture, negative if it is padded.
     left: i64,
     top: i64,
     region: Region,
@@ -424,9 +423,9 @@ impl Plan {
     }
 }
 
-/// Where `want` pixels at the centre of `have` begin.
+/// Finds the start of the `want` central pixels of `have`.
 ///
-/// torchvision's `center_crop`: an odd pad is larger at the right and bottom, and half an offset goes to the even side.
+/// As in torchvision's `center_crop`, an odd pad is larger at the right and bottom, and half offsets round to even.
 fn centred(have: u32, want: u32) -> i64 {
     let spare = i64::from(have) - i64::from(want);
     if spare < 0 {

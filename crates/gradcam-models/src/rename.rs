@@ -1,4 +1,4 @@
-//! From the names of a checkpoint to those of the tree.
+//! Maps a checkpoint's names to the tree's.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use gradcam_nn::{Weights, WeightsError};
 use crate::architectures::transformers_names::part;
 use crate::architectures::{Architecture, Naming};
 
-/// The store under the tree's own names, each tensor in the shape that the tree asks for where it has as many elements.
+/// Renames a store's tensors to the tree's own names, and reshapes each to the tree's shape if the number of elements matches.
 ///
-/// torchvision keeps some 1×1 convolutions as fully connected layers, and ConvNeXt's scales with unit dimensions. transformers keeps
-/// query, key and value apart, has no bias in CLIP's projection, and adds the class token's position when it runs, also where registers
-/// follow it.
+/// torchvision stores some 1×1 convolutions as fully connected layers, and ConvNeXt's scales with unit dimensions. transformers stores
+/// query, key and value separately, and has no bias in CLIP's projection. It adds the class token's position at run time, even if registers
+/// follow the token.
 ///
 /// # Errors
-/// When tensors that belong together do not fit each other.
+/// If tensors that belong together do not fit each other.
 pub fn rename(
     stored: &Weights,
     architecture: &Architecture,
@@ -62,7 +62,7 @@ pub fn rename(
     Ok(Weights::from_tensors(tensors))
 }
 
-/// timm's head has a bias, which is zero for CLIP's projection.
+/// Adds the bias of timm's head, which is zero for CLIP's projection.
 fn bare_projection(
     tensors: &mut BTreeMap<String, Tensor>,
     shapes: &BTreeMap<String, Vec<usize>>,
@@ -76,7 +76,7 @@ fn bare_projection(
     Ok(())
 }
 
-/// Adds the class token's position to it, as timm does where registers follow, which have none.
+/// Adds the class token's position to the token, as timm does if registers, which have no position, follow.
 fn own_class_token(
     tensors: &mut BTreeMap<String, Tensor>,
     shapes: &BTreeMap<String, Vec<usize>>,

@@ -1,10 +1,11 @@
-//! Texts as CLIP sees them: the other tower of the network, whose embeddings lie in one space with those of images.
+//! CLIP's text tower, whose embeddings share a space with those of images.
 //!
-//! CLIP (Radford et al. 2021) was trained so that the cosine between the embedding of an image and that of its caption is large. A
-//! [`Model`] of a CLIP gives the image's embedding where another gives logits; [`TextEncoder`] gives that of a text, from the same
-//! folder: a whole CLIP in the form of Hugging Face transformers (`CLIPModel`), with its `tokenizer.json`.
+//! CLIP (Radford et al. 2021) was trained so that the cosine between the embeddings of an image and its caption is large. A CLIP [`Model`]
+//! outputs the image's embedding instead of logits. [`TextEncoder`] embeds a text, from the same folder: a complete CLIP in the form of
+//! Hugging Face transformers (`CLIPModel`), with its `tokenizer.json`.
 //!
-//! The tower is read at the end of the text. The first CLIP took the largest token for it, which is wrong once tokens are added behind it.
+//! The tower's output is read at the end token. The first CLIP took the largest token for the end, which is wrong once tokens are added
+//! after it.
 //!
 //! ```
 //! use gradcam_models::text::TextEncoder;
@@ -32,7 +33,7 @@ use crate::config::value::{activation, is_epsilon};
 use crate::files::{WEIGHTS, read, read_text};
 use crate::load::Model;
 
-/// The text tower of a CLIP with its tokenizer, on the CPU.
+/// A CLIP's text tower with its tokenizer, on the CPU.
 #[derive(Debug, Clone)]
 pub struct TextEncoder {
     tokenizer: Tokenizer,
@@ -45,7 +46,7 @@ pub struct TextEncoder {
     end: u32,
 }
 
-/// What `config.json` says of a whole CLIP. What it leaves out is transformers' default.
+/// The `config.json` of a complete CLIP. Missing fields have transformers' defaults.
 #[derive(Deserialize)]
 struct Fields {
     text_config: Option<Described>,
@@ -122,12 +123,12 @@ impl Described {
 }
 
 impl TextEncoder {
-    /// The text tower of a folder with the `config.json` and `model.safetensors` of a whole CLIP, and its tokenizer: `tokenizer.json`, or
-    /// `vocab.json` with `merges.txt`.
+    /// Loads the text tower from a folder with the `config.json` and `model.safetensors` of a complete CLIP, and its tokenizer:
+    /// `tokenizer.json`, or `vocab.json` with `merges.txt`.
     ///
     /// # Errors
-    /// When there is no text tower, a file is missing or damaged, the weights are not exactly those of the description, or the tower has
-    /// another activation than `quick_gelu`, that of OpenAI's models, or `gelu`, that of OpenCLIP's.
+    /// If there is no text tower, a file is missing or damaged, or the weights do not fit the description exactly. The activation must be
+    /// `quick_gelu`, as in OpenAI's models, or `gelu`, as in OpenCLIP's.
     pub fn from_folder(folder: &Path) -> Result<Self, TextError> {
         let text = read_text(&folder.join("config.json"))?;
         let fields: Fields = serde_json::from_str(&text).map_err(|error| LoadError::Config {
@@ -163,11 +164,11 @@ impl TextEncoder {
         })
     }
 
-    /// The tokens of a text, with those before and behind it; as many as the model reads at most (77 for OpenAI's).
+    /// Tokenises a text, with the start and end tokens, up to the most tokens that the model reads (77 for OpenAI's).
     ///
     /// # Errors
-    /// When the text is empty (transformers would embed the two tokens around it, which say nothing), too long (nothing is cut off), or
-    /// the tokenizer does not belong to the model.
+    /// If the text is empty or too long, or the tokenizer does not belong to the model. (transformers would embed an empty text's start and
+    /// end tokens, which mean nothing, and cut a long one off.)
     pub fn tokens(&self, text: &str) -> Result<Vec<u32>, TextError> {
         if text.trim().is_empty() {
             return Err(TextError::Empty);
@@ -188,10 +189,10 @@ impl TextEncoder {
         }
     }
 
-    /// The embedding of a text, not normalised: transformers' `get_text_features`, as long as that of an image.
+    /// Embeds a text, without normalisation, as transformers' `get_text_features`; the embedding is as long as an image's.
     ///
     /// # Errors
-    /// Those of [`tokens`](TextEncoder::tokens), and when the weights are damaged.
+    /// As [`tokens`](TextEncoder::tokens), and if the weights are damaged.
     pub fn embed(&self, text: &str) -> Result<Vec<f32>, TextError> {
         let ids = self.tokens(text)?;
         let end = end(&ids, self.end).ok_or(TextError::NoEnd { end: self.end })?;
@@ -203,9 +204,9 @@ impl TextEncoder {
     }
 }
 
-/// Where the network is read: at the first end of the text, as transformers has it.
+/// Finds the position where the output is read: the first end token, as in transformers.
 ///
-/// The first configurations call the end 2, which it never was; there it is the first of the largest tokens.
+/// Early configurations wrongly state 2 as the end token; for them it is the first of the largest tokens.
 fn end(ids: &[u32], end: u32) -> Option<usize> {
     match end {
         2 => {
@@ -217,10 +218,10 @@ fn end(ids: &[u32], end: u32) -> Option<usize> {
 }
 
 impl Model {
-    /// The text tower in the model's [folder](Model::folder), which a fetch from the hub has filled too.
+    /// Loads the text tower from the model's [folder](Model::folder), which may come from the hub.
     ///
     /// # Errors
-    /// When the model has none, or it cannot be loaded; see [`TextEncoder::from_folder`].
+    /// If the model has no text tower, or it cannot be loaded; see [`TextEncoder::from_folder`].
     pub fn text_encoder(&self) -> Result<TextEncoder, TextError> {
         let no_tower = || TextError::NoTower {
             model: self.name.clone(),

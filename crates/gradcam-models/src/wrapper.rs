@@ -1,9 +1,9 @@
-//! What training puts around a network, and in front of its parameters' names.
+//! Wrappers around a network in training, which prefix its parameters' names.
 
-/// `DataParallel` and `DistributedDataParallel`, `torch.compile`, and the attribute that Lightning's examples keep the network in.
+/// Prefixes of `DataParallel` and `DistributedDataParallel`, `torch.compile`, and the attributes for the network in Lightning's examples.
 const WRAPPERS: [&str; 4] = ["module.", "_orig_mod.", "model.", "net."];
 
-/// The wrapper that more than half of the names lie in; other names may belong to a loss or a metric beside the network.
+/// Finds the wrapper that prefixes more than half of the names; other names may belong to a loss or a metric.
 pub(crate) fn wrapper<S: AsRef<str>>(names: &[S]) -> Option<&'static str> {
     WRAPPERS.into_iter().find(|wrapper| {
         let inside = names.iter().filter(|n| n.as_ref().starts_with(wrapper));
@@ -11,7 +11,7 @@ pub(crate) fn wrapper<S: AsRef<str>>(names: &[S]) -> Option<&'static str> {
     })
 }
 
-/// Every name without the wrappers around it, and what they were, the outermost first.
+/// Removes the wrappers from every name, and returns them too, the outermost first.
 pub(crate) fn unwrapped(mut names: Vec<String>) -> (Vec<String>, Vec<&'static str>) {
     let mut removed = Vec::new();
     while let Some(wrapper) = wrapper(&names) {

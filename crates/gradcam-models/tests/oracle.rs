@@ -1,6 +1,6 @@
-//! The networks against those of candle-transformers, another implementation, on the same random weights.
+//! Compares the networks with candle-transformers, another implementation, on the same random weights.
 //!
-//! Left out: its VGG13 and VGG19, which differ from VGG16 in the number of convolutions only and are as slow. It has no AlexNet,
+//! Its VGG13 and VGG19 are left out: they differ from VGG16 only in the number of convolutions, and are as slow. It has no AlexNet,
 //! SqueezeNet, GoogLeNet, Inception, DenseNet, or MobileNet v2 and v3.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
@@ -19,7 +19,7 @@ use gradcam_nn::{Network, Weights};
 
 use numbers::splitmix64;
 
-/// Numbers evenly distributed between `low` and `high`; every name has a stream of its own.
+/// Draws numbers uniformly between `low` and `high`, with a separate stream for every name.
 fn uniform(name: &str, shape: &[usize], low: f32, high: f32) -> Tensor {
     let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -31,11 +31,11 @@ fn uniform(name: &str, shape: &[usize], low: f32, high: f32) -> Tensor {
     Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
 }
 
-/// A parameter that makes every part count: kernels keep the size of what they are given, no norm is the identity.
+/// Makes a parameter such that every part matters: kernels keep the scale of their input, and no norm is the identity.
 fn parameter(name: &str, shape: &[usize]) -> Tensor {
     match name.rsplit('.').next().unwrap() {
         "weight" if shape.len() > 1 => {
-            // As wide as He's normal distribution.
+            // The standard deviation of He's normal distribution.
             let fan_in: usize = shape[1..].iter().product();
             let bound = (6.0 / fan_in as f32).sqrt();
             uniform(name, shape, -bound, bound)
@@ -45,7 +45,7 @@ fn parameter(name: &str, shape: &[usize]) -> Tensor {
     }
 }
 
-/// Builds our network `name` and gives its logits for `x`, and the weights under our names.
+/// Builds our network `name`, and returns its logits for `x` and the weights under our names.
 fn ours(name: &str, classes: usize, x: &Tensor) -> (Tensor, BTreeMap<String, Tensor>) {
     let architecture = architectures::find(name).unwrap();
     let skeleton = Weights::skeleton();
@@ -64,12 +64,12 @@ fn ours(name: &str, classes: usize, x: &Tensor) -> (Tensor, BTreeMap<String, Ten
     (network.forward(x, &mut ()).unwrap(), tensors)
 }
 
-/// The same weights for candle's networks.
+/// Wraps the same weights for candle's networks.
 fn builder(tensors: BTreeMap<String, Tensor>, dtype: DType) -> VarBuilder<'static> {
     VarBuilder::from_tensors(tensors.into_iter().collect(), dtype, &Device::Cpu)
 }
 
-/// Compares logits; the tolerance is a part of the largest.
+/// Compares logits; the tolerance is relative to the largest.
 fn assert_close(found: &Tensor, expected: &Tensor, tolerance: f64) {
     assert_eq!(found.dims(), expected.dims());
     let wide = |x: &Tensor| x.to_dtype(DType::F64).unwrap();
@@ -96,7 +96,7 @@ fn assert_close(found: &Tensor, expected: &Tensor, tolerance: f64) {
     }
 }
 
-/// A dark and a bright image.
+/// Makes a dark and a bright image.
 fn images(height: usize, width: usize) -> Tensor {
     let shape = [1, 3, height, width];
     let images = [
@@ -106,8 +106,8 @@ fn images(height: usize, width: usize) -> Tensor {
     Tensor::cat(&images, 0).unwrap()
 }
 
-/// Compares the logits of our network `name` and `theirs`: in `f64`, where rounding hides no difference, within 1e-10 of the largest, in
-/// `f32` within 1e-4.
+/// Compares the logits of our network `name` and `theirs`: within 1e-10 of the largest in `f64`, where rounding hides no difference, and
+/// within 1e-4 in `f32`.
 fn check<M: Module>(
     name: &str,
     (height, width): (usize, usize),
@@ -133,13 +133,13 @@ fn resnets() {
 
 #[test]
 fn convnexts() {
-    // candle's layer norm has no `f64`.
+    // candle's layer norm does not support `f64`.
     check("convnext_tiny", (65, 96), &[DType::F32], |w| {
         convnext::convnext(&convnext::Config::tiny(), 10, w)
     });
 }
 
-/// candle has the networks with TensorFlow's padding and norms, under torchvision's names.
+/// candle has the networks with TensorFlow's padding and norms, and torchvision's names.
 #[test]
 fn efficientnets() {
     let check = |size: usize, dtypes: &[DType], configs: fn() -> Vec<MBConvConfig>| {
@@ -151,11 +151,11 @@ fn efficientnets() {
         });
     };
     check(0, &[DType::F64, DType::F32], MBConvConfig::b0);
-    // With random weights the larger one makes rounding errors grow a thousandfold: too much for `f32`.
+    // With random weights the larger network amplifies rounding errors a thousandfold: too much for `f32`.
     check(2, &[DType::F64], MBConvConfig::b2);
 }
 
-/// candle's takes one image of 224×224 pixels, always has 1000 classes, and ends in a ReLU.
+/// candle's VGG takes one image of 224×224 pixels, always has 1000 classes, and ends in a ReLU.
 #[test]
 fn vggs() {
     let x = uniform("image", &[1, 3, 224, 224], -2.0, 2.0);

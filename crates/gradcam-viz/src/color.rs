@@ -56,7 +56,7 @@ impl ColorMap {
         Self::Coolwarm,
     ];
 
-    /// Returns the name that users type, such as `turbo` or `viridis`. …
+    /// Returns the name that users type, such as `turbo` or `viridis`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Turbo => "turbo",

@@ -45,7 +45,7 @@ impl View {
         Self::Boxes,
     ];
 
-    /// Returns the name that users type, such as `overlay` or `side-by-side`. …
+    /// Returns the name that users type, such as `overlay` or `side-by-side`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Overlay => "overlay",

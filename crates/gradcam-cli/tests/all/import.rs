@@ -370,9 +370,9 @@ fn what_is_no_state_dict_is_named() {
     .unwrap();
     refused("old.pth", &["before 1.6", "torch.save"]);
     fs::write(at("text.pth"), "hello").unwrap();
-    refused("text.pth", &["no checkpoint", "68 65 6c 6c"]);
+    refused("text.pth", &["not a checkpoint", "68 65 6c 6c"]);
     fs::write(at("plain.pkl"), b"\x80\x04N.").unwrap();
-    refused("plain.pkl", &["a pickle that is not one of `torch.save`"]);
+    refused("plain.pkl", &["a pickle that is not from `torch.save`"]);
     archive(&at("empty.pth"), b"\x80\x02}.", &[], &[]);
     refused("empty.pth", &["no named tensors", "an empty dictionary"]);
     archive(&at("cut.pth"), b"\x80\x02}", &[], &[]);
@@ -390,7 +390,7 @@ fn what_is_no_state_dict_is_named() {
         values.0 = vec![1 << 30; 3];
     }
     checkpoint(&at("huge.pth"), &lying, &[], "", false);
-    refused("huge.pth", &["beyond its numbers"]);
+    refused("huge.pth", &["beyond its storage"]);
 
     // The wrong architecture, and one without its classifier.
     let mut headless = parameters(SMALL);

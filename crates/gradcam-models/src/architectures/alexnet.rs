@@ -1,4 +1,4 @@
-//! AlexNet in its second form, "one weird trick" (Krizhevsky 2014), under torchvision's paths.
+//! AlexNet in its second version, "one weird trick" (Krizhevsky 2014), with torchvision's paths.
 
 use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, MaxPool2d, Padding};
 use gradcam_nn::{Kind, Module, Weights};
@@ -9,10 +9,10 @@ use crate::preprocess::Interpolation;
 
 /// Channels of the two fully connected layers before the classifier.
 const HIDDEN: usize = 4096;
-/// Rows and columns of the map that the first of them covers.
+/// Rows and columns of the feature map that the first of these layers covers.
 const MAP: usize = 6;
 
-/// The one network of its kind.
+/// The only network of its family.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AlexNet;
 
@@ -27,7 +27,7 @@ impl Family for AlexNet {
         ])
     }
 
-    /// torchvision's `module` in this tree: the names are the same.
+    /// Returns the name unchanged, since the tree has torchvision's names.
     fn from_torchvision(&self, module: &str) -> Option<String> {
         Some(module.to_string())
     }
@@ -57,7 +57,7 @@ fn features(w: &Weights) -> Result<Module> {
     Ok(sequence(w, modules))
 }
 
-/// The fully connected layers; 0 and 3 are inactive dropouts.
+/// Builds the fully connected layers; 0 and 3 are inactive dropouts.
 fn classifier(w: &Weights, classes: usize) -> Result<Module> {
     let relu = |index: usize| Module::new(w.path(index), Kind::Activation(Activation::Relu));
     let modules = vec![

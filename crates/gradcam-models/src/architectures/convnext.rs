@@ -1,7 +1,7 @@
-//! ConvNeXt (Liu et al. 2022), under timm's paths.
+//! ConvNeXt (Liu et al. 2022), with timm's paths.
 //!
-//! timm runs a block's `norm` and `mlp` with the channels last. Here every feature map stays `(n, c, h, w)`: the norm runs over the
-//! channels, the two matrices are 1×1 convolutions, and `norm`, `mlp` and what is inside are offered in that shape.
+//! timm runs a block's `norm` and `mlp` with the channels last. Here every feature map stays `(n, c, h, w)`, which is the shape at the taps
+//! of `norm`, `mlp` and its modules. The norm runs over the channels, and the two matrices are 1×1 convolutions.
 
 use gradcam_nn::ops::{Activation, BatchNorm, Padding};
 use gradcam_nn::{Kind, Module, Weights};
@@ -13,15 +13,15 @@ use crate::layers::{
 };
 
 const EPS: f64 = 1e-6;
-/// Channels of the hidden layer of a block, as a multiple of the block's.
+/// Channels of a block's hidden layer, as a multiple of the block's channels.
 const EXPANSION: usize = 4;
 
-/// What tells the networks of the family apart.
+/// The sizes that define a network of the family.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConvNeXt {
     /// Blocks of the four stages.
     blocks: [usize; 4],
-    /// Channels of the first stage; every further one doubles them.
+    /// Channels of the first stage; each further stage doubles them.
     channels: usize,
 }
 
@@ -52,7 +52,7 @@ impl ConvNeXt {
         }
     }
 
-    /// A module of torchvision's `features.NUMBER`: the stages have odd numbers, the halvings of the size between them even ones.
+    /// Maps a module of torchvision's `features.NUMBER`: stages have odd numbers, the downsamplings between them even ones.
     fn stage(&self, number: usize, path: &[&str]) -> Option<String> {
         let stage = number / 2;
         let count = *self.blocks.get(stage)?;
@@ -69,7 +69,7 @@ impl ConvNeXt {
         let index = index.parse().ok().filter(|&index: &usize| index < count)?;
         let inner = match path {
             [] => "",
-            // torchvision changes the order of the axes in 1 and 6; in this tree it stays.
+            // torchvision permutes the axes in 1 and 6; this tree does not.
             ["block", "0" | "1"] => ".conv_dw",
             ["block", "2"] => ".norm",
             ["block", "3"] => ".mlp.fc1",
@@ -149,7 +149,7 @@ impl Family for ConvNeXt {
     }
 }
 
-/// A convolution of patches that do not overlap.
+/// Makes a convolution over non-overlapping patches.
 fn patches(inputs: usize, outputs: usize, size: usize) -> Conv {
     Conv::new(inputs, outputs, size)
         .stride(size)
@@ -163,7 +163,7 @@ fn block(w: &Weights, channels: usize) -> Result<Module> {
     let mlp = w.at("mlp");
     let expand = pointwise(&mlp.at("fc1"), channels, hidden, true)?;
     let mut project = pointwise(&mlp.at("fc2"), hidden, channels, true)?;
-    // timm's inactive modules: `drop1` and `norm` behind the activation, `drop2` behind the second matrix.
+    // timm's inactive modules: `drop1` and `norm` after the activation, `drop2` after the second matrix.
     let gelu = ["act", "drop1", "norm"].map(|name| mlp.path(name)).to_vec();
     project.0.extend([mlp.path("drop2"), mlp.prefix().into()]);
     let branch = vec![
@@ -180,8 +180,8 @@ fn block(w: &Weights, channels: usize) -> Result<Module> {
     Ok(Module::new(w.prefix(), residual))
 }
 
-/// A block's `gamma`, a factor per channel (LayerScale, Touvron et al. 2021), as the norm behind its last convolution: a norm that
-/// neither centres nor divides. So factor and sum run in the convolution's kernel.
+/// Makes the norm after a block's last convolution from `gamma`, its factor per channel (LayerScale, Touvron et al. 2021). This norm
+/// neither centres nor divides, so factor and sum run in the convolution's kernel.
 fn layer_scale(w: &Weights, channels: usize) -> Result<NamedNorm> {
     let gamma = w.get("gamma", &[channels])?;
     let (zero, one) = (gamma.zeros_like()?, gamma.ones_like()?);

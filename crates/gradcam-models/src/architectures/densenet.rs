@@ -1,4 +1,4 @@
-//! DenseNet (Huang et al. 2017), under timm's paths.
+//! DenseNet (Huang et al. 2017), with timm's paths.
 
 use gradcam_nn::ops::{Activation, AvgPool2d, MaxPool2d};
 use gradcam_nn::{Kind, Module, Weights};
@@ -10,7 +10,7 @@ const EPS: f64 = 1e-5;
 /// Channels of a layer's 1×1 convolution, as a multiple of the growth rate.
 const BOTTLENECK: usize = 4;
 
-/// What tells the networks of the family apart.
+/// The sizes that define a network of the family.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DenseNet {
     /// Channels that each layer adds.
@@ -20,12 +20,12 @@ pub(crate) struct DenseNet {
 }
 
 impl DenseNet {
-    /// A network of the family.
+    /// Makes a network of the family.
     pub(crate) const fn new(growth: usize, layers: [usize; 4]) -> Self {
         DenseNet { growth, layers }
     }
 
-    /// The part before the global pooling, and its number of channels.
+    /// Builds the part before the global pooling, and returns its number of channels too.
     fn features(&self, w: &Weights) -> Result<(Module, usize)> {
         let mut channels = 2 * self.growth;
         let stem = Conv::new(3, channels, 7).stride(2);
@@ -54,7 +54,7 @@ impl DenseNet {
         Ok((sequence(w, modules), channels))
     }
 
-    /// Norm and ReLU come before each convolution; the second pair joins the first convolution.
+    /// Builds a dense layer. Norm and ReLU precede each convolution; the second pair is fused with the first convolution.
     fn layer(&self, w: &Weights, inputs: usize) -> Result<Module> {
         let inner = BOTTLENECK * self.growth;
         let narrow = Conv::new(inputs, inner, 1);
@@ -81,14 +81,14 @@ impl Family for DenseNet {
         ])
     }
 
-    /// timm's norms have their ReLU inside: `norm0` is torchvision's `relu0`, and torchvision's own `norm0`, which keeps its name for
-    /// its parameters, has the output of `norm0.drop`.
+    /// Maps torchvision's names. timm's norms include their ReLU, so `norm0` is torchvision's `relu0`. The output of torchvision's `norm0`
+    /// is `norm0.drop` here; its name stays because of its parameters.
     fn from_torchvision(&self, module: &str) -> Option<String> {
-        // The last norm's ReLU is a function call in torchvision, behind `features`.
+        // In torchvision the last norm's ReLU is a function call after `features`.
         if module == "features" {
             return Some("features.norm5.drop".to_string());
         }
-        // Checkpoints of torchvision's first releases write `norm.1` for `norm1`.
+        // Checkpoints of early torchvision releases write `norm.1` for `norm1`.
         let new = ["norm", "relu", "conv"]
             .iter()
             .fold(module.to_string(), |path, layer| {
@@ -97,13 +97,13 @@ impl Family for DenseNet {
         Some(new.replace(".relu", ".norm"))
     }
 
-    /// A parameter that only torchvision's form has: since the old names went, the two forms are the same.
+    /// Returns an old name, since torchvision's newer names are the same as timm's.
     fn torchvision_marker(&self) -> Option<&'static str> {
         Some("features.denseblock1.denselayer1.norm.1.weight")
     }
 }
 
-/// A `BatchNormAct2d` that follows no convolution.
+/// Builds a `BatchNormAct2d` that does not follow a convolution.
 fn norm_relu(w: &Weights, channels: usize) -> Result<Vec<Module>> {
     let ((names, norm), activation) = batch_norm_act(w, channels, EPS, Activation::Relu)?;
     let kind = Kind::BatchNorm(norm);
@@ -115,7 +115,7 @@ fn norm_relu(w: &Weights, channels: usize) -> Result<Vec<Module>> {
     Ok(modules)
 }
 
-/// Halves the channels and the map.
+/// Builds a transition, which halves the channels and the map's sides.
 fn transition(w: &Weights, channels: usize) -> Result<Module> {
     let mut modules = norm_relu(&w.at("norm"), channels)?;
     let pool = AvgPool2d::new(2, 2, 0);

@@ -1,4 +1,4 @@
-//! EfficientNet (Tan & Le 2019), EfficientNet-Lite and MobileNet v2 (Sandler et al. 2018), under timm's paths: a trunk of inverted
+//! EfficientNet (Tan & Le 2019), EfficientNet-Lite and MobileNet v2 (Sandler et al. 2018), with timm's paths: a trunk of inverted
 //! bottlenecks, then a convolution to many channels before the pooling.
 
 use gradcam_nn::ops::Activation;
@@ -47,7 +47,7 @@ pub(crate) struct EfficientNet {
 }
 
 impl EfficientNet {
-    /// EfficientNet-B0 to B4, as timm (`efficientnet_b0`) and torchvision train them.
+    /// EfficientNet-B0 to B4, as trained by timm (`efficientnet_b0`) and torchvision.
     pub(crate) const fn b(size: usize) -> Self {
         let (width, depth) = SCALES[size];
         let trunk = Trunk {
@@ -64,7 +64,7 @@ impl EfficientNet {
         };
         EfficientNet { trunk }
     }
-    /// EfficientNet-Lite0 to Lite4 (`efficientnet_lite0`): ReLU6, no squeeze and excitation, stem and head of one size.
+    /// EfficientNet-Lite0 to Lite4 (`efficientnet_lite0`): ReLU6, no squeeze and excitation, stem and head of fixed size.
     pub(crate) const fn lite(size: usize) -> Self {
         let trunk = Trunk {
             fixed_ends: true,
@@ -86,7 +86,7 @@ impl EfficientNet {
         };
         EfficientNet { trunk }
     }
-    /// With the padding and the norms of the networks that come from TensorFlow (`tf_efficientnet_b0`).
+    /// Switches to the padding and norms of networks ported from TensorFlow (`tf_efficientnet_b0`).
     pub(crate) const fn tensorflow(self) -> Self {
         let trunk = Trunk {
             eps: 1e-3,
@@ -152,7 +152,7 @@ impl Family for EfficientNet {
         }
     }
 
-    /// The larger sizes of TensorFlow's networks, and all of Lite, keep more.
+    /// Returns a larger share for TensorFlow's larger networks and for Lite.
     fn crop(&self, name: &str, side: u32) -> f64 {
         if !name.starts_with("tf_") && !name.contains("lite") {
             return CROP;

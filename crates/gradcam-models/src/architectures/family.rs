@@ -1,4 +1,4 @@
-//! What the networks of a family have in common.
+//! The common interface of network families.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use gradcam_nn::{Module, Tokens, Weights};
 use crate::layers::Result;
 use crate::preprocess::Interpolation;
 
-/// Mean and standard deviation of each colour, of samples from 0 to 1.
+/// Mean and standard deviation of each colour, for samples from 0 to 1.
 pub(super) type Normalisation = ([f32; 3], [f32; 3]);
 
-/// Inception's, which brings samples to -1 to 1.
+/// Inception's normalisation, which maps samples to -1 to 1.
 pub(super) const INCEPTION: Normalisation = ([0.5; 3], [0.5; 3]);
-/// CLIP's.
+/// CLIP's normalisation.
 pub(super) const CLIP: Normalisation = (
     [0.481_454_66, 0.457_827_5, 0.408_210_73],
     [0.268_629_55, 0.261_302_6, 0.275_777_1],
@@ -20,68 +20,68 @@ pub(super) const CLIP: Normalisation = (
 /// The share of the resized picture's side that most families keep.
 pub(super) const CROP: f64 = 0.875;
 
-/// A family of networks that are built alike.
+/// A family of networks with a common construction.
 ///
-/// How pictures are prepared is asked for a network's `name`, where a checkpoint does not say it. The values are those of timm 1.0.31's
-/// `default_cfgs`, each family's `_cfg` and what most of its tags say: ResNet's recipes `a1` to `a3`, which crop 0.95 with a bicubic filter,
-/// are not what most checkpoints have. For AlexNet, GoogLeNet, SqueezeNet, `mobilenet_v2` and `mobilenet_v3_*` they are those of torchvision's
-/// evaluation: the shorter side to 256 pixels, bilinear.
+/// The preprocessing, by the network's `name`, is used if a checkpoint does not state its own. The values are those of each family's `_cfg`
+/// and most of its tags in timm 1.0.31's `default_cfgs`. ResNet's recipes `a1` to `a3`, which crop 0.95 with a bicubic filter, are the
+/// exception. AlexNet, GoogLeNet, SqueezeNet, `mobilenet_v2` and `mobilenet_v3_*` follow torchvision's evaluation: the shorter side to 256
+/// pixels, bilinear.
 pub(super) trait Family: fmt::Debug + Send + Sync {
-    /// The network's modules.
+    /// Builds the network's modules.
     fn build(&self, w: &Weights, classes: usize) -> Result<Vec<Module>>;
 
-    /// How the tokens lie over the input; `None` if the activations are no tokens.
+    /// Returns the layout of the tokens over the input; `None` if the activations are not tokens.
     fn tokens(&self) -> Option<Tokens> {
         None
     }
 
-    /// The tree's path of torchvision's `module`; `None` if torchvision has another network, or none.
+    /// Maps torchvision's `module` to the tree's path; `None` if there is no such module, or torchvision lacks this network.
     fn from_torchvision(&self, _module: &str) -> Option<String> {
         None
     }
 
-    /// The tree's name of a parameter of torchvision's.
+    /// Maps torchvision's parameter `name` to the tree's name.
     fn torchvision_parameter(&self, name: &str) -> Option<String> {
         let (module, last) = name.rsplit_once('.')?;
         Some(format!("{}.{last}", self.from_torchvision(module)?))
     }
 
-    /// A parameter that only torchvision's form has; `None` if the names do not tell.
+    /// Returns a parameter that only torchvision's checkpoints have; `None` if the names do not differ.
     fn torchvision_marker(&self) -> Option<&'static str> {
         None
     }
 
-    /// The tree's name of a parameter of Hugging Face transformers'.
+    /// Maps a parameter of Hugging Face transformers to the tree's name.
     fn from_transformers(&self, _parameter: &str) -> Option<String> {
         None
     }
 
-    /// Whether a parameter or module serves only the training, or another network beside this one.
+    /// Checks whether a parameter or module is used only in training, or by another network in the checkpoint.
     fn training_only(&self, _name: &str) -> bool {
         false
     }
 
-    /// Whether it is an image tower of CLIP.
+    /// Checks whether the network is an image tower of CLIP.
     fn is_clip(&self) -> bool {
         false
     }
 
-    /// Whether it is a transformer.
+    /// Checks whether the network is a transformer.
     fn is_transformer(&self) -> bool {
         false
     }
 
-    /// `None` for ImageNet's.
+    /// Returns the normalisation of colours; `None` for ImageNet's.
     fn normalisation(&self, _name: &str) -> Option<Normalisation> {
         None
     }
 
-    /// The filter that brings a picture to the size of the input.
+    /// Returns the filter that resizes a picture to the input size.
     fn interpolation(&self, _name: &str) -> Interpolation {
         Interpolation::Bicubic
     }
 
-    /// The share of the resized picture's side that is kept; `side` is that of the input in pixels.
+    /// Returns the share of the resized picture's side that the crop keeps; `side` is the input's side in pixels.
     fn crop(&self, _name: &str, _side: u32) -> f64 {
         CROP
     }

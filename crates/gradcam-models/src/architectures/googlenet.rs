@@ -1,4 +1,4 @@
-//! GoogLeNet (Szegedy et al. 2015) with batch norm, under torchvision's paths.
+//! GoogLeNet (Szegedy et al. 2015) with batch norm and torchvision's paths.
 
 use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, MaxPool2d};
 use gradcam_nn::{Kind, Module, Weights};
@@ -9,15 +9,15 @@ use crate::preprocess::Interpolation;
 
 const EPS: f64 = 1e-3;
 
-/// One inception block: its name, its input channels, and the channels of its convolutions.
+/// An inception block: its name, its input channels, and the channels of its convolutions.
 struct Inception {
     name: &'static str,
     inputs: usize,
     /// The 1×1 branch.
     single: usize,
-    /// The 3×3 branch: before and after it.
+    /// The 3×3 branch: channels before and after its 3×3 convolution.
     triple: (usize, usize),
-    /// The branch that the paper gives 5×5 kernels.
+    /// The branch with 5×5 kernels in the paper, as before.
     quintuple: (usize, usize),
     /// The pooled branch.
     pooled: usize,
@@ -60,7 +60,7 @@ const STAGES: [&[Inception]; 3] = [
     ],
 ];
 
-/// The one network of its kind.
+/// The only network of its family.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GoogLeNet;
 
@@ -94,17 +94,17 @@ impl Family for GoogLeNet {
         Ok(modules)
     }
 
-    /// torchvision's `module` in this tree: the names are the same, and the auxiliary heads are not built.
+    /// Returns the name unchanged, but `None` for the auxiliary heads, which are not built.
     fn from_torchvision(&self, module: &str) -> Option<String> {
         (!self.training_only(module)).then(|| module.to_string())
     }
 
-    /// Whether a module or parameter belongs to the auxiliary heads, which only training uses.
+    /// Checks whether a module or parameter belongs to the auxiliary heads, which only training uses.
     fn training_only(&self, name: &str) -> bool {
         matches!(name.split('.').next(), Some("aux1" | "aux2"))
     }
 
-    /// torchvision's networks rescale ImageNet's normalisation to it (`transform_input`).
+    /// Returns Inception's, to which torchvision rescales ImageNet's normalisation (`transform_input`).
     fn normalisation(&self, _: &str) -> Option<Normalisation> {
         Some(INCEPTION)
     }
@@ -116,7 +116,7 @@ impl Family for GoogLeNet {
 
 impl Inception {
     fn build(&self, w: &Weights) -> Result<Module> {
-        // Torchvision's "5×5" branch has 3×3 kernels (pytorch/vision issue 906), and its weights were trained so.
+        // Torchvision's "5×5" branch has 3×3 kernels (pytorch/vision issue 906), and its weights were trained that way.
         let reduced = |name: &str, (reduced, outputs): (usize, usize)| {
             let w = w.at(name);
             let modules = vec![
@@ -140,7 +140,7 @@ impl Inception {
     }
 }
 
-/// Torchvision's `BasicConv2d`: `conv`, `bn`, and a ReLU that is the module's own output.
+/// Builds torchvision's `BasicConv2d`: `conv`, `bn`, and a ReLU that is the module's own output.
 fn basic(w: &Weights, conv: Conv) -> Result<Module> {
     let norm = batch_norm(&w.at("bn"), conv.channels.1, EPS)?;
     let relu = (vec![w.prefix().to_string()], Activation::Relu);

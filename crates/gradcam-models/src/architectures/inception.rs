@@ -1,4 +1,4 @@
-//! Inception v3 (Szegedy et al. 2016), under timm's paths.
+//! Inception v3 (Szegedy et al. 2016), with timm's paths.
 
 use gradcam_nn::ops::{Activation, AvgPool2d, MaxPool2d, Padding};
 use gradcam_nn::{Kind, Module, Weights};
@@ -8,7 +8,7 @@ use crate::layers::{Conv, Result, conv_norm_act, global_pool, linear};
 
 const EPS: f64 = 1e-3;
 
-/// The one network of its kind.
+/// The only network of its family.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct InceptionV3;
 
@@ -39,8 +39,8 @@ impl Family for InceptionV3 {
         ])
     }
 
-    /// torchvision's `module` in this tree. `NAME.bn` keeps its name, which in this tree is the output after the ReLU
-    /// (before it: `NAME.bn.drop`).
+    /// Maps torchvision's names. `NAME.bn` keeps its name, although it is the output after the ReLU in this tree;
+    /// `NAME.bn.drop` is the output before.
     fn from_torchvision(&self, module: &str) -> Option<String> {
         let path = match module {
             "maxpool1" => "Pool1",
@@ -53,37 +53,37 @@ impl Family for InceptionV3 {
         Some(path.to_string())
     }
 
-    /// Whether a module or parameter belongs to the auxiliary head, which only training uses.
+    /// Checks whether a module or parameter belongs to the auxiliary head, which only training uses.
     fn training_only(&self, name: &str) -> bool {
         name.split('.').next() == Some("AuxLogits")
     }
 
-    /// torchvision's networks rescale ImageNet's normalisation to it (`transform_input`).
+    /// Returns Inception's, to which torchvision rescales ImageNet's normalisation (`transform_input`).
     fn normalisation(&self, _: &str) -> Option<Normalisation> {
         Some(INCEPTION)
     }
 }
 
-/// A 3×3 convolution without padding.
+/// Makes a 3×3 convolution without padding.
 fn valid(inputs: usize, outputs: usize) -> Conv {
     Conv::new(inputs, outputs, 3).padding(Padding::all(0))
 }
 
-/// A convolution that keeps the size, of a kernel with two sides.
+/// Makes a size-preserving convolution with a rectangular kernel.
 fn sided(inputs: usize, outputs: usize, rows: usize, columns: usize) -> Conv {
     Conv::new(inputs, outputs, 1)
         .kernel(rows, columns)
         .padding(Padding::symmetric(rows / 2, columns / 2))
 }
 
-/// timm's `ConvNormAct` under the child `name`: `conv`, `bn` with its activation, and the module itself.
+/// Builds timm's `ConvNormAct` under the child `name`: `conv`, `bn` with its activation, and the module itself.
 fn basic(w: &Weights, name: &str, conv: Conv) -> Result<Module> {
     let w = w.at(name);
     let group = conv_norm_act(&w.at("conv"), conv, &w.at("bn"), EPS, Activation::Relu)?;
     Ok(group.also(w.prefix()))
 }
 
-/// Convolutions in turn.
+/// Builds a sequence of convolutions.
 fn branch<const N: usize>(w: &Weights, parts: [(&str, Conv); N]) -> Result<Module> {
     let modules = parts
         .into_iter()
@@ -92,7 +92,7 @@ fn branch<const N: usize>(w: &Weights, parts: [(&str, Conv); N]) -> Result<Modul
     Ok(Module::unnamed(Kind::Sequence(modules)))
 }
 
-/// Convolutions in turn, then two side by side.
+/// Builds a sequence of convolutions, then two in parallel.
 fn fork<const N: usize>(
     w: &Weights,
     parts: [(&str, Conv); N],
@@ -104,7 +104,7 @@ fn fork<const N: usize>(
     Ok(Module::unnamed(Kind::Sequence(modules)))
 }
 
-/// An average pooling that counts its padding (in the original a function call), then `branch_pool`.
+/// Builds an average pooling that counts its padding (a function call in the original), then `branch_pool`.
 fn pooled(w: &Weights, inputs: usize, outputs: usize) -> Result<Module> {
     let modules = vec![
         Module::unnamed(Kind::AvgPool(AvgPool2d::new(3, 1, 1))),
@@ -113,7 +113,7 @@ fn pooled(w: &Weights, inputs: usize, outputs: usize) -> Result<Module> {
     Ok(Module::unnamed(Kind::Sequence(modules)))
 }
 
-/// The max pooling that halves the map (in the original a function call).
+/// Makes the max pooling that halves the map's sides (a function call in the original).
 fn halved() -> Module {
     Module::unnamed(Kind::MaxPool(MaxPool2d::new(3, 2, 0)))
 }
@@ -122,7 +122,7 @@ fn mixed(w: &Weights, branches: Vec<Module>) -> Result<Module> {
     Ok(Module::new(w.prefix(), Kind::Concat(branches)))
 }
 
-/// Figure 5 of the paper, with one 5×5 kernel kept.
+/// Builds figure 5 of the paper, with one 5×5 kernel kept.
 fn block_a(w: &Weights, inputs: usize, outputs: usize) -> Result<Module> {
     let five = [
         ("branch5x5_1", Conv::new(inputs, 48, 1)),
@@ -142,7 +142,7 @@ fn block_a(w: &Weights, inputs: usize, outputs: usize) -> Result<Module> {
     mixed(w, branches)
 }
 
-/// Halves the map (figure 10).
+/// Builds the block that halves the map's sides (figure 10).
 fn block_b(w: &Weights, inputs: usize) -> Result<Module> {
     let double = [
         ("branch3x3dbl_1", Conv::new(inputs, 64, 1)),
@@ -157,7 +157,7 @@ fn block_b(w: &Weights, inputs: usize) -> Result<Module> {
     mixed(w, branches)
 }
 
-/// 7×7 kernels as 1×7 and 7×1 (figure 6).
+/// Builds 7×7 kernels as 1×7 and 7×1 (figure 6).
 fn block_c(w: &Weights, inputs: usize, inner: usize) -> Result<Module> {
     let single = [
         ("branch7x7_1", Conv::new(inputs, inner, 1)),
@@ -180,7 +180,7 @@ fn block_c(w: &Weights, inputs: usize, inner: usize) -> Result<Module> {
     mixed(w, branches)
 }
 
-/// Halves the map a second time.
+/// Builds the block that halves the map's sides again.
 fn block_d(w: &Weights, inputs: usize) -> Result<Module> {
     let three = [
         ("branch3x3_1", Conv::new(inputs, 192, 1)),
@@ -196,7 +196,7 @@ fn block_d(w: &Weights, inputs: usize) -> Result<Module> {
     mixed(w, branches)
 }
 
-/// The wide block on the smallest map (figure 7).
+/// Builds the wide block on the smallest map (figure 7).
 fn block_e(w: &Weights, inputs: usize) -> Result<Module> {
     let single = fork(
         w,

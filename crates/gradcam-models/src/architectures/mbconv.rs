@@ -1,4 +1,4 @@
-//! Mobile inverted bottlenecks (Sandler et al. 2018): the stem and the blocks of MobileNet v2 and v3 and of EfficientNet, under timm's
+//! Mobile inverted bottlenecks (Sandler et al. 2018): the stem and the blocks of MobileNet v2 and v3 and of EfficientNet, with timm's
 //! paths.
 
 use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, Padding};
@@ -6,7 +6,7 @@ use gradcam_nn::{Kind, Module, Weights};
 
 use crate::layers::{Conv, Result, batch_norm_act, group, sequence};
 
-/// How a block is built.
+/// The form of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     /// Depthwise, then pointwise.
@@ -18,7 +18,7 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// timm's names of the convolutions, each with its norm.
+    /// Returns timm's names of the convolutions, each with its norm.
     pub(crate) const fn names(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Form::Separable => &[("conv_dw", "bn1"), ("conv_pw", "bn2")],
@@ -28,7 +28,7 @@ impl Form {
     }
 }
 
-/// One line of an architecture's table: equal blocks, of which the first has the stride.
+/// A row of an architecture's table: equal blocks, of which only the first has the stride.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row {
     form: Form,
@@ -42,7 +42,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// One separable block.
+    /// Makes a row of one separable block.
     pub(crate) const fn separable(kernel: usize, stride: usize, channels: usize) -> Self {
         Row {
             form: Form::Separable,
@@ -55,7 +55,7 @@ impl Row {
             relu: false,
         }
     }
-    /// Inverted bottlenecks.
+    /// Makes a row of inverted bottlenecks.
     pub(crate) const fn inverted(
         repeats: usize,
         kernel: usize,
@@ -70,39 +70,39 @@ impl Row {
             ..Row::separable(kernel, stride, channels)
         }
     }
-    /// One pointwise convolution.
+    /// Makes a row of one pointwise convolution.
     pub(crate) const fn pointwise(channels: usize) -> Self {
         Row {
             form: Form::Pointwise,
             ..Row::separable(1, 1, channels)
         }
     }
-    /// With squeeze and excitation.
+    /// Adds squeeze and excitation.
     pub(crate) const fn squeeze(self) -> Self {
         Row {
             squeeze: true,
             ..self
         }
     }
-    /// With ReLU in the place of the network's activation.
+    /// Uses ReLU instead of the network's activation.
     pub(crate) const fn relu(self) -> Self {
         Row { relu: true, ..self }
     }
 }
 
-/// What a squeeze and excitation (Hu et al. 2018) is like.
+/// The kind of squeeze and excitation (Hu et al. 2018).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Squeeze {
     /// EfficientNet's: a quarter of the block's inputs, the block's activation, a sigmoid.
     OfInputs,
-    /// MobileNet v3's: a quarter of the expanded channels in steps of eight, ReLU, a hard sigmoid.
+    /// MobileNet v3's: a quarter of the expanded channels, rounded to eights, ReLU, a hard sigmoid.
     OfExpanded,
 }
 
 /// How torchvision numbers the blocks in its `features`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Numbering {
-    /// One after the other: `features.4`.
+    /// Consecutively: `features.4`.
     Flat,
     /// By stage: `features.2.1`.
     Staged,
@@ -111,7 +111,7 @@ pub(crate) enum Numbering {
 /// Everything before a network's head.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Trunk {
-    /// The table.
+    /// The architecture's table.
     pub(crate) stages: &'static [&'static [Row]],
     /// Channels of the first convolution.
     pub(crate) stem: usize,
@@ -119,21 +119,21 @@ pub(crate) struct Trunk {
     pub(crate) width: f64,
     /// A factor on all repeats.
     pub(crate) depth: f64,
-    /// The factors leave the stem's channels, and the repeats of the first and last stage, as they are.
+    /// Whether the factors spare the stem's channels and the repeats of the first and last stage.
     pub(crate) fixed_ends: bool,
     /// The activation of the stem and of most blocks.
     pub(crate) activation: Activation,
-    /// What the rows with squeeze and excitation have.
+    /// The kind used by rows with squeeze and excitation.
     pub(crate) squeeze: Option<Squeeze>,
-    /// Of the batch norms.
+    /// Epsilon of the batch norms.
     pub(crate) eps: f64,
-    /// TensorFlow's padding.
+    /// Whether convolutions use TensorFlow's `SAME` padding.
     pub(crate) same: bool,
-    /// Where torchvision has this very network.
+    /// Torchvision's numbering, if it has this very network.
     pub(crate) torchvision: Option<Numbering>,
 }
 
-/// One block, sizes worked out.
+/// A block with its final sizes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Block {
     pub(crate) form: Form,
@@ -148,14 +148,14 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// Whether the input is added to the output.
+    /// Checks whether the input is added to the output.
     fn is_residual(&self) -> bool {
         self.form != Form::Pointwise && self.stride == 1 && self.inputs == self.outputs
     }
 }
 
-/// `channels · factor` to the nearest multiple of eight, at least eight, and never more than a tenth below (the rule of MobileNet's and
-/// EfficientNet's authors).
+/// Rounds `channels · factor` to the nearest multiple of eight, at least eight, and never down by more than a tenth (the rule of
+/// MobileNet's and EfficientNet's authors).
 pub(crate) fn round_channels(channels: usize, factor: f64) -> usize {
     let exact = channels as f64 * factor;
     let rounded = ((exact + 4.0) as usize / 8 * 8).max(8);
@@ -167,7 +167,7 @@ pub(crate) fn round_channels(channels: usize, factor: f64) -> usize {
 }
 
 impl Trunk {
-    /// The stem's modules and the stages, and the channels of their output.
+    /// Builds the stem's modules and the stages, and returns the output channels too.
     pub(crate) fn build(&self, w: &Weights) -> Result<(Vec<Module>, usize)> {
         let stem = self.stem_channels();
         let conv = Conv::new(3, stem, 3).stride(2);
@@ -188,7 +188,7 @@ impl Trunk {
         Ok((modules, outputs))
     }
 
-    /// The blocks of each stage.
+    /// Lists the blocks of each stage.
     pub(crate) fn blocks(&self) -> Vec<Vec<Block>> {
         let mut inputs = self.stem_channels();
         let last = self.stages.len() - 1;
@@ -244,7 +244,7 @@ impl Trunk {
         }
     }
 
-    /// timm's convolution and `BatchNormAct2d` by their names, and the inactive modules `behind` them.
+    /// Builds timm's convolution and `BatchNormAct2d` by name, with the inactive modules `behind` them.
     pub(crate) fn unit(
         &self,
         w: &Weights,
@@ -281,7 +281,7 @@ impl Trunk {
             .stride(block.stride)
             .groups(expanded);
         let residual = block.is_residual();
-        // timm's inactive modules: `aa` (and `se` without an excitation) behind the depthwise convolution, `drop_path` before the sum.
+        // timm's inactive modules: `aa` (and `se` without an excitation) after the depthwise convolution, `drop_path` before the sum.
         let spatial: &[&str] = match (block.form, block.squeezed) {
             (Form::Pointwise, _) | (_, Some(_)) => &["aa"],
             _ => &["aa", "se"],
@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn channels_are_rounded_to_eights_but_not_far_down() {
-        // EfficientNet-B2's stem and stages, MobileNet v3's odd expansions, and a value that a tenth's loss lifts.
+        // EfficientNet-B2's stem and stages, MobileNet v3's odd expansions, and a value lifted by the rule of a tenth.
         assert_eq!(round_channels(32, 1.1), 32);
         assert_eq!(round_channels(16, 1.1), 16);
         assert_eq!(round_channels(1280, 1.1), 1408);

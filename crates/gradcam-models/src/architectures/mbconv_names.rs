@@ -1,9 +1,9 @@
-//! torchvision's names of the modules that [`mbconv`](super::mbconv) builds.
+//! Torchvision's names of the modules that [`mbconv`](super::mbconv) builds.
 
 use super::mbconv::{Block, Form, Numbering, Trunk};
 
 impl Trunk {
-    /// The path of torchvision's `features.PATH` in this tree; `head` gives that of the modules behind the last block.
+    /// Maps torchvision's `features.PATH` to this tree's path; `head` maps the modules after the last block.
     pub(crate) fn torchvision_module(
         &self,
         path: &[&str],
@@ -39,7 +39,7 @@ impl Trunk {
     }
 }
 
-/// A module of a block.
+/// Maps a module of a block.
 fn inside(stage: usize, index: usize, block: &Block, rest: &[&str]) -> Option<String> {
     let path = format!("blocks.{stage}.{index}");
     if rest.is_empty() {
@@ -64,7 +64,7 @@ impl Block {
         if let Some(&names) = inner.get(number) {
             return unit(names, rest);
         }
-        // What comes behind the depthwise convolution: MobileNet v2 (`conv`) lists the projection and its norm one by one.
+        // The modules after the depthwise convolution: MobileNet v2 (`conv`) lists the projection and its norm separately.
         let names = match (path[0], self.squeezed, number - inner.len(), rest) {
             ("block", Some(_), 0, rest) => return excitation(rest),
             ("block", Some(_), 1, rest) | ("block", None, 0, rest) => (project, rest),
@@ -80,19 +80,19 @@ impl Block {
     }
 }
 
-/// A convolution, its norm and its activation: `0`, `1` and `2` of torchvision's `Conv2dNormActivation`.
+/// Maps a convolution, its norm and its activation: `0`, `1` and `2` of torchvision's `Conv2dNormActivation`.
 pub(crate) fn unit((conv, norm): (&str, &str), path: &[&str]) -> Option<String> {
     match path {
         [] => Some(norm.into()),
         ["0"] => Some(conv.into()),
-        // timm's norm has the activation inside; before it comes `drop`, which hands the norm's result on.
+        // timm's norm includes the activation. Before the activation, `drop` passes on the norm's result.
         ["1"] => Some(format!("{norm}.drop")),
         ["2"] => Some(format!("{norm}.act")),
         _ => None,
     }
 }
 
-/// A module of torchvision's `SqueezeExcitation`.
+/// Maps a module of torchvision's `SqueezeExcitation`.
 fn excitation(path: &[&str]) -> Option<String> {
     let name = match path {
         [] => "se",
@@ -105,7 +105,7 @@ fn excitation(path: &[&str]) -> Option<String> {
     Some(name.into())
 }
 
-/// The name of torchvision's parameter `name` in this tree, where `module` renames the modules.
+/// Maps torchvision's parameter `name` to this tree's, with `module` for the modules.
 pub(crate) fn parameter(name: &str, module: impl Fn(&str) -> Option<String>) -> Option<String> {
     let (path, leaf) = name.rsplit_once('.')?;
     let path = module(path)?;

@@ -1,4 +1,4 @@
-//! MobileNet v3 (Howard et al. 2019), under timm's paths: a trunk of inverted bottlenecks; the widest convolution comes behind the pooling.
+//! MobileNet v3 (Howard et al. 2019), with timm's paths: a trunk of inverted bottlenecks, with the widest convolution after the pooling.
 
 use gradcam_nn::ops::Activation;
 use gradcam_nn::{Kind, Module, Weights};
@@ -47,7 +47,7 @@ const LARGE: &[&[Row]] = &[
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MobileNetV3 {
     trunk: Trunk,
-    /// Channels of the convolution behind the pooling.
+    /// Channels of the convolution after the pooling.
     features: usize,
 }
 
@@ -69,15 +69,15 @@ impl MobileNetV3 {
             features,
         }
     }
-    /// The small network as timm trains it (`mobilenetv3_small_100`).
+    /// The small network as trained by timm (`mobilenetv3_small_100`).
     pub(crate) const fn small() -> Self {
         MobileNetV3::new(SMALL, 1024)
     }
-    /// The large network as timm trains it (`mobilenetv3_large_100`).
+    /// The large network as trained by timm (`mobilenetv3_large_100`).
     pub(crate) const fn large() -> Self {
         MobileNetV3::new(LARGE, 1280)
     }
-    /// With the padding and the norms of the networks that come from TensorFlow (`tf_mobilenetv3_small_100`).
+    /// Switches to the padding and norms of networks ported from TensorFlow (`tf_mobilenetv3_small_100`).
     pub(crate) const fn tensorflow(self) -> Self {
         let trunk = Trunk {
             eps: 1e-3,
@@ -86,7 +86,7 @@ impl MobileNetV3 {
         };
         MobileNetV3 { trunk, ..self }
     }
-    /// With torchvision's norms (`mobilenet_v3_small`).
+    /// Switches to torchvision's norms (`mobilenet_v3_small`).
     pub(crate) const fn torchvision(self) -> Self {
         let trunk = Trunk {
             eps: 1e-3,
@@ -140,7 +140,7 @@ impl Family for MobileNetV3 {
         name.starts_with("tf_").then_some(INCEPTION)
     }
 
-    /// timm's own are bicubic; torchvision's and TensorFlow's are bilinear.
+    /// Returns bicubic for timm's own networks, bilinear for torchvision's and TensorFlow's.
     fn interpolation(&self, name: &str) -> Interpolation {
         if name.starts_with("mobilenetv3_") {
             Interpolation::Bicubic
@@ -181,7 +181,7 @@ mod tests {
     fn torchvision_modules_are_timms() {
         let net = MobileNetV3::small().torchvision();
         let renamed = |m: &str| net.from_torchvision(m);
-        // The first block does not expand, the second does not excite, the fourth does both.
+        // The first block has no expansion, the second no excitation, the fourth both.
         assert_eq!(
             renamed("features.1.block.1.fc1").unwrap(),
             "blocks.0.0.se.conv_reduce"

@@ -1,4 +1,4 @@
-//! A network's plan.
+//! The plan of a network.
 
 use gradcam_nn::ops::Activation;
 use gradcam_nn::{ModuleTree, Weights, WeightsError};
@@ -8,33 +8,33 @@ use super::vit::{Size, Vit};
 use crate::config::value::is_epsilon;
 use crate::preprocess::Preprocess;
 
-/// A network's plan: what is fixed before its weights are known.
+/// A network's plan: everything that is fixed before the weights are known.
 #[derive(Debug, Clone, Copy)]
 pub struct Architecture {
-    /// The name that a checkpoint's `config.json` gives it: timm's, or torchvision's where the two differ in more than names.
+    /// The name in a checkpoint's `config.json`: timm's, or torchvision's if the two networks differ in more than names.
     pub name: &'static str,
-    /// Side of the square input in pixels that it was made for.
+    /// Side in pixels of the square input that the network was designed for.
     pub input_size: u32,
-    /// The layer that Grad-CAM looks at by default.
+    /// The default layer for Grad-CAM.
     pub default_layer: &'static str,
-    /// The hub repository that its name stands for.
+    /// The hub repository that the name stands for.
     pub hub: Option<&'static str>,
     pub(super) family: &'static dyn Family,
 }
 
-/// Whose names a checkpoint's parameters have.
+/// The library whose names a checkpoint's parameters have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Naming {
-    /// timm's, or torchvision's where timm lacks the network: the names of the tree itself.
+    /// The tree's own names: timm's, or torchvision's if timm lacks the network.
     Own,
-    /// torchvision's.
+    /// Torchvision's names.
     Torchvision,
-    /// Those of Hugging Face transformers.
+    /// The names of Hugging Face transformers.
     Transformers,
 }
 
-/// What the names of transformers' parameters begin with.
+/// Prefixes of transformers' parameter names.
 const TRANSFORMERS: [&str; 7] = [
     "resnet.",
     "vit.",
@@ -46,9 +46,9 @@ const TRANSFORMERS: [&str; 7] = [
 ];
 
 impl Architecture {
-    /// An image tower of CLIP that has no name of its own, for inputs of `side` pixels; none where the sizes make no network.
+    /// Makes a plan for an unnamed image tower of CLIP, for inputs of `side` pixels; `None` if the sizes do not fit together.
     ///
-    /// It stays for the rest of the program (some 200 bytes), as the rows of the table do: a model holds its plan as one of them.
+    /// The plan (some 200 bytes) is leaked, because a model refers to its plan as a row of the static table.
     pub(crate) fn clip(
         size: Size,
         patch: usize,
@@ -57,7 +57,7 @@ impl Architecture {
         eps: f64,
     ) -> Option<&'static Self> {
         let last = size.blocks.checked_sub(1)?;
-        // The limits are far beyond the largest CLIP, and keep a mistyped number from asking for all of the memory.
+        // The limits are far above the largest CLIP, and keep a mistyped number from exhausting the memory.
         let fits = size.blocks <= 256
             && (1..=8192).contains(&size.channels)
             && (1..=65_536).contains(&size.hidden)
@@ -81,21 +81,21 @@ impl Architecture {
         })))
     }
 
-    /// The network with its parameters from `weights`, whose names must be the tree's own.
+    /// Builds the network with the parameters in `weights`, whose names must be the tree's own.
     ///
     /// # Errors
-    /// When a parameter is missing, has another shape, or is not finite.
+    /// If a parameter is missing, has another shape, or is not finite.
     pub fn build(&self, weights: &Weights, classes: usize) -> Result<ModuleTree, WeightsError> {
         let modules = self.family.build(weights, classes)?;
         Ok(ModuleTree::new(modules, weights).with_tokens(self.family.tokens()))
     }
 
-    /// The tree's path of the module that torchvision's network of this kind calls `module`.
+    /// Maps torchvision's `module` to the tree's path; `None` if there is no such module.
     pub fn from_torchvision(&self, module: &str) -> Option<String> {
         self.family.from_torchvision(module)
     }
 
-    /// The tree's name of a checkpoint's parameter.
+    /// Maps a checkpoint's parameter to the tree's name.
     pub fn parameter(&self, naming: Naming, name: &str) -> Option<String> {
         match naming {
             Naming::Own => Some(name.to_string()),
@@ -104,7 +104,7 @@ impl Architecture {
         }
     }
 
-    /// Whose names the parameters `names` have.
+    /// Detects whose names the parameters `names` have.
     pub fn naming<'a>(&self, mut names: impl Iterator<Item = &'a str>) -> Naming {
         let marker = self.family.torchvision_marker();
         names
@@ -120,12 +120,13 @@ impl Architecture {
             .unwrap_or(Naming::Own)
     }
 
-    /// Whether a checkpoint's parameter serves only the training: an auxiliary head, a counter of batches, CLIP's text tower.
+    /// Checks whether a checkpoint's parameter is not needed here: an auxiliary head, a batch counter, CLIP's text tower.
     pub fn training_only(&self, name: &str) -> bool {
         name.ends_with(".num_batches_tracked") || self.family.training_only(name)
     }
 
-    /// How pictures are prepared where a checkpoint does not say it: the input size of the architecture, and what timm has for its family.
+    /// Returns the preprocessing for checkpoints that do not state their own: the architecture's input size, and timm's values for its
+    /// family.
     pub fn preprocess(&self) -> Preprocess {
         let default = Preprocess {
             input_size: (self.input_size, self.input_size),
@@ -142,12 +143,12 @@ impl Architecture {
         }
     }
 
-    /// Whether it is an image tower of CLIP.
+    /// Checks whether the network is an image tower of CLIP.
     pub(crate) fn is_clip(&self) -> bool {
         self.family.is_clip()
     }
 
-    /// Whether it is a transformer.
+    /// Checks whether the network is a transformer.
     pub(crate) fn is_transformer(&self) -> bool {
         self.family.is_transformer()
     }

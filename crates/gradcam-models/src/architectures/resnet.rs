@@ -1,4 +1,4 @@
-//! ResNet (He et al. 2016), ResNeXt (Xie et al. 2017) and Wide ResNet (Zagoruyko & Komodakis 2016), under timm's paths.
+//! ResNet (He et al. 2016), ResNeXt (Xie et al. 2017) and Wide ResNet (Zagoruyko & Komodakis 2016), with timm's paths.
 
 use gradcam_nn::ops::{Activation, MaxPool2d};
 use gradcam_nn::{Kind, Module, Weights};
@@ -10,21 +10,21 @@ use crate::preprocess::Interpolation;
 
 const EPS: f64 = 1e-5;
 
-/// What tells the networks of the family apart.
+/// The sizes that define a network of the family.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ResNet {
     /// Blocks of the four stages.
     pub(crate) blocks: [usize; 4],
-    /// Blocks of three convolutions (1×1, 3×3, 1×1) rather than two (3×3, 3×3).
+    /// Whether a block has three convolutions (1×1, 3×3, 1×1) rather than two (3×3, 3×3).
     pub(crate) bottleneck: bool,
     /// Groups of the 3×3 convolution in a bottleneck.
     pub(crate) groups: usize,
-    /// Channels of one group where the stage has 64 planes.
+    /// Channels of a group in a stage of 64 planes.
     pub(crate) width: usize,
 }
 
 impl ResNet {
-    /// The classic networks.
+    /// Makes a classic network.
     pub(crate) const fn plain(blocks: [usize; 4], bottleneck: bool) -> Self {
         ResNet {
             blocks,
@@ -33,7 +33,7 @@ impl ResNet {
             width: 64,
         }
     }
-    /// Grouped or widened bottlenecks.
+    /// Makes a network of grouped or widened bottlenecks.
     pub(crate) const fn wide(blocks: [usize; 4], groups: usize, width: usize) -> Self {
         ResNet {
             blocks,
@@ -61,7 +61,7 @@ impl ResNet {
             ]
         };
         let last = convolutions.len();
-        // timm's inactive modules: `drop_block` behind the 3×3 convolution's norm, `aa` behind its activation.
+        // timm's inactive modules: `drop_block` after the 3×3 convolution's norm, `aa` after its activation.
         let spatial = last - 1;
         let mut branch = Vec::with_capacity(last);
         for (conv, number) in convolutions.into_iter().zip(1..) {

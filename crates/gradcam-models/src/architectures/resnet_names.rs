@@ -1,12 +1,12 @@
-//! The names that torchvision and Hugging Face transformers give the parts of a ResNet.
+//! Names of a ResNet's parts in torchvision and Hugging Face transformers.
 
-/// The path in the tree of the module that torchvision calls `module`: only the functions without parameters differ.
+/// Maps torchvision's `module` to the tree's path; only modules without parameters differ.
 pub(super) fn from_torchvision(bottleneck: bool, module: &str) -> Option<String> {
     let last = if bottleneck { 3 } else { 2 };
     Some(match module {
         "relu" => "act1".to_string(),
         "avgpool" => "global_pool.pool".to_string(),
-        // torchvision runs one module several times; what hooks see last is the block's final activation.
+        // torchvision runs one module several times; a hook last sees the block's final activation.
         _ => match module.strip_suffix(".relu") {
             Some(block) => format!("{block}.act{last}"),
             None => module.to_string(),
@@ -14,7 +14,7 @@ pub(super) fn from_torchvision(bottleneck: bool, module: &str) -> Option<String>
     })
 }
 
-/// The tree's name of a parameter of transformers' `ResNetForImageClassification`.
+/// Maps a parameter of transformers' `ResNetForImageClassification` to the tree's name.
 pub(super) fn from_transformers(name: &str) -> Option<String> {
     let (module, last) = name.rsplit_once('.')?;
     let module = match module {

@@ -1,4 +1,4 @@
-//! SqueezeNet (Iandola et al. 2016), under torchvision's paths. Its classifier is a convolution; the logits are the means of its maps.
+//! SqueezeNet (Iandola et al. 2016), with torchvision's paths. Its classifier is a convolution; the logits are the means of its maps.
 
 use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, MaxPool2d, Padding};
 use gradcam_nn::{Kind, Module, Weights};
@@ -7,7 +7,7 @@ use super::family::Family;
 use crate::layers::{Conv, Result, group, sequence};
 use crate::preprocess::Interpolation;
 
-/// Squeezed and expanded channels (of each of the two expansions) of the eight fire modules.
+/// The eight fire modules: squeezed channels, and channels of each of the two expansions.
 const FIRES: [(usize, usize); 8] = [
     (16, 64),
     (16, 64),
@@ -19,19 +19,19 @@ const FIRES: [(usize, usize); 8] = [
     (64, 256),
 ];
 
-/// What tells the two networks apart.
+/// The sizes in which the two networks differ.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SqueezeNet {
     /// Channels of the first convolution.
     stem: usize,
-    /// Its kernel.
+    /// Kernel size of the first convolution.
     kernel: usize,
-    /// The fire modules (counted from 0) with a max pooling before them.
+    /// The fire modules, counted from 0, that follow a max pooling.
     pooled: [usize; 3],
 }
 
 impl SqueezeNet {
-    /// The network of the paper.
+    /// Makes the paper's network.
     pub(crate) const fn v1_0() -> Self {
         SqueezeNet {
             stem: 96,
@@ -39,7 +39,7 @@ impl SqueezeNet {
             pooled: [0, 3, 7],
         }
     }
-    /// The authors' later one: as good at 2.4 times less work.
+    /// Makes the authors' later network, equally accurate with 2.4 times less computation.
     pub(crate) const fn v1_1() -> Self {
         SqueezeNet {
             stem: 64,
@@ -80,7 +80,7 @@ impl Family for SqueezeNet {
         ])
     }
 
-    /// torchvision's `module` in this tree: the names are the same.
+    /// Returns the name unchanged, since the tree has torchvision's names.
     fn from_torchvision(&self, module: &str) -> Option<String> {
         Some(module.to_string())
     }
@@ -95,7 +95,7 @@ fn conv_relu(w: &Weights, conv: Conv, relu: String) -> Result<Module> {
     group(conv.bias().named(w)?, None, Some(relu))
 }
 
-/// Few channels, then two expansions of them side by side.
+/// Builds a squeeze to few channels, then two parallel expansions.
 fn fire(w: &Weights, inputs: usize, squeezed: usize, expanded: usize) -> Result<Module> {
     let part =
         |name: &str, conv| conv_relu(&w.at(name), conv, w.path(format!("{name}_activation")));
@@ -110,7 +110,7 @@ fn fire(w: &Weights, inputs: usize, squeezed: usize, expanded: usize) -> Result<
     Ok(sequence(w, modules))
 }
 
-/// A map for each class, averaged; 0 is an inactive dropout.
+/// Builds a map for each class, averaged; 0 is an inactive dropout.
 fn classifier(w: &Weights, classes: usize) -> Result<Module> {
     let inputs = 2 * FIRES[7].1;
     let pool = AdaptiveAvgPool2d::new(1);

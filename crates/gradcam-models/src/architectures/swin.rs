@@ -1,11 +1,11 @@
-//! Swin (Liu et al. 2021), under timm's paths.
+//! Swin (Liu et al. 2021), with timm's paths.
 //!
-//! timm's maps have the channels last, and its second half of a block has rows of positions. Here every feature map stays
-//! `(n, c, h, w)`, also at the taps: `norm1`, `norm2`, `mlp` and what is inside. What runs inside windows is `(n·windows, 49, c)`, as
-//! in timm.
+//! timm's maps have the channels last, and the second half of its blocks has a row for each position. Here every feature map stays
+//! `(n, c, h, w)`, also at the taps of `norm1`, `norm2`, `mlp` and its modules. Modules inside windows see `(n·windows, 49, c)`, as in
+//! timm.
 //!
-//! Inputs may have any size that leaves the last map at least 7 × 7. The default layer is the first norm of the last block, as the
-//! documentation of pytorch-grad-cam advises.
+//! Inputs may have any size that leaves the last map at least 7 × 7. The default layer is the first norm of the last block, as
+//! pytorch-grad-cam's documentation advises.
 
 use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, LinearMap, Padding, Rearrange};
 use gradcam_nn::{Kind, Module, Weights, WindowAttention};
@@ -19,17 +19,17 @@ const EPS: f64 = 1e-5;
 const WINDOW: usize = 7;
 /// Pixels along a side of a patch.
 const PATCH: usize = 4;
-/// Channels of the hidden layer of a block, as a multiple of the block's.
+/// Channels of a block's hidden layer, as a multiple of the block's channels.
 const EXPANSION: usize = 4;
-/// Channels of a head.
+/// Channels per head.
 const HEAD: usize = 32;
 
-/// What tells the networks of the family apart.
+/// The sizes that define a network of the family.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Swin {
     /// Blocks of the four stages.
     pub(crate) blocks: [usize; 4],
-    /// Channels of the first stage; every further one doubles them.
+    /// Channels of the first stage; each further stage doubles them.
     pub(crate) channels: usize,
 }
 
@@ -114,7 +114,7 @@ impl Family for Swin {
     }
 }
 
-/// Halves rows and columns: each square of four positions becomes one with twice the channels.
+/// Builds a patch merging: each square of four positions becomes one with twice the channels.
 fn merging(w: &Weights, outputs: usize) -> Result<Module> {
     let inputs = 2 * outputs;
     let modules = vec![

@@ -33,9 +33,9 @@ const fn row(
     }
 }
 
-/// Every architecture. The default layer is the last module with a spatial map before global pooling, under its outermost path; for VGG and
-/// AlexNet it is the last ReLU before the last max pooling, as in the paper (`relu5_3`), and for
-/// SqueezeNet, whose head is a convolution, the last map before it. For transformers it is the first norm of the last block, see `vit.rs`.
+/// Every architecture. The default layer is the last module with a spatial map before global pooling, by its outermost path. For VGG and
+/// AlexNet it is the last ReLU before the last max pooling, as in the paper (`relu5_3`). For SqueezeNet, whose head is a convolution, it is
+/// the last map before the head. For transformers it is the first norm of the last block, see `vit.rs`.
 #[rustfmt::skip]
 pub(super) const ALL: &[Architecture] = &[
     row("resnet18", 224, "layer4", Some("timm/resnet18.a1_in1k"), &ResNet::plain([2, 2, 2, 2], false)),

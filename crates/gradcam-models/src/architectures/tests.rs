@@ -1,4 +1,4 @@
-//! What the tests of every architecture ask.
+//! Checks that the tests of all architectures share.
 #![allow(clippy::unwrap_used)]
 
 use candle_core::{DType, Device, Tensor};
@@ -7,15 +7,14 @@ use gradcam_nn::{Module, ModuleTree, Network, Weights};
 use super::*;
 use crate::layers::Result;
 
-/// The number of trained parameters of the network that `build` makes.
+/// Counts the trained parameters of the network that `build` makes.
 pub(crate) fn parameter_count(build: impl Fn(&Weights) -> Result<Vec<Module>>) -> usize {
     let w = Weights::skeleton();
     let tree = ModuleTree::new(build(&w).unwrap(), &w);
     tree.parameters().iter().map(|(_, count)| count).sum()
 }
 
-/// The logits of a network with fresh weights for two pictures of `size` (height, width): finite, of the expected shape, and not all
-/// the same.
+/// Checks a network's logits for two pictures of `size` (height, width): finite, of the expected shape, and not all equal.
 pub(crate) fn logits(modules: &[Module], w: &Weights, size: (usize, usize), classes: usize) {
     let count = 2 * 3 * size.0 * size.1;
     let values: Vec<f32> = (0..count).map(|i| ((i as f32) * 0.37).sin()).collect();

@@ -1,9 +1,9 @@
-//! The names that Hugging Face transformers gives the parts of vision transformers, of its versions 4 and 5, in timm's.
+//! Maps the names of vision transformers' parts in Hugging Face transformers 4 and 5 to timm's.
 //!
-//! There query, key and value are three matrices; all three have the name of timm's joint one, in this order ([`part`]).
+//! Hugging Face has separate matrices for query, key and value. All three get the name of timm's joint matrix, in this order ([`part`]).
 
-/// The tree's name of a parameter of transformers' `ViTForImageClassification`, `DeiTForImageClassification` (`WithTeacher` too),
-/// `Dinov2ForImageClassification` (`WithRegisters` too) and `CLIPVisionModelWithProjection`.
+/// Maps a parameter of transformers' `ViTForImageClassification`, `DeiTForImageClassification` (`WithTeacher` too),
+/// `Dinov2ForImageClassification` (`WithRegisters` too) or `CLIPVisionModelWithProjection` to the tree's name.
 pub(super) fn vit(name: &str) -> Option<String> {
     let own = match name {
         "classifier.weight" | "cls_classifier.weight" | "visual_projection.weight" => "head.weight",
@@ -31,7 +31,7 @@ fn vit_body(name: &str) -> Option<String> {
         "embeddings.patch_embeddings.projection" | "embeddings.patch_embedding" => {
             "patch_embed.proj"
         }
-        // transformers' own spelling.
+        // transformers' spelling.
         "pre_layrnorm" => "norm_pre",
         "layernorm" | "post_layernorm" => "norm",
         _ => {
@@ -46,7 +46,7 @@ fn vit_body(name: &str) -> Option<String> {
     Some(format!("{module}.{last}"))
 }
 
-/// The tree's name of a parameter of transformers' `SwinForImageClassification`.
+/// Maps a parameter of transformers' `SwinForImageClassification` to the tree's name.
 pub(super) fn swin(name: &str) -> Option<String> {
     let (module, last) = name.rsplit_once('.')?;
     let module = match module {
@@ -58,7 +58,7 @@ pub(super) fn swin(name: &str) -> Option<String> {
             let path = name.strip_prefix("swin.encoder.layers.")?;
             let (stage, path) = path.split_once('.')?;
             if let Some(inner) = path.strip_prefix("downsample.") {
-                // There a stage ends with it, in timm the next one begins.
+                // A stage ends with it in transformers; in timm the next stage begins with it.
                 let next = stage.parse::<usize>().ok()? + 1;
                 return Some(format!("layers.{next}.downsample.{inner}"));
             }
@@ -69,7 +69,7 @@ pub(super) fn swin(name: &str) -> Option<String> {
     Some(format!("{module}.{last}"))
 }
 
-/// A parameter inside a block.
+/// Maps a parameter inside a block.
 fn block(name: &str) -> Option<String> {
     let (module, last) = name.rsplit_once('.')?;
     let (module, last) = match (module, last) {
@@ -91,7 +91,7 @@ fn block(name: &str) -> Option<String> {
     Some(format!("{module}.{last}"))
 }
 
-/// Which part of timm's joint projection a parameter is: query, key or value.
+/// Tells which part of timm's joint projection a parameter is: query (0), key (1) or value (2).
 pub(crate) fn part(name: &str) -> Option<usize> {
     let (module, _) = name.rsplit_once('.')?;
     let (_, last) = module.rsplit_once('.')?;
@@ -103,8 +103,8 @@ pub(crate) fn part(name: &str) -> Option<usize> {
     }
 }
 
-/// Whether a parameter belongs to another part of the checkpoint than the classifier of images: CLIP's text tower, the token of masked
-/// patches, tables that follow from the sizes.
+/// Checks whether a parameter does not belong to the image classifier: CLIP's text tower, the mask token, tables that follow from the
+/// sizes.
 pub(super) fn beside(name: &str) -> bool {
     name.starts_with("text_model.")
         || ["logit_scale", "text_projection.weight"].contains(&name)

@@ -1,4 +1,4 @@
-//! The name of no architecture.
+//! The error of an unknown architecture.
 
 use gradcam_names::hint;
 
@@ -7,7 +7,7 @@ use gradcam_names::hint;
 #[error("unknown architecture `{name}`{}", hint(.nearest))]
 #[non_exhaustive]
 pub struct UnknownArchitecture {
-    /// The name asked for.
+    /// The unknown name.
     pub name: String,
     /// Similar names, the nearest first.
     pub nearest: Vec<String>,

@@ -1,7 +1,7 @@
-//! VGG (Simonyan & Zisserman 2015), with and without batch norm, under timm's paths.
+//! VGG (Simonyan & Zisserman 2015), with and without batch norm, with timm's paths.
 //!
-//! timm writes the first two fully connected layers as convolutions, so that a larger picture gives a map of them, which is then
-//! pooled; torchvision pools before them. At 224×224 pixels and below both agree.
+//! timm writes the first two fully connected layers as convolutions, so that a larger picture gives a map, which is pooled afterwards;
+//! torchvision pools before them. Up to 224×224 pixels both agree.
 
 use gradcam_nn::ops::{Activation, MaxPool2d, Padding};
 use gradcam_nn::{Kind, Module, Weights};
@@ -15,27 +15,27 @@ const EPS: f64 = 1e-5;
 const CHANNELS: [usize; 5] = [64, 128, 256, 512, 512];
 /// Channels of the two fully connected layers before the classifier.
 const HIDDEN: usize = 4096;
-/// Rows and columns of the map that the first of them covers.
+/// Rows and columns of the map that the first of these layers covers.
 const MAP: usize = 7;
 
-/// What tells the networks of the family apart.
+/// The sizes that define a network of the family.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Vgg {
     /// Convolutions of the five stages.
     pub(crate) convolutions: [usize; 5],
-    /// A batch norm behind every convolution.
+    /// Whether a batch norm follows every convolution.
     pub(crate) batch_norm: bool,
 }
 
 impl Vgg {
-    /// The networks of the paper.
+    /// Makes a network of the paper.
     pub(crate) const fn plain(convolutions: [usize; 5]) -> Self {
         Vgg {
             convolutions,
             batch_norm: false,
         }
     }
-    /// The same with batch norm (`vgg16_bn`).
+    /// Makes a network with batch norm (`vgg16_bn`).
     pub(crate) const fn normed(convolutions: [usize; 5]) -> Self {
         Vgg {
             convolutions,
@@ -107,7 +107,7 @@ impl Family for Vgg {
     }
 }
 
-/// The two fully connected layers as convolutions.
+/// Builds the two fully connected layers as convolutions.
 fn hidden(w: &Weights) -> Result<Module> {
     let valid = Padding::all(0);
     let wide = Conv::new(CHANNELS[4], HIDDEN, MAP).padding(valid).bias();

@@ -1,10 +1,10 @@
-//! Vision transformers, under timm's paths: ViT (Dosovitskiy et al. 2021), DeiT (Touvron et al. 2021), DINOv2 (Oquab et al. 2023) with
-//! and without registers (Darcet et al. 2024), and the image towers of CLIP (Radford et al. 2021) with their projection as the head.
+//! Vision transformers, with timm's paths: ViT (Dosovitskiy et al. 2021), DeiT (Touvron et al. 2021), DINOv2 (Oquab et al. 2023) with and
+//! without registers (Darcet et al. 2024), and the image towers of CLIP (Radford et al. 2021) with their projection as the head.
 //!
-//! Any input runs that the patches divide; the positions are resized to its grid as timm's `dynamic_img_size` does it.
+//! The input may have any size that the patches divide. The position embeddings are resized to its grid, as by timm's `dynamic_img_size`.
 //!
-//! The default layer is the first norm of the last block, as the documentation of pytorch-grad-cam advises: the class token alone goes
-//! to the head, so that behind the last attention the other tokens have no gradient.
+//! The default layer is the first norm of the last block, as pytorch-grad-cam's documentation advises. Only the class token goes to the
+//! head, so the other tokens have no gradient after the last attention.
 
 use candle_core::Tensor;
 use gradcam_nn::ops::{Activation, LinearMap, Padding};
@@ -14,11 +14,11 @@ use super::family::{CLIP, CROP, Family, INCEPTION, Normalisation};
 use super::transformers_names;
 use crate::layers::{Conv, Result, attention, linear, sequence, token_norm};
 
-/// Channels, blocks and heads.
+/// The size of a transformer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size {
     pub(crate) channels: usize,
-    /// Channels of the hidden layer of a block.
+    /// Channels of a block's hidden layer.
     pub(crate) hidden: usize,
     pub(crate) blocks: usize,
     pub(crate) heads: usize,
@@ -39,30 +39,30 @@ impl Size {
     }
 }
 
-/// What the classifier reads.
+/// The input of the classifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Head {
     /// The class token.
     ClassToken,
-    /// The class token beside the average of the patches' tokens (the linear classifiers of DINOv2).
+    /// The class token joined with the mean of the patch tokens (the linear classifiers of DINOv2).
     ClassTokenAndMean,
-    /// The class token and the distillation token, each with a classifier, whose average counts.
+    /// The class token and the distillation token, each with a classifier; the logits are their mean.
     Distilled,
 }
 
-/// What tells the networks of the family apart.
+/// The options that define a network of the family.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Vit {
     pub(crate) size: Size,
     /// Pixels along a side of a patch.
     pub(crate) patch: usize,
-    /// Patches along a side of the input that the positions were learned for.
+    /// Patches along a side of the input for which the positions were learned.
     grid: usize,
-    /// Tokens between the class token and the patches that have no position.
+    /// Register tokens, between the class token and the patches; they have no position.
     pub(crate) registers: usize,
-    /// A factor a channel behind each branch (LayerScale, Touvron et al. 2021).
+    /// Whether each branch ends with a factor per channel (LayerScale, Touvron et al. 2021).
     scales: bool,
-    /// A norm before the first block; then the patches have no bias.
+    /// Whether a norm precedes the first block; the patch projection then has no bias.
     pre_norm: bool,
     eps: f64,
     activation: Activation,
@@ -70,7 +70,7 @@ pub(crate) struct Vit {
 }
 
 impl Vit {
-    /// ViT and DeiT for inputs of `side` pixels.
+    /// Makes a ViT or DeiT for inputs of `side` pixels.
     pub(crate) const fn new(size: Size, patch: usize, side: usize) -> Self {
         Vit {
             size,
@@ -84,14 +84,14 @@ impl Vit {
             head: Head::ClassToken,
         }
     }
-    /// DeiT with a distillation token.
+    /// Adds DeiT's distillation token.
     pub(crate) const fn distilled(self) -> Self {
         Vit {
             head: Head::Distilled,
             ..self
         }
     }
-    /// DINOv2.
+    /// Makes a DINOv2.
     pub(crate) const fn dinov2(size: Size, registers: usize) -> Self {
         Vit {
             registers,
@@ -99,14 +99,14 @@ impl Vit {
             ..Vit::new(size, 14, 518)
         }
     }
-    /// DINOv2 with its classifier of ImageNet.
+    /// Adds DINOv2's ImageNet classifier.
     pub(crate) const fn classifier(self) -> Self {
         Vit {
             head: Head::ClassTokenAndMean,
             ..self
         }
     }
-    /// The image tower of CLIP.
+    /// Makes an image tower of CLIP.
     pub(crate) const fn clip(size: Size, patch: usize, activation: Activation) -> Self {
         Vit {
             pre_norm: true,
@@ -116,7 +116,7 @@ impl Vit {
         }
     }
 
-    /// The same for inputs of `side` pixels, with another constant in its norms.
+    /// Changes the input's side in pixels and the epsilon of the norms.
     pub(crate) const fn resized(self, side: usize, eps: f64) -> Self {
         Vit {
             grid: side / self.patch,
@@ -125,7 +125,7 @@ impl Vit {
         }
     }
 
-    /// The tokens before the patches.
+    /// Counts the tokens before the patches.
     fn prefix(&self) -> usize {
         1 + self.registers + usize::from(self.head == Head::Distilled)
     }
@@ -141,7 +141,7 @@ impl Vit {
         if self.head == Head::Distilled {
             prefix.push(w.get("dist_token", &[1, 1, channels])?);
         }
-        // Registers came later; there no token before the patches has a position.
+        // Registers came later; with them, no token before the patches has a position.
         let positioned = match self.registers {
             0 => prefix.len(),
             count => {
@@ -197,7 +197,7 @@ impl Vit {
         Ok(sequence(w, halves))
     }
 
-    /// A branch with its scale and its shortcut.
+    /// Builds a branch with its scale and its shortcut.
     fn residual(&self, w: &Weights, number: usize, mut branch: Vec<Module>) -> Result<Module> {
         let (scale, drop) = (format!("ls{number}"), w.path(format!("drop_path{number}")));
         if self.scales {
@@ -302,7 +302,7 @@ impl Family for Vit {
         true
     }
 
-    /// CLIP's, or Google's; DeiT and DINOv2 have ImageNet's.
+    /// Returns CLIP's normalisation, or Inception's for Google's networks; DeiT and DINOv2 have ImageNet's.
     fn normalisation(&self, name: &str) -> Option<Normalisation> {
         if self.is_clip() {
             Some(CLIP)
@@ -316,7 +316,7 @@ impl Family for Vit {
         if name.ends_with("dinov2") {
             1.0
         } else if name.starts_with("dinov2_") {
-            // torch.hub's classifiers of DINOv2: from 256 to 224 pixels.
+            // torch.hub's DINOv2 classifiers crop 256 to 224 pixels.
             CROP
         } else {
             0.9

@@ -9,7 +9,7 @@ use crate::LoadError;
 use crate::architectures::{Architecture, Size};
 use crate::preprocess::{CropMode, Interpolation, Preprocess};
 
-/// The fields of `config.json` that tell the networks apart.
+/// The fields of `config.json` that identify a network.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Fields {
     model_type: Option<String>,
@@ -27,12 +27,12 @@ pub(super) struct Fields {
     num_attention_heads: Option<Value>,
     image_size: Option<Value>,
     layer_norm_eps: Option<f64>,
-    /// The image tower of a whole CLIP.
+    /// The image tower of a complete CLIP.
     vision_config: Option<Box<Fields>>,
 }
 
 impl Fields {
-    /// The name of the architecture; that of the model's type where it is none of the known ones.
+    /// Finds the architecture's name; for an unknown model type, the type's name.
     pub(super) fn architecture(&self) -> Result<Option<String>, LoadError> {
         let Some(kind) = self.model_type.as_deref() else {
             return Ok(None);
@@ -59,7 +59,7 @@ impl Fields {
         }
     }
 
-    /// The fields that the file has, as it writes them.
+    /// Lists the fields that the file has, as JSON.
     fn given(&self) -> String {
         match serde_json::to_value(self) {
             Ok(Value::Object(mut fields)) => {
@@ -70,13 +70,13 @@ impl Fields {
         }
     }
 
-    /// The numbers that CLIP's image tower gives, which stand for the classes.
+    /// Returns the length of CLIP's image embedding, which takes the place of the classes.
     pub(super) fn projection(&self) -> Option<usize> {
         let own = self.projection_dim.or(self.tower().projection_dim);
         self.is_clip().then(|| own.unwrap_or(512))
     }
 
-    /// CLIP's image tower where its sizes are none of those with a name.
+    /// Makes the plan of a CLIP image tower whose sizes have no name.
     pub(super) fn nameless_clip(&self) -> Option<&'static Architecture> {
         let tower = self.tower();
         if !self.is_clip() || tower.clip().is_some() {
@@ -91,7 +91,7 @@ impl Fields {
         )
     }
 
-    /// The part that describes the image tower.
+    /// Returns the part that describes the image tower.
     fn tower(&self) -> &Self {
         self.vision_config.as_deref().unwrap_or(self)
     }
@@ -133,7 +133,7 @@ impl Fields {
         Some(name.to_string())
     }
 
-    /// The size's name; what a file leaves out is transformers' default, which is that of the base model.
+    /// Names the size; missing fields have transformers' defaults, which are the base model's.
     fn size(&self) -> Option<&'static str> {
         match (
             self.hidden_size.unwrap_or(768),
@@ -195,7 +195,7 @@ impl Fields {
     }
 }
 
-/// A whole number, where it is one: some networks have a list under the same name.
+/// Reads a whole number, or the default, since some networks have a list under the same name.
 fn whole(value: &Option<Value>, default: usize) -> usize {
     let number = value.as_ref().and_then(Value::as_u64);
     number
@@ -215,7 +215,7 @@ pub(super) struct Processor {
     do_center_crop: Option<bool>,
 }
 
-/// A length that is written alone or under one of these keys.
+/// Reads a length that is a number, or is under one of these keys.
 fn length(value: Option<&Value>, keys: [&str; 2]) -> Option<u32> {
     let number = match value? {
         Value::Object(map) => keys.iter().find_map(|key| map.get(*key)?.as_u64()),
@@ -224,11 +224,11 @@ fn length(value: Option<&Value>, keys: [&str; 2]) -> Option<u32> {
     u32::try_from(number?).ok()
 }
 
-/// What transformers' image processors do.
+/// Applies the settings of transformers' image processors.
 ///
-/// Those of its ResNets (`ConvNextImageProcessor`): the shorter side goes to `shortest_edge / crop_pct`, then the centre is cut out; from
-/// 384 pixels on the picture is squashed. Those of its transformers: with a crop, the shorter side goes to `shortest_edge` and the centre is
-/// cut out; without one, the picture is squashed.
+/// For ResNets (`ConvNextImageProcessor`), the shorter side is resized to `shortest_edge / crop_pct` and the centre is kept; from 384
+/// pixels up the picture is squashed. For transformers with a crop, the shorter side is resized to `shortest_edge` and the centre is kept;
+/// without a crop, the picture is squashed.
 pub(super) fn processor(
     preprocess: &mut Preprocess,
     processor: Processor,
@@ -241,7 +241,7 @@ pub(super) fn processor(
         preprocess.std = triple("image_std", std)?;
     }
     if let Some(filter) = processor.resample {
-        // Pillow's numbers.
+        // Pillow's numbering.
         preprocess.interpolation = match filter {
             0 => Interpolation::Nearest,
             2 => Interpolation::Bilinear,

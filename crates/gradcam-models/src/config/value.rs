@@ -1,10 +1,10 @@
-//! Values of fields, and what is wrong with one.
+//! Values of fields, and their errors.
 
 use gradcam_nn::ops::Activation;
 
 use crate::LoadError;
 
-/// A `config.json` that is not what it should be.
+/// Makes the error of an invalid `config.json`.
 pub(super) fn invalid(reason: &str) -> LoadError {
     LoadError::Config {
         file: "config.json".into(),
@@ -12,7 +12,7 @@ pub(super) fn invalid(reason: &str) -> LoadError {
     }
 }
 
-/// A number for each channel.
+/// Converts a list to one number per channel.
 pub(super) fn triple(field: &str, values: Vec<f32>) -> Result<[f32; 3], LoadError> {
     <[f32; 3]>::try_from(values.as_slice()).map_err(|_| {
         invalid(&format!(
@@ -22,7 +22,7 @@ pub(super) fn triple(field: &str, values: Vec<f32>) -> Result<[f32; 3], LoadErro
     })
 }
 
-/// The activation of either tower of a CLIP; `None` if it has another name than those of OpenAI's and OpenCLIP's.
+/// Finds the activation of a CLIP tower by name; `None` if it is neither OpenAI's nor OpenCLIP's.
 pub(crate) fn activation(name: &str) -> Option<Activation> {
     match name {
         "quick_gelu" => Some(Activation::QuickGelu),
@@ -31,7 +31,7 @@ pub(crate) fn activation(name: &str) -> Option<Activation> {
     }
 }
 
-/// Whether a norm may add this number to a variance.
+/// Checks whether a norm may add this number to a variance: above 0 and up to 1.
 pub(crate) fn is_epsilon(value: f64) -> bool {
     value > 0.0 && value <= 1.0
 }

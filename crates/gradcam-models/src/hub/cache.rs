@@ -1,9 +1,9 @@
-//! The cache that is shared with Python's `huggingface_hub`.
+//! The cache, which is shared with Python's `huggingface_hub`.
 //!
 //! ```text
 //! models--OWNER--NAME/blobs/ETAG             the bytes, named by the hub's ETag (a SHA-256 for large files)
-//! models--OWNER--NAME/blobs/ETAG.incomplete  the part of a broken download
-//! models--OWNER--NAME/refs/BRANCH            the commit that the branch named last
+//! models--OWNER--NAME/blobs/ETAG.incomplete  the partial file of a broken download
+//! models--OWNER--NAME/refs/BRANCH            the commit that the branch last named
 //! models--OWNER--NAME/snapshots/COMMIT/FILE  a link to the blob
 //! models--OWNER--NAME/.no_exist/COMMIT/FILE  an empty file: the commit has no such file
 //! .locks/models--OWNER--NAME/ETAG.lock       held by the one process that downloads the blob
@@ -23,7 +23,7 @@ use super::transfer::{self, Progress};
 use crate::bounded;
 use crate::digest::sha256_of;
 
-/// One repository's part of the cache.
+/// A repository's part of the cache.
 pub(super) struct Store {
     cache: PathBuf,
     id: String,
@@ -43,12 +43,12 @@ impl Store {
         }
     }
 
-    /// `name` of a commit, if its bytes are here.
+    /// Returns the path of a commit's file; `None` if it is not cached.
     pub(super) fn file(&self, commit: &str, name: &str) -> Option<PathBuf> {
         Some(self.pointer(commit, name)).filter(|path| path.is_file())
     }
 
-    /// Those of `names` of which the cache does not know whether the commit has them.
+    /// Filters `names` for files of which the cache does not know whether the commit has them.
     pub(super) fn unknown(&self, commit: &str, names: &[&'static str]) -> Vec<&'static str> {
         let known = |name: &str| {
             self.file(commit, name).is_some() || self.absent(commit).join(name).exists()
@@ -66,7 +66,7 @@ impl Store {
         fs::write(&note, "").map_err(at(&note))
     }
 
-    /// Both files of a revision, as far as the cache knows it; `NotCached` names the one that is missing.
+    /// Finds both files of a revision in the cache; `NotCached` names the missing one.
     pub(super) fn cached(&self, repo: &Repo) -> Result<Fetched, HubError> {
         let missing = |file: &str| HubError::NotCached {
             file: file.to_string(),
@@ -100,9 +100,9 @@ impl Store {
             .map_err(at(&self.refs(revision)))
     }
 
-    /// Downloads `name` into the cache, unless its blob came meanwhile or with another commit.
+    /// Downloads `name` into the cache, unless another process or commit already brought its blob.
     ///
-    /// The bytes are compared with `sha256` and, where the ETag is a SHA-256, with that.
+    /// The bytes are compared with `sha256`, and with the ETag if that is a SHA-256.
     pub(super) fn download(
         &self,
         client: &Client<'_>,
@@ -150,7 +150,7 @@ impl Store {
         }
     }
 
-    /// Waits for the other processes that download the same blob; the lock ends with the value.
+    /// Waits for other processes that download the same blob; dropping the returned file releases the lock.
     fn lock(&self, etag: &str) -> Result<File, HubError> {
         let folder = self.cache.join(".locks").join(&self.folder);
         fs::create_dir_all(&folder).map_err(at(&folder))?;
@@ -182,7 +182,7 @@ impl Store {
     }
 }
 
-/// Compares the SHA-256 of `path` with each of `expected`; a file with another one is deleted.
+/// Compares the SHA-256 of `path` with each of `expected`; deletes a file that differs.
 pub(super) fn verify(path: &Path, name: &str, expected: &[&str]) -> Result<(), HubError> {
     if expected.is_empty() {
         return Ok(());
@@ -192,7 +192,7 @@ pub(super) fn verify(path: &Path, name: &str, expected: &[&str]) -> Result<(), H
     let Some(wrong) = expected.iter().find(|sum| **sum != found) else {
         return Ok(());
     };
-    // A snapshot's link stands for its blob.
+    // Follow the snapshot's link to its blob.
     let blob = fs::canonicalize(path).map_err(at(path))?;
     fs::remove_file(&blob).map_err(at(&blob))?;
     Err(HubError::Checksum {
@@ -202,7 +202,7 @@ pub(super) fn verify(path: &Path, name: &str, expected: &[&str]) -> Result<(), H
     })
 }
 
-/// Makes the snapshot's entry `pointer` for `blob`, in place of a dead one.
+/// Links the snapshot's entry `pointer` to `blob`, replacing a dead one.
 fn link(blob: &Path, pointer: &Path) -> io::Result<()> {
     match fs::remove_file(pointer) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
@@ -210,13 +210,13 @@ fn link(blob: &Path, pointer: &Path) -> io::Result<()> {
     }
     #[cfg(unix)]
     {
-        // Relative, so that the cache can be moved: snapshots/COMMIT/FILE -> ../../blobs/ETAG.
+        // Relative, so that the cache can move: snapshots/COMMIT/FILE -> ../../blobs/ETAG.
         let etag = blob.file_name().unwrap_or_default();
         std::os::unix::fs::symlink(Path::new("../../blobs").join(etag), pointer)
     }
     #[cfg(not(unix))]
     {
-        // Elsewhere symbolic links may need a privilege.
+        // Other systems may require a privilege for symbolic links.
         fs::hard_link(blob, pointer).or_else(|_| fs::copy(blob, pointer).map(drop))
     }
 }

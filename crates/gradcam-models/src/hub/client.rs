@@ -1,8 +1,8 @@
-//! The hub's protocol: what a file is (`HEAD`), its bytes (`GET`, perhaps with a range), and which files there are.
+//! The hub's protocol: a file's metadata (`HEAD`), its bytes (`GET`, perhaps with a range), and the list of files.
 //!
-//! `HEAD /OWNER/NAME/resolve/REVISION/FILE` answers with `X-Repo-Commit`, the ETag and the size; for large files it is
-//! a redirect to a storage host, and the facts are in `X-Linked-Etag` and `X-Linked-Size` (compare `get_hf_file_metadata`
-//! in `huggingface_hub`). Refusals carry an `X-Error-Code`.
+//! `HEAD /OWNER/NAME/resolve/REVISION/FILE` answers with `X-Repo-Commit`, the ETag and the size. For large files the answer is a redirect
+//! to a storage host, with the metadata in `X-Linked-Etag` and `X-Linked-Size` (compare `get_hf_file_metadata` in `huggingface_hub`).
+//! Refusals carry an `X-Error-Code`.
 
 use std::io::ErrorKind;
 
@@ -14,17 +14,17 @@ use super::error::HubError;
 use super::repo::{Repo, is_commit};
 use super::settings::Hub;
 
-/// Redirects within the hub (a renamed repository) that are followed.
+/// The most redirects within the hub (a renamed repository) to follow.
 const REDIRECTS: usize = 5;
 
-/// What the hub says of a file.
+/// The hub's metadata of a file.
 #[derive(Debug)]
 pub(super) struct Remote {
-    /// The commit that the revision names now.
+    /// The commit that the revision currently names.
     pub(super) commit: String,
-    /// The name of the bytes: for large files their SHA-256.
+    /// The name of the bytes; the SHA-256 for large files.
     pub(super) etag: String,
-    /// Bytes.
+    /// The size in bytes.
     pub(super) size: u64,
 }
 
@@ -47,7 +47,7 @@ impl<'a> Client<'a> {
             })?;
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
-            // The token stays with the hub: the storage host's addresses are signed.
+            // The token goes only to the hub: the storage host's addresses are signed.
             .redirect_auth_headers(RedirectAuthHeaders::SameHost)
             .user_agent(concat!("gradcam/", env!("CARGO_PKG_VERSION")))
             .timeout_resolve(Some(hub.timeout))
@@ -65,7 +65,7 @@ impl<'a> Client<'a> {
         })
     }
 
-    /// The facts about `file` at `revision`.
+    /// Requests the metadata of `file` at `revision`.
     pub(super) fn head(&self, revision: &str, file: &str) -> Result<Remote, HubError> {
         let mut url = self.url(revision, file);
         for _ in 0..=REDIRECTS {
@@ -81,7 +81,7 @@ impl<'a> Client<'a> {
                 .call()
                 .map_err(|e| self.unreachable(&e))?;
             let (status, headers) = (answer.status(), answer.headers());
-            // A redirect with the facts leads to the storage, one without them to the repository's new name.
+            // A redirect with metadata leads to the storage, one without to the repository's new name.
             if status.is_redirection()
                 && text(headers, "x-linked-etag").is_none()
                 && let Some(next) = self.within_hub(headers)
@@ -101,7 +101,7 @@ impl<'a> Client<'a> {
         })
     }
 
-    /// Asks for the bytes of a commit's `file` from byte `start` on; the address is for messages.
+    /// Requests the bytes of a commit's `file` from byte `start` on; the returned address is for messages.
     pub(super) fn get(
         &self,
         commit: &str,
@@ -117,7 +117,7 @@ impl<'a> Client<'a> {
         (url, answer)
     }
 
-    /// Makes `NoSafetensors` of a missing weight file if the repository has other weights.
+    /// Turns a missing weight file into `NoSafetensors` if the repository has other weights.
     pub(super) fn without_weights(&self, error: HubError, commit: &str) -> HubError {
         const WEIGHT_FILES: [&str; 8] = [
             ".safetensors",
@@ -149,7 +149,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// The names of the repository's files; `None` if the hub does not tell.
+    /// Lists the repository's files; `None` if the hub does not answer.
     fn files(&self, commit: &str) -> Option<Vec<String>> {
         #[derive(serde::Deserialize)]
         struct Info {
@@ -195,7 +195,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// A redirect's target if it is on the hub's own host; elsewhere is the storage, which knows no commits.
+    /// Returns a redirect's target if it is on the hub's own host; other hosts are the storage, which knows no commits.
     fn within_hub(&self, headers: &HeaderMap) -> Option<String> {
         let target = text(headers, "location")?;
         if target.starts_with('/') && !target.starts_with("//") {
@@ -210,7 +210,7 @@ impl<'a> Client<'a> {
         (as_safe && uri.authority() == self.base.authority()).then(|| target.to_string())
     }
 
-    /// The error that a refusal stands for.
+    /// Converts a refusal to an error.
     pub(super) fn refusal(&self, answer: &Response<Body>, url: &str, file: &str) -> HubError {
         let repo = self.repo.id.clone();
         let revision = self.repo.revision().to_string();
@@ -234,7 +234,7 @@ impl<'a> Client<'a> {
                         "it does not exist, or is private or gated; check the name, or set `HF_TOKEN`"
                     }
                     Some(_) => {
-                        "the token (`HF_TOKEN`) is not valid or does not open it, or it does not exist"
+                        "the token (`HF_TOKEN`) is not valid or gives no access, or the repository does not exist"
                     }
                 };
                 HubError::Denied {
@@ -270,12 +270,12 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// What a failed request or a broken answer means, in plain words.
+    /// Explains a failed request or a broken answer in plain words.
     pub(super) fn reason(&self, error: &ureq::Error) -> String {
         match error {
-            ureq::Error::HostNotFound => "the host is not found".to_string(),
+            ureq::Error::HostNotFound => "the host was not found".to_string(),
             ureq::Error::Timeout(Timeout::Resolve) => {
-                "the host's address is not found in time".to_string()
+                "the host's address was not resolved in time".to_string()
             }
             ureq::Error::Timeout(_) => {
                 format!("no answer for {} s", self.hub.timeout.as_secs_f32())
@@ -292,7 +292,7 @@ impl<'a> Client<'a> {
     }
 }
 
-/// Reads the facts from the headers of an answer; the error says what is missing or unusable.
+/// Reads the metadata from an answer's headers; the error says what is missing or unusable.
 fn remote(headers: &HeaderMap, redirect: bool) -> Result<Remote, String> {
     let get = |name| text(headers, name).ok_or_else(|| format!("no header `{name}`"));
     // A redirect's own ETag and length are not the file's.

@@ -1,23 +1,23 @@
-//! What can go wrong between a repository's name and its files.
+//! Errors of the hub client.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// An error of the hub client; each says what the user can do about it.
+/// An error of the hub client; the message says what the user can do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HubError {
     /// The text does not name a repository.
     #[error("`{text}` is not a repository of the hub: {reason}")]
     BadRepo {
-        /// What was given.
+        /// The text.
         text: String,
         /// The rule that it breaks.
         reason: &'static str,
     },
-    /// There is no home directory and no variable that names a cache.
+    /// There is no home directory, and no variable names a cache.
     #[error(
-        "no folder for downloaded models: there is no home directory; set `HF_HUB_CACHE` to one"
+        "no folder for downloaded models: there is no home directory; set `HF_HUB_CACHE` to a folder"
     )]
     NoCacheFolder,
     /// The endpoint is not a web address.
@@ -25,7 +25,7 @@ pub enum HubError {
         "`{endpoint}` is not a web address; `HF_ENDPOINT` has the form `https://huggingface.co`"
     )]
     BadEndpoint {
-        /// The endpoint given.
+        /// The invalid endpoint.
         endpoint: String,
     },
     /// No network, an unknown host, a refused connection, or no answer in time.
@@ -61,7 +61,7 @@ pub enum HubError {
     NoRevision {
         /// The repository.
         repo: String,
-        /// The revision asked for.
+        /// The requested revision.
         revision: String,
     },
     /// The repository has no such file.
@@ -69,42 +69,42 @@ pub enum HubError {
     NoFile {
         /// The repository.
         repo: String,
-        /// The revision asked for.
+        /// The requested revision.
         revision: String,
         /// The missing file.
         file: String,
     },
-    /// The repository has weights, but not in the form that is read here.
+    /// The repository has weights, but not as safetensors.
     #[error(
-        "`{repo}` has no `model.safetensors`, but {found}: download the weights, make a folder of them with `gradcam import FILE ARCHITECTURE -o DIR`, and give that as the model"
+        "`{repo}` has no `model.safetensors`, but {found}: download the weights, convert them to a folder with `gradcam import FILE ARCHITECTURE -o DIR`, and use that folder as the model"
     )]
     NoSafetensors {
         /// The repository.
         repo: String,
-        /// The weight files that it has, in backticks.
+        /// The weight files that the repository has, in backticks.
         found: String,
     },
-    /// The hub answered with a status that has no meaning here.
+    /// The hub answered with an unexpected status.
     #[error("the hub answered {status} to `{url}`{message}")]
     Status {
-        /// The address asked for.
+        /// The requested address.
         url: String,
         /// The HTTP status.
         status: u16,
-        /// The hub's own words after a colon, if it sent some.
+        /// The hub's message after a colon, or empty.
         message: String,
     },
-    /// The server's answer is not what a hub sends.
+    /// The server's answer is not that of a hub.
     #[error("`{url}` does not answer like a Hugging Face hub: {reason}")]
     Protocol {
-        /// The address asked for.
+        /// The requested address.
         url: String,
         /// What is wrong with the answer.
         reason: String,
     },
-    /// The transfer broke, and attempts to take it up brought nothing more.
+    /// The transfer broke, and attempts to resume it got no further.
     #[error(
-        "the download of `{file}` stopped at {done} of {total} bytes, and {attempts} attempts brought no more: {reason}; the part is kept, run again to go on"
+        "the download of `{file}` stopped at {done} of {total} bytes, and {attempts} attempts got no further: {reason}; the partial file is kept, run again to resume"
     )]
     Interrupted {
         /// The file.
@@ -113,17 +113,17 @@ pub enum HubError {
         done: u64,
         /// Bytes of the whole file.
         total: u64,
-        /// Attempts in a row that brought nothing.
+        /// Consecutive attempts without a new byte.
         attempts: u32,
-        /// What the last one failed with.
+        /// The error of the last attempt.
         reason: String,
     },
-    /// The bytes are not those that were promised; they are deleted.
+    /// The bytes do not have the promised checksum; they are deleted.
     #[error("`{file}` has the wrong checksum: expected sha256 `{expected}`, found `{found}`")]
     Checksum {
         /// The file.
         file: String,
-        /// The SHA-256 that the hub or the caller names.
+        /// The SHA-256 that the hub or the caller stated.
         expected: String,
         /// The SHA-256 of the bytes.
         found: String,
@@ -137,7 +137,7 @@ pub enum HubError {
         file: String,
         /// The cache folder of the repository's files.
         cache: PathBuf,
-        /// Bytes that are still to come.
+        /// Bytes that are still missing.
         missing: u64,
     },
     /// A file of the cache cannot be read or written.
@@ -145,7 +145,7 @@ pub enum HubError {
     Cache {
         /// The file or folder.
         path: PathBuf,
-        /// The operating system's words.
+        /// The operating system's error.
         source: io::Error,
     },
     /// Offline, and the cache lacks the file.
@@ -162,7 +162,7 @@ pub enum HubError {
     },
 }
 
-/// An I/O error with its path.
+/// Adds the path to an I/O error.
 pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> HubError {
     let path = path.to_path_buf();
     move |source| HubError::Cache { path, source }

@@ -1,4 +1,4 @@
-//! The files that a repository has of a model.
+//! The files of a model in a repository.
 
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,14 @@ use crate::files::DESCRIPTION;
 
 /// The file that describes the model.
 pub(super) const CONFIG: &str = "config.json";
-/// The file that holds its parameters.
+/// The file that holds the parameters.
 pub(super) const WEIGHTS: &str = "model.safetensors";
-/// How transformers prepares pictures.
+/// The file that describes the preprocessing of pictures, in transformers.
 const PROCESSOR: &str = "preprocessor_config.json";
-/// How a text becomes tokens.
+/// The file that describes how a text becomes tokens.
 const TOKENIZER: &str = "tokenizer.json";
 
-/// A model's files in the cache; what else the model's repository has of it lies beside them.
+/// A model's files in the cache; further files of the model lie beside them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fetched {
@@ -28,20 +28,20 @@ pub struct Fetched {
 }
 
 impl Fetched {
-    /// The folder of all of them.
+    /// Returns the folder of all the files.
     pub(crate) fn folder(&self) -> &Path {
         self.config.parent().unwrap_or(Path::new(""))
     }
 }
 
-/// The files that a model of this description may have beside its weights.
+/// Lists the files that a model with this description may have beside its weights.
 pub(super) fn companions(config: &Path) -> Result<&'static [&'static str], HubError> {
     #[derive(serde::Deserialize)]
     struct Kind {
         model_type: String,
     }
     let text = bounded::file(config, DESCRIPTION).map_err(|error| at(config)(error.into()))?;
-    // What is no description of transformers has none; what is wrong with it, the loading says. Only the text tower reads a tokenizer.
+    // A description that is not transformers' has none; loading reports invalid ones. Only the text tower reads a tokenizer.
     Ok(match serde_json::from_slice::<Kind>(&text) {
         Ok(kind) if cfg!(feature = "text") && kind.model_type == "clip" => &[PROCESSOR, TOKENIZER],
         Ok(_) => &[PROCESSOR],

@@ -1,25 +1,25 @@
-//! A repository's name, as users write it.
+//! Repository names, as users write them.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::error::HubError;
 
-/// The branch that is meant when none is named.
+/// The default branch.
 const DEFAULT_REVISION: &str = "main";
 
-/// A model repository, perhaps pinned to a revision; written `OWNER/NAME` or `OWNER/NAME@REVISION`.
+/// A model repository, optionally pinned to a revision; written `OWNER/NAME` or `OWNER/NAME@REVISION`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Repo {
     /// `OWNER/NAME`, for example `timm/resnet50.a1_in1k`.
     pub id: String,
-    /// A branch, a tag or a commit hash; `None` is the branch `main`.
+    /// A branch, a tag or a commit hash; `None` for the branch `main`.
     pub revision: Option<String>,
 }
 
 impl Repo {
-    /// The revision's name: the pinned one, or `main`.
+    /// Returns the pinned revision, or `main`.
     pub fn revision(&self) -> &str {
         self.revision.as_deref().unwrap_or(DEFAULT_REVISION)
     }
@@ -93,12 +93,12 @@ impl FromStr for Repo {
     }
 }
 
-/// Whether `text` is a full commit hash.
+/// Checks whether `text` is a full commit hash.
 pub(super) fn is_commit(text: &str) -> bool {
     is_hex(text, 40)
 }
 
-/// Whether `text` is so many hexadecimal digits in lower case.
+/// Checks whether `text` has exactly this number of lower-case hexadecimal digits.
 pub(super) fn is_hex(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }

@@ -1,4 +1,4 @@
-//! Where a hub and its cache are, and how to talk to it.
+//! The address, cache and connection settings of a hub.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,25 +7,25 @@ use std::time::Duration;
 use super::error::HubError;
 use crate::bounded;
 
-/// A hub, the cache for its files, and how to talk to it.
+/// A hub, the cache for its files, and connection settings.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Hub {
     /// The hub's address without a final slash: `https://huggingface.co`.
     pub endpoint: String,
-    /// The cache folder, which holds one `models--OWNER--NAME` for each repository.
+    /// The cache folder, with one folder `models--OWNER--NAME` per repository.
     pub cache: PathBuf,
     /// The access token for private and gated repositories.
     pub token: Option<String>,
-    /// Use the cache alone and make no request.
+    /// Whether to use only the cache and make no requests.
     pub offline: bool,
-    /// The longest silence: of a host that is connected to, before an answer, and between two pieces of a file.
+    /// The longest wait for a connection, for an answer, and between two pieces of a file.
     pub timeout: Duration,
-    /// The wait before a broken transfer is taken up; it doubles with each attempt in a row that brings nothing.
+    /// The wait before a broken transfer is resumed; it doubles with each consecutive attempt without progress.
     pub pause: Duration,
 }
 
-/// Whether there is a token, and not the token.
+/// Shows whether there is a token, but not the token itself.
 impl fmt::Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hub")
@@ -40,10 +40,10 @@ impl fmt::Debug for Hub {
 }
 
 impl Hub {
-    /// The hub's own address.
+    /// The address of the Hugging Face hub.
     pub const ENDPOINT: &str = "https://huggingface.co";
 
-    /// A hub at `endpoint` with a cache folder, without a token, and with the usual waits (10 s, 0.5 s).
+    /// Makes a hub at `endpoint` with a cache folder, no token, and the default waits (10 s, 0.5 s).
     pub fn new(endpoint: impl Into<String>, cache: impl Into<PathBuf>) -> Self {
         let endpoint = endpoint.into().trim_end_matches('/').to_string();
         let (timeout, pause) = (Duration::from_secs(10), Duration::from_millis(500));
@@ -57,7 +57,7 @@ impl Hub {
         }
     }
 
-    /// The hub that the environment describes; see [`Hub::from_vars`].
+    /// Makes the hub that the environment describes; see [`Hub::from_vars`].
     ///
     /// # Errors
     /// [`HubError::NoCacheFolder`].
@@ -65,7 +65,7 @@ impl Hub {
         Self::from_vars(|name| std::env::var(name).ok())
     }
 
-    /// The hub that `var` describes, by the names that Python's `huggingface_hub` reads; an empty value counts as unset.
+    /// Makes the hub that `var` describes, with the variables of Python's `huggingface_hub`; an empty value counts as unset.
     ///
     /// | variable | meaning |
     /// |---|---|
@@ -75,7 +75,7 @@ impl Hub {
     /// | `HF_HUB_OFFLINE` | `1`, `on`, `yes` or `true`: no request |
     ///
     /// # Errors
-    /// [`HubError::NoCacheFolder`] if none of the variables is set and there is no home directory.
+    /// [`HubError::NoCacheFolder`] if no variable names a cache and there is no home directory.
     pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Self, HubError> {
         let var = |name: &str| var(name).filter(|value| !value.is_empty());
         let home = var("HF_HOME")

@@ -1,4 +1,4 @@
-//! A file's bytes, taken up wherever they stopped.
+//! Downloads of files, resumed where they stopped.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -10,22 +10,22 @@ use ureq::http::{HeaderMap, StatusCode};
 use super::client::{Client, Remote, text};
 use super::error::{HubError, at};
 
-/// Attempts in a row without a new byte before a download is given up.
+/// Consecutive attempts without a new byte before a download is abandoned.
 const ATTEMPTS: u32 = 5;
 
-/// Where a file's transfer stands; handed to the callback of [`Hub::fetch`](super::Hub::fetch).
+/// The state of a file's transfer, for the callback of [`Hub::fetch`](super::Hub::fetch).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress<'a> {
     /// The file's name in the repository.
     pub file: &'a str,
-    /// Bytes on disk; above zero at once if an earlier part is taken up, and back to zero if the server sends it all again.
+    /// Bytes on disk; starts above zero if a partial file is resumed, and returns to zero if the server sends the file from the start.
     pub done: u64,
     /// Bytes in the whole file.
     pub total: u64,
 }
 
-/// A download on its way to the file `path`, of which `done` bytes are there.
+/// A download to the file `path`, which has `done` bytes.
 struct Part<'a> {
     client: &'a Client<'a>,
     file: &'a str,
@@ -37,13 +37,13 @@ struct Part<'a> {
 
 /// Why an attempt ended early.
 enum Stop {
-    /// The connection: another attempt may help.
+    /// A connection error: another attempt may help.
     Cut(String),
-    /// Anything else: it cannot.
+    /// Any other error: another attempt cannot help.
     Error(HubError),
 }
 
-/// Downloads `file` into `path`, going on from what is there, until it has `remote.size` bytes.
+/// Downloads `file` into `path`, resuming after the bytes it has, up to `remote.size` bytes.
 pub(super) fn download(
     client: &Client<'_>,
     file: &str,
@@ -76,7 +76,7 @@ pub(super) fn download(
             Err(Stop::Error(e)) => return Err(e),
             Err(Stop::Cut(reason)) => reason,
         };
-        // Progress is what no attempt had before: a server without ranges starts again each time.
+        // Progress means more bytes than any attempt before: a server without ranges starts again each time.
         failures = if part.done > best { 0 } else { failures + 1 };
         best = best.max(part.done);
         if failures == ATTEMPTS {
@@ -94,7 +94,7 @@ pub(super) fn download(
 }
 
 impl Part<'_> {
-    /// One request for the bytes that are missing, appended to the file.
+    /// Makes one request for the missing bytes, and appends them to the file.
     fn attempt(&mut self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<(), Stop> {
         let total = self.remote.size;
         let (url, answer) = self.client.get(&self.remote.commit, self.file, self.done);
@@ -102,7 +102,7 @@ impl Part<'_> {
         match answer.status() {
             StatusCode::PARTIAL_CONTENT if starts_at(answer.headers(), self.done) => {}
             status @ (StatusCode::OK | StatusCode::PARTIAL_CONTENT) => {
-                // The server knows no ranges, or sends another one: take it from the start.
+                // The server ignores ranges, or sends another one: start over.
                 if self.done > 0 {
                     self.restart().map_err(|e| self.write_error(e))?;
                     self.report(progress);
@@ -162,7 +162,7 @@ impl Part<'_> {
     }
 }
 
-/// Whether a partial answer begins at byte `start` (`Content-Range: bytes 100-999/1000`).
+/// Checks whether a partial answer begins at byte `start` (`Content-Range: bytes 100-999/1000`).
 fn starts_at(headers: &HeaderMap, start: u64) -> bool {
     let first = |range: &str| {
         range

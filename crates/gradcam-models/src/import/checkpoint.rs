@@ -1,4 +1,4 @@
-//! The named tensors of a checkpoint: a PyTorch archive or a safetensors file.
+//! Reads the named tensors of a checkpoint: a PyTorch archive or a safetensors file.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
@@ -14,10 +14,10 @@ use crate::bounded::{self, ReadError};
 
 type Result<T> = std::result::Result<T, ImportError>;
 
-/// The most bytes of the pickle in an archive: it names tensors, and holds none.
+/// The most bytes of the pickle in an archive, which names tensors but does not hold them.
 const PICKLE: u64 = 16 << 20;
 
-/// Where checkpoints keep the state dict.
+/// The keys under which checkpoints keep the state dict.
 const KEYS: [&str; 8] = [
     "state_dict",
     "model_state_dict",
@@ -29,14 +29,14 @@ const KEYS: [&str; 8] = [
     "params",
 ];
 
-/// A file that was read.
+/// The bytes of a checkpoint.
 pub(super) struct Checkpoint {
     form: Form,
     bytes: Vec<u8>,
 }
 
 impl Checkpoint {
-    /// Reads an ordinary file of at most `limit` bytes, once; a file of another form is refused by its first bytes.
+    /// Reads an ordinary file of at most `limit` bytes once. A file of another form is refused after its first bytes.
     pub(super) fn read(path: &Path, limit: u64) -> Result<Self> {
         let start = || {
             let mut file = bounded::open(path)?;
@@ -54,12 +54,12 @@ impl Checkpoint {
         Ok(Checkpoint { form, bytes })
     }
 
-    /// The bytes of the file.
+    /// Returns the bytes of the file.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The tensors of the file `path`; of an archive's, those whose names are wanted.
+    /// Reads the tensors of the file `path`; from an archive, only the wanted ones.
     pub(super) fn tensors(
         &self,
         path: &Path,
@@ -79,31 +79,31 @@ impl Checkpoint {
     }
 }
 
-/// What a file holds, by its first bytes.
+/// The form of a file, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// What PyTorch saves since 1.6.
+    /// The format of PyTorch since 1.6.
     Archive,
     Safetensors,
 }
 
 impl Form {
-    /// The form of the file `path`, whose first 16 bytes are `start`.
+    /// Detects the form of the file `path`, whose first 16 bytes are `start`.
     fn of(path: &Path, start: &[u8]) -> Result<Form> {
-        // The number that torch.save began its files with before version 1.6.
+        // The magic number of torch.save before version 1.6.
         const LEGACY: &[u8] = &[0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8];
         match start {
             [b'P', b'K', 3 | 5, 4 | 6, ..] => Ok(Form::Archive),
             [0x80, _, rest @ ..] if rest.starts_with(LEGACY) => Err(ImportError::Legacy {
                 path: path.to_path_buf(),
             }),
-            // The length of the header, and its first character.
+            // The header's length and first character.
             [_, _, _, _, _, 0, 0, 0, b'{', ..] => Ok(Form::Safetensors),
             other => Err(ImportError::Form {
                 path: path.to_path_buf(),
                 found: match other {
                     [] => "an empty file".to_string(),
-                    [0x80, ..] => "a pickle that is not one of `torch.save`".to_string(),
+                    [0x80, ..] => "a pickle that is not from `torch.save`".to_string(),
                     other => {
                         let start = other.iter().take(4).map(|b| format!("{b:02x}"));
                         format!(
@@ -117,7 +117,7 @@ impl Form {
     }
 }
 
-/// The tensors of PyTorch's archive whose names are wanted.
+/// Reads the wanted tensors of a PyTorch archive.
 fn archive(
     path: &Path,
     bytes: &[u8],
@@ -169,10 +169,10 @@ fn archive(
             found: described(&objects),
         });
     };
-    // Those of one storage together, which is then read once.
+    // Sort by storage, so that each one is read once.
     let mut state: Vec<(&str, &Stored)> = state.into_iter().filter(|(n, _)| wanted(n)).collect();
     state.sort_by(|(a, one), (b, other)| (&one.storage.key, a).cmp(&(&other.storage.key, b)));
-    // Tensors may share their numbers, but a file does not hold many times its own length.
+    // Tensors may share storage, but do not take many times the file's length.
     let mut left = 2 * length;
     let mut tensors = Vec::new();
     let mut numbers = Numbers::default();
@@ -186,7 +186,7 @@ fn archive(
     Ok(tensors)
 }
 
-/// The storage that was read last.
+/// The last storage that was read.
 #[derive(Default)]
 struct Numbers {
     key: Option<Arc<str>>,
@@ -194,7 +194,7 @@ struct Numbers {
 }
 
 impl Numbers {
-    /// The bytes of a storage, at most `length`.
+    /// Reads the bytes of a storage, at most `length`.
     fn of(
         &mut self,
         zip: &mut ZipArchive<Cursor<&[u8]>>,
@@ -213,8 +213,8 @@ impl Numbers {
     }
 }
 
-/// The tensors of a state dict by their names: those under the usual keys, in dictionaries up to `depth` deep, or else those of the dictionary
-/// itself. Of two with one name the last counts, as in Python.
+/// Collects the tensors of a state dict by name: those under the usual keys, in dictionaries nested up to `depth` deep, or else those of
+/// the dictionary itself. The last of two equal names counts, as in Python.
 fn state(objects: &Objects, dict: Id, depth: usize) -> Option<BTreeMap<&str, &Stored>> {
     let Node::Dict(entries) = objects.node(dict) else {
         return None;
@@ -240,7 +240,7 @@ fn state(objects: &Objects, dict: Id, depth: usize) -> Option<BTreeMap<&str, &St
     (!tensors.is_empty()).then_some(tensors)
 }
 
-/// What is found in place of a state dict.
+/// Describes what is found instead of a state dict.
 fn described(objects: &Objects) -> String {
     match objects.node(objects.root()) {
         Node::Dict(entries) => {
@@ -264,7 +264,7 @@ fn described(objects: &Objects) -> String {
     }
 }
 
-/// A tensor from the bytes of its storage; `left` is how many bytes may still be taken.
+/// Makes a tensor from the bytes of its storage; `left` counts the bytes that tensors may still take.
 fn tensor(bytes: &[u8], stored: &Stored, left: &mut u64) -> std::result::Result<Tensor, String> {
     let kind = match stored.storage.kind.as_str() {
         "FloatStorage" => DType::F32,
@@ -273,10 +273,10 @@ fn tensor(bytes: &[u8], stored: &Stored, left: &mut u64) -> std::result::Result<
         "BFloat16Storage" => DType::BF16,
         "ByteStorage" => DType::U8,
         "LongStorage" => DType::I64,
-        other => return Err(format!("its numbers are a `{other}`")),
+        other => return Err(format!("its storage type `{other}` is not supported")),
     };
     let width = kind.size_in_bytes();
-    let outside = || "it reaches beyond its numbers".to_string();
+    let outside = || "it reaches beyond its storage".to_string();
     let dims = || stored.shape.iter().zip(&stored.strides);
     let count = stored
         .shape
@@ -292,7 +292,7 @@ fn tensor(bytes: &[u8], stored: &Stored, left: &mut u64) -> std::result::Result<
     }
     *left = left
         .checked_sub((count * width) as u64)
-        .ok_or("the tensors have many times the file's length")?;
+        .ok_or("the tensors take many times the file's length")?;
     let contiguous = dims()
         .rev()
         .try_fold(1_usize, |expected, (&size, &stride)| match size {
@@ -309,7 +309,7 @@ fn tensor(bytes: &[u8], stored: &Stored, left: &mut u64) -> std::result::Result<
     Tensor::from_raw_buffer(&raw, kind, &stored.shape, &Device::Cpu).map_err(|e| e.to_string())
 }
 
-/// The elements of a strided tensor in the order of its dimensions.
+/// Gathers the elements of a strided tensor in the order of its dimensions.
 fn gathered(bytes: &[u8], stored: &Stored, count: usize, width: usize) -> Vec<u8> {
     let mut raw = Vec::with_capacity(count * width);
     let mut position = vec![0; stored.shape.len()];

@@ -1,11 +1,11 @@
-//! Why a checkpoint is not imported.
+//! Why a checkpoint cannot be imported.
 
 use std::path::{Path, PathBuf};
 
 use crate::LoadError;
 use crate::bounded::ReadError;
 
-/// Why a checkpoint is not imported.
+/// Why a checkpoint cannot be imported.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImportError {
@@ -14,38 +14,38 @@ pub enum ImportError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: ReadError,
     },
-    /// The file is neither of PyTorch's nor of safetensors.
+    /// The file is neither PyTorch's nor safetensors.
     #[error(
-        "`{}` is no checkpoint: expected what `torch.save` of PyTorch 1.6 or later writes, or safetensors, found {found}", path.display()
+        "`{}` is not a checkpoint: expected safetensors or a file that `torch.save` of PyTorch 1.6 or later wrote, found {found}", path.display()
     )]
     Form {
         /// The file.
         path: PathBuf,
-        /// What it looks like.
+        /// What the file looks like.
         found: String,
     },
     /// PyTorch wrote the file before version 1.6.
     #[error(
-        "`{}` is of PyTorch before 1.6; load and save it again in a later one: `torch.save(torch.load(FILE), FILE)`", path.display()
+        "`{}` is from PyTorch before 1.6; load and save it again in a later version: `torch.save(torch.load(FILE), FILE)`", path.display()
     )]
     Legacy {
         /// The file.
         path: PathBuf,
     },
-    /// The file holds a program.
+    /// The file holds a TorchScript program.
     #[error(
-        "`{}` is TorchScript, a program with its weights; save the weights alone: `torch.save(torch.jit.load(FILE).state_dict(), FILE)`", path.display()
+        "`{}` is TorchScript, a program with its weights; save only the weights: `torch.save(torch.jit.load(FILE).state_dict(), FILE)`", path.display()
     )]
     TorchScript {
         /// The file.
         path: PathBuf,
     },
-    /// The pickle makes an object that no state dict needs.
+    /// The pickle uses a class or function that no state dict needs.
     #[error(
-        "`{}` holds an object of the class or function `{name}`, which is not run or made here; save the weights alone: `torch.save(model.state_dict(), FILE)`", path.display()
+        "`{}` uses the class or function `{name}`, which is not run here; save only the weights: `torch.save(model.state_dict(), FILE)`", path.display()
     )]
     UnknownClass {
         /// The file.
@@ -58,7 +58,7 @@ pub enum ImportError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// How.
+        /// The damage.
         reason: String,
     },
     /// The file has no state dict.
@@ -68,30 +68,30 @@ pub enum ImportError {
     NoTensors {
         /// The file.
         path: PathBuf,
-        /// What is there.
+        /// What the file holds instead.
         found: String,
     },
-    /// The classifier that says how many classes there are is not there.
+    /// The classifier, which gives the number of classes, is missing.
     #[error(
-        "the number of classes is not known: `{}` has no `{}` of `{architecture}`", path.display(), heads.join("` or `")
+        "the number of classes is unknown: `{}` has no `{}` of `{architecture}`", path.display(), heads.join("` or `")
     )]
     NoClassifier {
         /// The file.
         path: PathBuf,
         /// The architecture.
         architecture: &'static str,
-        /// The parameters that were looked for.
+        /// The expected parameters.
         heads: Vec<String>,
     },
-    /// The file of label names is not what it should be.
+    /// The label file is invalid.
     #[error("`{}`: {reason}", path.display())]
     Labels {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The architecture is unknown, or does not fit.
+    /// The architecture is unknown or does not fit.
     #[error(transparent)]
     Load(#[from] LoadError),
     /// The tensors cannot be written as safetensors.

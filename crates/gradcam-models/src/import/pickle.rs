@@ -1,20 +1,20 @@
-//! Pickles as PyTorch writes them, read as data: no class is made and no function runs.
+//! Reads PyTorch's pickles as data: no class is instantiated and no function runs.
 //!
-//! The operations are those of Python's `pickletools`; the few names that a state dict needs stand for themselves (`torch._utils` and
-//! `torch.serialization` of PyTorch 2), some that checkpoints keep beside it are passed over, and every other name is refused, as
-//! `torch.load(weights_only=True)` does. Objects lie in one list and name each other by their places, so that neither memory nor the stack
-//! grows beyond what the number of bytes allows.
+//! The operations are those of Python's `pickletools`. The few names that a state dict needs are known (`torch._utils` and
+//! `torch.serialization` of PyTorch 2), and some that checkpoints keep beside it are ignored. Every other name is refused, as by
+//! `torch.load(weights_only=True)`. Objects lie in one list and refer to each other by index, so that neither memory nor the stack outgrows
+//! the number of bytes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The place of an object.
+/// The index of an object.
 pub(super) type Id = usize;
 
 /// An object of the pickle.
 #[derive(Debug)]
 pub(super) enum Node {
-    /// What no state dict is made of: numbers with fractions, sets, names that are passed over.
+    /// Anything that a state dict does not need: fractional numbers, sets, results of ignored names.
     Other,
     Int(i64),
     Text(Arc<str>),
@@ -23,21 +23,21 @@ pub(super) enum Node {
     Dict(Vec<(Id, Id)>),
     /// A class or a function, `MODULE.NAME`.
     Name(String),
-    // Boxed, so that the many small objects of a hostile pickle take little.
+    // Boxed, so that the many small objects of a hostile pickle take little memory.
     Storage(Box<Storage>),
     Tensor(Box<Stored>),
 }
 
-/// Where the numbers of tensors lie.
+/// A storage, which holds the numbers of tensors.
 #[derive(Debug, Clone)]
 pub(super) struct Storage {
-    /// PyTorch's class without `torch.`, as `FloatStorage`.
+    /// PyTorch's class without `torch.`, such as `FloatStorage`.
     pub(super) kind: String,
-    /// Its file in the archive.
+    /// The storage's file in the archive.
     pub(super) key: Arc<str>,
 }
 
-/// A tensor's place in its storage, all in elements.
+/// A tensor's layout in its storage, in elements.
 #[derive(Debug, Clone)]
 pub(super) struct Stored {
     pub(super) storage: Storage,
@@ -49,16 +49,16 @@ pub(super) struct Stored {
 /// Why a pickle is refused.
 #[derive(Debug, PartialEq)]
 pub(super) enum Fault {
-    /// It names a class or function that no state dict needs.
+    /// The pickle names a class or function that no state dict needs.
     Unknown(String),
-    /// It breaks the rules at this byte.
+    /// The pickle breaks the rules at this byte.
     Broken { at: usize, reason: String },
 }
 
 /// The most dimensions of a tensor; a convolution's weights in three dimensions have five.
 const DIMENSIONS: usize = 8;
 
-/// What checkpoints keep beside the state dict: options, paths, a best accuracy, the state of a schedule.
+/// Names that checkpoints use beside the state dict, for options, paths, a best accuracy, the state of a schedule.
 const PASSED_OVER: [&str; 24] = [
     "_codecs.encode",
     "argparse.Namespace",
@@ -86,7 +86,7 @@ const PASSED_OVER: [&str; 24] = [
     "torch.serialization._get_layout",
 ];
 
-/// Functions and classes that make dictionaries.
+/// Functions and classes that create dictionaries.
 const DICTS: [&str; 3] = [
     "collections.OrderedDict",
     "collections.defaultdict",
@@ -99,7 +99,7 @@ const SUBCLASS: &str = "torch._tensor._rebuild_from_type_v2";
 fn is_known(name: &str) -> bool {
     let is_type = |name: &str| {
         let plain = name.strip_prefix("torch.").unwrap_or(".");
-        // Storages, and types of numbers as `float32`.
+        // Storages, and number types such as `float32`.
         plain.ends_with("Storage") && !plain.contains('.')
             || [
                 "float", "bfloat", "int", "uint", "bool", "half", "double", "long",
@@ -125,12 +125,12 @@ impl Objects {
         &self.nodes[id]
     }
 
-    /// What the pickle stands for.
+    /// Returns the object that the pickle stands for.
     pub(super) fn root(&self) -> Id {
         self.root
     }
 
-    /// The value of a dictionary under a text.
+    /// Returns a dictionary's value under a text key.
     pub(super) fn get(&self, dict: Id, key: &str) -> Option<Id> {
         let Node::Dict(entries) = self.node(dict) else {
             return None;
@@ -183,7 +183,7 @@ struct Machine<'a> {
     at: usize,
     nodes: Vec<Node>,
     stack: Vec<Id>,
-    /// Heights of the stack where marks stand.
+    /// Stack heights of the marks.
     marks: Vec<usize>,
     memo: HashMap<u64, Id>,
 }
@@ -201,7 +201,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// An unsigned number of `count` bytes, up to 8.
+    /// Reads an unsigned number of `count` bytes, up to 8.
     fn number(&mut self, count: u64) -> Step<u64> {
         let bytes = self.take(count)?.iter().rev();
         Ok(bytes.fold(0, |number, &byte| number << 8 | u64::from(byte)))
@@ -256,7 +256,7 @@ impl<'a> Machine<'a> {
         Ok(ids)
     }
 
-    /// What lies above the last mark.
+    /// Pops everything above the last mark.
     fn marked(&mut self) -> Step<Vec<Id>> {
         match self.marks.pop() {
             Some(height) if height <= self.stack.len() => Ok(self.stack.split_off(height)),
@@ -285,7 +285,7 @@ impl<'a> Machine<'a> {
             let operation = self.take(1)?[0];
             match operation {
                 b'.' => return self.pop(),
-                // The protocol's number; frames are only for readers of streams.
+                // The protocol number; frames matter only to stream readers.
                 0x80 => drop(self.take(1)?),
                 0x95 => drop(self.take(8)?),
                 b'(' => self.marks.push(self.stack.len()),
@@ -361,7 +361,7 @@ impl<'a> Machine<'a> {
                     let (Node::Text(module), Node::Text(name)) =
                         (&self.nodes[ids[0]], &self.nodes[ids[1]])
                     else {
-                        return broken("a name is no text");
+                        return broken("a name is not a text");
                     };
                     let (module, name) = (module.clone(), name.clone());
                     self.name(&module, &name)?;
@@ -374,7 +374,7 @@ impl<'a> Machine<'a> {
                     let ids = self.last(3)?;
                     self.call(ids[0], ids[1])?;
                 }
-                // The state of an object: of a state dict its `_metadata`.
+                // The state of an object; for a state dict, its `_metadata`.
                 b'b' => drop(self.pop()?),
                 b'Q' => {
                     let id = self.pop()?;
@@ -403,7 +403,7 @@ impl<'a> Machine<'a> {
         self.push(Node::Int(number as i64))
     }
 
-    /// A number in two's complement; one of more than 8 bytes is nothing that a tensor needs.
+    /// Reads a number in two's complement; no tensor needs one of more than 8 bytes.
     fn long(&mut self, count: u64) -> Step<()> {
         if count > 8 {
             self.take(count)?;
@@ -435,7 +435,7 @@ impl<'a> Machine<'a> {
         match &mut self.nodes[id] {
             Node::Row(row) => row.extend(ids),
             Node::Other => {}
-            _ => return broken("something is added to what is no list"),
+            _ => return broken("something is added to an object that is not a list"),
         }
         Ok(())
     }
@@ -445,7 +445,7 @@ impl<'a> Machine<'a> {
         match &mut self.nodes[id] {
             Node::Dict(entries) => entries.extend(pairs),
             Node::Other => {}
-            _ => return broken("something is put into what is no dictionary"),
+            _ => return broken("something is put into an object that is not a dictionary"),
         }
         Ok(())
     }
@@ -461,19 +461,19 @@ impl<'a> Machine<'a> {
         let key = self.number(width)?;
         match self.memo.get(&key) {
             Some(&id) => self.stack.push(id),
-            None => return broken("something is recalled that was not put by"),
+            None => return broken("an object is recalled that was never stored"),
         }
         Ok(())
     }
 
-    /// Stands for calling a function, or making an instance of a class.
+    /// Interprets a function call or the creation of an instance, without running anything.
     fn call(&mut self, callable: Id, arguments: Id) -> Step<()> {
         let (Node::Name(name), Node::Row(arguments)) =
             (&self.nodes[callable], &self.nodes[arguments])
         else {
             return match &self.nodes[callable] {
                 Node::Other => self.push(Node::Other),
-                _ => broken("something is called that is no function"),
+                _ => broken("something is called that is not a function"),
             };
         };
         match (name.as_str(), arguments.as_slice()) {
@@ -486,10 +486,10 @@ impl<'a> Machine<'a> {
                 Ok(())
             }
             (SUBCLASS, &[function, _, arguments, ..]) if function != callable => {
-                // The function is one of the others: what it makes is what counts.
+                // The function is one of the others; its result counts.
                 match &self.nodes[function] {
                     Node::Name(name) if name != SUBCLASS => self.call(function, arguments),
-                    _ => broken("a tensor's class is made by no function"),
+                    _ => broken("a tensor's class is not made by a function"),
                 }
             }
             (TENSOR | PARAMETER | SUBCLASS, _) => broken("a tensor's parts are missing"),
@@ -498,9 +498,9 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// `('storage', CLASS, KEY, PLACE, COUNT)`.
+    /// Reads `('storage', CLASS, KEY, PLACE, COUNT)`.
     fn storage(&self, id: Id) -> Step<Storage> {
-        let wrong = || broken("a storage is not described as PyTorch does it");
+        let wrong = || broken("a storage is not described in PyTorch's way");
         let Node::Row(parts) = &self.nodes[id] else {
             return wrong();
         };
@@ -524,7 +524,7 @@ impl<'a> Machine<'a> {
             Node::Int(number) => {
                 usize::try_from(number).or_else(|_| broken("a tensor's size is below zero"))
             }
-            _ => broken("a tensor's size is no number"),
+            _ => broken("a tensor's size is not a number"),
         };
         let sizes = |id: Id| match &self.nodes[id] {
             Node::Row(row) if row.len() > DIMENSIONS => broken("a tensor has too many dimensions"),
@@ -533,7 +533,7 @@ impl<'a> Machine<'a> {
         };
         let (shape, strides) = (sizes(shape)?, sizes(strides)?);
         if shape.len() != strides.len() {
-            return broken("a tensor has more dimensions than strides, or fewer");
+            return broken("a tensor's shape and strides differ in length");
         }
         Ok(Stored {
             storage: Storage::clone(storage),
@@ -555,7 +555,7 @@ mod tests {
         let pickle = b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R.";
         let fault = read(pickle).unwrap_err();
         assert_eq!(fault, Fault::Unknown("os.system".into()));
-        // The same with names from the stack.
+        // The same, with names from the stack.
         let pickle = b"\x80\x04\x8c\x05posix\x8c\x06system\x93.";
         let fault = read(pickle).unwrap_err();
         assert_eq!(fault, Fault::Unknown("posix.system".into()));
@@ -603,7 +603,7 @@ mod tests {
                 "{pickle:?}"
             );
         }
-        // A list inside of a list, a million times, and one that doubles with each step.
+        // Lists nested a million times, and one that doubles with each step.
         let deep = [
             vec![b']'; 1],
             [b"\x85".repeat(1 << 20), b".".to_vec()].concat(),

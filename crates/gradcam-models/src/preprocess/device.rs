@@ -1,7 +1,7 @@
-//! Preprocessing on the device of the network.
+//! Preprocessing on the network's device.
 //!
 //! A resize is a product with a matrix of filter weights along each axis. The weights are the whole numbers of Pillow's fixed-point
-//! arithmetic, and their sums are exact in `f64`, so that the bytes are those of [`resize_rgb`](super::resize_rgb).
+//! arithmetic, whose sums are exact in `f64`, so the bytes equal those of [`resize_rgb`](super::resize_rgb).
 
 use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
@@ -10,10 +10,10 @@ use super::resize::check_size;
 use super::{Fit, Interpolation, Preprocess, PreprocessError, Region};
 
 impl Preprocess {
-    /// What [`prepare`](Preprocess::prepare) makes of the picture, computed on `device`: the normalised input `(3, height, width)` of `f32`, and
-    /// where in the picture it lies. The picture's bytes are all that goes there, and nothing comes back. It takes 8 bytes a sample there.
+    /// Does the work of [`prepare`](Preprocess::prepare) on `device`. Returns the normalised input `(3, height, width)`, `f32`, and its
+    /// region in the picture. Only the picture's bytes go to the device, where they take 8 bytes per sample, and nothing comes back.
     ///
-    /// A picture that has to be padded, or is resized without a filter, is prepared on the processor.
+    /// A picture that must be padded, or is resized without a filter, is prepared on the CPU.
     ///
     /// # Errors
     /// As [`prepare`](Preprocess::prepare).
@@ -61,7 +61,7 @@ impl Preprocess {
     }
 }
 
-/// A filter of a resize, and how far it reaches on either side.
+/// A resize filter, and its reach on either side.
 struct Filter {
     reach: f64,
     weight: fn(f64) -> f64,
@@ -71,12 +71,12 @@ struct Filter {
 struct Axis {
     /// `(outputs, inputs)` of whole numbers.
     weights: Tensor,
-    /// What they count for 1.
+    /// The number that stands for a weight of 1.
     unit: f64,
 }
 
 impl Filter {
-    /// None for the nearest pixel.
+    /// Finds the filter; `None` for the nearest pixel.
     fn of(interpolation: Interpolation) -> Option<Self> {
         let (reach, weight): (f64, fn(f64) -> f64) = match interpolation {
             Interpolation::Nearest => return None,
@@ -100,8 +100,8 @@ impl Filter {
         Some(Filter { reach, weight })
     }
 
-    /// The weights of the outputs `kept` of `to`, as Pillow rounds them: to 16 bits with a sign, with as many binary digits after the point
-    /// as the largest of all outputs leaves.
+    /// Computes the weights of the outputs `kept` of `to` with Pillow's rounding: to signed 16 bits, with as many fractional bits as the
+    /// largest weight of all outputs allows.
     fn axis(
         &self,
         from: u32,
@@ -141,14 +141,14 @@ impl Filter {
     }
 }
 
-/// `sin(πx) / πx`.
+/// Computes `sin(πx) / πx`.
 fn sine_over(x: f64) -> f64 {
     let x = x * std::f64::consts::PI;
     if x == 0.0 { 1.0 } else { x.sin() / x }
 }
 
 impl Axis {
-    /// Sums as bytes: the nearest whole number, from 0 to 255.
+    /// Rounds sums to bytes, 0 to 255.
     fn bytes(&self, sums: &Tensor) -> candle_core::Result<Tensor> {
         sums.affine(1.0 / self.unit, 0.5)?
             .floor()?

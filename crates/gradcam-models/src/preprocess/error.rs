@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PreprocessError {
-    /// A field of [`Preprocess`](super::Preprocess) is out of its range.
+    /// A field of [`Preprocess`](super::Preprocess) is out of range.
     #[error("the preprocessing's `{field}` is {found}, expected {expected}")]
     Setting {
         /// The field's name.
@@ -14,7 +14,7 @@ pub enum PreprocessError {
         /// The values it may have.
         expected: &'static str,
     },
-    /// A side of a picture, or the size asked for, is zero.
+    /// A side of the picture or of the requested size is zero.
     #[error("cannot resize from or to an empty picture: {width} × {height} pixels")]
     Empty {
         /// Width in pixels.
@@ -22,7 +22,7 @@ pub enum PreprocessError {
         /// Height in pixels.
         height: u32,
     },
-    /// The resize asks for too many pixels, as happens with a picture of one pixel's width and a great height.
+    /// The resize needs too many pixels, as for a picture one pixel wide and very high.
     #[error(
         "resizing the picture from {from_width} × {from_height} to {width} × {height} pixels takes too much memory: its sides differ too much"
     )]
@@ -31,15 +31,15 @@ pub enum PreprocessError {
         from_width: u32,
         /// Height before, in pixels.
         from_height: u32,
-        /// Width asked for, in pixels.
+        /// Requested width in pixels.
         width: u64,
-        /// Height asked for, in pixels.
+        /// Requested height in pixels.
         height: u64,
     },
     /// The resizing library refused.
     #[error("cannot resize the picture: {reason}")]
     Resize {
-        /// The library's own words.
+        /// The library's message.
         reason: String,
     },
     /// The tensor cannot be made on the device.

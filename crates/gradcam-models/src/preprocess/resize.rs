@@ -1,11 +1,10 @@
-//! Resizing RGB as Pillow does it with 8 bits a sample, and with 16.
+//! Resizes RGB like Pillow, with 8 bits per sample, and with 16.
 //!
-//! The networks' reference pipelines resize the decoded bytes with Pillow, whose filters widen with the scale on the
-//! way down (antialiasing) and which rounds to bytes between the horizontal and the vertical pass. The crate
-//! `fast_image_resize` has the same filters in fixed point, but runs the vertical pass first; that alone moves 9 to
-//! 24 % of the bytes on the way down, by up to 10. Called once per axis, horizontally first, it follows Pillow's order. Largest and mean
-//! absolute difference to Pillow 13.0, in bytes of 0-255, over five photos of 0.14 to 0.27 megapixels, each to 256
-//! pixels on its shorter side, to 224 × 224, and to twice its width plus one:
+//! The networks' reference pipelines resize the decoded bytes with Pillow. Its filters widen with the scale when downsampling
+//! (antialiasing), and it rounds to bytes between the horizontal and the vertical pass. The crate `fast_image_resize` has the same filters
+//! in fixed point, but runs the vertical pass first. That alone changes 9 to 24 % of the bytes when downsampling, by up to 10. Called once
+//! per axis, horizontally first, it follows Pillow's order. Largest and mean absolute difference from Pillow 13.0, in levels of 0-255, over
+//! five photos of 0.14 to 0.27 megapixels, each resized to 256 pixels on its shorter side, to 224 × 224, and to twice its width plus one:
 //!
 //! | filter | one call per axis | one call | `image::imageops` |
 //! |---|---|---|---|
@@ -14,11 +13,10 @@
 //! | lanczos | 2, at most 0.006 | 10, 0.25 | 9, 0.20 |
 //! | hamming | 1, at most 0.003 | 1, 0.20 | has none |
 //!
-//! The scalar and the SIMD paths of the crate gave the same bytes. `nearest` and `box` are exact but for a rare size
-//! ratio: where the centre of an output pixel, or the edge of its window, falls exactly between two source pixels,
-//! they may take the other one.
+//! The scalar and the SIMD paths of the crate gave the same bytes. `nearest` and `box` are exact except at rare size ratios: if the centre
+//! of an output pixel, or the edge of its window, falls exactly between two source pixels, they may take the other one.
 //!
-//! Pillow resizes no colours of 16 bits. They go the same way here, with the same filters and more digits.
+//! Pillow does not resize 16-bit colours. Here they take the same steps, with the same filters and more digits.
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8x3, U16x3};
@@ -28,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::PreprocessError;
 
-/// The most pixels a resized picture may have, and the pass in between: Pillow's limit for a decoded one.
+/// The most pixels of a resized picture, and of the pass in between: Pillow's limit for a decoded picture.
 const MAX_PIXELS: u64 = 178_956_970;
 
 /// The filter of a resize, with Pillow's definitions and timm's names.
@@ -52,7 +50,7 @@ pub enum Interpolation {
 }
 
 impl Interpolation {
-    /// timm's name.
+    /// Returns timm's name.
     pub fn name(self) -> &'static str {
         match self {
             Interpolation::Nearest => "nearest",
@@ -76,7 +74,7 @@ impl Interpolation {
     }
 }
 
-/// Refuses a resize whose result, or the pass in between, has too many pixels; sizes are widths and heights.
+/// Refuses a resize if its result, or the pass in between, has too many pixels; sizes are widths and heights.
 pub(super) fn check_size(from: (u32, u32), to: (u32, u32)) -> Result<(), PreprocessError> {
     if u64::from(to.0) * u64::from(to.1.max(from.1)) > MAX_PIXELS {
         return Err(PreprocessError::TooLarge {
@@ -89,16 +87,16 @@ pub(super) fn check_size(from: (u32, u32), to: (u32, u32)) -> Result<(), Preproc
     Ok(())
 }
 
-/// RGB of samples of one width.
+/// RGB with samples of one bit depth.
 pub(super) type Image<S> = ImageBuffer<Rgb<S>, Vec<S>>;
 
 /// A sample of a picture.
 pub(super) trait Sample: Primitive + bytemuck::Pod + Into<f32> {
-    /// A pixel as the resize knows it.
+    /// The pixel type of the resize library.
     type Pixel: PixelTrait;
     /// The largest value.
     const WHITE: f32;
-    /// The nearest value.
+    /// Rounds to the nearest value.
     fn nearest(value: f32) -> Self;
 }
 
@@ -118,11 +116,11 @@ impl Sample for u16 {
     }
 }
 
-/// Resizes `picture` to `width` × `height` pixels, as Pillow's `Image.resize` would (see the table above).
+/// Resizes `picture` to `width` × `height` pixels, like Pillow's `Image.resize`.
 ///
 /// # Errors
-/// [`PreprocessError::Empty`] when a side of the picture or of the result is zero, [`PreprocessError::TooLarge`]
-/// when the result, or the pass in between, is over 178 956 970 pixels.
+/// [`PreprocessError::Empty`] if a side of the picture or of the result is zero, [`PreprocessError::TooLarge`] if the result, or the pass
+/// in between, exceeds 178 956 970 pixels.
 pub fn resize_rgb(
     picture: &RgbImage,
     width: u32,
@@ -132,7 +130,7 @@ pub fn resize_rgb(
     resize(picture, width, height, interpolation)
 }
 
-/// [`resize_rgb`] for samples of any width.
+/// [`resize_rgb`] for samples of any bit depth.
 pub(super) fn resize<S: Sample>(
     picture: &Image<S>,
     width: u32,
@@ -155,7 +153,7 @@ where
 
     let failed = |reason: String| PreprocessError::Resize { reason };
     let options = ResizeOptions::new().resize_alg(interpolation.algorithm());
-    // The typed calls: `resize` on images of any kind would compile the filters for thirteen pixel types.
+    // Typed calls, because `resize` on dynamic images would compile the filters for thirteen pixel types.
     let bytes = bytemuck::cast_slice(picture.as_raw());
     let source = TypedImageRef::<S::Pixel>::from_buffer(from_width, from_height, bytes)
         .map_err(|e| failed(e.to_string()))?;

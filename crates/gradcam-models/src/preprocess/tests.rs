@@ -10,7 +10,7 @@ use super::{
 
 type Size = (u32, u32);
 
-/// The picture of every golden value below; in NumPy `fromfunction(lambda y, x, c: (37*x + 59*y + 83*c) % 256)`.
+/// Makes the picture of every golden value below; in NumPy `fromfunction(lambda y, x, c: (37*x + 59*y + 83*c) % 256)`.
 fn pattern(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         Rgb([0, 83, 166].map(|c| ((37 * x + 59 * y + c) % 256) as u8))
@@ -81,7 +81,7 @@ fn crops_like_timm() {
             42, 85, 149, 212, 109, 51, 133, 198, 150, 81, 90, 155, 181, 134, 76, 126, 197, 158,
             79, 97, 183, 181, 69, 80, 151, 191, 124, 85, 107, 167, 115, 56, 86, 157, 198, 80,
         ]),
-        // An input that is not square: timm rounds the longer side, torchvision cuts it off.
+        // A non-square input: timm rounds the longer side, torchvision truncates it.
         ((13, 9), (5, 7), 0.8, CropMode::Center, &[
             172, 215, 86, 58, 123, 173, 147, 138, 100, 88, 156, 198, 112, 41,
             77, 131, 207, 148, 46, 88, 153, 181, 176, 98, 76, 128, 179, 160,
@@ -149,7 +149,7 @@ fn the_region_says_where_the_view_lies() {
         width,
         height,
     };
-    // 512 to 256, then the middle 224: two original pixels a pixel.
+    // 512 to 256, then the middle 224: two original pixels per pixel.
     let (size, found) = region(512, 512, Fit::Crop);
     assert_eq!((size, found), ((224, 224), at(32.0, 32.0, 448.0, 448.0)));
     // 600 × 400 to 384 × 256: the crop starts at 80 and 16.
@@ -228,7 +228,7 @@ fn extreme_shapes_are_an_error_or_fit() {
         resize_rgb(&pattern(3, 3), 0, 3, Interpolation::Nearest),
         Err(PreprocessError::Empty { .. })
     ));
-    // Its shorter side would round to zero under the border mode.
+    // In the border mode its shorter side would round to zero.
     let borders = Preprocess {
         crop_mode: CropMode::Border,
         input_size: (8, 8),
@@ -236,7 +236,7 @@ fn extreme_shapes_are_an_error_or_fit() {
     };
     let prepared = prepare(&borders, &RgbImage::new(1, 500), Fit::Crop);
     assert_eq!(prepared.view.dimensions(), (8, 8));
-    // A vanishing share asks for an endless resize.
+    // A vanishing share requests an endless resize.
     let endless = Preprocess {
         crop_pct: 1e-300,
         ..Preprocess::default()
@@ -270,7 +270,7 @@ fn names_are_those_of_the_configuration() {
     );
 }
 
-/// Bytes as words, and words that differ in their low bytes alone.
+/// Tests bytes as words, and words that differ only in their low bytes.
 #[test]
 fn all_sixteen_bits_reach_the_tensor() {
     let settings = Preprocess {
@@ -302,7 +302,7 @@ fn all_sixteen_bits_reach_the_tensor() {
     );
     assert!(apart.clone().any(|(a, b)| a != b));
 
-    // 0 to 255 of 65535 is all black to a byte.
+    // 0 to 255 of 65535 is all black in 8 bits.
     let faint = Rgb16Image::from_fn(12, 12, |x, _| Rgb([x as u16 * 20; 3]));
     let seen = settings.prepare(&faint, Fit::Squash, &Device::Cpu).unwrap();
     assert!(seen.view.iter().all(|v| *v == 0));
@@ -316,7 +316,7 @@ fn all_sixteen_bits_reach_the_tensor() {
     assert_eq!(filled.view.dimensions(), (6, 6));
 }
 
-/// The bytes of the device's resize are the library's.
+/// The device's resize gives the library's bytes.
 #[test]
 fn a_device_prepares_the_same() {
     for interpolation in [

@@ -11,25 +11,25 @@ pub enum TextError {
     /// A file cannot be read.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// The model has images only.
+    /// The model takes only images.
     #[error(
-        "`{model}` has no text tower; texts need a whole CLIP in the form of Hugging Face transformers, such as `hf:openai/clip-vit-base-patch32`"
+        "`{model}` has no text tower; texts need a complete CLIP in the form of Hugging Face transformers, such as `hf:openai/clip-vit-base-patch32`"
     )]
     NoTower {
         /// The folder or the model's name.
         model: String,
     },
-    /// The text tower is of a kind that cannot be run.
+    /// The text tower is of an unsupported kind.
     #[error("the text tower's `{field}` is {found}, expected {expected}")]
     Unsupported {
         /// The field of `text_config`.
         field: &'static str,
         /// Its value.
         found: String,
-        /// What it may be.
+        /// The values it may have.
         expected: &'static str,
     },
-    /// No file says how a text becomes tokens.
+    /// The folder has no tokenizer.
     #[error(
         "`{}` has neither `tokenizer.json` nor `vocab.json` with `merges.txt`; copy `tokenizer.json` there from the model's repository", folder.display()
     )]
@@ -37,12 +37,12 @@ pub enum TextError {
         /// The folder.
         folder: PathBuf,
     },
-    /// The tokenizer's file is not what it should be.
+    /// The tokenizer's file is invalid.
     #[error("the tokenizer of `{}` cannot be read: {reason}", folder.display())]
     Tokenizer {
         /// The folder.
         folder: PathBuf,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The weights do not fit the description.
@@ -53,40 +53,40 @@ pub enum TextError {
         /// What is wrong.
         source: gradcam_nn::WeightsError,
     },
-    /// The weights hold parameters that the description has no place for.
+    /// The weights hold parameters that the description does not have.
     #[error(
         "the weights in `{}` hold {count} parameters that the text tower of `config.json` does not have: `{}`", folder.display(), names.join("`, `")
     )]
     Unused {
         /// The folder.
         folder: PathBuf,
-        /// How many.
+        /// The number of such parameters.
         count: usize,
-        /// The first of them.
+        /// The first few names.
         names: Vec<String>,
     },
-    /// The tokenizer fails at the text.
-    #[error("the tokenizer fails at the text: {reason}")]
+    /// The tokenizer cannot encode the text.
+    #[error("the tokenizer cannot encode the text: {reason}")]
     Refused {
-        /// Why, in the tokenizer's words.
+        /// The tokenizer's message.
         reason: String,
     },
     /// There is no text.
     #[error("the text is empty")]
     Empty,
-    /// The text is longer than the longest that the network knows.
+    /// The text has more tokens than the model reads.
     #[error(
-        "the text has {found} tokens with those around it, and the model reads {fits}; shorten it"
+        "the text has {found} tokens with its start and end, but the model reads {fits}; shorten it"
     )]
     TooLong {
-        /// Its tokens, with those before and behind.
+        /// The text's tokens, with the start and end tokens.
         found: usize,
-        /// How many the model reads.
+        /// The most tokens that the model reads.
         fits: usize,
     },
-    /// The tokenizer makes tokens of which the network knows nothing.
+    /// The tokenizer makes tokens that the network does not know.
     #[error(
-        "the tokenizer does not belong to the weights: it makes the token {token}, and they have {size}"
+        "the tokenizer does not belong to the weights: it makes the token {token}, but they have {size} tokens"
     )]
     UnknownToken {
         /// The token.
@@ -94,9 +94,9 @@ pub enum TextError {
         /// The number of tokens that have an embedding.
         size: usize,
     },
-    /// The tokenizer does not close the text.
+    /// The tokenizer does not write the end token.
     #[error(
-        "the tokenizer does not belong to the model: the end of a text is the token {end}, which it does not write"
+        "the tokenizer does not belong to the model: a text ends with the token {end}, which the tokenizer does not write"
     )]
     NoEnd {
         /// The `eos_token_id` of `config.json`.

@@ -9,12 +9,12 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// The tiny CLIP that `tests/golden/clip.py` made.
+/// Returns the folder of the tiny CLIP made by `tests/golden/clip.py`.
 fn tiny() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/clip")
 }
 
-/// A copy of the tiny CLIP without `missing`.
+/// Copies the tiny CLIP without `missing`.
 fn copy(missing: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
     for name in ["config.json", "tokenizer.json", "model.safetensors"] {
@@ -41,7 +41,7 @@ fn with_config(change: impl FnOnce(&mut Value)) -> Result<TextEncoder, TextError
 
 #[test]
 fn the_end_is_where_transformers_reads() {
-    // 12 is a token that was added behind the end, 11.
+    // 12 is a token that was added after the end, 11.
     let ids = [10, 3, 12, 4, 11, 11];
     assert_eq!(end(&ids, 11), Some(4));
     assert_eq!(end(&ids, 2), Some(2));
@@ -63,7 +63,7 @@ fn a_legacy_end_gives_the_same_embedding() {
 #[test]
 fn nothing_is_cut_off() {
     let folder = copy("");
-    // What some repositories have, and what would cut and pad.
+    // Settings of some repositories, which would cut and pad.
     edit(&folder, "tokenizer.json", |t| {
         t["truncation"] =
             json!({"direction": "Right", "max_length": 9, "strategy": "LongestFirst", "stride": 0});
@@ -76,7 +76,7 @@ fn nothing_is_cut_off() {
     encoder.embed(&words(75)).unwrap();
     assert_eq!(
         encoder.embed(&words(76)).unwrap_err().to_string(),
-        "the text has 78 tokens with those around it, and the model reads 77; shorten it"
+        "the text has 78 tokens with its start and end, but the model reads 77; shorten it"
     );
 }
 
@@ -147,9 +147,9 @@ fn what_cannot_be_run_is_named() {
     }
     assert!(
         message(|c| c["text_config"] = Value::Null)
-            .contains("has no text tower; texts need a whole CLIP")
+            .contains("has no text tower; texts need a complete CLIP")
     );
-    // Of other sizes than the weights.
+    // Sizes that differ from the weights'.
     for (field, value) in [("num_hidden_layers", 3), ("vocab_size", 616)] {
         let error = with_config(|c| c["text_config"][field] = json!(value)).unwrap_err();
         assert!(matches!(error, TextError::Weights { .. }), "{error}");

@@ -1,4 +1,4 @@
-//! From a text to tokens: byte pairs over the bytes of words, whose last byte is marked (Radford et al. 2021, section 2.4).
+//! Tokenises texts by byte-pair encoding of words, whose last byte is marked (Radford et al. 2021, section 2.4).
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use crate::files::read_text;
 
 /// The token before a text.
 const START: &str = "<|startoftext|>";
-/// The token behind a text, which stands for what is unknown, too.
+/// The token after a text, which is also the unknown token.
 const END: &str = "<|endoftext|>";
 
-/// The tokenizer of a folder, which neither cuts nor pads.
+/// Reads the tokenizer of a folder, without truncation and padding.
 pub(super) fn read(folder: &Path) -> Result<Tokenizer, TextError> {
     let fails = |reason: String| TextError::Tokenizer {
         folder: folder.to_path_buf(),
@@ -51,7 +51,7 @@ pub(super) fn read(folder: &Path) -> Result<Tokenizer, TextError> {
     Ok(tokenizer)
 }
 
-/// The tokens of a text with those around it.
+/// Encodes a text, with its start and end tokens.
 pub(super) fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, TextError> {
     let encoding = tokenizer
         .encode(text, true)
@@ -61,7 +61,7 @@ pub(super) fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, Text
     Ok(encoding.get_ids().to_vec())
 }
 
-/// The `tokenizer.json` of CLIP's first form: the tokens with their numbers, and the pairs in the order in which they are joined.
+/// Makes a `tokenizer.json` from CLIP's first form: the tokens with their numbers, and the pairs in the order of their merging.
 fn described(vocabulary: &Value, merges: &str) -> Value {
     let merges: Vec<&str> = merges
         .lines()

@@ -1,4 +1,4 @@
-//! The transformer over a text's tokens, under transformers' names (Radford et al. 2021, section 2.4): a token sees itself and those
+//! The transformer over a text's tokens, with transformers' names (Radford et al. 2021, section 2.4): a token attends to itself and those
 //! before it.
 
 use std::collections::BTreeMap;
@@ -18,10 +18,10 @@ pub(super) struct Sizes {
     /// Tokens that have a position.
     pub(super) context: usize,
     pub(super) channels: usize,
-    /// Channels of the hidden layer of a block.
+    /// Channels of a block's hidden layer.
     pub(super) hidden: usize,
     pub(super) blocks: usize,
-    /// Divides the channels.
+    /// A divisor of the channels.
     pub(super) heads: usize,
     pub(super) activation: Activation,
     /// Added to the variance in the norms.
@@ -43,7 +43,7 @@ pub(super) struct Tower {
     projection: Linear,
 }
 
-/// `x + attention(norm(x))`, and the same with two linear layers in the place of the attention.
+/// `x + attention(norm(x))`, then the same with two linear layers instead of the attention.
 #[derive(Debug, Clone)]
 struct Block {
     norm: Module,
@@ -51,8 +51,7 @@ struct Block {
     layers: Module,
 }
 
-/// The parameters of a CLIP's text tower; the others are not read. Some files hold the numbers of the positions as well, which
-/// are no parameters.
+/// Reads only the parameters of a CLIP's text tower. Some files also hold position numbers, which are not parameters.
 pub(super) fn read(bytes: &[u8]) -> Result<Weights> {
     let ours = |name: &str| {
         let of_tower = name.starts_with("text_model.") || name.starts_with("text_projection.");
@@ -86,7 +85,7 @@ impl Tower {
         })
     }
 
-    /// The embedding of the text that ends with the last of these tokens.
+    /// Embeds the text that ends with the last of these tokens.
     pub(super) fn embed(&self, tokens: &[u32]) -> candle_core::Result<Vec<f32>> {
         let count = tokens.len();
         let tokens = self.tokens.embedding(&Tensor::new(tokens, &Device::Cpu)?)?;
@@ -149,7 +148,8 @@ impl Block {
     }
 }
 
-/// What is added to the attention, `(1, heads, tokens, tokens)`: nothing to what a token sees, and the smallest number elsewhere.
+/// Makes the causal mask that is added to the attention logits, `(1, heads, tokens, tokens)`: 0 for visible tokens, the smallest number
+/// elsewhere.
 fn causal(heads: usize, tokens: usize) -> candle_core::Result<Tensor> {
     let seen = |i: usize| match i % tokens <= i / tokens {
         true => 0.0,

@@ -85,7 +85,7 @@ fn a_broken_download_is_kept_for_the_next_run() {
         ),
         "{error}"
     );
-    assert!(error.to_string().contains("run again to go on"), "{error}");
+    assert!(error.to_string().contains("run again to resume"), "{error}");
     assert!(blobs(&cache).contains(&format!("{}.incomplete", sha256(&weights(1)))));
     let mut offline = hub(&server, &cache);
     offline.offline = true;
