@@ -1,4 +1,4 @@
-//! Explains with a method of your own: from what the network showed of an image to a signed map.
+//! Explains with a method of your own: from the observation of an image to a signed map.
 #![allow(clippy::print_stdout)]
 
 use gradcam::candle_core::{Device, Result, Tensor};
@@ -16,7 +16,7 @@ impl Saliency for StrongestChannel {
         let features = subject.features;
         let products = features.activation.iter().zip(features.gradient);
         let products: Vec<f32> = products.map(|(a, g)| a * g).collect();
-        // Channel after channel, each with a value for every position.
+        // Channel by channel, each with a value for every position.
         let channels = |i: usize| products.iter().skip(i).step_by(features.size.area());
         let largest = |i: usize| channels(i).copied().fold(f32::NEG_INFINITY, f32::max);
         Ok(Grid::from_fn(features.size, largest).into())

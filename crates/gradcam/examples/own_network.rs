@@ -1,11 +1,11 @@
-//! Explains a network of your own: a forward pass with one `tap` for each layer that is worth looking at.
+//! Explains a network of your own: a forward pass with one `tap` for each layer worth looking at.
 #![allow(clippy::print_stdout)]
 
 use gradcam::candle_core::{Device, Result, Tensor};
 use gradcam::methods::IntegratedGradients;
 use gradcam::{Explainer, Method, Network, Pass, Target, layers};
 
-/// Tells upright edges from level ones: a convolution with two filters, squared and averaged.
+/// Tells vertical edges from horizontal ones: a convolution with two filters, squared and averaged.
 struct Edges {
     /// `(2, 1, 3, 3)`: Sobel's filters.
     filters: Tensor,

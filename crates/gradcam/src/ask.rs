@@ -1,4 +1,4 @@
-//! What a user asks: a method at layers, of images and targets.
+//! The user's request: a method at layers, for images and targets.
 
 pub(crate) mod audit;
 pub(crate) mod batch;

@@ -1,16 +1,16 @@
-//! Why an explanation could not be made.
+//! Reasons why an explanation could not be made.
 
 use gradcam_map::Size;
 use gradcam_names::hint;
 
-/// Why an explanation could not be made.
+/// The reason why an explanation could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No module of the network has this name.
     #[error("the network has no layer `{name}`{}", hint(.nearest))]
     UnknownLayer {
-        /// The name asked for.
+        /// The unknown name.
         name: String,
         /// Similar names.
         nearest: Vec<String>,
@@ -28,7 +28,7 @@ pub enum Error {
     /// A layer cannot be fused with itself.
     #[error("the layer `{0}` is given twice")]
     RepeatedLayer(String),
-    /// Layers are not fused in a way of this name.
+    /// No fusion has this name.
     #[error("unknown fusion `{0}`, expected `mean`, `max` or `tanh`")]
     UnknownFusion(String),
     /// No module has a spatial map.
@@ -37,7 +37,7 @@ pub enum Error {
     /// The target class does not exist.
     #[error("class {index} is out of range: the network has {classes} classes (0 to {})", .classes.saturating_sub(1))]
     ClassOutOfRange {
-        /// The class asked for.
+        /// The requested class.
         index: usize,
         /// The number of classes.
         classes: usize,
@@ -45,104 +45,104 @@ pub enum Error {
     /// The network's output is not one row of logits for each image.
     #[error("expected logits of the shape ({batch}, classes), found {shape:?}")]
     Logits {
-        /// Images given.
+        /// Number of images.
         batch: usize,
         /// The output's shape.
         shape: Vec<usize>,
     },
-    /// The network's output is not a map for each class.
+    /// The network's output does not have a map for each class.
     #[error("expected an output of the shape (1, classes, height, width), found {0:?}")]
     NotDense(Vec<usize>),
-    /// Two embeddings that are compared have different lengths.
+    /// Two embeddings to compare have different lengths.
     #[error(
-        "expected an embedding of {expected} numbers, as the network's output has, found {found}"
+        "expected an embedding of {expected} numbers, the length of the network's output, found {found}"
     )]
     Embedding {
-        /// Numbers of the output.
+        /// Length of the output.
         expected: usize,
-        /// Numbers given.
+        /// Length of the embedding given.
         found: usize,
     },
     /// The input is not a batch of pictures.
     #[error("expected an input of the shape (n, channels, height, width), found {0:?}")]
     Input(Vec<usize>),
-    /// The baseline that hidden pixels take has another number of channels than the image.
-    #[error("expected a baseline of {channels} numbers, one a channel, found {found}")]
+    /// The baseline's number of channels differs from the image's.
+    #[error("expected a baseline of {channels} numbers, one per channel, found {found}")]
     Baseline {
         /// Channels of the image.
         channels: usize,
-        /// Numbers given.
+        /// Numbers in the baseline.
         found: usize,
     },
-    /// Black and white have another number of channels than the image.
+    /// Black or white has another number of channels than the image.
     #[error(
-        "black and white have {found} numbers, the image {channels} channels; `Explainer::inputs` says what they are"
+        "black and white have {found} numbers, the image {channels} channels; `Explainer::inputs` sets both"
     )]
     Inputs {
         /// Channels of the image.
         channels: usize,
-        /// Numbers given.
+        /// Numbers in black or white.
         found: usize,
     },
-    /// A mask has another size than the image.
+    /// A mask's size differs from the image's.
     #[error("expected a mask of {expected} (height x width), found {found}")]
     Mask {
         /// The image's size.
         expected: Size,
-        /// The mask's.
+        /// The mask's size.
         found: Size,
     },
-    /// A mask refers to something that it does not have.
-    #[error("a mask of {0} (height x width) refers to places or parts that it does not have")]
+    /// A mask refers to a position or a part that it does not have.
+    #[error("a mask of {0} (height x width) refers to positions or parts that it does not have")]
     BadMask(Size),
-    /// There is no map of these rows, columns and values.
+    /// A map cannot have these rows, columns and values.
     #[error(transparent)]
     Map(#[from] gradcam_map::Error),
-    /// A list of targets is needed for each image.
+    /// The number of lists of targets differs from the number of images.
     #[error("expected a list of targets for each of the {images} images, found {found}")]
     Targets {
-        /// Images given.
+        /// Number of images.
         images: usize,
-        /// Lists given.
+        /// Number of lists.
         found: usize,
     },
-    /// CAM is defined for one kind of head alone.
+    /// CAM is defined for only one kind of head.
     #[error(
-        "cam needs a layer behind which a global average and one linear layer follow, and nothing else; `{layer}` is not such a layer (grad-cam works on any)"
+        "cam needs a layer that is followed by a global average and one linear layer, and nothing else; `{layer}` is not such a layer (grad-cam works on any)"
     )]
     NotPooledLinear {
         /// The layer.
         layer: String,
     },
-    /// CAM weighs channels with the weights of a class.
+    /// CAM weights channels by the weights of a class.
     #[error("cam explains a class or a difference of two, not a function of the logits")]
     NoClass,
     /// The method compares classes.
     #[error("{0} explains one class, not a difference or another function of the output")]
     NeedsClass(&'static str),
-    /// The method does not look at the score.
-    #[error("the method `{0}` does not depend on the target, so nothing speaks against it")]
+    /// The method ignores the score.
+    #[error("the method `{0}` does not depend on the target, so it has no evidence against it")]
     NoCounterfactual(String),
-    /// The method's map is one of absolute values or squares.
+    /// The method's map consists of absolute values or squares.
     #[error(
-        "the map of `{0}` has no sign, so it does not show what speaks against a score (where the method has the option `channels`, `sum` keeps the sign)"
+        "the map of `{0}` has no sign, so it cannot show the evidence against a score (if the method has the option `channels`, `sum` keeps the sign)"
     )]
     Unsigned(String),
-    /// The method does not look at a layer.
+    /// The method does not work on a layer.
     #[error("the method `{0}` looks at the pixels, not at a layer")]
     NoLayer(String),
-    /// The method changes how gradients pass operations.
+    /// The method changes how gradients propagate through operations.
     #[error("the method `{0}` needs a network whose operations all go through the pass")]
     NeedsPass(String),
     /// The network has no attention between tokens.
     #[error(
-        "{0} needs a transformer whose tokens attend to each other in every block, with the attention offered to the pass"
+        "{0} needs a transformer whose tokens attend to each other in every block, and which taps the attention"
     )]
     NoAttention(&'static str),
-    /// The method compares with other pictures.
+    /// The method compares with other pictures, and none was given.
     #[error("a custom baseline needs a picture as the background")]
     NoBackground,
-    /// The background has another size than the image.
+    /// The background's size differs from the image's.
     #[error("expected background pictures of the shape (n, {}), found {found:?}", .expected.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     Background {
         /// The image's shape without the batch.
@@ -150,19 +150,19 @@ pub enum Error {
         /// The background's shape.
         found: Vec<usize>,
     },
-    /// An option has a value that means nothing.
+    /// An option has an invalid value.
     #[error("the option `{option}` of `{method}` must be {expected}, found {found}")]
     Option {
         /// The method.
         method: &'static str,
         /// The option.
         option: &'static str,
-        /// What it may be.
+        /// The valid values.
         expected: &'static str,
-        /// What it is.
+        /// The value found.
         found: String,
     },
-    /// A user's score is not one number.
+    /// A custom score is not a single number.
     #[error("a score must be one number, found a tensor of the shape {0:?}")]
     Score(Vec<usize>),
     /// A failure of the tensor library.
@@ -171,7 +171,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// An option's value that means nothing.
+    /// Reports an option with an invalid value.
     pub(crate) fn option(
         method: &'static str,
         option: &'static str,

@@ -1,4 +1,4 @@
-//! The methods, each a file with its options, its facts and its algorithm, and a line of `table.rs`.
+//! The methods: each has a file with its options, its facts and its algorithm, and a line of `table.rs`.
 
 pub(crate) mod about;
 mod attention;

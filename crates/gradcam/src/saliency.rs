@@ -1,4 +1,4 @@
-//! What a method is: from a network, an image and a score to a signed map.
+//! The contract of a method: from a network, an image and a score to a signed map.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::methods::baseline::Inputs;
 use crate::target::{Target, is_softmax, probabilities, value};
 use crate::{Error, Result};
 
-/// Where a map comes from. There is no third place, so that a match can be exhaustive.
+/// Where a map comes from. There is no third source, so a match can be exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
@@ -59,9 +59,9 @@ pub enum Source {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Saliency: Send + Sync {
-    /// The method's name, for messages and records.
+    /// Returns the method's name, for messages and records.
     fn name(&self) -> &str;
-    /// Where the map comes from: what [`Subject::features`] hold.
+    /// Where the map comes from: the source of [`Subject::features`].
     fn source(&self) -> Source {
         Source::Layer
     }
@@ -69,7 +69,7 @@ pub trait Saliency: Send + Sync {
     fn needs_gradient(&self) -> bool {
         true
     }
-    /// Whether it takes a gradient anywhere: that of a saturated probability says nothing.
+    /// Whether the method takes a gradient anywhere: the gradient of a saturated probability is meaningless.
     fn takes_backward(&self) -> bool {
         self.needs_gradient()
     }
@@ -77,49 +77,48 @@ pub trait Saliency: Send + Sync {
     fn knows_target(&self) -> bool {
         true
     }
-    /// Whether the map changes its sign, or more, with the score's. A map of absolute values does not, and is refused where what speaks against
-    /// a score is asked for.
+    /// Whether the map changes its sign, or more, with the score's. A map of absolute values does not, and is refused for a counterfactual.
     fn is_signed(&self) -> bool {
         true
     }
-    /// Refuses options whose values mean nothing, before any work is done.
+    /// Refuses options with invalid values, before any work is done.
     ///
     /// # Errors
-    /// For the first such option.
+    /// The first such option.
     fn check(&self) -> Result<()> {
         Ok(())
     }
-    /// Refuses a network that the method cannot explain, whatever the image. `image` has the size of the network's inputs, and its values say
-    /// nothing; `layers` are those that are looked at, none for a method that looks at the pixels.
+    /// Refuses a network that the method cannot explain, whatever the image. `image` has the size of the network's inputs, with meaningless
+    /// values. `layers` are the layers to explain, none for a method that works on the pixels.
     ///
     /// # Errors
-    /// When the method does not suit the network or a layer.
+    /// If the method does not suit the network or a layer.
     fn suits(&self, _network: &dyn Network, _image: &Tensor, _layers: &[&str]) -> Result<()> {
         Ok(())
     }
-    /// Refuses what means nothing together with these inputs, or for an input of this size if that is known; and what
+    /// Refuses options that are invalid with these inputs or, if the size is known, for an input of this size; and those that
     /// [`check`](Saliency::check) refuses.
     ///
     /// # Errors
-    /// For the first such option.
+    /// The first such option.
     fn check_inputs(&self, _size: Option<Size>, _inputs: &Inputs) -> Result<()> {
         self.check()
     }
-    /// Another score whose gradient the method takes, if not the target's own; `logits` are those of the image.
+    /// Returns another score whose gradient the method takes; `None` for the target's own. `logits` are those of the image.
     ///
     /// # Errors
-    /// When there is none for this target.
+    /// If the method has no score for this target.
     fn objective(&self, _target: &Target, _logits: &[f32]) -> Result<Option<Target>> {
         Ok(None)
     }
-    /// The signed map of one image for one score.
+    /// Computes the signed map of one image for one score.
     ///
     /// # Errors
-    /// When the method does not suit the network, the layer or the target.
+    /// If the method does not suit the network, the layer or the target.
     fn signed_map(&self, subject: &Subject<'_>) -> Result<SignedMap>;
 }
 
-/// One image, one score, and what the network showed of them.
+/// One image, one score, and the network's features for them.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Subject<'a> {
@@ -127,9 +126,9 @@ pub struct Subject<'a> {
     pub network: &'a dyn Network,
     /// The network's input, `(1, channels, height, width)`.
     pub image: &'a Tensor,
-    /// What is explained; a rank stands here as the class that has it.
+    /// The target; a rank is replaced by the class that has it.
     pub target: &'a Target,
-    /// -1 for what speaks against the target, else 1. [`score`](Subject::score) and the gradients have it in them.
+    /// -1 for the evidence against the target, otherwise 1. [`score`](Subject::score) and the gradients include it.
     pub sign: f64,
     /// The image's logits.
     pub logits: &'a [f32],
@@ -137,15 +136,15 @@ pub struct Subject<'a> {
     pub layer: &'a str,
     /// The activations there and the gradient, if the method needs it.
     pub features: Features<'a>,
-    /// What inputs look like.
+    /// A description of the network's inputs.
     pub inputs: &'a Inputs,
-    /// The most forwards that a method which samples may spend; it takes one sample at least.
+    /// The most forward passes that a sampling method may spend; it takes at least one sample.
     pub budget: Option<usize>,
-    /// The standard error at which a method which samples may stop, as a share of the map's range.
+    /// The standard error at which a sampling method may stop, as a fraction of the map's range.
     pub tolerance: Option<f64>,
 }
 
-/// Shapes in the place of the image, the logits and the features.
+/// Shows shapes in place of the image, the logits and the features.
 impl fmt::Debug for Subject<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subject")
@@ -163,16 +162,16 @@ impl fmt::Debug for Subject<'_> {
 }
 
 impl Subject<'_> {
-    /// The score that an image with these logits has.
+    /// Returns the score of an image with these logits.
     ///
     /// # Errors
-    /// When a user's score fails.
+    /// If a custom score fails.
     pub fn score(&self, logits: &[f32]) -> Result<f64> {
         Ok(self.sign * f64::from(value(self.target, logits)?))
     }
 
-    /// The probability that an image with these logits has for the class that is explained, with the sign. The score if the target is not one
-    /// of several classes, or the network's output is a softmax already.
+    /// Returns the probability of the explained class under these logits, with the sign. It is the score if the target is not one of several
+    /// classes, or if the output of the network is already a softmax.
     pub(crate) fn probability(&self, logits: &[f32]) -> Result<f64> {
         match *self.target {
             Target::Index(class) if logits.len() > 1 && !is_softmax(self.logits) => {
@@ -187,41 +186,41 @@ impl Subject<'_> {
         }
     }
 
-    /// The activation of one channel.
+    /// Returns the activation of one channel.
     pub(crate) fn channel(&self, channel: usize) -> &[f32] {
         let positions = self.features.positions();
         &self.features.activation[channel * positions..][..positions]
     }
 
-    /// Height and width of the network's input.
+    /// Returns height and width of the network's input.
     ///
     /// # Errors
-    /// When the image is not `(1, channels, height, width)`, or has no pixel.
+    /// If the image is not `(1, channels, height, width)`, or has no pixels.
     pub fn input_size(&self) -> Result<Size> {
         let (_, _, height, width) = self.image.dims4()?;
         Ok(Size::new(height, width)?)
     }
 
-    /// Of `samples`, each of which costs `forwards`, those that the budget pays for; at least one.
+    /// Returns how many of `samples`, each of which costs `forwards`, the budget pays for; at least one.
     pub(crate) fn affordable(&self, samples: usize, forwards: usize) -> usize {
         let budget = self.budget.unwrap_or(usize::MAX);
         samples.min(budget / forwards.max(1)).max(1)
     }
 }
 
-/// One image's activations at a source, and the gradient of its score there; the latter is empty for a method that does not need it.
+/// One image's activations at a source, and the gradient of its score there, which is empty for a method that does not need it.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Features<'a> {
     /// `channels * height * width` values.
     pub activation: &'a [f32],
-    /// As many, or none.
+    /// As many values, or none.
     pub gradient: &'a [f32],
     /// Height and width.
     pub size: Size,
 }
 
-/// The numbers of values, and not the values.
+/// Shows the numbers of values, not the values.
 impl fmt::Debug for Features<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Features")
@@ -233,37 +232,37 @@ impl fmt::Debug for Features<'_> {
 }
 
 impl<'a> Features<'a> {
-    /// Positions of a channel.
+    /// Returns the number of positions of a channel.
     pub(crate) fn positions(&self) -> usize {
         self.size.area()
     }
 
-    /// The activation of each channel.
+    /// Returns the activation of each channel.
     pub(crate) fn channels(&self) -> impl Iterator<Item = &'a [f32]> {
         self.activation.chunks_exact(self.positions())
     }
 
-    /// The activation and the gradient of each channel.
+    /// Returns the activation and the gradient of each channel.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&'a [f32], &'a [f32])> {
         self.channels()
             .zip(self.gradient.chunks_exact(self.positions()))
     }
 
-    /// A map of one number a position.
+    /// Makes a map of one number per position.
     pub(crate) fn grid(&self, values: Vec<f64>) -> Grid {
         Grid::from_fn(self.size, |i| values[i] as f32)
     }
 
-    /// The sum of the channels, each with a weight.
+    /// Sums the channels, each with a weight.
     pub(crate) fn weighted(&self, weights: impl IntoIterator<Item = f64>) -> SignedMap {
         self.balanced(weights.into_iter().map(|weight| (weight, weight.abs())))
     }
 
-    /// The sum of the channels, each with a weight that is a sum itself, and what that would be if its parts had one sign.
+    /// Sums the channels, each with a weight that is a sum itself, and with the sum of the absolute values of the weight's parts.
     pub(crate) fn balanced(&self, weights: impl IntoIterator<Item = (f64, f64)>) -> SignedMap {
         let mut sums = vec![Sum::default(); self.positions()];
         for (a, (weight, size)) in self.channels().zip(weights) {
-            // A channel that the score ignores stays out, even if its activation is not finite elsewhere.
+            // A channel that the score ignores is left out, even if its activation is not finite.
             if weight == 0.0 {
                 continue;
             }
@@ -275,14 +274,14 @@ impl<'a> Features<'a> {
         self.summed(&sums)
     }
 
-    /// A map of sums, one a position. `share-of-parts` is the largest of them as a share of the largest sum of sizes.
+    /// Makes a map of sums, one per position. `share-of-parts` is the largest sum as a fraction of the largest sum of sizes.
     pub(crate) fn summed(&self, sums: &[Sum]) -> SignedMap {
         let largest = |of: fn(&Sum) -> f64| sums.iter().map(of).fold(0.0, f64::max);
         let share = largest(|sum| sum.sum.abs()) / largest(|sum| sum.size);
         SignedMap {
             map: Grid::from_fn(self.size, |i| sums[i].sum as f32),
             error: None,
-            // Nothing is a share of nothing.
+            // Zero is not a fraction of zero.
             measures: match share.is_finite() {
                 true => vec![("share-of-parts", share)],
                 false => Vec::new(),
@@ -291,11 +290,11 @@ impl<'a> Features<'a> {
     }
 }
 
-/// A sum that remembers how large its parts are.
+/// A sum that also tracks the size of its parts.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sum {
     sum: f64,
-    /// Of the parts' absolute values.
+    /// The sum of the parts' absolute values.
     size: f64,
 }
 
@@ -306,17 +305,17 @@ impl Sum {
     }
 }
 
-/// A signed map, and what the method measured beside it: made from its [`Grid`], the rest is assigned.
+/// A signed map, and the method's measurements beside it. It is made from its [`Grid`]; the other fields are assigned.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SignedMap {
     /// The map: of the layer's size, or of the input's.
     pub map: Grid,
-    /// Its standard error, where it was sampled.
+    /// The map's standard error; `None` if the map was not sampled.
     pub error: Option<Grid>,
-    /// Numbers by name: the error of completeness, the share of explained variance, and the like. Three are read for the [`Verdict`]:
-    /// `share-of-parts` (the map's largest value as a share of what the parts that it sums would reach without their signs), and
-    /// `completeness-error` or `conservation-error` (what the map's sum lacks of what it should be, as a share of that) with
+    /// Numbers by name: the error of completeness, the fraction of explained variance, and the like. Three are read for the [`Verdict`]:
+    /// `share-of-parts` (the map's largest value as a fraction of the value that its summed parts would reach without their signs), and
+    /// `completeness-error` or `conservation-error` (the distance of the map's sum from the expected sum, as a fraction of the latter) with
     /// `completeness-gap` or `conservation-gap` (the same in units of the score).
     ///
     /// [`Verdict`]: crate::Verdict

@@ -1,4 +1,4 @@
-//! What a network shows of an image: one forward pass, the layers, and gradients taken from it.
+//! The observation of an image: one forward pass, the layers, and gradients taken from the pass.
 
 pub(crate) mod head;
 pub(crate) mod input_gradient;

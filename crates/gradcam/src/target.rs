@@ -1,4 +1,4 @@
-//! What a map explains: one number made from the logits.
+//! The target of an explanation: one number computed from the logits.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use gradcam_names::{hint, nearest};
 
 use crate::{Error, Result};
 
-/// A user's score: from the logits of one image `(classes,)` to a tensor with one element, by candle operations.
+/// A custom score: from the logits of one image `(classes,)` to a tensor with one element, by candle operations.
 pub type Score = Arc<dyn Fn(&Tensor) -> candle_core::Result<Tensor> + Send + Sync>;
 
-/// What a map explains. Scores are taken before the softmax: its gradient vanishes where the network is sure.
+/// The target of an explanation. Scores are taken before the softmax, whose gradient vanishes if the network is certain.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -30,7 +30,7 @@ pub type Score = Arc<dyn Fn(&Tensor) -> candle_core::Result<Tensor> + Send + Syn
 ///
 /// // A network whose logits are the sums of the two channels: 1 + 2, and 3 + 4.
 /// let picture = Tensor::new(&[[[[1.0_f32, 2.0]], [[3.0, 4.0]]]], &Device::Cpu)?;
-/// // A score of one's own, by candle's operations on the logits of an image.
+/// // A custom score, by candle's operations on the logits of an image.
 /// let both = Target::Score(Arc::new(|logits: &Tensor| logits.sum_all()));
 /// let heatmap = Explainer::default().explain_one(&Sum, &picture, both)?;
 /// assert_eq!(heatmap.target.score, 10.0);
@@ -43,7 +43,7 @@ pub enum Target {
     Top(usize),
     /// A class by its index.
     Index(usize),
-    /// The logit of the first class less that of the second: what speaks for the one against the other.
+    /// The logit of the first class minus that of the second: the evidence for the one against the other.
     Difference(usize, usize),
     /// A weighted sum of logits.
     Weighted(Vec<(usize, f32)>),
@@ -67,7 +67,7 @@ impl fmt::Debug for Target {
     }
 }
 
-/// Why a target's text could not be understood.
+/// The reason why a target's text could not be understood.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TargetError {
@@ -103,11 +103,11 @@ fn list(indices: &[usize]) -> String {
 }
 
 impl Target {
-    /// Reads `top` (or `top2` for the second rank, and so on), a class index, a label (in any case) or a difference `A-B` of two of these;
-    /// `labels` are the classes' names.
+    /// Parses `top` (or `top2` for the second rank, and so on), a class index, a label (in any case), or a difference `A-B` of two indices
+    /// or labels. `labels` are the classes' names.
     ///
     /// # Errors
-    /// When no class fits, or several do.
+    /// If no class matches, or several do.
     ///
     /// ```
     /// use gradcam::Target;
@@ -129,7 +129,7 @@ impl Target {
         if let Ok(index) = whole {
             return Ok(Target::Index(index));
         }
-        // Labels may have hyphens of their own, so every one is tried.
+        // Labels may contain hyphens, so each hyphen is tried.
         for (at, _) in text.match_indices('-') {
             let (a, b) = (class(&text[..at], labels), class(&text[at + 1..], labels));
             match (a, b) {
@@ -146,7 +146,7 @@ impl Target {
     }
 }
 
-/// The rank that `top` or `topK` names, from 0.
+/// Parses the rank of `top` or `topK`, from 0.
 fn rank(text: &str) -> Option<usize> {
     match text.to_ascii_lowercase().strip_prefix("top")? {
         "" => Some(0),
@@ -154,7 +154,7 @@ fn rank(text: &str) -> Option<usize> {
     }
 }
 
-/// The class that `text` names by index or label.
+/// Finds the class that `text` names by index or label.
 fn class(text: &str, labels: &[String]) -> std::result::Result<usize, TargetError> {
     let text = text.trim();
     let matches: Vec<usize> = labels
@@ -181,13 +181,13 @@ fn class(text: &str, labels: &[String]) -> std::result::Result<usize, TargetErro
     }
 }
 
-/// A target with the numbers of one image put in.
+/// A target, evaluated for one image.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Explained {
-    /// The class, where the target is one.
+    /// The class, or the first class of a difference; `None` for another target.
     pub index: Option<usize>,
-    /// The class that it is compared with, for a difference.
+    /// The second class of a difference; `None` for another target.
     pub against: Option<usize>,
     /// The score that was explained.
     pub score: f32,
@@ -197,7 +197,7 @@ pub struct Explained {
     pub probability: Option<f32>,
 }
 
-/// The classes from the largest logit to the smallest; NaN last, ties by index.
+/// Sorts the classes from the largest logit to the smallest; NaN last, ties by index.
 ///
 /// ```
 /// assert_eq!(gradcam::ranking(&[0.5, 2.0, 2.0]), [1, 2, 0]);
@@ -209,7 +209,7 @@ pub fn ranking(logits: &[f32]) -> Vec<usize> {
     order
 }
 
-/// The softmax of one image's logits, computed in `f64`.
+/// Computes the softmax of one image's logits, in `f64`.
 ///
 /// ```
 /// assert_eq!(gradcam::probabilities(&[1.0, 1.0]), [0.5, 0.5]);
@@ -225,7 +225,7 @@ pub fn probabilities(logits: &[f32]) -> Vec<f32> {
 }
 
 impl Target {
-    /// The same target with the class that has its rank put in.
+    /// Replaces a rank by the class that has it.
     pub(crate) fn resolved(&self, logits: &[f32]) -> Result<Target> {
         Ok(match (self, self.weights(logits)?.as_deref()) {
             (Target::Top(_), Some(&[(index, _)])) => Target::Index(index),
@@ -238,7 +238,7 @@ impl Target {
         !matches!(self, Target::Similarity(_) | Target::Score(_))
     }
 
-    /// What the logits of an image count in its score: `None` where it is another function of them.
+    /// Returns the weights of an image's logits in its score; `None` if the score is another function of them.
     pub(crate) fn weights(&self, logits: &[f32]) -> Result<Option<Vec<(usize, f32)>>> {
         let parts = match self {
             &Target::Top(rank) => {
@@ -262,7 +262,7 @@ impl Target {
 }
 
 impl Explained {
-    /// The target of an image with these logits.
+    /// Evaluates the target for an image with these logits.
     pub(crate) fn of(target: &Target, logits: &[f32]) -> Result<Self> {
         let (index, against) = match *target {
             Target::Index(index) => (Some(index), None),
@@ -279,7 +279,7 @@ impl Explained {
     }
 }
 
-/// The score that an image with these `logits` has.
+/// Returns the score of an image with these `logits`.
 pub(crate) fn value(target: &Target, logits: &[f32]) -> Result<f32> {
     match target.weights(logits)? {
         Some(parts) => Ok(parts.iter().map(|&(class, w)| logits[class] * w).sum()),
@@ -292,7 +292,7 @@ pub(crate) fn value(target: &Target, logits: &[f32]) -> Result<f32> {
     }
 }
 
-/// The score as a function of an image's output `(classes,)`, for a target that is no weighted sum; a tensor without dimensions.
+/// Returns the score as a function of an image's output `(classes,)`, for a target that is not a weighted sum; a tensor without dimensions.
 pub(crate) fn function(target: &Target, output: &Tensor) -> Result<Tensor> {
     let score = match target {
         Target::Similarity(other) => cosine(output, other)?,
@@ -305,12 +305,12 @@ pub(crate) fn function(target: &Target, output: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// The cosine of the angle between an embedding and another one; 0 where one of them is zero.
+/// Computes the cosine of the angle between two embeddings; 0 if one of them is zero.
 fn cosine(output: &Tensor, other: &[f32]) -> Result<Tensor> {
     Ok(products(output, other)?.sum_all()?)
 }
 
-/// The products whose sum the cosine is.
+/// Computes the products whose sum is the cosine.
 pub(crate) fn products(output: &Tensor, other: &[f32]) -> Result<Tensor> {
     if output.elem_count() != other.len() {
         return Err(Error::Embedding {
@@ -320,7 +320,7 @@ pub(crate) fn products(output: &Tensor, other: &[f32]) -> Result<Tensor> {
     }
     let other = Tensor::from_slice(other, other.len(), output.device())?;
     let other = other.to_dtype(output.dtype())?;
-    // Products of small numbers may vanish in f32, so both are brought near 1 first, by factors that have no gradient.
+    // Products of small numbers may vanish in f32, so both are scaled near 1 first, by factors without gradients.
     let near_one = |x: &Tensor| -> Result<Tensor> {
         let largest = x
             .abs()?
@@ -337,7 +337,7 @@ pub(crate) fn products(output: &Tensor, other: &[f32]) -> Result<Tensor> {
     Ok((x * y)?.broadcast_div(&squares.sqrt()?)?)
 }
 
-/// Whether an output is already what a softmax makes: shares of 1.
+/// Tests whether an output is already a softmax: numbers from 0 to 1 that sum to 1.
 pub(crate) fn is_softmax(output: &[f32]) -> bool {
     let sum: f64 = output.iter().map(|&v| f64::from(v)).sum();
     output.len() > 1 && output.iter().all(|v| (0.0..=1.0).contains(v)) && (sum - 1.0).abs() < 1e-4
@@ -395,13 +395,13 @@ mod tests {
     fn likeness_is_a_cosine() {
         let like = |other: &[f32], output: &[f32]| value(&Target::Similarity(other.into()), output);
         assert!((like(&[3.0, 4.0], &[0.0, 2.0]).unwrap() - 0.8).abs() < 1e-6);
-        // Neither the size of the numbers counts, nor whether they are all zero.
+        // Neither the size of the numbers matters, nor whether they are all zero.
         assert!((like(&[3e-30, 4e-30], &[0.0, 2e30]).unwrap() - 0.8).abs() < 1e-6);
         assert_eq!(like(&[0.0, 0.0], &[1.0, 2.0]).unwrap(), 0.0);
         let error = like(&[1.0], &[1.0, 2.0]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "expected an embedding of 2 numbers, as the network's output has, found 1"
+            "expected an embedding of 2 numbers, the length of the network's output, found 1"
         );
     }
 

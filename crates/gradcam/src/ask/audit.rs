@@ -1,4 +1,4 @@
-//! Whether a network's gradient is what finite differences say.
+//! Checks a network's gradient against finite differences.
 
 use candle_core::{DType, Tensor};
 use gradcam_nn::Network;
@@ -9,31 +9,32 @@ use crate::seen::observation::{Observation, Place, Score};
 use crate::target::Target;
 use crate::{Error, Result};
 
-/// What an audit of a gradient found.
+/// The result of an audit of a gradient.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Audit {
-    /// Units whose derivative was measured: none where it is lost in the rounding of the score.
+    /// Units whose derivative was measured; 0 if the derivative is lost in the rounding of the score.
     pub units: usize,
-    /// Units at which the score has a kink within the step, so that it has no derivative to compare: they count for nothing.
+    /// Units left out because the score has a kink within the step, so that there is no derivative to compare.
     pub kinks: usize,
-    /// The largest distance of the gradient from the central difference, as a share of the largest gradient; of the largest difference, where
-    /// the gradient is next to nothing.
+    /// The largest distance of the gradient from the central difference, as a fraction of the largest gradient, or of the largest
+    /// difference if the gradient is close to 0.
     pub deviation: f64,
 }
 
-/// How far a unit is moved, and what that can tell.
+/// The distance by which a unit is moved, and its limits of accuracy.
 struct Step {
-    /// As a share of the layer's largest activation.
+    /// As a fraction of the layer's largest activation.
     length: f64,
-    /// Where the differences to both sides are further apart than this share of the largest gradient, a kink lies between them.
+    /// If the differences on the two sides are further apart than this fraction of the largest gradient, a kink lies between them.
     kink: f64,
-    /// The rounding error of a score, as a share of the largest logit.
+    /// The rounding error of a score, as a fraction of the largest logit.
     rounding: f64,
 }
 
 impl Step {
-    /// The step for a network whose numbers are of this type: in `f64` it is so small that few kinks lie within it, and no curve shows.
+    /// Returns the step for a network of this element type. In `f64` it is so small that few kinks lie within it and curvature does not
+    /// show.
     fn of(dtype: DType) -> Self {
         match dtype {
             DType::F64 => Step {
@@ -52,12 +53,12 @@ impl Step {
 
 /// Compares the score's gradient at a layer with central differences at `units` random units (ChaCha8 from `seed`).
 ///
-/// A unit is one channel at one position; it is moved by a hundredth of the layer's largest activation (by a hundred-thousandth in `f64`), and the part
-/// of the network behind the layer runs again. Where the differences to both sides are further apart than a tenth of the largest gradient
-/// (a hundredth in `f64`), a kink lies between them.
+/// A unit is one channel at one position. It is moved by a hundredth of the layer's largest activation (by 1e-5 of it in `f64`), and the
+/// part of the network after the layer runs again. If the differences on the two sides are further apart than a tenth of the largest
+/// gradient (a hundredth in `f64`), a kink lies between them.
 ///
 /// # Errors
-/// When the layer does not exist or has no spatial map, or the target does not suit.
+/// If the layer does not exist or has no spatial map, or the target does not fit the network.
 pub fn audit_gradient(
     network: &dyn Network,
     image: &Tensor,
@@ -76,11 +77,11 @@ pub fn audit_gradient(
     )
 }
 
-/// Compares the gradient of a network for an image with the differences of another one, as [`audit_gradient`] does: of the same network with
-/// more exact numbers.
+/// Compares the gradient of a network for an image with the differences of another network, as [`audit_gradient`] does. The other is the
+/// same network in higher precision.
 ///
 /// # Errors
-/// When the layer does not exist or has no spatial map in one of them, or the target does not suit.
+/// If the layer does not exist or has no spatial map in one of them, or the target does not fit.
 pub fn audit_gradient_by(
     (network, image): (&dyn Network, &Tensor),
     (exact, exact_image): (&dyn Network, &Tensor),

@@ -9,7 +9,7 @@ use crate::seen::record::Record;
 use crate::seen::tokens;
 use crate::{Error, Result};
 
-/// The maps of a batch, on the device of its images and, whatever the network computes with, of `f32`.
+/// The maps of a batch, on the device of its images, in `f32` whatever the network computes with.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BatchMaps {
@@ -17,20 +17,20 @@ pub struct BatchMaps {
     pub maps: Tensor,
     /// The same at the input's resolution, `(n, height, width)`, by bilinear interpolation.
     pub upsampled: Tensor,
-    /// The class that was explained of each image, `(n,)` of `u32`.
+    /// The class that was explained for each image, `(n,)` of `u32`.
     pub classes: Tensor,
-    /// `(n, classes)`.
+    /// The logits, `(n, classes)`.
     pub logits: Tensor,
 }
 
-/// Grad-CAM (Selvaraju et al. 2017, equations 1 and 2) of a batch `(n, channels, height, width)` at the layer `layer`: what
-/// [`Explainer`](crate::Explainer) makes, computed with the network's own type of numbers.
+/// Computes Grad-CAM (Selvaraju et al. 2017, equations 1 and 2) of a batch `(n, channels, height, width)` at the layer `layer`: the map of
+/// an [`Explainer`](crate::Explainer), in the network's own element type.
 ///
-/// Nothing is read back from the device of the images, so that a GPU is never waited for. `classes` is `(n,)` of `u32`; without it each
-/// image's highest logit is explained. That a class is out of range cannot be seen from here: its map is 0 everywhere.
+/// Nothing is read back from the images' device, so a GPU is never waited for. `classes` is `(n,)` of `u32`; without it, each image's
+/// highest logit is explained. A class out of range is not detected here: its map is 0 everywhere.
 ///
 /// # Errors
-/// When the layer does not exist or has no spatial map, or the shapes do not fit.
+/// If the layer does not exist or has no spatial map, or the shapes do not match.
 ///
 /// ```
 /// use gradcam::grad_cam_batch;
@@ -127,8 +127,8 @@ pub fn grad_cam_batch(
     })
 }
 
-/// [`grad_cam_batch`] for batches of one shape on a CUDA device, recorded once: a batch then costs one launch rather than hundreds, which is
-/// most of the time of a single image.
+/// [`grad_cam_batch`] for batches of one shape on a CUDA device, recorded once. A batch then costs one launch instead of hundreds, which
+/// take most of the time of a single image.
 #[derive(Debug)]
 pub struct RecordedGradCam {
     graph: Graph,
@@ -137,18 +137,18 @@ pub struct RecordedGradCam {
 }
 
 impl RecordedGradCam {
-    /// Records the work for batches of the shape of `images`, which are the first.
+    /// Records the work for batches of the shape of `images`, the first batch.
     ///
     /// # Errors
-    /// As [`grad_cam_batch`], and when the images are not on a device of [`cuda_device`](gradcam_nn::cuda_device) or a table of the network
-    /// is too large to be recorded.
+    /// As for [`grad_cam_batch`]; also if the images are not on a device of [`cuda_device`](gradcam_nn::cuda_device), or a table of the
+    /// network is too large to be recorded.
     pub fn new(
         network: &dyn Network,
         images: &Tensor,
         layer: &str,
         classes: Option<&Tensor>,
     ) -> Result<Self> {
-        // The images' place, which the caller's tensor does not share.
+        // The recording's own storage, which the caller's tensor does not share.
         let images = images.copy()?;
         let maps = grad_cam_batch(network, &images, layer, classes)?;
         let kept = maps.clone();
@@ -170,10 +170,10 @@ impl RecordedGradCam {
         })
     }
 
-    /// The maps of `images`, which have the shape and the place of the first. The next call overwrites them.
+    /// Computes the maps of `images`, which have the shape and the device of the first batch. The next call overwrites them.
     ///
     /// # Errors
-    /// When the images have another shape or type, or are elsewhere.
+    /// If the images have another shape or type, or are on another device.
     pub fn maps(&self, images: &Tensor) -> Result<&BatchMaps> {
         self.images.slice_set(&images.contiguous()?, 0, 0)?;
         self.graph.launch()?;

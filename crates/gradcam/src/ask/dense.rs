@@ -1,4 +1,4 @@
-//! Networks with a score for each class at each position, as segmentation has, explained like classifiers.
+//! Networks with a score for each class at each position, as in segmentation, explained like classifiers.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ use gradcam_nn::{Network, Pass, Tokens};
 use crate::seen::observation::values;
 use crate::{Error, Result};
 
-/// A network with a dense output `(n, classes, height, width)`, looked at in a region: its logits `(n, classes)` are each class's output summed
-/// over the region, so that every target and every method can be asked (Vinogradova et al. 2020, equation 1).
+/// A network with a dense output `(n, classes, height, width)`, restricted to a region. Its logits `(n, classes)` are each class's output
+/// summed over the region, so every target and every method applies (Vinogradova et al. 2020, equation 1).
 ///
 /// ```
 /// use candle_core::{Device, Result, Tensor};
@@ -36,11 +36,11 @@ use crate::{Error, Result};
 /// ```
 pub struct Dense<'a> {
     network: &'a dyn Network,
-    /// What each position counts, `(1, 1, height, width)`, times their number.
+    /// The weight of each position, `(1, 1, height, width)`, times the number of positions.
     weights: Tensor,
 }
 
-/// The shape of the region.
+/// Shows the shape of the region.
 impl fmt::Debug for Dense<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Dense")
@@ -50,10 +50,10 @@ impl fmt::Debug for Dense<'_> {
 }
 
 impl<'a> Dense<'a> {
-    /// The network in a `region` of its output's size: what each position counts, 1 inside and 0 outside.
+    /// Restricts a network to a `region` of its output's size. The region has the weight of each position: 1 inside and 0 outside.
     ///
     /// # Errors
-    /// When the tensor library fails.
+    /// If the tensor library fails.
     pub fn new(network: &'a dyn Network, region: &Grid) -> Result<Self> {
         // A sum is an average times the number of positions, and the average goes through the pass.
         let positions = region.size().area() as f32;
@@ -90,11 +90,11 @@ impl Network for Dense<'_> {
     }
 }
 
-/// Where `class` has the largest output of all for one image `(1, channels, height, width)`: 1 there, 0 elsewhere; ties go to the smaller
-/// index.
+/// Returns the region where `class` has the largest output of all classes for one image `(1, channels, height, width)`: 1 there, 0
+/// elsewhere. Ties go to the smaller index.
 ///
 /// # Errors
-/// When the network's output is not `(1, classes, height, width)`, or the class is out of range.
+/// If the network's output is not `(1, classes, height, width)`, or the class is out of range.
 pub fn predicted_region(network: &dyn Network, image: &Tensor, class: usize) -> Result<Grid> {
     let output = network.forward(image, &mut ())?;
     let &[1, classes, height, width] = output.dims() else {

@@ -17,7 +17,7 @@ use crate::seen::observation::{Observation, Place, Score, Taken};
 use crate::target::{Explained, Target};
 use crate::{Error, Method, Result};
 
-/// How the maps of several layers become one; each is divided by its largest value first.
+/// How the maps of several layers are fused; each is divided by its largest value first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Fusion {
@@ -26,16 +26,16 @@ pub enum Fusion {
     Mean,
     /// The largest value at each pixel.
     Max,
-    /// The largest value at each pixel, of `tanh(2 v)` at the layers whose map is finer than the coarsest: LayerCAM lifts its shallow layers
-    /// that way (Jiang et al. 2021, eq. 9), and torch-cam all. Where all maps have one size it is the largest value.
+    /// The largest value at each pixel, after `tanh(2 v)` at layers whose map is finer than the coarsest. LayerCAM lifts its shallow layers
+    /// this way (Jiang et al. 2021, eq. 9), torch-cam all layers. If all maps have one size, this is [`Max`](Fusion::Max).
     Tanh,
 }
 
 impl Fusion {
-    /// Every choice.
+    /// All choices.
     pub const ALL: &'static [Fusion] = &[Fusion::Mean, Fusion::Max, Fusion::Tanh];
 
-    /// Its name.
+    /// Returns the name.
     pub fn name(self) -> &'static str {
         match self {
             Fusion::Mean => "mean",
@@ -44,13 +44,13 @@ impl Fusion {
         }
     }
 
-    /// Says in a line how it joins the maps.
+    /// Describes the fusion in one line.
     pub fn description(self) -> &'static str {
         match self {
             Fusion::Mean => "The average",
             Fusion::Max => "The maximum",
             Fusion::Tanh => {
-                "The maximum, of tanh(2 v) at layers finer than the coarsest: LayerCAM's"
+                "The maximum, after tanh(2 v) at layers finer than the coarsest (LayerCAM)"
             }
         }
     }
@@ -75,36 +75,36 @@ impl FromStr for Fusion {
     }
 }
 
-/// A method with what it is applied to and how its map is presented.
+/// A method, the layers it is applied to, and the presentation of its map.
 ///
-/// The default is Grad-CAM (Selvaraju et al. 2017): with the activations `A` of a layer and a score `y` before the softmax, the weight of
-/// channel `k` is the gradient averaged over the `Z` positions (equation 1), and the map is the positive part of the weighted sum
-/// (equation 2):
+/// The default is Grad-CAM (Selvaraju et al. 2017). `A` are the activations of a layer, `y` is a score before the softmax. The weight of
+/// channel `k` is the gradient averaged over the `Z` positions (equation 1), and the map is the positive part of the weighted sum (equation
+/// 2):
 ///
 /// ```text
 /// a_k = 1/Z Σ_ij ∂y/∂A_kij        L = ReLU(Σ_k a_k A_k)
 /// ```
 #[derive(Debug, Clone)]
 pub struct Explainer<M = Method> {
-    /// How the signed map is made.
+    /// The method that makes the signed map.
     pub method: M,
-    /// The layers to look at; none for the last one with a spatial map before global pooling. Several are fused. A method that looks at
+    /// The layers to explain; if empty, the last one with a spatial map before global pooling. Several are fused. A method that works on
     /// the pixels takes none.
     pub layers: Vec<String>,
-    /// How the map is brought to the size of the input.
+    /// How the map is resized to the input.
     pub interpolation: Interpolation,
-    /// Whether negative evidence is removed, as the papers do.
+    /// Whether negative evidence is removed, as in the papers.
     pub relu: bool,
-    /// Negates the score, so that the map shows what speaks against it (Selvaraju et al. 2017, section 3.3). A method that does not know the
-    /// target, or whose map has no sign, is refused.
+    /// Negates the score, so that the map shows the evidence against it (Selvaraju et al. 2017, section 3.3). Refused if the method ignores
+    /// the target or its map has no sign.
     pub counterfactual: bool,
-    /// How several layers become one map.
+    /// How the maps of several layers are fused.
     pub fusion: Fusion,
-    /// What the network's inputs look like, for methods that compare with other images.
+    /// A description of the network's inputs, for methods that compare with other images.
     pub inputs: Inputs,
-    /// The most forwards that a method which samples may spend; it takes one sample at least.
+    /// The most forward passes that a sampling method may spend; it takes at least one sample.
     pub budget: Option<usize>,
-    /// The standard error at which RISE, LIME and Kernel SHAP may stop sampling, as a share of the map's range.
+    /// The standard error at which RISE, LIME and Kernel SHAP may stop sampling, as a fraction of the map's range.
     pub tolerance: Option<f64>,
 }
 
@@ -115,17 +115,17 @@ impl Default for Explainer {
 }
 
 impl<M: Saliency> Explainer<M> {
-    /// A method at the automatic layer, or at the pixels.
+    /// Makes an explainer of a method at the default layer, or at the pixels.
     ///
     /// ```
     /// use gradcam::methods::Lrp;
     /// use gradcam::{Explainer, Method};
     ///
-    /// // A list of methods, each of which may be told where to look.
+    /// Every method of a list may be given a layer.
     /// let methods = [Method::GradCam, Method::Lrp(Lrp::default())];
     /// let [cam, lrp] = methods.map(|method| Explainer::of(method).at("layer4"));
     /// assert_eq!(cam.layers, ["layer4"]);
-    /// // It looks at the pixels.
+    /// LRP works on the pixels.
     /// assert!(lrp.layers.is_empty());
     /// ```
     pub fn of(method: M) -> Self {
@@ -142,8 +142,8 @@ impl<M: Saliency> Explainer<M> {
         }
     }
 
-    /// Looks at this layer too. A method that looks at the pixels has no use for one and stays as it is, so that a list of methods may be
-    /// asked alike; one that is put into [`layers`](Explainer::layers) by hand is refused.
+    /// Adds this layer. A method that works on the pixels ignores it, so that all methods of a list can be treated alike. For such a
+    /// method, a layer put into [`layers`](Explainer::layers) by hand is refused.
     pub fn at(mut self, layer: impl Into<String>) -> Self {
         if self.method.source() == Source::Layer {
             self.layers.push(layer.into());
@@ -151,12 +151,12 @@ impl<M: Saliency> Explainer<M> {
         self
     }
 
-    /// Looks at these layers too, as [`at`](Explainer::at) does.
+    /// Adds these layers, as [`at`](Explainer::at) does.
     pub fn at_each<L: Into<String>>(self, layers: impl IntoIterator<Item = L>) -> Self {
         layers.into_iter().fold(self, Self::at)
     }
 
-    /// Brings the map to the size of the input this way.
+    /// Sets how the map is resized to the input.
     pub fn interpolation(mut self, interpolation: Interpolation) -> Self {
         self.interpolation = interpolation;
         self
@@ -174,7 +174,7 @@ impl<M: Saliency> Explainer<M> {
         self
     }
 
-    /// Makes one map of those of several layers this way.
+    /// Sets how the maps of several layers are fused.
     pub fn fusion(mut self, fusion: Fusion) -> Self {
         self.fusion = fusion;
         self
@@ -186,13 +186,13 @@ impl<M: Saliency> Explainer<M> {
         self
     }
 
-    /// Limits the forwards of a method that samples; it takes one sample at least.
+    /// Limits the forward passes of a sampling method; it takes at least one sample.
     pub fn budget(mut self, forwards: usize) -> Self {
         self.budget = Some(forwards);
         self
     }
 
-    /// Stops RISE, LIME and Kernel SHAP at this standard error, as a share of the map's range.
+    /// Stops RISE, LIME and Kernel SHAP at this standard error, as a fraction of the map's range.
     pub fn tolerance(mut self, share: f64) -> Self {
         self.tolerance = Some(share);
         self
@@ -201,7 +201,7 @@ impl<M: Saliency> Explainer<M> {
     /// Explains one image `(1, channels, height, width)`.
     ///
     /// # Errors
-    /// As [`explain`](Explainer::explain).
+    /// As for [`explain`](Explainer::explain).
     pub fn explain_one(
         &self,
         network: &dyn Network,
@@ -215,15 +215,14 @@ impl<M: Saliency> Explainer<M> {
             .ok_or_else(|| Error::Input(image.dims().to_vec()))
     }
 
-    /// Explains a batch `(n, channels, height, width)`: for each image a list of targets, and for each target a map.
+    /// Explains a batch `(n, channels, height, width)`. `targets` has a list for each image; the result has a map for each target.
     ///
-    /// One forward serves an image, and each of its targets costs one backward of the head. On a CPU the images are spread over the cores;
-    /// elsewhere they go through the network together.
-    /// An image's maps do not depend on the others in its batch.
+    /// One forward pass serves an image, and each of its targets costs one backward pass of the head. On a CPU, the images are spread over
+    /// the cores; elsewhere, they go through the network together. An image's maps do not depend on the others in its batch.
     ///
     /// # Errors
-    /// When a layer does not exist, is given twice or has no spatial map, a class is out of range, the method does not suit the network or
-    /// the target, or the shapes do not fit.
+    /// If a layer does not exist, is given twice or has no spatial map, a class is out of range, the method does not suit the network or
+    /// the target, or the shapes do not match.
     ///
     /// ```
     /// use gradcam::{Explainer, Target};
@@ -265,7 +264,7 @@ impl<M: Saliency> Explainer<M> {
             let observation = Observation::new(network, images, place)?;
             return self.explain_observed(&observation, targets, &mut Vec::new());
         }
-        // The activations of one image stay in the caches where those of a batch would not, and no core waits for another.
+        // The activations of one image stay in the caches, unlike those of a batch, and no core waits for another.
         let each: Vec<_> = (0..batch)
             .into_par_iter()
             .with_max_len(1)
@@ -282,12 +281,12 @@ impl<M: Saliency> Explainer<M> {
         Ok(maps)
     }
 
-    /// Refuses what cannot be explained whatever the image, by shapes alone: options that mean nothing, layers that the network does not have
-    /// or that are no maps, a method that does not suit the network. `input` is channels, height and width of the network's inputs.
-    /// A network that computes outside of the pass runs, on an input of `f32` on the CPU.
+    /// Refuses requests that fail for every image, by shapes alone: invalid options, layers that the network lacks or that are not maps, a
+    /// method that does not suit the network. `input` is `(channels, height, width)` of the network's inputs. A network that computes
+    /// outside the pass runs, on an input of `f32` on the CPU.
     ///
     /// # Errors
-    /// For the first reason.
+    /// The first reason found.
     pub fn check(&self, network: &dyn Network, input: (usize, usize, usize)) -> Result<()> {
         let image = blank(input)?;
         let place = self.place(network, &image)?;
@@ -307,16 +306,16 @@ impl<M: Saliency> Explainer<M> {
         self.method.suits(network, &image, &place.names())
     }
 
-    /// -1 for what speaks against the target.
+    /// Returns -1 for the evidence against the target, otherwise 1.
     fn sign(&self) -> f64 {
         if self.counterfactual { -1.0 } else { 1.0 }
     }
 
-    /// Refuses what means nothing whatever the picture, before any is read; with `size`, for inputs of this size.
+    /// Refuses options that are invalid for every picture, before any is read; with `size`, for inputs of this size.
     ///
     /// # Errors
-    /// For an option out of its range, what speaks against a score where the method does not know the target or its map has no sign, a layer
-    /// for a method that looks at the pixels, a layer that is given twice, and a custom baseline without a background.
+    /// For an option out of its range, a counterfactual if the method ignores the target or its map has no sign, a layer for a method that
+    /// works on the pixels, a repeated layer, and a custom baseline without a background.
     pub fn check_options(&self, size: Option<Size>) -> Result<()> {
         let method = &self.method;
         method.check_inputs(size, &self.inputs)?;
@@ -336,7 +335,7 @@ impl<M: Saliency> Explainer<M> {
         }
     }
 
-    /// Where the method looks, if it can be applied as it is asked.
+    /// Returns the place that the method works on, if the request is valid.
     fn place(&self, network: &dyn Network, images: &Tensor) -> Result<Place> {
         let (_, _, height, width) = images.dims4()?;
         self.check_options(Some(Size::new(height, width)?))?;
@@ -345,7 +344,7 @@ impl<M: Saliency> Explainer<M> {
         Place::of(network, images, looks, &self.layers)
     }
 
-    /// The maps of a batch that has been through the network; for each round of targets one backward, which `passes` tells of.
+    /// Explains a batch that has been through the network. Each round of targets takes one backward pass, which is added to `passes`.
     fn explain_observed(
         &self,
         observation: &Observation<'_>,
@@ -384,7 +383,7 @@ impl<M: Saliency> Explainer<M> {
         Ok(maps)
     }
 
-    /// One image's explanation, from the signed map at each place.
+    /// Makes one image's explanation from the signed map at each place.
     fn heatmap(
         &self,
         observation: &Observation<'_>,
@@ -427,7 +426,7 @@ impl<M: Saliency> Explainer<M> {
                 measures,
             });
         }
-        // One good layer makes the fused map worth looking at, one that is not finite spoils it.
+        // One good layer makes the fused map useful; one that is not finite spoils it.
         let verdict = [Verdict::NonFinite, Verdict::Ok]
             .into_iter()
             .find(|verdict| verdicts.contains(verdict))
@@ -441,7 +440,7 @@ impl<M: Saliency> Explainer<M> {
         })
     }
 
-    /// The maps of one image's layers as one map of any size, for a picture larger than the input.
+    /// Makes one map of any size from the maps of one image's layers, for a picture larger than the input.
     ///
     /// One layer keeps its units; several are divided by their maxima and fused. Kernels that overshoot do not bring back negative values
     /// that the ReLU removed.
@@ -477,14 +476,14 @@ impl<M: Saliency> Explainer<M> {
     }
 }
 
-/// What a map took, apart from passes that another map may have in common with it.
+/// The cost of a map, apart from passes that other maps may share.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Cost {
-    /// What was spent for this map alone.
+    /// The time spent on this map alone.
     pub own: Duration,
-    /// The forward pass to the place that the method looks at, and the backward pass there if it needs one: whoever was the first to need
-    /// them.
+    /// The forward pass to the place that the method works on, and the backward pass there if it needs one, whichever map needed them
+    /// first.
     pub passes: Vec<PassCost>,
 }
 
@@ -492,20 +491,20 @@ pub struct Cost {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PassCost {
-    /// Which pass it is: the place, in the order in which places were looked at, and 0 for the forward pass there or the number of the
-    /// backward pass. Maps for which this is the same have the pass in common.
+    /// The index of the place, in the order of first use, and 0 for the forward pass there or the number of the backward pass. Maps with
+    /// the same value share the pass.
     pub pass: (usize, usize),
-    /// How long it took.
+    /// Its duration.
     pub time: Duration,
 }
 
-/// Explains one image, `(1, channels, height, width)`, by several methods, and hands each map to `visit` with what it cost.
+/// Explains one image, `(1, channels, height, width)`, by several methods, and passes each map with its cost to `visit`.
 ///
-/// Methods that look at the same place share the forward pass, and those that need the same gradient the backward pass too. A method that
-/// cannot be applied does not keep the others from it.
+/// Methods that work on the same place share the forward pass, and those that need the same gradient also the backward pass. A method that
+/// cannot be applied does not stop the others.
 ///
 /// # Errors
-/// When `visit` fails.
+/// If `visit` fails.
 ///
 /// ```
 /// use gradcam::{Explainer, Method, Target, explain_each};
@@ -555,11 +554,11 @@ pub fn explain_each<M: Saliency, E>(
 #[derive(Default)]
 struct Spent {
     passes: Vec<PassCost>,
-    /// The time of those that were made for it, since nobody had needed them before.
+    /// The time of the passes made for this map because no earlier map had needed them.
     made: Duration,
 }
 
-/// Explains one image from what was `seen` of it, which grows by what was not.
+/// Explains one image: reuses an observation, or makes one and adds it to `seen`.
 fn explain_shared<'a, M: Saliency>(
     explainer: &Explainer<M>,
     network: &'a dyn Network,

@@ -1,4 +1,4 @@
-//! What a method hands back.
+//! The result of an explanation.
 
 use std::fmt;
 
@@ -14,16 +14,16 @@ pub struct LayerMap {
     pub layer: String,
     /// The signed map before the ReLU; for Grad-CAM that of equation 2, in units of the score.
     pub raw: Grid,
-    /// The map after the ReLU; the signed map where the ReLU was switched off.
+    /// The map after the ReLU; the signed map if the ReLU was switched off.
     pub map: Grid,
-    /// The standard error of the signed map, where it was sampled.
+    /// The standard error of the signed map; `None` if the map was not sampled.
     pub error: Option<Grid>,
-    /// What the method measured beside the map, by name.
+    /// The method's other measurements, by name.
     pub measures: Vec<(&'static str, f64)>,
 }
 
 impl LayerMap {
-    /// The map `map` of a layer, and the signed map `raw` that it was made from.
+    /// Makes the map `map` of a layer, with the signed map `raw` that it comes from.
     pub fn new(layer: impl Into<String>, raw: Grid, map: Grid) -> Self {
         LayerMap {
             layer: layer.into(),
@@ -61,7 +61,7 @@ impl LayerMap {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Heatmap {
-    /// One map a layer; more than one only when several layers were fused.
+    /// One map per layer; more than one only if several layers were fused.
     pub layers: Vec<LayerMap>,
     /// The map at the input's resolution. For one layer it is in the units of the raw map; fused maps are fractions of their maxima.
     pub upsampled: Grid,
@@ -69,40 +69,40 @@ pub struct Heatmap {
     pub target: Explained,
     /// All logits of the image.
     pub logits: Vec<f32>,
-    /// Whether the map can be used, and if not, why.
+    /// Whether the map can be used and, if not, why.
     pub verdict: Verdict,
 }
 
 impl Heatmap {
-    /// The signed low-resolution map of the first layer.
+    /// Returns the signed low-resolution map of the first layer.
     pub fn raw(&self) -> &Grid {
         &self.layers[0].raw
     }
-    /// The low-resolution map of the first layer after the ReLU.
+    /// Returns the low-resolution map of the first layer after the ReLU.
     pub fn map(&self) -> &Grid {
         &self.layers[0].map
     }
 }
 
-/// Whether a map can be used. Exactly one holds; the first that applies, in this order, is reported.
+/// Whether a map can be used: the first verdict that applies, in this order.
 ///
-/// It can be matched exhaustively, and is meant to be: who shows a map says what each verdict means for the reader.
+/// It is meant to be matched exhaustively: whoever shows a map says what each verdict means for the reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// The logits, the gradient or the map hold NaN or an infinity.
+    /// The logits, the gradient or the map contain NaN or an infinity.
     NonFinite,
-    /// The scores are probabilities, and the class's is so close to 0 or 1 that its gradient vanishes; explain logits instead.
+    /// The scores are probabilities, and that of the class is so close to 0 or 1 that its gradient vanishes; explain logits instead.
     Saturated,
     /// The score does not depend on the layer.
     ZeroGradient,
     /// No position stands out: the values differ by less than a millionth of the largest.
     Flat,
-    /// The map vanishes against its parts: they cancel to less than a ten-thousandth of what they add up to without their signs, and what is
-    /// left is rounding, or the epsilon of a norm.
+    /// The map vanishes against its parts: they cancel to less than a ten-thousandth of the sum of their absolute values. The remainder is
+    /// rounding, or the epsilon of a norm.
     Vanishing,
-    /// The map's sum lacks more than half of what it should be, or exceeds it by as much.
+    /// The map's sum falls short of the expected sum, or exceeds it, by more than half of it.
     Incomplete,
-    /// Nothing at this layer speaks for the score; the ReLU leaves an empty map.
+    /// Nothing at this layer supports the score; the ReLU leaves an empty map.
     AllNegative,
     /// The map shows positive evidence somewhere.
     Ok,
@@ -123,19 +123,19 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// A map that is a smaller share of its parts vanishes. Activations and gradients in `f32` carry errors of 1e-7 to 1e-5 of themselves, and a
-/// norm leaves its epsilon (1e-5 or 1e-6) over its variance. Of photos the default model's maps keep a quarter and more; Grad-CAM's, whose
-/// weights are averages, a fourteenth at its middle and a five-hundredth at its first layer.
+/// A map that is a smaller fraction of its parts vanishes. Activations and gradients in `f32` have relative errors of 1e-7 to 1e-5, and a
+/// norm leaves its epsilon (1e-5 or 1e-6) over its variance. On photos, the default model's maps keep a quarter or more; Grad-CAM's, whose
+/// weights are averages, a fourteenth at its middle layer and a five-hundredth at its first.
 const VANISHING: f64 = 1e-4;
-/// A map that lacks a larger share of what it should add up to is incomplete: more of the score is missing, or made up, than is explained.
-/// Of five photos and the default model Blur IG misses up to 29 % with its 100 steps, integrated gradients up to 6 %.
+/// A map that misses a larger fraction of its expected sum is incomplete: more of the score is missing, or made up, than is explained. On
+/// five photos and the default model, Blur IG misses up to 29 % with its 100 steps, integrated gradients up to 6 %.
 const INCOMPLETE: f64 = 0.5;
-/// As a share of the largest logit, what a map should add up to at least for its share to be taken: next to nothing, any error is large.
+/// The least expected sum, as a fraction of the largest logit, whose relative error counts: near 0, any error is large.
 const NOTHING: f64 = 1e-3;
 
 impl Verdict {
-    /// The verdict on a signed map `raw`, beside which `measures` were taken, for an image with these `logits` and this target; `gradient` is
-    /// the one that it was made from, empty where a gradient was taken elsewhere, and none where none was taken.
+    /// Judges a signed map `raw` with its `measures`, for an image with these `logits` and this target. `gradient` is the gradient that the
+    /// map was made from: empty if it was taken elsewhere, `None` if there was none.
     pub(crate) fn of(
         raw: &Grid,
         measures: &[(&'static str, f64)],
@@ -173,7 +173,7 @@ fn measure(measures: &[(&'static str, f64)], name: &str) -> Option<f64> {
     found.map(|(_, value)| *value)
 }
 
-/// Whether a map does not add up to what it should. What is not a number does not.
+/// Tests whether a map misses its expected sum; NaN does.
 fn incomplete(measures: &[(&'static str, f64)], logits: &[f32]) -> bool {
     let largest = logits.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
     let fits = |value: Option<f64>, most: f64| value.is_none_or(|value| value <= most);
@@ -191,7 +191,7 @@ fn incomplete(measures: &[(&'static str, f64)], logits: &[f32]) -> bool {
     })
 }
 
-/// Whether the network's output is already a softmax whose derivative `p (1 - p)` at the target has all but vanished.
+/// Tests whether the network's output is already a softmax whose derivative `p (1 - p)` at the target has almost vanished.
 fn saturated(logits: &[f32], target: &Explained) -> bool {
     is_softmax(logits)
         && target

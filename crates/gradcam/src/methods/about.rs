@@ -1,10 +1,10 @@
-//! What there is to know about a method before it runs.
+//! The facts about a method that are known before it runs.
 
 use serde::Serialize;
 
 use crate::saliency::Source;
 
-/// What there is to know about a method before it runs.
+/// The facts about a method that are known before it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct About {
@@ -12,21 +12,21 @@ pub struct About {
     pub paper: &'static str,
     /// Passes through the network for one target, with the default options.
     pub cost: &'static str,
-    /// What it asks of the network.
+    /// The requirements on the network.
     pub needs: &'static str,
     /// Where the map comes from.
     pub source: Source,
-    /// What the map has values for: the positions of the layer, or the pixels.
+    /// The positions that the map has values for: those of the layer, or the pixels.
     pub resolution: Source,
-    /// Whether it is made from the score's gradient at the source.
+    /// Whether the map is made from the score's gradient at the source.
     pub gradient: bool,
-    /// Whether it takes a gradient anywhere.
+    /// Whether the method takes a gradient anywhere.
     pub backward: bool,
-    /// Whether it depends on the target.
+    /// Whether the map depends on the target.
     pub target: bool,
 }
 
-/// The gradient at a layer weighs its activations.
+/// Methods that weight a layer's activations by the gradient there.
 pub(crate) const LAYER: About = About {
     paper: "",
     cost: "1 forward, 1 backward of the head",
@@ -38,7 +38,7 @@ pub(crate) const LAYER: About = About {
     target: true,
 };
 
-/// The activations of a layer are weighed by scores alone.
+/// Methods that weight a layer's activations by scores alone.
 pub(crate) const SCORES: About = About {
     needs: "a layer with a spatial map; only scores, no gradient",
     gradient: false,
@@ -46,7 +46,7 @@ pub(crate) const SCORES: About = About {
     ..LAYER
 };
 
-/// A gradient at the pixels.
+/// Methods from a gradient at the pixels.
 pub(crate) const PIXELS: About = About {
     cost: "1 forward, 1 backward",
     needs: "a gradient",
@@ -56,20 +56,20 @@ pub(crate) const PIXELS: About = About {
     ..LAYER
 };
 
-/// Other rules than the gradient's take the score back to the pixels.
+/// Methods that propagate the score back to the pixels by other rules than the gradient's.
 pub(crate) const RULES: About = About {
     cost: "2 forwards, 1 backward",
     needs: "a network whose operations all go through the pass",
     ..PIXELS
 };
 
-/// The attention of a transformer.
+/// Methods from the attention of a transformer.
 pub(crate) const ATTENTION: About = About {
     needs: "a transformer of tokens (ViT, DeiT, DINOv2, CLIP)",
     ..PIXELS
 };
 
-/// Scores of changed pictures, at the pixels.
+/// Methods from the scores of changed pictures, at the pixels.
 pub(crate) const BLACK_BOX: About = About {
     needs: "only scores, no gradient",
     backward: false,

@@ -14,7 +14,7 @@ use crate::seen::record::Record;
 use crate::seen::tokens;
 use crate::{Error, Result};
 
-/// How the attention of several heads becomes one.
+/// How the attention of several heads is fused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -51,15 +51,15 @@ impl Recipe for AttentionRollout {
         offered(setting.method, setting.network, setting.image).map(drop)
     }
 
-    /// Attention rollout (Abnar and Zuidema 2020, equation 1): with the attention of a block fused over its heads and half of it replaced by the
-    /// identity, for the residual, what the class token has of each patch in the product of all blocks. It does not know the target.
+    /// Computes attention rollout (Abnar and Zuidema 2020, equation 1): each patch's share in the class token in the product of all blocks.
+    /// A block's attention is fused over its heads, and half of it is replaced by the identity, for the residual. The target is ignored.
     ///
-    /// A block's attention is what the network offers of the shape `(heads, tokens, tokens)` with rows that add up to 1; a block without such
-    /// rows does not count.
+    /// A block's attention is a tapped tensor of the shape `(heads, tokens, tokens)` with rows that sum to 1; a block without such rows
+    /// does not count.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let blocks = Blocks::of("attention-rollout", subject, false)?;
         let mut share = blocks.start();
-        // Only one row of the product is wanted, and from the last block on that is a row times a matrix for each.
+        // Only one row of the product is needed. From the last block on, it costs a row times a matrix for each block.
         for attention in blocks.attention.iter().rev() {
             let mut fused = fuse(&numbers(attention)?, blocks.tokens, self.heads);
             for (row, values) in fused.chunks_exact_mut(blocks.tokens).enumerate() {
@@ -89,13 +89,13 @@ impl Recipe for GradientAttentionRollout {
         offered(setting.method, setting.network, setting.image).map(drop)
     }
 
-    /// Gradient attention rollout (Chefer et al. 2021, Generic Attention-model Explainability, equations 5 and 6): from block to block
-    /// `R ← R + mean over the heads of (∇A ⊙ A)⁺ R`, beginning with the identity; what the class token has of each patch.
+    /// Computes gradient attention rollout (Chefer et al. 2021, Generic Attention-model Explainability, equations 5 and 6): from block to
+    /// block `R ← R + mean over the heads of (∇A ⊙ A)⁺ R`, beginning with the identity. The map is each patch's share in the class token.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let blocks = Blocks::of("gradient-attention-rollout", subject, true)?;
         let mut share = blocks.start();
         for (attention, gradient) in blocks.attention.iter().zip(&blocks.gradients).rev() {
-            // Where the score does not depend on the block, nothing is added.
+            // If the score does not depend on the block, nothing is added.
             let Some(gradient) = gradient else { continue };
             let products = numbers(attention)?.into_iter().zip(numbers(gradient)?);
             let positive = products.map(|(a, g)| match a * g {
@@ -110,7 +110,7 @@ impl Recipe for GradientAttentionRollout {
     }
 }
 
-/// What has the shape of attention in a network.
+/// Tapped tensors with the shape of attention.
 struct Offered {
     /// The layers, first to last.
     names: Vec<String>,
@@ -119,7 +119,7 @@ struct Offered {
     tokens: Tokens,
 }
 
-/// What may be attention, by its shape, for inputs of the image's size.
+/// Finds the layers that may be attention, by their shape, for inputs of the image's size.
 fn offered(method: &'static str, network: &dyn Network, image: &Tensor) -> Result<Offered> {
     let (_, _, height, width) = image.dims4()?;
     let tokens = network.tokens().ok_or(Error::NoAttention(method))?;
@@ -148,9 +148,9 @@ fn offered(method: &'static str, network: &dyn Network, image: &Tensor) -> Resul
 
 /// The attention of every block, first to last.
 struct Blocks {
-    /// Of each block, `(1, heads, tokens, tokens)`.
+    /// For each block, `(1, heads, tokens, tokens)`.
     attention: Vec<Tensor>,
-    /// Of each block; none where the score does not depend on it, and nothing at all where they were not asked for.
+    /// For each block; `None` if the score does not depend on it. Empty if gradients were not requested.
     gradients: Vec<Option<Tensor>>,
     tokens: usize,
     prefix: usize,
@@ -192,7 +192,7 @@ impl Blocks {
         })
     }
 
-    /// The row of the identity that is the class token's; without a class token the mean of all rows, which such networks pool.
+    /// Returns the class token's row of the identity; without a class token, the mean of all rows, since such networks pool them.
     fn start(&self) -> Vec<f64> {
         match self.prefix {
             0 => vec![1.0 / self.tokens as f64; self.tokens],
@@ -200,17 +200,17 @@ impl Blocks {
         }
     }
 
-    /// What it has of each patch.
+    /// Returns the share of each patch.
     fn map(&self, share: &[f64]) -> Grid {
         Grid::from_fn(self.size, |i| share[self.prefix + i] as f32)
     }
 }
 
-/// Whether rows add up to 1: queries and keys have the shape of an attention too, where a head has as many channels as there are tokens.
+/// Tests whether rows sum to 1. Queries and keys have the shape of attention too if a head has as many channels as there are tokens.
 fn is_attention(x: &Tensor) -> Result<bool> {
     let apart = (x.to_dtype(DType::F32)?.sum(D::Minus1)? - 1.0)?.abs()?;
     let apart = apart.max_all()?.to_scalar::<f32>()?;
-    // bf16 rounds each number by up to 0.4 %. What is not a number is for the verdict to tell.
+    // bf16 rounds each number by up to 0.4 %. NaN is left to the verdict.
     Ok(apart < 0.02 || apart.is_nan())
 }
 
@@ -218,7 +218,7 @@ fn numbers(x: &Tensor) -> Result<Vec<f64>> {
     Ok(x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
 }
 
-/// One matrix from those of the heads.
+/// Fuses the heads' matrices into one.
 fn fuse(heads: &[f64], count: usize, by: Heads) -> Vec<f64> {
     let number = (heads.len() / (count * count)).max(1) as f64;
     let mut fused: Option<Vec<f64>> = None;
@@ -241,7 +241,7 @@ fn fuse(heads: &[f64], count: usize, by: Heads) -> Vec<f64> {
     fused
 }
 
-/// A row times a square matrix.
+/// Multiplies a row by a square matrix.
 fn multiply(row: &[f64], matrix: &[f64]) -> Vec<f64> {
     let mut product = vec![0.0; row.len()];
     for (&v, line) in row.iter().zip(matrix.chunks_exact(row.len())) {
@@ -263,8 +263,8 @@ mod tests {
     use super::*;
     use crate::{Explainer, Method, Target};
 
-    /// A class token and two patches, two blocks, one head in the first and two in the second. The logits weigh the attentions, so that
-    /// the gradients are those weights.
+    /// A class token and two patches, two blocks, one head in the first and two in the second. The logits weight the attentions, so the
+    /// gradients are those weights.
     struct TwoBlocks;
 
     const FIRST: [[f32; 3]; 3] = [[0.5, 0.25, 0.25], [0.2, 0.6, 0.2], [0.1, 0.1, 0.8]];
@@ -310,8 +310,8 @@ mod tests {
 
     #[test]
     fn rollout_by_hand() {
-        // Half of each is the identity: the first block's rows are (.75 .125 .125), (.1 .8 .1), (.05 .05 .9), the class row of the second
-        // block, with the mean (.3 .4 .3) of its heads, is (.65 .2 .15).
+        // Half of each matrix is the identity. The first block's rows are (.75 .125 .125), (.1 .8 .1), (.05 .05 .9). The class row of the
+        // second block, whose heads have the mean (.3 .4 .3), is (.65 .2 .15).
         let options = AttentionRollout::default();
         close(
             &explain(Method::AttentionRollout(options)),
@@ -320,7 +320,7 @@ mod tests {
                 0.65 * 0.125 + 0.2 * 0.1 + 0.15 * 0.9,
             ],
         );
-        // The larger of the heads is (.4 .6 .4); with the identity and of the sum 1 (1.4 .6 .4) / 2.4.
+        // The maximum of the heads is (.4 .6 .4); with the identity, scaled to the sum 1: (1.4 .6 .4) / 2.4.
         let options = AttentionRollout { heads: Heads::Max };
         close(
             &explain(Method::AttentionRollout(options)),
@@ -345,10 +345,10 @@ mod tests {
 
     const CHANNELS: usize = 6;
     const HEADS: usize = 2;
-    /// As many as there are tokens with one before the two patches: queries and keys look like attention there.
+    /// The number of tokens if there is one before the two patches: queries and keys look like attention then.
     const WIDTH: usize = CHANNELS / HEADS;
 
-    /// Numbers by formula.
+    /// Returns numbers by a formula.
     fn wave(count: usize, phase: f64) -> Vec<f64> {
         let number = |i: usize| (1.3 * i as f64 + phase).sin() * 0.9;
         (0..count).map(number).collect()
@@ -366,8 +366,8 @@ mod tests {
         wave(12, 3.3)
     }
 
-    /// Some tokens before two patches of 2 × 3 pixels, two blocks of attention with two heads and a residual each, and a linear head on the
-    /// first token, or without one on the mean of the patches.
+    /// Some tokens before two patches of 2 × 3 pixels, and two blocks of attention with two heads and a residual each. The linear head is
+    /// on the first token or, without one, on the mean of the patches.
     struct TwoLayers {
         prefix: usize,
     }
@@ -414,10 +414,10 @@ mod tests {
 
     type Matrix = Vec<Vec<f64>>;
 
-    /// One number of an attention that is moved: block, head, row and column, and by how much.
+    /// A change of one number of an attention: block, head, row and column, and the amount.
     type Moved = Option<([usize; 4], f64)>;
 
-    /// The attention of each block and head, and a logit: the same network, written out in loops.
+    /// Computes the attention of each block and head, and a logit, of the same network in loops.
     fn by_loops(prefix: usize, class: usize, moved: Moved) -> (Vec<Matrix>, f64) {
         let (pixels, tokens) = (pixels(), prefix + 2);
         let before = wave(prefix * CHANNELS, 5.0);
@@ -492,7 +492,7 @@ mod tests {
         (0..count).map(row).collect()
     }
 
-    /// What the first token, or the mean of all, has of the two patches.
+    /// Returns the two patches' shares in the first token or, without one, in the mean of all tokens.
     fn patches(matrix: &Matrix, prefix: usize) -> [f32; 2] {
         [0, 1].map(|patch| {
             let share = match prefix {

@@ -1,4 +1,4 @@
-//! What an image is compared with, and what its hidden parts show.
+//! Baselines: the image to compare with, and the content of hidden parts.
 
 use candle_core::{DType, Device, Tensor};
 use gradcam_random::Random;
@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// What the network's inputs look like, in their own units (after the preprocessing).
+/// A description of the network's inputs, in their own units (after the preprocessing).
 #[derive(Debug, Clone)]
 pub struct Inputs {
     /// The value of black in each channel.
     pub black: Vec<f32>,
     /// The value of white in each channel.
     pub white: Vec<f32>,
-    /// Pictures to compare with, `(n, channels, height, width)`: [`Baseline::Custom`] takes the first, expected gradients draw from them.
+    /// Pictures to compare with, `(n, channels, height, width)`: [`Baseline::Custom`] takes the first, expected gradients draw from all.
     pub background: Option<Tensor>,
 }
 
@@ -28,7 +28,7 @@ impl Default for Inputs {
     }
 }
 
-/// What an image is compared with, or what its hidden parts show.
+/// The image to compare with, or the content of hidden parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -49,10 +49,10 @@ pub enum Baseline {
 }
 
 impl Baseline {
-    /// The baseline of `image`, `(1, channels, height, width)`, in the same shape and units; `seed` is that of [`Baseline::Uniform`].
+    /// Makes the baseline of `image`, `(1, channels, height, width)`, in the same shape and units; `seed` is for [`Baseline::Uniform`].
     ///
     /// # Errors
-    /// When `inputs` describes another number of channels, or lacks the background, or that has another size.
+    /// If `inputs` describes another number of channels, lacks the background, or has one of another size.
     pub fn of(self, image: &Tensor, inputs: &Inputs, seed: u64) -> Result<Tensor> {
         let (_, channels, height, width) = image.dims4()?;
         let one_colour = |colour: &[f32]| -> Result<Tensor> {
@@ -69,7 +69,7 @@ impl Baseline {
             Baseline::Uniform => {
                 check(channels, &inputs.black)?;
                 check(channels, &inputs.white)?;
-                // A stream that no draw of noise has.
+                // A stream that no noise uses.
                 let mut random = Random::of_draw(seed, usize::MAX);
                 let mut values = Vec::with_capacity(channels * height * width);
                 for (&black, &white) in inputs.black.iter().zip(&inputs.white) {
@@ -106,11 +106,11 @@ fn check(channels: usize, colour: &[f32]) -> Result<()> {
     }
 }
 
-/// The image, `(1, channels, height, width)`, after a Gaussian blur with a standard deviation of `sigma` pixels; beyond the border the
-/// border's own pixels go on. A sigma of 0 changes nothing.
+/// Blurs the image, `(1, channels, height, width)`, by a Gaussian with a standard deviation of `sigma` pixels. Beyond the border, the
+/// border's own pixels continue. A sigma of 0 changes nothing.
 ///
 /// # Errors
-/// When the image is not of that shape.
+/// If the image does not have that shape.
 pub(crate) fn blurred(image: &Tensor, sigma: f64) -> Result<Tensor> {
     let (_, _, height, width) = image.dims4()?;
     if sigma <= 0.0 {
@@ -122,13 +122,13 @@ pub(crate) fn blurred(image: &Tensor, sigma: f64) -> Result<Tensor> {
         .to_dtype(image.dtype())?)
 }
 
-/// A tensor's values in reading order, in `f64`.
+/// Returns a tensor's values in reading order, in `f64`.
 pub(crate) fn exact(tensor: &Tensor) -> Result<Vec<f64>> {
     let values = tensor.to_dtype(DType::F64)?.to_device(&Device::Cpu)?;
     Ok(values.flatten_all()?.to_vec1()?)
 }
 
-/// What a blur finds beyond the border.
+/// The values beyond the border for a blur.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Beyond {
     /// The border's own pixels.
@@ -137,7 +137,7 @@ pub(crate) enum Beyond {
     Zeros,
 }
 
-/// Planes of this height and width after a Gaussian blur with a standard deviation of `sigma` pixels, cut off at four of them.
+/// Blurs planes of this height and width by a Gaussian with a standard deviation of `sigma` pixels, cut off at four standard deviations.
 pub(crate) fn gaussian(
     planes: &[f64],
     (height, width): (usize, usize),
@@ -161,7 +161,7 @@ pub(crate) fn gaussian(
     result
 }
 
-/// A plane whose rows have `width` values, filtered from row to row: all columns together, which lie side by side.
+/// Filters a plane, whose rows have `width` values, from row to row: all columns together, since they are adjacent.
 fn down(plane: &[f64], width: usize, kernel: &[f64], beyond: Beyond) -> Vec<f64> {
     let (height, radius) = (plane.len() / width, kernel.len() / 2);
     let mut result = vec![0.0; plane.len()];
@@ -180,7 +180,7 @@ fn down(plane: &[f64], width: usize, kernel: &[f64], beyond: Beyond) -> Vec<f64>
     result
 }
 
-/// The columns of a plane whose rows have `width` values, as rows.
+/// Transposes a plane whose rows have `width` values.
 fn transposed(plane: &[f64], width: usize) -> Vec<f64> {
     let column = |x| plane[x..].iter().step_by(width).copied();
     (0..width).flat_map(column).collect()
@@ -199,7 +199,7 @@ mod tests {
         let found = blurred(&dot, 2.0).unwrap();
         let sum = found.sum_all().unwrap().to_scalar::<f32>().unwrap();
         assert!((sum - 1.0).abs() < 1e-5, "{sum}");
-        // The peak of a plane Gaussian.
+        // The peak of a two-dimensional Gaussian.
         let peak = found.max_all().unwrap().to_scalar::<f32>().unwrap();
         assert!(
             (peak - 1.0 / (8.0 * std::f32::consts::PI)).abs() < 1e-4,
@@ -209,7 +209,7 @@ mod tests {
         let found = blurred(&ones, 3.0).unwrap();
         let most = (found - 1.0).unwrap().abs().unwrap().max_all().unwrap();
         assert!(most.to_scalar::<f32>().unwrap() < 1e-6);
-        // Zeros beyond the border darken what lies near it: a corner of a picture of ones keeps what its quarter weighs.
+        // Zeros beyond the border darken the pixels near it: a corner of a picture of ones keeps the weight of its quarter.
         let found = gaussian(&[1.0; 41 * 43], (41, 43), 2.0, Beyond::Zeros);
         assert!((found[20 * 43 + 21] - 1.0).abs() < 1e-9);
         assert!((found[0] - 0.36).abs() < 0.01, "{}", found[0]);

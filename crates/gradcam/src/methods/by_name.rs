@@ -8,14 +8,14 @@ use serde_json::{Map, Value};
 
 use super::table::Method;
 
-/// Why there is no such method.
+/// The reason why a method could not be made from names.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MethodError {
     /// No method has this name.
     #[error("unknown method `{name}`{}", hint(.nearest))]
     Unknown {
-        /// The name.
+        /// The unknown name.
         name: String,
         /// Similar names.
         nearest: Vec<String>,
@@ -27,10 +27,10 @@ pub enum MethodError {
         method: String,
         /// The option.
         option: String,
-        /// Those that it has.
+        /// The options that it has.
         known: Vec<String>,
     },
-    /// The option has another kind of value.
+    /// The option does not take this value.
     #[error("the option `{option}` of `{method}` cannot be `{value}`: {message}")]
     Value {
         /// The method.
@@ -51,14 +51,14 @@ fn known_hint(known: &[String]) -> String {
     }
 }
 
-/// What an option takes, which its `default` shows; for a word, all those that it may be.
+/// Describes the values of an option by the kind of its `default`; for a word, lists all choices.
 fn expected(mut fields: Map<String, Value>, option: &str, default: &Value) -> String {
     match default {
         Value::Bool(_) => "expected `true` or `false`".to_string(),
         Value::Number(number) if number.is_u64() => "expected a whole number from 0".to_string(),
         Value::Number(_) => "expected a number".to_string(),
         _ => {
-            // serde lists the words when it is given another one: "unknown variant ``, expected one of `a`, `b`".
+            // serde lists the words if it gets another one: "unknown variant ``, expected one of `a`, `b`".
             fields.insert(option.to_string(), Value::String(String::new()));
             let said = serde_json::from_value::<Method>(Value::Object(fields));
             let said = said.err().map(|error| error.to_string());
@@ -69,10 +69,10 @@ fn expected(mut fields: Map<String, Value>, option: &str, default: &Value) -> St
 }
 
 impl Method {
-    /// The method `name` with some of its options set from text, in the order given.
+    /// Makes the method `name` with some of its options set from text, in the given order.
     ///
     /// # Errors
-    /// For an unknown name or option, and a value that the option cannot take.
+    /// For an unknown name or option, or a value that the option cannot take.
     ///
     /// ```
     /// use gradcam::Method;
@@ -113,7 +113,7 @@ impl Method {
         Ok(method)
     }
 
-    /// The options and their values.
+    /// Returns the options and their values.
     pub fn options(&self) -> Map<String, Value> {
         let mut fields = match serde_json::to_value(self) {
             Ok(Value::Object(fields)) => fields,

@@ -5,7 +5,7 @@ use gradcam_random::Random;
 
 use crate::Result;
 
-/// The noisy copy number `draw` of an image; `share` is the noise's standard deviation as a share of the image's range.
+/// Makes the noisy copy number `draw` of an image; `share` is the noise's standard deviation as a fraction of the image's range.
 pub(crate) fn noisy(image: &Tensor, share: f64, seed: u64, draw: usize) -> Result<Tensor> {
     let values: Vec<f64> = image.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
     let low = values.iter().copied().fold(f64::INFINITY, f64::min);

@@ -1,4 +1,4 @@
-//! Methods that hide parts of the picture and look at the scores alone.
+//! Methods that hide parts of the picture and use the scores alone.
 
 mod ablation;
 mod hidden;

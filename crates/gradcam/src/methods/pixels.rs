@@ -1,4 +1,4 @@
-//! Maps from gradients at the pixels, and from what other rules take back to them.
+//! Maps from gradients at the pixels, and from other rules that propagate back to them.
 
 mod blur;
 mod deep_lift;

@@ -9,13 +9,13 @@ use crate::saliency::{SignedMap, Subject};
 use crate::target::Target;
 use crate::{Error, Result};
 
-/// A method with its options. The table of `methods.rs` gives it its name and makes it a [`Saliency`](crate::Saliency), whose functions say
+/// A method with its options. The table in `table.rs` gives it its name and makes it a [`Saliency`](crate::Saliency), whose functions say
 /// more about those of the same name here.
 pub(crate) trait Recipe {
-    /// Paper, cost and needs.
+    /// Returns paper, cost and needs.
     fn about(&self) -> About;
 
-    /// Refuses options whose values mean nothing.
+    /// Refuses options with invalid values.
     fn check(&self, _check: &Check) -> Result<()> {
         Ok(())
     }
@@ -30,34 +30,34 @@ pub(crate) trait Recipe {
         true
     }
 
-    /// Another score whose gradient the method takes, if not the target's own.
+    /// Returns another score whose gradient the method takes; `None` for the target's own.
     fn objective(&self, _target: &Target, _logits: &[f32]) -> Result<Option<Target>> {
         Ok(None)
     }
 
-    /// The signed map of one image for one score.
+    /// Computes the signed map of one image for one score.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap>;
 }
 
-/// What a method is asked to look at, before there is an image.
+/// The network and the layers for a method, before there is an image.
 pub(crate) struct Setting<'a> {
     /// The method's name.
     pub(crate) method: &'static str,
     pub(crate) network: &'a dyn Network,
-    /// An image of the size of the network's inputs, whose values say nothing.
+    /// An image of the size of the network's inputs, with meaningless values.
     pub(crate) image: &'a Tensor,
-    /// Empty for a method that looks at the pixels.
+    /// Empty for a method that works on the pixels.
     pub(crate) layers: &'a [&'a str],
 }
 
-/// Gauss-Legendre points that are found in a moment.
+/// The most Gauss-Legendre points; they are found in a moment.
 const STEPS: usize = 10_000;
-/// Forwards that no one waits for, and whose number times that of a layer's channels is still one.
+/// The most forward passes: nobody waits for so many, and times a layer's channels they are still a number.
 const COUNT: usize = 1_000_000_000;
-/// Superpixels: a regression takes the square of their number.
+/// The most superpixels: a regression's matrix has the square of their number.
 const SEGMENTS: usize = 5000;
 
-/// Refuses values of options that mean nothing.
+/// Refuses invalid values of options.
 pub(crate) struct Check {
     /// The method's name.
     pub(crate) method: &'static str,
@@ -66,7 +66,7 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    /// Of the input; more than any option can be if it is not known.
+    /// Returns the input's shorter side; if it is not known, more than any option can be.
     pub(crate) fn shorter_side(&self) -> usize {
         self.input
             .map_or(usize::MAX, |size| size.height().min(size.width()))

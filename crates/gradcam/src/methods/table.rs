@@ -1,4 +1,4 @@
-//! The table of methods: a line makes a recipe a [`Method`] with a name.
+//! The table of methods: each line makes a recipe a [`Method`] with a name.
 
 use candle_core::Tensor;
 use gradcam_map::Size;
@@ -24,7 +24,7 @@ use crate::saliency::{Saliency, SignedMap, Source, Subject};
 use crate::target::Target;
 use crate::{Error, Result};
 
-/// Writes the enum `Method` and what follows from its rows: `Variant(options: Options) = "name" => recipe;`.
+/// Writes the enum `Method` and the code that follows from its rows: `Variant(options: Options) = "name" => recipe;`.
 macro_rules! methods {
     ($(
         $(#[doc = $doc:literal])*
@@ -32,7 +32,7 @@ macro_rules! methods {
     )*) => {
         /// How a map is made.
         ///
-        /// A method parses from and prints to its usual name; in serde's formats it is a map with the name as `method` and its options
+        /// A method parses from its usual name and prints as it. In serde's formats it is a map with the name as `method` and the options
         /// beside it.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "method")]
@@ -42,12 +42,12 @@ macro_rules! methods {
         }
 
         impl Method {
-            /// Every method with its default options.
+            /// Returns every method with its default options.
             pub fn all() -> Vec<Method> {
                 vec![$(Method::$variant $((<$type>::default()))?),*]
             }
 
-            /// The usual name.
+            /// Returns the usual name.
             pub fn name(&self) -> &'static str {
                 match self {
                     $(Method::$variant { .. } => $name,)*
@@ -65,16 +65,16 @@ macro_rules! methods {
 }
 
 methods! {
-    /// Class activation mapping: the weights of the linear layer behind the global average (Zhou et al. 2016, eq. 2). It is defined for
-    /// networks that end in these two alone.
+    /// Class activation mapping: the weights of the linear layer after the global average (Zhou et al. 2016, eq. 2). It is defined only for
+    /// networks that end in these two.
     Cam = "cam" => Cam;
-    /// The gradient's average over the positions weighs a channel (Selvaraju et al. 2017, eq. 1 and 2).
+    /// Channels weighted by the gradient's average over the positions (Selvaraju et al. 2017, eq. 1 and 2).
     GradCam = "grad-cam" => GradCam;
-    /// Positive gradients, each with a weight of its own (Chattopadhay et al. 2018).
+    /// Positive gradients, each with its own weight (Chattopadhay et al. 2018).
     GradCamPlusPlus(options: GradCamPlusPlus) = "grad-cam++" => *options;
     /// Grad-CAM++ with the powers of the gradient averaged over noisy copies of the image (Omeiza et al. 2019).
     SmoothGradCamPlusPlus(options: SmoothGradCamPlusPlus) = "smooth-grad-cam++" => *options;
-    /// The gradient's average, weighed by the activation (Fu et al. 2020).
+    /// The gradient's average, weighted by the activation (Fu et al. 2020).
     XGradCam(options: XGradCam) = "xgrad-cam" => *options;
     /// Gradient times activation, summed over the channels (Draelos and Carin 2020).
     HiResCam = "hires-cam" => HiResCam;
@@ -82,26 +82,26 @@ methods! {
     LayerCam = "layer-cam" => LayerCam;
     /// The positive part of gradient times activation, summed over the channels (Pillai and Pirsiavash 2021).
     ElementWiseCam = "element-wise-cam" => ElementWiseCam;
-    /// The activations' first principal component (Muhammad and Yeasin 2020), with the sign that correlates with their sum over the channels.
-    /// It does not know the target.
+    /// The activations' first principal component (Muhammad and Yeasin 2020), with the sign that correlates with their sum over the
+    /// channels. The target is ignored.
     EigenCam(options: EigenCam) = "eigen-cam" => *options;
     /// The first principal component of gradient times activation, with the sign that correlates with their sum over the channels.
     EigenGradCam(options: EigenCam) = "eigen-grad-cam" => EigenGradCam(*options);
-    /// Channels weighed by how often they fire far above their mean (Fuad et al. 2020). It does not know the target.
+    /// Channels weighted by how often they fire far above their mean (Fuad et al. 2020). The target is ignored.
     Fem(options: Fem) = "fem" => *options;
-    /// What is left of the score when a channel's own map hides the rest of the picture (Wang et al. 2020).
+    /// Channels weighted by the score that is left when the channel's own map hides the rest of the picture (Wang et al. 2020).
     ScoreCam = "score-cam" => ScoreCam;
     /// Score-CAM with the score averaged over noisy masks (Wang et al. 2020).
     SsCam(options: SsCam) = "ss-cam" => *options;
     /// Score-CAM with the score averaged while the mask fades in (Naidu et al. 2020).
     IsCam(options: IsCam) = "is-cam" => *options;
-    /// What the score loses when a channel is set to zero (Desai and Ramaswamy 2020).
+    /// Channels weighted by the score's loss when the channel is set to zero (Desai and Ramaswamy 2020).
     AblationCam = "ablation-cam" => AblationCam;
     /// The class's probability where one position alone keeps its activations (Byun and Lee 2022).
     ReciproCam(options: ReciproCam) = "recipro-cam" => *options;
-    /// Grad-CAM for the class against those that the network confuses it with (Zhang et al. 2025).
+    /// Grad-CAM for the class against the classes that the network confuses it with (Zhang et al. 2025).
     FinerCam(options: FinerCam) = "finer-cam" => *options;
-    /// Grad-CAM with the gradient corrected by half of what it changes along the activation (Cai 2025).
+    /// Grad-CAM with the gradient corrected by half of its change along the activation (Cai 2025).
     ShapleyCam(options: ShapleyCam) = "shapley-cam" => *options;
     /// Guided backpropagation times Grad-CAM at the input's size (Selvaraju et al. 2017, section 3.2).
     GuidedGradCam = "guided-grad-cam" => GuidedGradCam;
@@ -113,41 +113,41 @@ methods! {
     Gradient(options: Gradient) = "gradient" => *options;
     /// Gradient times input, summed over the colours (Shrikumar et al. 2016).
     InputTimesGradient = "input-x-gradient" => InputTimesGradient;
-    /// The gradient without what speaks against the score at any activation (Springenberg et al. 2014).
+    /// The gradient without its negative part at any activation (Springenberg et al. 2014).
     GuidedBackpropagation(options: Gradient) = "guided-backprop" => GuidedBackpropagation(*options);
-    /// The positive part of what comes back to any activation, whether it fired or not (Zeiler and Fergus 2013).
+    /// The positive part of the backward signal at any activation, whether it fired or not (Zeiler and Fergus 2013).
     Deconvolution(options: Gradient) = "deconvolution" => Deconvolution(*options);
     /// The gradient averaged over noisy copies of the image (Smilkov et al. 2017).
     SmoothGrad(options: SmoothGrad) = "smoothgrad" => *options;
     /// The gradient's variance over noisy copies of the image (Adebayo et al. 2018).
     VarGrad(options: SmoothGrad) = "vargrad" => VarGrad(*options);
-    /// The gradient integrated on the way from a baseline, times the way (Sundararajan et al. 2017).
+    /// The gradient integrated along the path from a baseline, times the path (Sundararajan et al. 2017).
     IntegratedGradients(options: IntegratedGradients) = "integrated-gradients" => *options;
     /// Integrated gradients averaged over noisy copies of the image.
     SmoothIntegratedGradients(options: SmoothIntegratedGradients) = "smooth-integrated-gradients" => *options;
-    /// Integrated gradients averaged over baselines that are drawn at random (Erion et al. 2021).
+    /// Integrated gradients averaged over randomly drawn baselines (Erion et al. 2021).
     ExpectedGradients(options: ExpectedGradients) = "expected-gradients" => *options;
     /// The gradient integrated while a blur recedes (Xu et al. 2020).
     BlurIntegratedGradients(options: BlurIntegratedGradients) = "blur-ig" => *options;
     /// Regions ranked by integrated gradients (Kapishnikov et al. 2019).
     Xrai(options: Xrai) = "xrai" => *options;
-    /// Differences from a baseline, taken back by the rescale rule (Shrikumar et al. 2017).
+    /// Differences from a baseline, propagated back by the rescale rule (Shrikumar et al. 2017).
     DeepLift(options: DeepLift) = "deeplift" => *options;
     /// Layer-wise relevance propagation (Bach et al. 2015).
     Lrp(options: Lrp) = "lrp" => *options;
-    /// The product of the attention of all blocks (Abnar and Zuidema 2020). It does not know the target.
+    /// The product of the attention of all blocks (Abnar and Zuidema 2020). The target is ignored.
     AttentionRollout(options: AttentionRollout) = "attention-rollout" => *options;
-    /// The attention of all blocks, weighed by its gradient (Chefer et al. 2021).
+    /// The attention of all blocks, weighted by its gradient (Chefer et al. 2021).
     GradientAttentionRollout = "gradient-attention-rollout" => GradientAttentionRollout;
-    /// What the score loses where a window hides the picture (Zeiler and Fergus 2013).
+    /// The score's loss where a window hides the picture (Zeiler and Fergus 2013).
     Occlusion(options: Occlusion) = "occlusion" => *options;
-    /// Random masks, weighed by the score that they leave (Petsiuk et al. 2018).
+    /// Random masks, weighted by the score under them (Petsiuk et al. 2018).
     Rise(options: Rise) = "rise" => *options;
-    /// A weighted linear model of the score on superpixels that come and go (Ribeiro et al. 2016).
+    /// A weighted linear model of the score on superpixels that are shown or hidden (Ribeiro et al. 2016).
     Lime(options: Lime) = "lime" => *options;
     /// Shapley values of superpixels by weighted regression (Lundberg and Lee 2017).
     KernelShap(options: KernelShap) = "kernel-shap" => *options;
-    /// What the score loses without a superpixel.
+    /// The score's loss without a superpixel.
     FeatureAblation(options: FeatureAblation) = "feature-ablation" => *options;
 }
 
@@ -159,17 +159,17 @@ impl Default for Method {
 }
 
 impl Method {
-    /// Paper, cost and needs.
+    /// Returns paper, cost and needs.
     pub fn about(&self) -> About {
         self.ask(|recipe| recipe.about())
     }
 
-    /// The picture that it compares an image with, if that is an option.
+    /// Returns the baseline to compare an image with; `None` if that is not an option.
     pub(crate) fn baseline(&self) -> Option<Baseline> {
         serde_json::from_value(self.options().remove("baseline")?).ok()
     }
 
-    /// Refuses a value that means nothing for any image and network; or for any image of the size `input`, if that is known.
+    /// Refuses a value that is invalid for every image and network or, if the size `input` is known, for every image of this size.
     fn check_options(&self, input: Option<Size>) -> Result<()> {
         let method = self.name();
         self.ask(|recipe| recipe.check(&Check { method, input }))

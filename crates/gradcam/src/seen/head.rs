@@ -1,4 +1,4 @@
-//! The part of a network behind a layer, run again and again with other activations there.
+//! The part of a network after a layer, rerun with other activations there.
 
 use std::collections::HashSet;
 
@@ -11,13 +11,13 @@ use crate::seen::observation::values;
 use crate::seen::record::in_pool;
 use crate::seen::tokens;
 
-/// The part of a network behind a layer.
+/// The part of a network after a layer.
 ///
-/// The layer's values are a feature map, `(channels, height, width)`, as methods see it: in a transformer that is its patches, and the tokens
-/// before them keep their own values.
+/// The layer's values are a feature map, `(channels, height, width)`, as methods see it. In a transformer, the map is the patches, and the
+/// tokens before them keep their own values.
 ///
-/// Operations before the layer are not computed again: their outputs are kept where something behind the layer reads them (the shortcut of
-/// a residual block), and only their shapes elsewhere. A network whose operations do not all go through the pass runs as a whole.
+/// Operations before the layer are not computed again. Their outputs are kept if an operation after the layer reads them (the shortcut of a
+/// residual block); otherwise, only their shapes. A network whose operations do not all go through the pass runs as a whole.
 pub(crate) struct Head<'a> {
     network: &'a dyn Network,
     image: &'a Tensor,
@@ -26,14 +26,14 @@ pub(crate) struct Head<'a> {
     activation: Tensor,
     /// The shape of its feature map.
     shape: Shape,
-    /// What the operations before the layer return, in their order.
+    /// The outputs of the operations before the layer, in their order.
     before: Vec<Tensor>,
-    /// Whether all operations behind the layer are linear between kinks.
+    /// Whether all operations after the layer are piecewise linear.
     piecewise_linear: bool,
 }
 
 impl<'a> Head<'a> {
-    /// Runs the network once for `image`, of which the layer is a part.
+    /// Runs the network, to which the layer belongs, once for `image`.
     pub(crate) fn new(network: &'a dyn Network, image: &'a Tensor, layer: &'a str) -> Result<Self> {
         let mut pass = Recording {
             layer,
@@ -67,26 +67,26 @@ impl<'a> Head<'a> {
         })
     }
 
-    /// Whether all operations behind the layer are known to be linear between kinks.
+    /// Whether all operations after the layer are known to be piecewise linear.
     pub(crate) fn is_piecewise_linear(&self) -> bool {
         self.piecewise_linear
     }
 
-    /// The layer's own values.
+    /// Returns the layer's own values.
     pub(crate) fn map(&self) -> crate::Result<Vec<f64>> {
         let (_, _, height, width) = self.image.dims4()?;
         let map = tokens::map(&self.activation, self.network.tokens(), (height, width))?;
         crate::methods::baseline::exact(&map)
     }
 
-    /// The network's output with these values at the layer.
+    /// Returns the network's output with these values at the layer.
     pub(crate) fn output<T: WithDType>(&self, values: Vec<T>) -> Result<Tensor> {
         self.run(&self.at_layer(values)?, &mut ())
     }
 
-    /// A number made from the network's output with each of `count` sets of values at the layer, in their order.
+    /// Computes a number from the network's output for each of `count` sets of values at the layer, in their order.
     ///
-    /// On the processor the sets are spread over the cores; the numbers do not depend on how many there are.
+    /// On the processor, the sets are spread over the cores; the numbers do not depend on how many cores there are.
     pub(crate) fn scores(
         &self,
         count: usize,
@@ -105,7 +105,7 @@ impl<'a> Head<'a> {
         found.into_iter().collect()
     }
 
-    /// The gradient, at these values of the layer, of a number that is made from the network's output.
+    /// Returns the gradient, at these values of the layer, of a number computed from the network's output.
     pub(crate) fn gradient<T: WithDType>(
         &self,
         values: Vec<T>,
@@ -144,7 +144,7 @@ impl<'a> Head<'a> {
         Ok(found.pop().flatten())
     }
 
-    /// The layer's activation with these values in its map.
+    /// Returns the layer's activation with these values in its map.
     fn at_layer<T: WithDType>(&self, values: Vec<T>) -> Result<Tensor> {
         let map = Tensor::from_vec(values, &self.shape, &Device::Cpu)?
             .to_device(self.image.device())?
@@ -163,19 +163,19 @@ impl<'a> Head<'a> {
     }
 }
 
-/// The pass that notes what is computed before the layer and what is read behind it.
+/// A pass that records the outputs before the layer and the tensors that are read after it.
 struct Recording<'a> {
     layer: &'a str,
-    /// What the layer's last call returned.
+    /// The result of the layer's last call.
     activation: Tensor,
-    /// Whether outputs are of use: all operations go through the pass.
+    /// Whether outputs are useful: all operations go through the pass.
     keeps: bool,
     outputs: Vec<Tensor>,
-    /// How many operations came before the layer's last call.
+    /// Number of operations before the layer's last call.
     cut: usize,
-    /// What is read behind it.
+    /// The tensors that are read after this call.
     used: HashSet<TensorId>,
-    /// Whether an operation behind it is not piecewise linear.
+    /// Whether an operation after this call is not piecewise linear.
     bent: bool,
 }
 
@@ -203,12 +203,12 @@ impl Pass for Recording<'_> {
     }
 }
 
-/// The pass that computes what comes behind the layer alone, from another activation.
+/// A pass that computes only the part after the layer, from another activation.
 struct Replay<'a> {
     head: &'a Head<'a>,
     next: usize,
     activation: &'a Tensor,
-    /// How operations behind the layer run.
+    /// How operations after the layer run.
     inner: &'a mut dyn Pass,
 }
 
@@ -231,7 +231,7 @@ impl Pass for Replay<'_> {
     }
 }
 
-/// Whether an operation is not known to be linear between kinks.
+/// Whether an operation is not known to be piecewise linear.
 fn bends(op: Op<'_>) -> bool {
     match op {
         Op::Conv2d(_)

@@ -1,4 +1,4 @@
-//! The gradient of a score with regard to the pixels.
+//! The gradient of a score with respect to the pixels.
 
 use candle_core::{Tensor, Var};
 use gradcam_nn::Network;
@@ -10,12 +10,13 @@ use crate::seen::record::Record;
 use crate::target::Target;
 use crate::{Error, Result};
 
-/// The gradient of each image's score with regard to its pixels: `(n, channels, height, width)`, as the images (Simonyan et al. 2013).
+/// Computes the gradient of each image's score with respect to its pixels, `(n, channels, height, width)` like the images (Simonyan et al.
+/// 2013).
 ///
-/// On a CPU the images are spread over the cores. Parameters are constants, so no gradient of theirs is computed.
+/// On a CPU, the images are spread over the cores. Parameters are constants, so their gradients are not computed.
 ///
 /// # Errors
-/// When there is not one target an image, a class is out of range, or the shapes do not fit.
+/// If there is not one target per image, a class is out of range, or the shapes do not match.
 ///
 /// ```
 /// use gradcam::{Target, input_gradient};
@@ -71,7 +72,7 @@ fn together(network: &dyn Network, images: &Tensor, targets: &[Target]) -> Resul
     }
 }
 
-/// The sum of the images' scores.
+/// Sums the images' scores.
 fn score(output: &Tensor, targets: &[Target]) -> Result<Tensor> {
     let logits = rows(output, targets.len())?;
     let targets: Vec<_> = targets.iter().cloned().map(Some).collect();
@@ -79,7 +80,7 @@ fn score(output: &Tensor, targets: &[Target]) -> Result<Tensor> {
 }
 
 impl Subject<'_> {
-    /// The score's gradient at an `output` of the network, `(1, classes)`.
+    /// Returns the score's gradient at an `output` of the network, `(1, classes)`.
     pub(crate) fn output_gradient(&self, output: &Tensor) -> Result<Tensor> {
         let variable = Var::from_tensor(output)?;
         let logits = rows(output, 1)?;
@@ -92,10 +93,10 @@ impl Subject<'_> {
         Ok((found * self.sign)?)
     }
 
-    /// The score's gradient at each of some images `(n, channels, height, width)`.
+    /// Returns the score's gradient at each of the images `(n, channels, height, width)`.
     ///
     /// # Errors
-    /// When the images do not fit the network.
+    /// If the images do not fit the network.
     pub fn gradients(&self, images: &Tensor) -> Result<Tensor> {
         let targets = vec![self.target.clone(); images.dim(0)?];
         let gradients = input_gradient(self.network, images, &targets)?;

@@ -1,4 +1,4 @@
-//! The layers of a network that a method can look at.
+//! The layers of a network that a method can work on.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,16 +13,17 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Layer {
-    /// Its path in the network.
+    /// The path in the network.
     pub name: String,
-    /// Its output's shape for one image: `[channels, height, width]` for a feature map, `[tokens, channels]` in a transformer.
+    /// The output's shape for one image: `[channels, height, width]` for a feature map, `[tokens, channels]` in a transformer.
     pub shape: Vec<usize>,
-    /// Input pixels from one position of its map to the next, rows and columns; `None` where it is not a map.
+    /// Input pixels from one position of the map to the next, rows and columns; `None` if the layer is not a map.
     pub stride: Option<(usize, usize)>,
-    /// Rows and columns of the input that one position of its map can see, by the sizes of the windows before it (Araujo et al. 2019);
-    /// more than the input has where they reach into the padding. `None` where it is not a map, and in a transformer behind its first attention.
+    /// Rows and columns of the input that one position of the map can see, by the sizes of the windows before it (Araujo et al. 2019). It
+    /// is larger than the input if the windows reach into the padding. `None` if the layer is not a map, and in a transformer after its
+    /// first attention.
     pub field: Option<(usize, usize)>,
-    /// The number of parameters inside it.
+    /// The number of parameters inside the module.
     pub parameters: usize,
 }
 
@@ -38,36 +39,36 @@ impl Layer {
     }
 }
 
-/// What a network looks like for inputs of one size.
+/// The layers of a network for inputs of one size.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Layers {
-    /// Every tappable module in the order in which the network offers them; of one output, the inner path comes first.
+    /// Every module that can be tapped, in the network's order; if an output has several paths, the inner one comes first.
     pub layers: Vec<Layer>,
-    /// The number of parameters of the whole network, where it tells.
+    /// The number of parameters of the whole network; 0 if the network does not list them.
     pub parameters: usize,
-    /// The index in `layers` of the one that [`automatic`](Layers::automatic) gives; `None` if no module has a spatial map.
+    /// The index in `layers` of the layer that [`automatic`](Layers::automatic) returns; `None` if no module has a spatial map.
     pub default: Option<usize>,
 }
 
 impl Layers {
-    /// The layer that Grad-CAM looks at by default: the last module with a spatial map before global pooling, under its outermost path.
+    /// Returns Grad-CAM's default layer: the last module with a spatial map before global pooling, under its outermost path.
     ///
-    /// In a transformer it is the last norm before the last attention. Where the class token alone goes on to the head, no other token
-    /// has a gradient behind that attention.
+    /// In a transformer, it is the last norm before the last attention. If only the class token goes on to the head, no other token has a
+    /// gradient after that attention.
     ///
     /// # Errors
-    /// When no module has a spatial map.
+    /// If no module has a spatial map.
     pub fn automatic(&self) -> Result<&Layer> {
         self.default
             .and_then(|index| self.layers.get(index))
             .ok_or(Error::NoSpatialLayer)
     }
 
-    /// The layer of this name.
+    /// Finds the layer of this name.
     ///
     /// # Errors
-    /// When there is none; the error has the nearest names.
+    /// If there is none; the error has the nearest names.
     pub fn find(&self, name: &str) -> Result<&Layer> {
         self.layers
             .iter()
@@ -84,11 +85,11 @@ impl Layers {
 
 /// Lists the layers for inputs of `(channels, height, width)`.
 ///
-/// Operations that go through the pass are not computed, only their shapes; a network that computes outside of the pass runs as it is, on
-/// an input of `f32` on the CPU.
+/// Operations that go through the pass are not computed, only their shapes. A network that computes outside the pass runs as it is, on an
+/// input of `f32` on the CPU.
 ///
 /// # Errors
-/// When the network refuses an input of this size.
+/// If the network refuses an input of this size.
 ///
 /// ```
 /// use gradcam::layers;
@@ -112,13 +113,14 @@ pub fn layers(network: &dyn Network, input: (usize, usize, usize)) -> Result<Lay
     layers_for(network, &blank(input)?)
 }
 
-/// An input of this size whose values say nothing.
+/// Makes an input of this size with meaningless values.
 pub(crate) fn blank((channels, height, width): (usize, usize, usize)) -> Result<Tensor> {
     let shape = (1, channels, height, width);
     Ok(Tensor::zeros(shape, DType::F32, &Device::Cpu)?)
 }
 
-/// The same for images `(n, channels, height, width)`, of whose type and on whose device a network that computes outside of the pass runs.
+/// Lists the layers for images `(n, channels, height, width)`. A network that computes outside the pass runs with their element type, on
+/// their device.
 pub(crate) fn layers_for(network: &dyn Network, images: &Tensor) -> Result<Layers> {
     let trace = Trace::of(network, images, None)?;
     let parameters = network.parameters();
@@ -145,14 +147,14 @@ pub(crate) fn layers_for(network: &dyn Network, images: &Tensor) -> Result<Layer
     })
 }
 
-/// The methods that give one map (CAM's is larger by the number of positions) at `layer` of a network, whatever the image: none where the
-/// layer is not followed by a global average and one linear layer.
+/// Returns the methods that give the same map (CAM's is larger by the number of positions) at `layer` of a network, whatever the image.
+/// Empty if the layer is not followed by a global average and one linear layer.
 ///
-/// There the gradient of a class is the same at all positions, so that its average, its product with the activation and XGrad-CAM's weighed
-/// average are one, and CAM reads it from the weights. The target must be a class or a difference of classes.
+/// At such a layer, the gradient of a class is the same at all positions. Its average, its product with the activation and XGrad-CAM's
+/// weighted average thus give one map, and CAM reads it from the weights. The target must be a class or a difference of classes.
 ///
 /// # Errors
-/// When the network refuses an input of this size, or has no such layer.
+/// If the network refuses an input of this size, or has no such layer.
 pub fn coincide(
     network: &dyn Network,
     input: (usize, usize, usize),
@@ -165,8 +167,8 @@ pub fn coincide(
     })
 }
 
-/// The linear layer of a network whose head behind `layer` is a global average and this layer, and nothing else: the networks for which CAM
-/// was made. None for another head, and where operations do not go through the pass.
+/// Finds the linear layer of a network whose head after `layer` is a global average and this linear layer, and nothing else: the networks
+/// for which CAM was made. `None` for another head, or if operations do not go through the pass.
 pub(crate) fn pooled_linear(
     network: &dyn Network,
     images: &Tensor,
@@ -179,14 +181,14 @@ pub(crate) fn pooled_linear(
     })
 }
 
-/// An operation, as far as [`pooled_linear`] tells them apart.
+/// An operation, as far as [`pooled_linear`] distinguishes them.
 enum Step {
     GlobalAverage,
     Linear(Linear),
     Other,
 }
 
-/// Rows and columns that an operation looks at, and from one position to the next, in positions of its input.
+/// Rows and columns that an operation reads, and those from one position to the next, in positions of its input.
 struct Window {
     size: (usize, usize),
     stride: (usize, usize),
@@ -208,17 +210,17 @@ struct Trace<'a> {
     strides: HashMap<TensorId, (usize, usize)>,
     /// Rows and columns of the input that a position can see.
     fields: HashMap<TensorId, (usize, usize)>,
-    /// What has heads: no feature map, though it has as many dimensions.
+    /// Tensors with heads: not feature maps, although they have as many dimensions.
     heads: HashSet<TensorId>,
     layers: Vec<Layer>,
-    /// How many layers came before the last global pooling of a whole feature map.
+    /// Number of layers before the last global pooling of a whole feature map.
     automatic: Option<usize>,
-    /// How many layers came with the last layer norm, and with the last one before an attention.
+    /// Number of layers up to the last layer norm, and up to the last one before an attention.
     norm: Option<usize>,
     before_attention: Option<usize>,
-    /// Where the head begins.
+    /// The layer where the head begins.
     layer: Option<&'a str>,
-    /// The operations behind it.
+    /// The operations after this layer.
     head: Vec<Step>,
 }
 
@@ -250,7 +252,7 @@ impl<'a> Trace<'a> {
         Ok(trace)
     }
 
-    /// The output of an operation that looks at `x` through this window.
+    /// Makes the output of an operation that reads `x` through this window.
     fn output(
         &mut self,
         x: &Tensor,
@@ -286,7 +288,7 @@ impl<'a> Trace<'a> {
         self.output(x, x.dims(), Window::default())
     }
 
-    /// What was made of several tensors sees what the largest of them sees; nothing is known where one of them sees all.
+    /// Gives `y` the largest field of its parts; none if the field of a part is not known.
     fn joined(&mut self, y: Tensor, parts: &[&Tensor]) -> Tensor {
         let seen = parts.iter().map(|part| self.fields.get(&part.id()));
         let all = |a: (usize, usize), b: (usize, usize)| (a.0.max(b.0), a.1.max(b.1));
@@ -346,7 +348,7 @@ impl<'a> Trace<'a> {
                 Ok(y)
             }
             LinearMap::Slice { step: 1, .. } => self.output(x, &dims, Window::default()),
-            // A position may be another one behind these: a map's stride follows from its size.
+            // These may move positions: a map's stride follows from its size then.
             LinearMap::Slice { .. }
             | LinearMap::Permute(_)
             | LinearMap::Select { .. }
@@ -359,7 +361,7 @@ impl<'a> Trace<'a> {
                 self.head.push(Step::Other);
                 zeros(x, &dims)
             }
-            // No step of its own between a pooling and its classifier.
+            // Not a step between a pooling and its classifier.
             LinearMap::Flatten => zeros(x, &dims),
         }
     }
@@ -385,7 +387,7 @@ impl<'a> Trace<'a> {
     }
 
     fn sum(&mut self, branch: &Tensor, shortcut: &Tensor) -> candle_core::Result<Tensor> {
-        // What comes out of windows has lost its stride.
+        // A tensor that comes out of windows has lost its stride.
         let known = self.strides.contains_key(&branch.id());
         let y = self.same(if known { branch } else { shortcut })?;
         Ok(self.joined(y, &[branch, shortcut]))
@@ -404,7 +406,7 @@ impl<'a> Trace<'a> {
 
     fn concat(&mut self, parts: &[&Tensor]) -> candle_core::Result<Tensor> {
         let Some(first) = parts.first() else {
-            candle_core::bail!("nothing cannot be joined");
+            candle_core::bail!("no tensors to concatenate");
         };
         let mut dims = first.dims().to_vec();
         dims[1] = parts
@@ -416,7 +418,7 @@ impl<'a> Trace<'a> {
     }
 }
 
-/// A tensor of zeros that takes no memory.
+/// Makes a tensor of zeros that takes no memory.
 fn zeros(like: &Tensor, dims: &[usize]) -> candle_core::Result<Tensor> {
     Tensor::zeros((), like.dtype(), like.device())?.broadcast_as(dims)
 }

@@ -1,4 +1,4 @@
-//! What a network says of an image whose pixels are partly hidden: the work of every perturbation method.
+//! The logits of an image whose pixels are partly hidden: the work of every perturbation method.
 
 mod device;
 mod mask;
@@ -16,20 +16,21 @@ use crate::{Error, Result};
 pub(crate) use mask::between;
 pub use mask::{Mask, Taps};
 
-/// Masks that are in flight at the same time: memory does not grow with their number.
+/// Masks in flight at the same time; memory does not grow with the number of masks.
 const BATCH: usize = 16;
 /// The same on a device, which needs more work at a time.
 const DEVICE_BATCH: usize = 64;
 
-/// Hides parts of `image`, `(1, channels, height, width)`, and hands the logits under each mask to `visit`, in the order of the masks.
+/// Hides parts of `image`, `(1, channels, height, width)`, and passes the logits under each mask to `visit`, in the order of the masks.
 ///
-/// `mask(i)` makes the mask number `i` of `count`, of the image's size (a [`Grid`](gradcam_map::Grid), or a [`Mask`] made of less): where it is 1 the pixel stays, where it is 0 it takes the
-/// value of `baseline` in the units of the image (one number a channel, or one a pixel and channel), and between them a mixture. Since a normalised picture is an
+/// `mask(i)` makes mask number `i` of `count`, of the image's size: a [`Grid`](gradcam_map::Grid), or a [`Mask`] with a smaller
+/// description. Where the mask is 1, the pixel stays; where it is 0, the pixel takes the value of `baseline`; between them, a mixture.
+/// `baseline` is in the units of the image, with one number per channel, or one per pixel and channel. Since a normalised picture is an
 /// affine function of the pixels, this is the same as masking the picture and normalising it. The masks are spread over the cores; the
-/// result does not depend on their number.
+/// result does not depend on the number of cores.
 ///
 /// # Errors
-/// When the image is not one image, the baseline or a mask does not fit it, or the network or `visit` fails.
+/// If the image is not a single image, the baseline or a mask does not fit it, or the network or `visit` fails.
 ///
 /// ```
 /// use gradcam::{Mask, masked_logits};
@@ -109,7 +110,7 @@ pub fn masked_logits<M: Into<Mask>>(
         let mut values = Vec::with_capacity(pixels.len());
         for (plane, baseline) in planes.zip(baseline.chunks_exact(size.area())) {
             let blended = plane.iter().zip(baseline).zip(mask.values());
-            // What stays is the image's own number, without rounding.
+            // A pixel that stays has the image's own number, without rounding.
             values.extend(blended.map(|((&x, &base), &m)| match m == 1.0 {
                 true => x,
                 false => base + m * (x - base),
@@ -132,7 +133,7 @@ pub fn masked_logits<M: Into<Mask>>(
     Ok(())
 }
 
-/// The same on a device: what the masks of a batch are made of goes there and its logits come back, and nothing else.
+/// Does the same on a device: only the descriptions of a batch's masks go there, and only its logits come back.
 fn on_device(
     network: &dyn Network,
     image: &Tensor,
@@ -154,7 +155,7 @@ fn on_device(
         let masks: Vec<Result<Mask>> = (first..last).into_par_iter().map(&whole).collect();
         let masks = masks.into_iter().collect::<Result<_>>()?;
         let masks = device::tensor(masks, size, place)?.to_dtype(dtype)?;
-        // What stays is the image's own number, without rounding.
+        // A pixel that stays has the image's own number, without rounding.
         let stays = image.broadcast_mul(&masks)?;
         let hidden = baseline.broadcast_mul(&masks.affine(-1.0, 1.0)?)?;
         let logits = network.forward(&(stays + hidden)?, &mut ())?;

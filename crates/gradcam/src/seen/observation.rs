@@ -1,4 +1,4 @@
-//! What a network showed of a batch: one forward pass, and the gradients that were taken from it.
+//! The observation of a batch: one forward pass, and the gradients taken from it.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,17 +15,17 @@ use crate::seen::tokens;
 use crate::target::{Target, function};
 use crate::{Error, Result};
 
-/// Where features are looked at.
+/// The place whose features are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// At these layers.
+    /// These layers.
     Layers(Vec<String>),
-    /// At the pixels; with or without a gradient.
+    /// The pixels, with or without a gradient.
     Pixels { gradient: bool },
 }
 
 impl Place {
-    /// Where a method with this `source` looks, at `named` layers or the automatic one.
+    /// Returns the place for a method with this `source`: `named` layers, or the default one.
     pub(crate) fn of(
         network: &dyn Network,
         images: &Tensor,
@@ -42,7 +42,7 @@ impl Place {
         Ok(Place::Layers(named.to_vec()))
     }
 
-    /// The paths of the places.
+    /// Returns the paths of the places.
     pub(crate) fn names(&self) -> Vec<&str> {
         match self {
             Place::Layers(names) => names.iter().map(String::as_str).collect(),
@@ -51,7 +51,7 @@ impl Place {
     }
 }
 
-/// Gradients that are remembered: methods that are asked for together want that of the class and of few sums beside it.
+/// Gradients that are kept: methods requested together need that of the class and of a few other sums.
 const KNOWN: usize = 3;
 
 /// One forward pass of a batch.
@@ -60,23 +60,23 @@ pub(crate) struct Observation<'a> {
     pub(crate) images: &'a Tensor,
     pub(crate) place: Place,
     pub(crate) output: Tensor,
-    /// Of each image.
+    /// The logits of each image.
     pub(crate) logits: Vec<Vec<f32>>,
     activations: Vec<Activation>,
     record: Option<Record>,
-    /// How long the forward pass took.
+    /// The duration of the forward pass.
     pub(crate) time: Duration,
     gradients: Mutex<Known>,
 }
 
-/// Of each place, for the whole batch.
+/// The gradients at each place, for the whole batch.
 type Gradients = std::sync::Arc<Vec<Vec<f32>>>;
 
 /// The last gradients of weighted sums of logits, each with the weights.
 #[derive(Default)]
 struct Known {
     kept: Vec<(Vec<f32>, Taken)>,
-    /// How many backward passes there were.
+    /// Number of backward passes so far.
     passes: usize,
 }
 
@@ -84,17 +84,17 @@ struct Known {
 #[derive(Clone, Default)]
 pub(crate) struct Taken {
     pub(crate) gradients: Gradients,
-    /// The pass, counted from 1; 0 where there was none.
+    /// The pass, counted from 1; 0 if there was none.
     pub(crate) pass: usize,
     pub(crate) time: Duration,
-    /// Whether it was made for whoever asked; else it was known.
+    /// Whether the pass was made for this request; otherwise it was known.
     pub(crate) new: bool,
 }
 
 /// The activations of a place for the whole batch.
 struct Activation {
     values: Vec<f32>,
-    /// Values of one image.
+    /// Number of values of one image.
     per_image: usize,
     size: Size,
 }
@@ -138,12 +138,12 @@ impl<'a> Observation<'a> {
         })
     }
 
-    /// The gradients of `score` at each place; empty where there is no record.
+    /// Returns the gradients of `score` at each place; empty if there is no record.
     pub(crate) fn gradients(&self, score: &Score) -> Result<Gradients> {
         Ok(self.taken(score)?.gradients)
     }
 
-    /// The gradients of `score` with the pass that they come from.
+    /// Returns the gradients of `score` with the pass that they come from.
     pub(crate) fn taken(&self, score: &Score) -> Result<Taken> {
         let mut known = self
             .gradients
@@ -185,7 +185,7 @@ impl<'a> Observation<'a> {
         Ok(Taken { new: true, ..taken })
     }
 
-    /// The features of one image at the place number `place`, with its part of `gradients`.
+    /// Returns the features of one image at the place number `place`, with its part of `gradients`.
     pub(crate) fn features<'b>(
         &'b self,
         place: usize,
@@ -205,16 +205,16 @@ impl<'a> Observation<'a> {
 
 /// A number made from the logits of a batch: the sum of the images' scores.
 ///
-/// The images of a batch do not see each other, so the gradient of the sum is that of each image's own score.
+/// The images of a batch do not affect each other, so the gradient of the sum is that of each image's own score.
 pub(crate) struct Score {
-    /// What each logit of each image counts.
+    /// The weight of each logit of each image.
     weights: Vec<f32>,
     /// Scores that are other functions of the output.
     own: Vec<Tensor>,
 }
 
 impl Score {
-    /// The sum of `targets`, of which an image may have none.
+    /// Sums the scores of `targets`; an image may have none.
     pub(crate) fn of(
         output: &Tensor,
         logits: &[Vec<f32>],
@@ -237,7 +237,7 @@ impl Score {
         Ok(Score { weights, own })
     }
 
-    /// The score, or with a negative `sign` that of what speaks against the target.
+    /// Returns the score or, with a negative `sign`, that of the evidence against the target.
     pub(crate) fn signed(mut self, sign: f64) -> Result<Self> {
         if sign >= 0.0 {
             return Ok(self);
@@ -251,7 +251,7 @@ impl Score {
         Ok(self)
     }
 
-    /// The number, as a function of the output of `batch` images.
+    /// Returns the number, as a function of the output of `batch` images.
     pub(crate) fn total(&self, output: &Tensor, batch: usize) -> Result<Tensor> {
         let width = self.weights.len() / batch.max(1);
         let weights = Tensor::from_slice(&self.weights, (batch, width), &Device::Cpu)?
@@ -279,7 +279,7 @@ fn activation(name: &str, found: &Tensor, batch: usize) -> Result<Activation> {
     }
 }
 
-/// A tensor's values in reading order.
+/// Returns a tensor's values in reading order.
 pub(crate) fn values(tensor: &Tensor) -> Result<Vec<f32>> {
     Ok(tensor
         .to_dtype(DType::F32)?
@@ -287,7 +287,7 @@ pub(crate) fn values(tensor: &Tensor) -> Result<Vec<f32>> {
         .to_vec1::<f32>()?)
 }
 
-/// The logits of each image.
+/// Returns the logits of each image.
 pub(crate) fn rows(output: &Tensor, batch: usize) -> Result<Vec<Vec<f32>>> {
     match *output.dims() {
         [n, classes] if n == batch && classes > 0 => {

@@ -1,4 +1,4 @@
-//! A forward pass that is recorded from some layers or the pixels on, and the ways back to them.
+//! A forward pass that is recorded from some layers or the pixels on, and the backward pass to them.
 
 use candle_core::{Device, Result, Tensor, Var};
 use gradcam_nn::{Network, Pass, Tape};
@@ -75,7 +75,7 @@ impl Record {
         })
     }
 
-    /// The activation at each source; none for a layer that the network has not offered.
+    /// Returns the activation at each source; `None` for a layer that the network has not tapped.
     pub(crate) fn activations(&self) -> Vec<Option<&Tensor>> {
         match &self.way {
             Way::Tape { sources, .. } => sources.iter().map(Option::as_ref).collect(),
@@ -86,7 +86,7 @@ impl Record {
         }
     }
 
-    /// The gradient of `score`, a number made from the output, at each source; none where the score does not depend on it.
+    /// Returns the gradient of `score`, a number computed from the output, at each source; `None` if the score does not depend on it.
     pub(crate) fn gradients(&self, score: &Tensor) -> Result<Vec<Option<Tensor>>> {
         let device = score.device();
         let graph = in_pool(device, || score.backward())?;
@@ -113,8 +113,8 @@ impl Record {
     }
 }
 
-/// Runs `f` in the thread pool, which is then entered once rather than for every operation; on a device, where it is, since the work of
-/// a device may be ordered by threads.
+/// Runs `f` in the thread pool, which is then entered once instead of for every operation. On a device, `f` runs in the calling thread,
+/// since the work of a device may be ordered by threads.
 pub(crate) fn in_pool<T: Send>(device: &Device, f: impl FnOnce() -> T + Send) -> T {
     match device.is_cpu() {
         true => rayon::scope(|_| f()),
@@ -124,8 +124,9 @@ pub(crate) fn in_pool<T: Send>(device: &Device, f: impl FnOnce() -> T + Send) ->
 
 /// The pass that cuts candle's graph at the named layers.
 ///
-/// Weights are plain tensors, so candle records nothing before the first variable: with one layer the activation itself becomes one, and
-/// the backward pass is that of the head alone. With several, a variable of zeros is added to each, whose gradient is the activation's.
+/// Weights are plain tensors, so candle records nothing before the first variable. With one layer, the activation itself becomes a
+/// variable, and the backward pass covers the head alone. With several, the later ones get a variable of zeros added, whose gradient is the
+/// activation's.
 struct Capture<'a> {
     layers: &'a [String],
     cuts: Vec<Option<Cut>>,
@@ -149,7 +150,7 @@ impl Pass for Capture<'_> {
             let y = variable.as_tensor().clone();
             (variable, y)
         };
-        // A module that runs more than once counts with its last call, as with PyTorch's hooks.
+        // If a module runs more than once, its last call counts, as with PyTorch's hooks.
         self.cuts[index] = Some(Cut {
             activation: x.detach(),
             variable,

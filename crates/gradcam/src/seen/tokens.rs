@@ -3,16 +3,16 @@
 use candle_core::{Result, Tensor};
 use gradcam_nn::Tokens;
 
-/// Rows and columns of patches where `count` tokens are those of an input of `input` pixels, with or without the ones before them; more
-/// than one patch.
+/// Returns the rows and columns of patches if `count` tokens belong to an input of `input` pixels, with or without the tokens before the
+/// patches. `None` otherwise, or if there is only one patch.
 pub(crate) fn grid(count: usize, tokens: Tokens, input: (usize, usize)) -> Option<(usize, usize)> {
     let (rows, columns) = (input.0 / tokens.patch.0, input.1 / tokens.patch.1);
     let patches = rows * columns;
     (patches > 1 && [patches, tokens.prefix + patches].contains(&count)).then_some((rows, columns))
 }
 
-/// An activation or its gradient as a feature map: `(n, tokens, channels)` of a network with `tokens` becomes `(n, channels, rows,
-/// columns)`, without the tokens that come before the patches. Anything else stays what it is.
+/// Turns an activation or its gradient into a feature map: for a network with `tokens`, `(n, tokens, channels)` becomes
+/// `(n, channels, rows, columns)`, without the tokens before the patches. Anything else stays unchanged.
 pub(crate) fn map(x: &Tensor, tokens: Option<Tokens>, input: (usize, usize)) -> Result<Tensor> {
     let (&[n, count, channels], Some(tokens)) = (x.dims(), tokens) else {
         return Ok(x.clone());
@@ -26,8 +26,8 @@ pub(crate) fn map(x: &Tensor, tokens: Option<Tokens>, input: (usize, usize)) -> 
         .reshape((n, channels, rows, columns))
 }
 
-/// The activation `whole` of one image with this feature map in the place of its own: what [`map`] made, the other way round. The tokens
-/// before the patches stay.
+/// Returns the activation `whole` of one image with this feature map in place of its own: the inverse of [`map`]. The tokens before the
+/// patches stay.
 pub(crate) fn unmap(map: &Tensor, whole: &Tensor) -> Result<Tensor> {
     if whole.rank() != 3 {
         return Ok(map.clone());
@@ -64,7 +64,7 @@ mod tests {
                 .unwrap(),
             expected
         );
-        // The way back: the two tokens before the patches are those of the whole.
+        // The inverse: the two tokens before the patches are those of the whole.
         let back = unmap(&(&y * 10.0).unwrap(), &x).unwrap();
         let expected = [0.0, 1.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0];
         let back = back.flatten_all().unwrap().to_vec1::<f64>().unwrap();

@@ -18,11 +18,11 @@ impl Recipe for AblationCam {
         }
     }
 
-    /// The weight of each channel: what the score loses when the channel is zero everywhere.
+    /// Weights each channel by the score's loss if the channel is zero everywhere.
     ///
-    /// Equation 3 divides by the score `y`, one number for all channels. That is left out: it would turn the map over where `y` is negative,
-    /// and blow it up near 0. Only the part of the network behind the layer runs for each channel. In a transformer the channel stays in the
-    /// tokens before the patches; pytorch-grad-cam takes it out there too.
+    /// Equation 3 divides by the score `y`, one number for all channels. This division is left out: it would flip the map's sign if `y` is
+    /// negative, and blow the map up near 0. Only the part of the network after the layer runs for each channel. In a transformer, the
+    /// channel stays in the tokens before the patches; pytorch-grad-cam removes it there too.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let Features { activation, .. } = subject.features;
         let positions = subject.features.positions();

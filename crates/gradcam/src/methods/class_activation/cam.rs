@@ -10,7 +10,7 @@ use crate::saliency::{SignedMap, Subject};
 use crate::seen::layers::pooled_linear;
 use crate::{Error, Result};
 
-/// CAM: the weights of the linear layer behind the global average (equation 2).
+/// CAM: channels weighted by the linear layer after the global average (equation 2).
 pub(crate) struct Cam;
 
 impl Recipe for Cam {
@@ -35,7 +35,7 @@ impl Recipe for Cam {
     }
 }
 
-/// CAM's weights: those of the target's classes in the linear layer behind the global average.
+/// Returns CAM's weights: those of the target's classes in the linear layer after the global average.
 fn linear_weights(subject: &Subject<'_>) -> Result<Vec<f64>> {
     let linear = head(subject.network, subject.image, subject.layer)?;
     let parts = subject
@@ -56,10 +56,10 @@ fn linear_weights(subject: &Subject<'_>) -> Result<Vec<f64>> {
     Ok(weights)
 }
 
-/// The linear layer whose weights CAM reads.
+/// Finds the linear layer whose weights CAM reads.
 ///
 /// # Errors
-/// [`Error::NotPooledLinear`] where another head follows the layer.
+/// [`Error::NotPooledLinear`] if another head follows the layer.
 fn head(network: &dyn Network, image: &Tensor, layer: &str) -> Result<Linear> {
     pooled_linear(network, image, layer)?.ok_or_else(|| Error::NotPooledLinear {
         layer: layer.to_string(),

@@ -2,15 +2,15 @@
 
 use gradcam_random::Random;
 
-/// Steps of the power iteration at most; it ends when the direction rests.
+/// The most steps of the power iteration; it ends when the direction converges.
 const STEPS: usize = 2000;
-/// How little the direction has to move, squared.
+/// The squared change of the direction below which it has converged.
 const REST: f64 = 1e-24;
 
-/// `A v₁` for the matrix `A` with these columns, one a channel, and its first right singular vector `v₁`.
+/// Computes `A v₁` for the matrix `A` with these columns, one per channel, and its first right singular vector `v₁`.
 ///
-/// That is also `σ₁ u₁`; the vector is found from `Aᵀ A` or `A Aᵀ`, whichever is smaller. The sign, which a singular vector leaves open, is
-/// that which correlates with the sum of the columns.
+/// This is also `σ₁ u₁`. The vector is found from `Aᵀ A` or `A Aᵀ`, whichever is smaller. Its sign, which is arbitrary for a singular
+/// vector, is chosen to correlate with the sum of the columns.
 pub(super) fn first_component(mut columns: Vec<Vec<f64>>, centered: bool) -> Vec<f64> {
     let positions = columns.first().map_or(0, Vec::len);
     if columns.iter().flatten().any(|v| !v.is_finite()) {
@@ -64,9 +64,9 @@ pub(super) fn first_component(mut columns: Vec<Vec<f64>>, centered: bool) -> Vec
     component
 }
 
-/// The first eigenvector, of the length 1, of a symmetric matrix without negative eigenvalues, and its eigenvalue. By power iteration.
+/// Computes the first eigenvector, of length 1, of a symmetric matrix without negative eigenvalues, and its eigenvalue, by power iteration.
 fn first_eigenvector(matrix: &[Vec<f64>]) -> (Vec<f64>, f64) {
-    // Any start that is not orthogonal to it will do, which a drawn one is not, and a row of the matrix may be.
+    // The start must not be orthogonal to the eigenvector. A drawn one is not; a row of the matrix may be.
     let drawn = Random::of_draw(0, 0).normals(matrix.len(), 1.0);
     let mut v: Vec<f64> = matrix.iter().map(|row| dot(row, &drawn)).collect();
     let mut eigenvalue = 0.0;
@@ -90,7 +90,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Brings a vector to the length 1; says whether it had one.
+/// Scales a vector to length 1; returns whether it had a length.
 fn normalize(v: &mut [f64]) -> bool {
     let length = dot(v, v).sqrt();
     if length > 0.0 {
@@ -113,7 +113,7 @@ mod tests {
         }
     }
 
-    /// Few channels and many give the same: a channel of zeros changes nothing.
+    /// Few and many channels give the same result: a channel of zeros changes nothing.
     #[test]
     fn both_sides_of_the_matrix_agree() {
         let wave = |seed: f64| {
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_component_is_the_direction_of_the_largest_spread() {
-        // Orthogonal columns of the lengths 3 and 1.
+        // Orthogonal columns of lengths 3 and 1.
         let columns = vec![vec![3.0, 0.0, 0.0], vec![0.0, 1.0, 0.0]];
         let found = first_component(columns, false);
         for (found, expected) in found.iter().zip([3.0, 0.0, 0.0]) {
@@ -145,7 +145,7 @@ mod tests {
         }
     }
 
-    /// Two channels that fire together outweigh the strongest, which fires elsewhere.
+    /// Two channels that fire together outweigh the strongest channel, which fires elsewhere.
     #[test]
     fn the_strongest_channel_need_not_be_a_part_of_it() {
         let columns = vec![

@@ -12,7 +12,7 @@ use crate::saliency::{SignedMap, Subject};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EigenCam {
-    /// Whether each channel's mean is taken off first: pytorch-grad-cam does so, the paper does not.
+    /// Whether each channel's mean is subtracted first: pytorch-grad-cam does so, the paper does not.
     pub centered: bool,
 }
 

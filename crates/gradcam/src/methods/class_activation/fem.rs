@@ -11,7 +11,7 @@ use crate::saliency::{SignedMap, Subject};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Fem {
-    /// Standard deviations above its mean from which on a channel counts as firing.
+    /// Standard deviations above its mean beyond which a channel counts as firing.
     pub sigmas: f64,
 }
 
@@ -46,7 +46,7 @@ impl Recipe for Fem {
     }
 }
 
-/// The share of positions at which a channel is more than `sigmas` standard deviations above its mean.
+/// Returns the fraction of positions at which a channel is more than `sigmas` standard deviations above its mean.
 fn firing(a: &[f32], sigmas: f64) -> f64 {
     let count = a.len() as f64;
     let mean = a.iter().map(|&a| f64::from(a)).sum::<f64>() / count;

@@ -13,9 +13,9 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FinerCam {
-    /// Classes that the target is compared with: those with the nearest logits.
+    /// Number of classes to compare the target with: those with the nearest logits.
     pub references: usize,
-    /// The share of their mean score that is taken off.
+    /// The fraction of their mean score that is subtracted.
     pub gamma: f64,
 }
 
@@ -42,11 +42,11 @@ impl Recipe for FinerCam {
         check.finite("gamma", self.gamma)
     }
 
-    /// The class's logit less `gamma` times the mean logit of the classes that the network confuses it with (section 3.2).
+    /// Returns the class's logit minus `gamma` times the mean logit of the classes that the network confuses it with (section 3.2).
     ///
-    /// The paper finds those by the similarity of the classifier's weights, or by the logits; here it is the logits nearest to the target's,
-    /// which any head has. torch-cam takes one weight for all references too; pytorch-grad-cam weighs them by their probabilities, which is
-    /// another method.
+    /// The paper finds these classes by the similarity of the classifier's weights, or by the logits. Here they are those with the logits
+    /// nearest to the target's, which any head has. torch-cam also takes one weight for all references; pytorch-grad-cam weights them by
+    /// their probabilities, which is another method.
     fn objective(&self, target: &Target, logits: &[f32]) -> Result<Option<Target>> {
         let &Target::Index(class) = target else {
             return Err(Error::NeedsClass("finer-cam"));

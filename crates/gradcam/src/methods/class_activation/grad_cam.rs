@@ -6,7 +6,7 @@ use crate::methods::about::{About, LAYER};
 use crate::methods::recipe::Recipe;
 use crate::saliency::{Features, SignedMap, Subject};
 
-/// Grad-CAM: the gradient's average over the positions weighs a channel (equations 1 and 2).
+/// Grad-CAM: channels weighted by the gradient's average over the positions (equations 1 and 2).
 pub(crate) struct GradCam;
 
 impl Recipe for GradCam {
@@ -22,7 +22,7 @@ impl Recipe for GradCam {
     }
 }
 
-/// Grad-CAM's signed map.
+/// Computes Grad-CAM's signed map.
 pub(super) fn signed_map(features: Features<'_>) -> SignedMap {
     let weights = features
         .pairs()

@@ -11,8 +11,8 @@ use crate::saliency::{SignedMap, Subject};
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GradCamPlusPlus {
-    /// Added to the denominator `2g² + g³ ΣA` of the weights. Equation 19 has none; pytorch-grad-cam adds 1e-6, which decides the map where
-    /// gradients are of the order of 1e-3 or less.
+    /// Added to the denominator `2g² + g³ ΣA` of the weights. Equation 19 adds nothing; pytorch-grad-cam adds 1e-6, which dominates the map
+    /// if gradients are of the order of 1e-3 or less.
     pub epsilon: f64,
 }
 
@@ -35,9 +35,10 @@ impl Recipe for GradCamPlusPlus {
     }
 }
 
-/// Grad-CAM++'s closed form for a score that is an exponential (equation 19): `Σ α ReLU(g)` with `α = g² / (2g² + g³ ΣA)`.
+/// Computes Grad-CAM++'s closed form for an exponential score (equation 19): `Σ α ReLU(g)` with `α = g² / (2g² + g³ ΣA)`.
 ///
-/// Without `epsilon` this is `1 / (2 + g ΣA)`, which no small gradient spoils. Only positive gradients count, so α is not needed elsewhere.
+/// Without `epsilon`, `α` is `1 / (2 + g ΣA)`, which small gradients do not spoil. Only positive gradients count, so α is not needed
+/// elsewhere.
 fn plus_plus(a: &[f32], g: &[f32], epsilon: f64) -> f64 {
     let sum: f64 = a.iter().map(|&a| f64::from(a)).sum();
     let term = |&g: &f32| {

@@ -30,8 +30,8 @@ impl Recipe for GuidedGradCam {
         all_pass(setting.method, setting.network)
     }
 
-    /// Guided Grad-CAM (Selvaraju et al. 2017, section 3.2): guided backpropagation, summed over the colours, times the positive part of
-    /// Grad-CAM, enlarged to the input's size.
+    /// Computes guided Grad-CAM (Selvaraju et al. 2017, section 3.2): guided backpropagation, summed over the colours, times the positive
+    /// part of Grad-CAM, upsampled to the input's size.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let guided = guided_gradient(subject)?;
         Ok(times(subject, &reduce(&guided, Channels::Sum)?).into())
@@ -55,13 +55,13 @@ impl Recipe for SmoothGradGradCam {
         self.0.check(check)
     }
 
-    /// SmoothGrad times the positive part of Grad-CAM.
+    /// Computes SmoothGrad times the positive part of Grad-CAM.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         Ok(times(subject, &self.0.map(subject)?.map).into())
     }
 }
 
-/// The positive part of Grad-CAM times a map of the pixels.
+/// Multiplies the positive part of Grad-CAM by a map of the pixels.
 fn times(subject: &Subject<'_>, pixels: &Grid) -> Grid {
     let cam = grad_cam::signed_map(subject.features).map.relu();
     let cam = Interpolation::default().resize(&cam, pixels.size());

@@ -53,12 +53,12 @@ impl Recipe for ElementWiseCam {
     }
 }
 
-/// At each position the sum over the channels of `f(activation, gradient)`.
+/// Sums `f(activation, gradient)` over the channels at each position.
 fn summed(features: Features<'_>, f: impl Fn(f64, f64) -> f64) -> SignedMap {
     let mut sums = vec![Sum::default(); features.positions()];
     for (a, g) in features.pairs() {
         for (sum, (&a, &g)) in sums.iter_mut().zip(a.iter().zip(g)) {
-            // As for channels: what the score ignores stays out, even if it is not finite.
+            // As for channels: values that the score ignores are left out, even if they are not finite.
             if g != 0.0 {
                 let part = f(f64::from(a), f64::from(g));
                 sum.add(part, part.abs());

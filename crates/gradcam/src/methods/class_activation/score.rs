@@ -1,4 +1,4 @@
-//! Score-CAM (Wang et al. 2020, algorithm 1) and its two averages.
+//! Score-CAM (Wang et al. 2020, algorithm 1) and two variants that average scores.
 
 use gradcam_map::{Grid, Size};
 use gradcam_nn::ops::{ResizeMode, resize_taps};
@@ -24,11 +24,11 @@ impl Recipe for ScoreCam {
         }
     }
 
-    /// The weight of each channel: the softmax, over the channels, of the score under the channel's own mask.
+    /// Weights each channel by the softmax, over the channels, of the score under the channel's own mask.
     ///
-    /// A mask is the channel's map brought to the size of the image and then stretched to 0…1, and multiplies the network's input: what it
-    /// hides takes the value 0 there, the data set's mean. The score of the hidden image, which algorithm 1 subtracts, is the same for all
-    /// channels, so the softmax does not see it. A constant channel hides everything.
+    /// A mask is the channel's map, upsampled to the size of the image and then stretched to 0…1. It multiplies the network's input, so
+    /// hidden parts take the value 0, the data set's mean. The score of the hidden image, which algorithm 1 subtracts, is the same for all
+    /// channels, so it cancels in the softmax. A constant channel hides everything.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let enlarged = Enlarged::new(subject)?;
         let weights = weights(subject, (1, false), |channel, _| {
@@ -42,11 +42,11 @@ impl Recipe for ScoreCam {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SsCam {
-    /// Noisy masks for each channel.
+    /// Number of noisy masks for each channel.
     pub samples: usize,
-    /// The noise's standard deviation, in the units of the activation; torch-cam adds it to the stretched mask.
+    /// The noise's standard deviation, in the units of the activation; torch-cam adds the noise to the stretched mask.
     pub sigma: f64,
-    /// Of the noise (ChaCha8).
+    /// The seed of the noise (ChaCha8).
     pub seed: u64,
 }
 
@@ -75,8 +75,8 @@ impl Recipe for SsCam {
         check.at_least_zero("sigma", self.sigma)
     }
 
-    /// SS-CAM: the score is the mean over masks of the channel with normal noise added, in the units of the activation (its equation 7).
-    /// torch-cam adds it to the stretched mask.
+    /// Computes SS-CAM: a channel's score is the mean over its masks with normal noise added, in the units of the activation (its equation
+    /// 7). torch-cam adds the noise to the stretched mask.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let (enlarged, positions) = (Enlarged::new(subject)?, subject.features.positions());
         let channels = subject.features.channels().count();
@@ -96,7 +96,7 @@ impl Recipe for SsCam {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IsCam {
-    /// Steps in which a mask fades in.
+    /// Number of steps in which a mask fades in.
     pub steps: usize,
 }
 
@@ -120,7 +120,7 @@ impl Recipe for IsCam {
         check.steps(self.steps)
     }
 
-    /// IS-CAM: the score is the mean over the steps in which the mask fades in (its equation 6).
+    /// Computes IS-CAM: a channel's score is the mean over the steps in which its mask fades in (its equation 6).
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let enlarged = Enlarged::new(subject)?;
         let channels: Vec<&[f32]> = subject.features.channels().collect();
@@ -137,7 +137,7 @@ impl Recipe for IsCam {
     }
 }
 
-/// The way from a layer's map to the image.
+/// The upsampling of a layer's map to the image.
 struct Enlarged {
     size: Size,
     rows: Vec<Taps>,
@@ -154,7 +154,7 @@ impl Enlarged {
         })
     }
 
-    /// The map that is one from 0 to 1 when it is enlarged; 0 where it is constant.
+    /// Stretches a map so that it ranges from 0 to 1 after the upsampling; all 0 if it is constant.
     fn stretched(&self, values: &[f32]) -> Grid {
         let cells = Grid::from_fn(self.size, |i| values[i]);
         let rows = self.rows.iter();
@@ -163,7 +163,7 @@ impl Enlarged {
             (low.min(v), high.max(v))
         });
         let range = high - low;
-        // The same stretch as after the enlargement, whose shares add up to 1.
+        // The same as stretching after the upsampling, whose weights sum to 1.
         cells.map(|v| match range > 0.0 {
             true => (v - low) / range,
             false => 0.0,
@@ -179,16 +179,16 @@ impl Enlarged {
     }
 }
 
-/// Between the centres of `from` samples, at the centres of `to` pixels.
+/// Returns the taps that interpolate between the centres of `from` samples at the centres of `to` pixels.
 fn bilinear(from: usize, to: usize) -> Vec<Taps> {
     let taps = resize_taps(from, to, ResizeMode::Bilinear, false);
     let pair = |taps: Vec<(usize, f64)>| (taps[0].0, taps[1].0, taps[1].1 as f32);
     taps.into_iter().map(pair).collect()
 }
 
-/// The softmax over the channels of their mean scores under `samples` masks each.
+/// Returns the softmax over the channels of their mean scores under `samples` masks each.
 ///
-/// A constant channel hides everything, so that all of them have the score of one hidden image; `noisy` masks are never constant.
+/// A constant channel hides everything, so all constant channels have the score of one hidden image; `noisy` masks are never constant.
 fn weights(
     subject: &Subject<'_>,
     (samples, noisy): (usize, bool),
@@ -198,7 +198,7 @@ fn weights(
     let constant: Vec<bool> = subject.features.channels().map(constant).collect();
     let varied: Vec<usize> = (0..constant.len()).filter(|&c| !constant[c]).collect();
     let first_constant = constant.iter().position(|&constant| constant);
-    // The masks of the varied channels, and one of those that hide everything.
+    // The masks of the varied channels, and one mask that hides everything.
     let masks = varied.len() * samples;
     let baseline = vec![0.0; subject.image.dim(1)?];
     let mut scores = vec![0.0; constant.len()];
@@ -245,7 +245,7 @@ mod tests {
     use super::*;
     use crate::{Explainer, Method, Target};
 
-    /// Three colours of 6 × 8 pixels; its layer has their means over 2 × 2 pixels and a constant, its logit squares of the pixels.
+    /// Three colours of 6 × 8 pixels. The layer has their means over 2 × 2 pixels and a constant; the logit is the sum of squared pixels.
     struct Squares;
 
     impl Network for Squares {
@@ -271,7 +271,7 @@ mod tests {
         map.unwrap().raw().values().to_vec()
     }
 
-    /// The methods word for word: each mask is enlarged, then stretched, then multiplied by its share.
+    /// Computes the methods literally: each mask is upsampled, then stretched, then multiplied by its share.
     fn by_hand(
         samples: usize,
         noise: impl Fn(usize, usize) -> Vec<f64>,
@@ -341,7 +341,7 @@ mod tests {
         let ss_cam = found(Method::SsCam(noisy(3, 0.8)));
         close(&ss_cam, &by_hand(5, noise, |_| 1.0));
         assert_ne!(ss_cam, found(Method::SsCam(noisy(4, 0.8))));
-        // Without noise all samples are one.
+        // Without noise, all samples are the same.
         close(
             &found(Method::SsCam(noisy(3, 0.0))),
             &found(Method::ScoreCam),
@@ -365,7 +365,7 @@ mod tests {
                 .explain_one(&Squares, &image, Target::Index(0))
                 .unwrap()
         };
-        // Each sample has a forward for each of the four channels.
+        // Each sample takes a forward pass for each of the four channels.
         assert_eq!(with(10, Some(11)).raw(), with(2, None).raw());
         assert_eq!(with(10, Some(3)).raw(), with(1, None).raw());
     }

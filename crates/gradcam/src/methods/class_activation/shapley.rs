@@ -18,10 +18,10 @@ use crate::target::Target;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ShapleyCam {
-    /// Explains `y + log p` instead of the logit `y` (ReST). At a piecewise linear head the logit has no second derivative, and the method
-    /// is Grad-CAM without it.
+    /// Explains `y + log p` instead of the logit `y` (ReST). At a piecewise linear head, the logit has no second derivative, so without
+    /// ReST the method is Grad-CAM.
     pub residual_softmax: bool,
-    /// Half of the finite difference along the activation, as a share of it.
+    /// Half of the finite difference along the activation, as a fraction of the activation.
     pub step: f64,
 }
 
@@ -49,7 +49,8 @@ impl Recipe for ShapleyCam {
         check.that(fits, "step", "above 0 and below 1", self.step)
     }
 
-    /// The residual softmax score of a class, `y + log p` (ReST); the target's own score for anything but a class.
+    /// Returns the residual softmax score of a class, `y + log p` (ReST). `None` if the option is off or the target is not a class: the
+    /// target's own score.
     fn objective(&self, target: &Target, _: &[f32]) -> Result<Option<Target>> {
         let &Target::Index(class) = target else {
             return Ok(None);
@@ -62,12 +63,12 @@ impl Recipe for ShapleyCam {
         }))
     }
 
-    /// The weight of a channel is the mean of `g - H A / 2`, with the gradient `g` and the Hessian `H` of the score at the activation `A`:
-    /// the Shapley value of a score that is quadratic in the activation (equation 9).
+    /// Weights each channel by the mean of `g - H A / 2`, with the gradient `g` and the Hessian `H` of the score at the activation `A`.
+    /// This is the Shapley value of a score that is quadratic in the activation (equation 9).
     ///
-    /// Behind the layer of a ReLU network the logits are piecewise linear in the activation, and `H A = Jᵀ S J A` with their Jacobian `J` and
-    /// the Hessian `S` of the score as a function of the logits: that is what a second derivative by automatic differentiation gives
-    /// (pytorch-grad-cam's). Where smooth functions follow, `H A` is the central difference of the gradient along `A`.
+    /// After the layer of a ReLU network, the logits are piecewise linear in the activation. Then `H A = Jᵀ S J A` with their Jacobian `J`
+    /// and the Hessian `S` of the score as a function of the logits, as a second derivative by automatic differentiation gives it
+    /// (pytorch-grad-cam). If smooth functions follow, `H A` is the central difference of the gradient along `A`.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let features = subject.features;
         let positions = features.positions();
@@ -88,7 +89,7 @@ impl Recipe for ShapleyCam {
             );
             let change = ((above - below)? / (2.0 * step))?;
             let logits = head.output(scaled(1.0))?;
-            // The score's gradient at the logits, a little to both sides.
+            // The score's gradient at the logits, slightly to either side.
             let at = |side: f64| -> Result<Tensor> {
                 let variable = Var::from_tensor(&(&logits + (&change * (side * step))?)?)?;
                 let graph = score(variable.as_tensor())?.backward()?;
@@ -116,7 +117,7 @@ impl Recipe for ShapleyCam {
     }
 }
 
-/// The mean of each channel.
+/// Returns the mean of each channel.
 fn means(values: &[f32], positions: usize) -> Vec<f64> {
     values.chunks_exact(positions).map(channels::mean).collect()
 }

@@ -13,16 +13,16 @@ use crate::seen::observation::{Observation, Place, Score};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SmoothGradCamPlusPlus {
-    /// Noisy copies.
+    /// Number of noisy copies.
     pub samples: usize,
-    /// The noise's standard deviation as a share of the image's range.
+    /// The noise's standard deviation as a fraction of the image's range.
     pub noise: f64,
-    /// Of the noise (ChaCha8).
+    /// The seed of the noise (ChaCha8).
     pub seed: u64,
 }
 
 impl Default for SmoothGradCamPlusPlus {
-    /// 25 noisy copies with a standard deviation of 0.3 of the image's range.
+    /// 25 noisy copies with a standard deviation of 0.3 times the image's range.
     fn default() -> Self {
         SmoothGradCamPlusPlus {
             samples: 25,
@@ -47,7 +47,7 @@ impl Recipe for SmoothGradCamPlusPlus {
         check.at_least_zero("noise", self.noise)
     }
 
-    /// Grad-CAM++ with the mean over noisy copies of the image in the place of the gradient, of its square and of its cube, and of the
+    /// Computes Grad-CAM++ with means over noisy copies of the image in place of the gradient, its square and its cube, and of the
     /// activation in the denominator: `α = D₂ / (2 D₂ + D₃ ΣA)` and `w = Σ α ReLU(D₁)`. The weights apply to the activation of the image
     /// itself.
     ///

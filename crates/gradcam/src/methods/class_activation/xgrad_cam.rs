@@ -11,7 +11,7 @@ use crate::saliency::{SignedMap, Subject};
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct XGradCam {
-    /// Added to the sum of a channel's activations. The paper has none, and a channel without activation weighs nothing here;
+    /// Added to the sum of a channel's activations. The paper adds nothing, and a channel without activation gets no weight here;
     /// pytorch-grad-cam adds 1e-7.
     pub epsilon: f64,
 }
@@ -35,7 +35,7 @@ impl Recipe for XGradCam {
     }
 }
 
-/// XGrad-CAM's weight, `Σ gA / ΣA` (Fu et al. 2020, eq. 8); a channel without activation weighs nothing.
+/// Computes XGrad-CAM's weight, `Σ gA / ΣA` (Fu et al. 2020, eq. 8); 0 if the activations sum to 0.
 fn axiomatic(a: &[f32], g: &[f32], epsilon: f64) -> f64 {
     let sum = a.iter().map(|&a| f64::from(a)).sum::<f64>() + epsilon;
     let product: f64 = a

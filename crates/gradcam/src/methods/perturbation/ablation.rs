@@ -1,4 +1,4 @@
-//! Superpixels taken away one by one.
+//! Superpixels removed one by one.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,11 +14,11 @@ use crate::saliency::{SignedMap, Subject};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FeatureAblation {
-    /// Superpixels asked for (SLIC).
+    /// Number of superpixels requested (SLIC).
     pub segments: usize,
-    /// What stands for a superpixel that is away.
+    /// The content of a removed superpixel.
     pub baseline: Baseline,
-    /// Of a uniform baseline (ChaCha8).
+    /// The seed of a uniform baseline (ChaCha8).
     pub seed: u64,
 }
 
@@ -46,7 +46,7 @@ impl Recipe for FeatureAblation {
         check.segments(self.segments)
     }
 
-    /// What the score loses without a superpixel, at each of its pixels: Captum's `FeatureAblation`, with superpixels as the features.
+    /// Returns the score's loss without a superpixel, at each of its pixels: Captum's `FeatureAblation`, with superpixels as the features.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let parts = Superpixels::of(subject, self.segments)?;
         let hidden = Hidden::new(subject, self.baseline, self.seed)?;
@@ -54,7 +54,7 @@ impl Recipe for FeatureAblation {
     }
 }
 
-/// What the score loses without each part.
+/// Returns the score's loss without each part.
 pub(super) fn losses(hidden: &Hidden<'_>, parts: &Superpixels) -> Result<Vec<f64>> {
     let whole = hidden.whole()?;
     let without = |index: usize| parts.mask(|part| part != index);

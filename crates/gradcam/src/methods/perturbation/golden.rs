@@ -1,4 +1,4 @@
-//! The perturbation methods against the values that `tests/golden/perturbation.py` got from Captum and scikit-learn.
+//! Compares the perturbation methods with the values that `tests/golden/perturbation.py` got from Captum and scikit-learn.
 
 #![allow(clippy::unwrap_used)]
 

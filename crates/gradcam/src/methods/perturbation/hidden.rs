@@ -1,4 +1,4 @@
-//! An image whose parts can be hidden, and the score that is left.
+//! An image whose parts can be hidden, and its score.
 
 use gradcam_map::Size;
 
@@ -7,14 +7,14 @@ use crate::saliency::Subject;
 use crate::seen::observation::values;
 use crate::{Mask, Result, masked_logits};
 
-/// The image of a subject, and the picture that its hidden parts show.
+/// The image of a subject, and the content of its hidden parts.
 pub(super) struct Hidden<'a> {
     pub(super) subject: &'a Subject<'a>,
     baseline: Vec<f32>,
 }
 
 impl<'a> Hidden<'a> {
-    /// The image with what hidden parts show; `seed` is that of a uniform baseline.
+    /// Makes the image with the baseline of its hidden parts; `seed` is for a uniform baseline.
     pub(super) fn new(subject: &'a Subject<'a>, baseline: Baseline, seed: u64) -> Result<Self> {
         let baseline = baseline.of(subject.image, subject.inputs, seed)?;
         Ok(Hidden {
@@ -23,17 +23,17 @@ impl<'a> Hidden<'a> {
         })
     }
 
-    /// The image's height and width.
+    /// Returns the image's height and width.
     pub(super) fn size(&self) -> Size {
         self.subject.features.size
     }
 
-    /// The score of the whole image, which needs no forward.
+    /// Returns the score of the whole image, without a forward pass.
     pub(super) fn whole(&self) -> Result<f64> {
         self.subject.score(self.subject.logits)
     }
 
-    /// The score under each of `count` masks (1 shows, 0 hides).
+    /// Returns the score under each of `count` masks (1 shows, 0 hides).
     pub(super) fn scores<M: Into<Mask>>(
         &self,
         count: usize,
@@ -42,7 +42,7 @@ impl<'a> Hidden<'a> {
         self.scores_by(count, mask, |logits| self.subject.score(logits))
     }
 
-    /// As [`scores`](Hidden::scores), with another score of the logits.
+    /// Like [`scores`](Hidden::scores), with another score of the logits.
     pub(super) fn scores_by<M: Into<Mask>>(
         &self,
         count: usize,

@@ -1,11 +1,11 @@
-//! The colours of the picture behind an input, in a space where distances are what the eye sees.
+//! The colours of the picture behind an input, in a space whose distances are perceptual.
 
 use crate::methods::baseline::Inputs;
 
-/// The pixels of an input, channel after channel, in CIELAB (white point D65).
+/// Converts the pixels of an input, channel by channel, to CIELAB (white point D65).
 ///
-/// An input is an affine function of the picture, channel by channel, so black and white give the picture back; what lies beyond them is
-/// clamped. Three channels are red, green and blue in sRGB; any other number is averaged to a grey.
+/// An input is an affine function of the picture, channel by channel, so black and white determine the picture; values beyond them are
+/// clamped. Three channels are red, green and blue in sRGB; any other number is averaged to grey.
 pub(super) fn lab(values: &[f32], pixels: usize, inputs: &Inputs) -> Vec<[f64; 3]> {
     let planes: Vec<Vec<f64>> = values
         .chunks_exact(pixels.max(1))
@@ -30,13 +30,13 @@ pub(super) fn lab(values: &[f32], pixels: usize, inputs: &Inputs) -> Vec<[f64; 3
         .collect()
 }
 
-/// sRGB (IEC 61966-2-1) to CIELAB (CIE 15).
+/// Converts sRGB (IEC 61966-2-1) to CIELAB (CIE 15).
 fn of_rgb(rgb: [f64; 3]) -> [f64; 3] {
     let [r, g, b] = rgb.map(|v| match v <= 0.04045 {
         true => v / 12.92,
         false => ((v + 0.055) / 1.055).powf(2.4),
     });
-    // XYZ as shares of the white point's, which are these rows' sums.
+    // XYZ as fractions of the white point's, which are these rows' sums.
     let xyz = [
         (0.4124564 * r + 0.3575761 * g + 0.1804375 * b) / 0.9504700,
         0.2126729 * r + 0.7151522 * g + 0.0721750 * b,
@@ -53,7 +53,7 @@ fn of_rgb(rgb: [f64; 3]) -> [f64; 3] {
 mod tests {
     use super::*;
 
-    /// The primaries as in Lindbloom's calculator.
+    /// The primaries from Lindbloom's calculator.
     #[test]
     fn primaries_have_their_colours() {
         let inputs = Inputs {

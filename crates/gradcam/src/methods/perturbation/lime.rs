@@ -1,4 +1,4 @@
-//! A weighted linear model of the score on superpixels that come and go (Ribeiro et al. 2016).
+//! A weighted linear model of the score on superpixels that are shown or hidden (Ribeiro et al. 2016).
 
 use gradcam_random::Random;
 use serde::{Deserialize, Serialize};
@@ -17,17 +17,17 @@ use crate::saliency::{SignedMap, Subject};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lime {
-    /// Forwards.
+    /// Number of forward passes.
     pub samples: usize,
-    /// Superpixels asked for (SLIC).
+    /// Number of superpixels requested (SLIC).
     pub segments: usize,
     /// Width of the kernel on the cosine distance.
     pub kernel_width: f64,
     /// The penalty on squared coefficients.
     pub ridge: f64,
-    /// What stands for a superpixel that is away.
+    /// The content of a hidden superpixel.
     pub baseline: Baseline,
-    /// Of the samples and a uniform baseline (ChaCha8).
+    /// The seed of the samples and of a uniform baseline (ChaCha8).
     pub seed: u64,
 }
 
@@ -66,14 +66,16 @@ impl Recipe for Lime {
         check.at_least_zero("ridge", self.ridge)
     }
 
-    /// The coefficient of each superpixel in a linear model of the score (equation 2), fitted by weighted ridge regression with an intercept.
+    /// Returns the coefficient of each superpixel in a linear model of the score (equation 2), fitted by weighted ridge regression with an
+    /// intercept.
     ///
-    /// Samples, distance, kernel and regression are those of the authors' package, where every superpixel takes part. It looks at the class's
-    /// probability, has superpixels by quick shift, and hides them behind their own mean colour; here it is the score, SLIC and the baseline.
+    /// Samples, distance, kernel and regression are those of the authors' package with every superpixel as a feature. The package explains
+    /// the class's probability, makes superpixels by quick shift, and hides them behind their own mean colour. Here it is the score, SLIC
+    /// and the baseline.
     ///
-    /// `error` is the coefficients' standard error from the sampling (the ridge's pull towards zero is not in it), and `r-squared` how much of
-    /// the score's weighted variance the model explains. With a tolerance, samples are drawn until the mean of the errors is below its share
-    /// of the map's range; `standard-error` is the share that was reached.
+    /// `error` is the coefficients' standard error from the sampling (without the ridge's shrinkage). `r-squared` is the fraction of the
+    /// score's weighted variance that the model explains. With a tolerance, samples are drawn until the mean error is below this fraction
+    /// of the map's range; `standard-error` is the fraction that was reached.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let parts = Superpixels::of(subject, self.segments)?;
         let hidden = Hidden::new(subject, self.baseline, self.seed)?;
@@ -119,17 +121,17 @@ fn estimate(fit: &Ridge) -> Estimate {
     }
 }
 
-/// What was drawn so far.
+/// The samples drawn so far.
 #[derive(Default)]
 struct Data {
-    /// 1 for a superpixel that is there, 0 for one that is away.
+    /// 1 for a shown superpixel, 0 for a hidden one.
     rows: Vec<Vec<f64>>,
     weights: Vec<f64>,
     scores: Vec<f64>,
 }
 
 impl Data {
-    /// The sample of a draw: each superpixel is there with a probability of one half, and in the first sample all of them are.
+    /// Draws a sample: each superpixel is shown with a probability of one half; the first sample shows all of them.
     fn draw(&mut self, options: &Lime, parts: usize, draw: usize) {
         let mut random = Random::of_draw(options.seed, draw + 1);
         let row: Vec<f64> = (0..parts)
@@ -144,7 +146,7 @@ impl Data {
     }
 }
 
-/// `sqrt(exp(-d² / width²))` with the cosine distance `d` from the whole picture.
+/// Computes `sqrt(exp(-d² / width²))` with the cosine distance `d` from the whole picture.
 pub(super) fn kernel(row: &[f64], width: f64) -> f64 {
     let share = row.iter().sum::<f64>() / row.len().max(1) as f64;
     let distance = 1.0 - share.sqrt();
@@ -182,14 +184,14 @@ mod tests {
         let (name, r_squared) = found.measures[0];
         assert!(name == "r-squared" && (r_squared - 1.0).abs() < 1e-9);
         assert_eq!(found.measures[1], ("samples", 200.0));
-        // The ridge pulls towards zero.
+        // The ridge shrinks the coefficients towards zero.
         let pulled = explain(&network, &image, Method::Lime(lime(200, 50.0))).unwrap();
         let size = |map: &gradcam_map::Grid| map.values().iter().map(|v| v.abs()).sum::<f32>();
         assert!(size(&pulled.map) < 0.8 * size(&found.map));
         assert!(pulled.measures[0].1 < 0.99);
     }
 
-    /// The coefficients of different seeds scatter by as much as the errors say.
+    /// The coefficients of different seeds scatter by as much as the errors predict.
     #[test]
     fn errors_are_honest() {
         let (image, network) = (picture(SIZE.0, SIZE.1), Curved::new(SIZE.0, SIZE.1));
@@ -233,7 +235,7 @@ mod tests {
             };
             assert!(refused(options).contains("`kernel_width`"));
         }
-        // One sample tells nothing, without and with a ridge.
+        // One sample determines nothing, with or without a ridge.
         for ridge in [0.0, 1.0] {
             let found = explain(&network, &image, Method::Lime(lime(1, ridge))).unwrap();
             assert!(found.map.values().iter().all(|&v| v == 0.0) && found.error.is_none());

@@ -17,16 +17,16 @@ use crate::{Mask, Result};
 pub struct Occlusion {
     /// Side of the square window in pixels of the network's input, no larger than its shorter side.
     pub window: usize,
-    /// Pixels from one position to the next, no more than the window has.
+    /// Pixels from one position to the next, at most the window's side.
     pub stride: usize,
-    /// What the window shows.
+    /// The content of the window.
     pub baseline: Baseline,
-    /// Of a uniform baseline (ChaCha8).
+    /// The seed of a uniform baseline (ChaCha8).
     pub seed: u64,
 }
 
 impl Default for Occlusion {
-    /// A window of 32 pixels at every 16th, filled with the data set's mean.
+    /// A window of 32 pixels every 16 pixels, filled with the data set's mean.
     fn default() -> Self {
         Occlusion {
             window: 32,
@@ -55,16 +55,16 @@ impl Recipe for Occlusion {
             expected,
             self.window,
         )?;
-        // With a larger one some pixels would be under no window.
+        // With a larger stride, no window would cover some pixels.
         let fits = (1..=self.window).contains(&self.stride);
         let expected = "at least 1 and no larger than the window";
         check.that(fits, "stride", expected, self.stride)
     }
 
-    /// What the score loses by a window, averaged at each pixel over the windows that cover it.
+    /// Returns the score's loss under a window, averaged at each pixel over the windows that cover it.
     ///
-    /// The paper shows the score under each position of a grey square; the map of losses, of the picture's size, is Captum's `Occlusion`. As
-    /// there, an axis has `ceil((size - window) / stride) + 1` positions, and the last window is cut off at the border.
+    /// The paper shows the score under each position of a grey square; the map of losses, of the picture's size, is Captum's `Occlusion`.
+    /// As in Captum, an axis has `ceil((size - window) / stride) + 1` positions, and the last window is cut off at the border.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let size = subject.features.size;
         let hidden = Hidden::new(subject, self.baseline, self.seed)?;
@@ -99,7 +99,7 @@ impl Recipe for Occlusion {
     }
 }
 
-/// What the window covers of an axis at each of its positions.
+/// Returns the range of an axis that the window covers at each position.
 fn positions(size: usize, options: &Occlusion) -> Vec<Range<usize>> {
     let last = (size - options.window).div_ceil(options.stride);
     let start = (0..=last).map(|i| i * options.stride);
@@ -122,7 +122,7 @@ mod tests {
         })
     }
 
-    /// The windows by the definition, pixel by pixel.
+    /// Computes the windows by definition, pixel by pixel.
     #[test]
     fn a_linear_network_s_windows_add_up() {
         let (height, width, window, stride) = (11, 8, 4, 3);
@@ -130,7 +130,7 @@ mod tests {
         let network = Linear::new(height, width);
         let found = explain(&network, &image, occlusion(window, stride)).unwrap();
         let parts = network.parts(&image, 1.0);
-        // Until a window has reached the border.
+        // Until a window reaches the border.
         let starts = |size: usize| {
             let mut starts = (0..size).step_by(stride);
             let mut reached = 0;

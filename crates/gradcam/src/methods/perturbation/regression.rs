@@ -1,9 +1,10 @@
 //! Weighted least squares and their standard errors.
 
-/// Added to the diagonal of a normal matrix as a share of its mean: what too few samples leave open becomes small instead of infinite.
+/// Added to the diagonal of a normal matrix, as a fraction of its mean: values that too few samples leave undetermined become small instead
+/// of infinite.
 const JITTER: f64 = 1e-10;
 
-/// `Σ w x xᵀ` over rows `x` of `size` numbers.
+/// Computes `Σ w x xᵀ` over rows `x` of `size` numbers.
 pub(super) fn gram(rows: &[Vec<f64>], weights: &[f64], size: usize) -> Vec<f64> {
     let mut sums = vec![0.0; size * size];
     for (row, weight) in rows.iter().zip(weights) {
@@ -15,7 +16,7 @@ pub(super) fn gram(rows: &[Vec<f64>], weights: &[f64], size: usize) -> Vec<f64> 
     sums
 }
 
-/// `Σ w x y`.
+/// Computes `Σ w x y`.
 pub(super) fn moments(
     rows: &[Vec<f64>],
     weights: &[f64],
@@ -47,7 +48,7 @@ impl Factor {
         for j in 0..size {
             let row: Vec<f64> = matrix[j * size..][..j].to_vec();
             let left = matrix[j * size + j] + jitter - dot(&row, &row);
-            // Rounding may take a little too much away.
+            // Rounding may subtract slightly too much.
             let pivot = left.max(jitter).max(f64::MIN_POSITIVE).sqrt();
             matrix[j * size + j] = pivot;
             for i in j + 1..size {
@@ -61,7 +62,7 @@ impl Factor {
         }
     }
 
-    /// The matrix's inverse times `right`.
+    /// Returns the matrix's inverse times `right`.
     pub(super) fn solve(&self, right: &[f64]) -> Vec<f64> {
         let Factor { size, lower } = self;
         let mut x = right.to_vec();
@@ -82,11 +83,12 @@ impl Factor {
     }
 }
 
-/// The standard errors of a fit that solves `Σ g_i = 0`: the roots of the diagonal of `P (Σ g_i g_iᵀ) P` with `P` the inverse of the
-/// normal matrix.
+/// Computes the standard errors of a fit that solves `Σ g_i = 0`: the roots of the diagonal of `P (Σ g_i g_iᵀ) P`, where `P` is the inverse
+/// of the normal matrix.
 ///
-/// This is White's (1980) estimator, which asks nothing of the residuals (a network is no linear model with noise of one strength), with
-/// the usual factor for `free` parameters. None where the samples do not outnumber the parameters: the residuals tell nothing then.
+/// This is White's (1980) estimator, which assumes nothing about the residuals (a network is not a linear model with noise of one
+/// strength), with the usual factor for `free` parameters. `None` if the samples do not outnumber the parameters: the residuals are
+/// uninformative then.
 pub(super) fn standard_errors(
     contributions: &[Vec<f64>],
     free: usize,
@@ -106,16 +108,16 @@ pub(super) fn standard_errors(
     Some(sums.into_iter().map(|sum| (factor * sum).sqrt()).collect())
 }
 
-/// A linear model.
+/// A fitted linear model.
 pub(super) struct Ridge {
     pub(super) coefficients: Vec<f64>,
     pub(super) errors: Option<Vec<f64>>,
-    /// The weighted share of the variance that the model explains.
+    /// The fraction of the weighted variance that the model explains.
     pub(super) r_squared: f64,
 }
 
 impl Ridge {
-    /// Minimises `Σ w (y - c - x·β)² + penalty |β|²`; the intercept `c` goes free.
+    /// Minimises `Σ w (y - c - x·β)² + penalty |β|²`; the intercept `c` is not penalised.
     pub(super) fn fit(rows: &[Vec<f64>], weights: &[f64], targets: &[f64], penalty: f64) -> Self {
         let size = rows.first().map_or(0, Vec::len);
         let total: f64 = weights.iter().sum();
@@ -155,7 +157,7 @@ impl Ridge {
         Ridge {
             errors: standard_errors(&contributions, size + 1, |g| factor.solve(g)),
             coefficients,
-            // As in scikit-learn where nothing varies.
+            // As in scikit-learn if nothing varies.
             r_squared: match (all == 0.0, left == 0.0) {
                 (true, true) => 1.0,
                 (true, false) => 0.0,
@@ -180,13 +182,13 @@ mod tests {
         for (a, b) in Factor::of(matrix, 3).solve(&right).iter().zip(x) {
             assert!((a - b).abs() < 1e-8, "{a}, {b}");
         }
-        // Nothing known of the second number, and nothing at all.
+        // Nothing is known about the second number, or about either.
         let found = Factor::of(vec![2.0, 0.0, 0.0, 0.0], 2).solve(&[3.0, 0.0]);
         assert!((found[0] - 1.5).abs() < 1e-8 && found[1] == 0.0);
         assert_eq!(Factor::of(vec![0.0; 4], 2).solve(&[0.0; 2]), [0.0; 2]);
     }
 
-    /// The errors are as large as what the coefficients scatter over many data sets, with noise that depends on the row.
+    /// The errors match the coefficients' scatter over many data sets, with noise that depends on the row.
     #[test]
     fn the_errors_are_those_of_repetitions() {
         let truth = [1.0, -2.0];

@@ -1,4 +1,4 @@
-//! Random masks, weighed by the score that they leave (Petsiuk et al. 2018).
+//! Random masks, weighted by the score under them (Petsiuk et al. 2018).
 
 use gradcam_map::{Grid, Size};
 use gradcam_random::Random;
@@ -18,23 +18,23 @@ use crate::{Mask, Result, Taps};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rise {
-    /// Masks, each with a forward.
+    /// Number of masks, each with a forward pass.
     pub masks: usize,
-    /// Cells of a mask along each side, before it is enlarged and shifted.
+    /// Cells of a mask along each side, before it is upsampled and shifted.
     pub cells: usize,
     /// The probability that a cell is open, above 0.
     pub keep: f64,
-    /// Whether the mean score is taken off each score first. Equation 6 does not, and gives a high plain with little relief on it: the mean
-    /// score, everywhere, with the unevenness of the masks. Without it 0 means no influence, and the order of the pixels is the same up to
-    /// that unevenness.
+    /// Whether the mean score is subtracted from each score first. Equation 6 does not subtract it, and gives a high plateau with little
+    /// relief: the mean score everywhere, with the unevenness of the masks. After the subtraction, 0 means no influence, and the order of
+    /// the pixels is the same up to that unevenness.
     pub centered: bool,
-    /// Whether the score of a class is its probability, as in the paper. `false` takes the number itself, for outputs that are no logits of a
-    /// softmax: those of [`Dense`](crate::Dense), sums over many pixels, would saturate it. Outputs that are a softmax already are taken as
-    /// they are.
+    /// Whether the score of a class is its probability, as in the paper. `false` takes the output itself, for outputs that are not logits
+    /// of a softmax: those of [`Dense`](crate::Dense), sums over many pixels, would saturate it. Outputs that are already a softmax are
+    /// used as they are.
     pub probability: bool,
-    /// What a mask hides takes its values from here.
+    /// The content of hidden parts.
     pub baseline: Baseline,
-    /// Of the masks and a uniform baseline (ChaCha8).
+    /// The seed of the masks and of a uniform baseline (ChaCha8).
     pub seed: u64,
 }
 
@@ -76,13 +76,13 @@ impl Recipe for Rise {
         check.that(fits, "keep", "above 0 and at most 1", self.keep)
     }
 
-    /// `1 / (N keep) Σ score · mask` (equation 6), by default with the scores' mean taken off: `1 / ((N - 1) keep) Σ (score - mean) · mask`, the
-    /// covariance of the score and the mask.
+    /// Computes `1 / (N keep) Σ score · mask` (equation 6). By default, the scores' mean is subtracted:
+    /// `1 / ((N - 1) keep) Σ (score - mean) · mask`, the covariance of the score and the mask over `keep`.
     ///
-    /// The score is the class's probability, as in the paper, where the target is one of several classes and the option `probability` is on;
-    /// else, and where the output is a softmax already, it is the score itself. What a
-    /// mask hides shows the baseline, where the paper has black. `error` is the standard error of this mean at each pixel. With a tolerance,
-    /// masks are drawn until the mean of the errors is below its share of the map's range; `standard-error` is the share that was reached.
+    /// The score is the class's probability, as in the paper, if the target is one of several classes and the option `probability` is on.
+    /// Otherwise, or if the output is already a softmax, it is the score itself. Hidden parts show the baseline; the paper has black.
+    /// `error` is the standard error of this mean at each pixel. With a tolerance, masks are drawn until the mean error is below this
+    /// fraction of the map's range; `standard-error` is the fraction that was reached.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let hidden = Hidden::new(subject, self.baseline, self.seed)?;
         let size = hidden.size();
@@ -125,7 +125,7 @@ impl Recipe for Rise {
 }
 
 impl Rise {
-    /// What a mask leaves of the class.
+    /// Returns the score of the class under a mask.
     fn score(&self, subject: &Subject<'_>, logits: &[f32]) -> Result<f64> {
         match self.probability {
             true => subject.probability(logits),
@@ -134,19 +134,19 @@ impl Rise {
     }
 }
 
-/// Sums over masks: memory does not grow with their number.
+/// Sums over masks; memory does not grow with the number of masks.
 struct Sums {
     count: usize,
-    /// Of the scores `s`.
+    /// The sum of the scores `s`.
     scores: f64,
-    /// Of their squares.
+    /// The sum of their squares.
     squares: f64,
-    /// Of `m`, `m²`, `s m`, `s m²`, `s² m` and `s² m²` for the mask `m` at each pixel.
+    /// The sums of `m`, `m²`, `s m`, `s m²`, `s² m` and `s² m²` for the mask `m` at each pixel.
     pixels: Vec<[f64; 6]>,
 }
 
 impl Sums {
-    /// Each pixel sums in the order of the masks, whichever core it is on.
+    /// Adds masks with their scores. Each pixel sums in the order of the masks, whichever core it is on.
     fn add(&mut self, masks: &[Drawn], scores: &[f64], width: usize) {
         self.count += masks.len();
         self.scores += scores.iter().sum::<f64>();
@@ -175,7 +175,7 @@ impl Sums {
 
     fn estimate(&self, options: &Rise) -> Estimate {
         let count = self.count as f64;
-        // One score has no covariance, and is taken as it is.
+        // A single score has no covariance, and is taken as it is.
         let centered = options.centered && self.count > 1;
         let (mean, divisor) = match centered {
             true => (self.scores / count, (count - 1.0) * options.keep),
@@ -200,10 +200,10 @@ impl Sums {
     }
 }
 
-/// Cells that are open or not, enlarged to `(cells + 1)` times the size of a cell, of which a part of the image's size is cut out at a
-/// random place (section 3.2).
+/// Cells that are open or closed, upsampled to `(cells + 1)` times the size of a cell; the mask is a crop of the image's size at a random
+/// position (section 3.2).
 ///
-/// A cell's size is rounded up, as in the authors' code: the part would not fit otherwise. The enlargement has samples at the centres of
+/// A cell's size is rounded up, as in the authors' code; otherwise the crop would not fit. The upsampling has samples at the centres of
 /// pixels and repeats those of the border, which their code mirrors.
 struct Drawn {
     open: Grid,
@@ -212,7 +212,7 @@ struct Drawn {
 }
 
 impl Drawn {
-    /// The mask of a draw, which depends on the seed and its number alone.
+    /// Draws a mask, which depends only on the seed and its number.
     fn new(options: &Rise, size: Size, draw: usize) -> Result<Self> {
         let cells = options.cells;
         let mut random = Random::of_draw(options.seed, draw + 1);
@@ -284,13 +284,13 @@ mod tests {
         mask.values().iter().map(|&v| f64::from(v)).collect()
     }
 
-    /// `E[score · mask_p] / keep` of the score `c + Σ d_q mask_q`. For a shift, mask pixels are sums `Σ a_pk B_k` over independent cells, so
-    /// that `E[mask_p mask_q] = keep² + keep (1 - keep) Σ a_pk a_qk`.
+    /// Computes `E[score · mask_p] / keep` for the score `c + Σ d_q mask_q`. For a given shift, mask pixels are sums `Σ a_pk B_k` over
+    /// independent cells, so `E[mask_p mask_q] = keep² + keep (1 - keep) Σ a_pk a_qk`.
     fn expectation(options: &Rise, constant: f64, parts: &[f64]) -> Vec<f64> {
         let (height, width) = SIZE;
         let cells = options.cells;
         let (tall, wide) = (height.div_ceil(cells), width.div_ceil(cells));
-        // What one open cell of the enlarged mask shows, by the crate's own resize.
+        // One open cell of the upsampled mask, by the crate's own resize.
         let enlarged: Vec<Grid> = (0..cells * cells)
             .map(|cell| {
                 let mut values = vec![0.0; cells * cells];
@@ -324,9 +324,9 @@ mod tests {
     fn a_linear_network_s_map_is_its_expectation_within_honest_errors() {
         let (image, network) = (picture(SIZE.0, SIZE.1), Linear::new(SIZE.0, SIZE.1));
         let parts = network.parts(&image, 0.0);
-        // The baseline is zero, so that the constant is too.
+        // The baseline is zero, and so is the constant.
         let plain = expectation(&rise(1, 0), 0.0, &parts);
-        // The mean score is what half-open masks leave of the whole.
+        // The mean score is `keep` times the score of the whole.
         let flat = rise(1, 0).keep * parts.iter().sum::<f64>();
         for centered in [false, true] {
             let expected: Vec<f64> = match centered {
@@ -420,7 +420,7 @@ mod tests {
         });
     }
 
-    /// Outputs that are no logits of a softmax, or one alone, or probabilities already.
+    /// Outputs that are not logits of a softmax, a single output, or probabilities.
     #[test]
     fn a_score_that_is_no_logit_counts_as_it_is() {
         let (image, network) = (picture(SIZE.0, SIZE.1), Linear::new(SIZE.0, SIZE.1));

@@ -1,14 +1,14 @@
-//! How many samples are drawn, and when they are enough.
+//! Batches of samples, and when to stop.
 
 use std::ops::Range;
 
-/// The least number of samples between two looks at the error.
+/// The smallest number of samples between two checks of the error.
 const BATCH: usize = 64;
 
-/// The samples `0..limit` in batches.
+/// Splits the samples `0..limit` into batches.
 ///
-/// A batch is about an eighth of what was drawn before, so that the looks at the error cost a fixed share of the work. The bounds depend on
-/// the limit alone, and a smaller limit has the same bounds up to its end.
+/// A batch is about an eighth of the samples drawn before, so that the checks of the error cost a fixed fraction of the work. The bounds
+/// depend on the limit alone, and a smaller limit has the same bounds up to its end.
 pub(super) fn batches(limit: usize) -> impl Iterator<Item = Range<usize>> {
     let mut first = 0;
     std::iter::from_fn(move || {
@@ -19,17 +19,17 @@ pub(super) fn batches(limit: usize) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Numbers that were sampled.
+/// Sampled numbers.
 pub(super) struct Estimate {
     pub(super) values: Vec<f64>,
-    /// The standard error of each; none where the samples are too few to tell, or no samples at all.
+    /// The standard error of each; `None` if there are too few samples, or the values were not sampled.
     pub(super) errors: Option<Vec<f64>>,
 }
 
 impl Estimate {
-    /// The mean standard error as a share of the range of the values; zero if there is no error at all.
+    /// Returns the mean standard error as a fraction of the range of the values: 0 if all errors are 0, `None` without errors.
     ///
-    /// The range has the scatter in it, so that a share of a tenth or more may be nothing but that.
+    /// The range includes the scatter, so a fraction of a tenth or more may be scatter alone.
     pub(super) fn relative_error(&self) -> Option<f64> {
         let errors = self.errors.as_ref()?;
         let mean = errors.iter().sum::<f64>() / errors.len().max(1) as f64;
@@ -41,7 +41,7 @@ impl Estimate {
         })
     }
 
-    /// Whether the error is below what is asked for.
+    /// Tests whether the relative error is within the tolerance.
     pub(super) fn settled(&self, tolerance: f64) -> bool {
         self.relative_error()
             .is_some_and(|error| error <= tolerance)

@@ -18,13 +18,14 @@ use crate::saliency::{SignedMap, Subject};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KernelShap {
-    /// Forwards, that of the baseline among them; where they suffice for all coalitions, each is taken once and the values are exact.
+    /// Number of forward passes, including that of the baseline; if they suffice for all coalitions, each is taken once and the values are
+    /// exact.
     pub samples: usize,
-    /// Superpixels asked for (SLIC).
+    /// Number of superpixels requested (SLIC).
     pub segments: usize,
-    /// What stands for a superpixel that is away.
+    /// The content of a hidden superpixel.
     pub baseline: Baseline,
-    /// Of the samples and a uniform baseline (ChaCha8).
+    /// The seed of the samples and of a uniform baseline (ChaCha8).
     pub seed: u64,
 }
 
@@ -54,23 +55,24 @@ impl Recipe for KernelShap {
         check.segments(self.segments)
     }
 
-    /// The Shapley value of each superpixel, where a coalition's worth is the score of the picture that shows its superpixels alone.
+    /// Computes the Shapley value of each superpixel; a coalition's worth is the score of the picture that shows its superpixels alone.
     ///
-    /// The values are the least-squares fit of an additive model under the Shapley kernel (theorem 2), constrained to add up to
-    /// `score - score(baseline)`; the constraint is solved, not approximated by a large weight as in Captum and the package `shap`. Where the
-    /// forwards suffice for all coalitions, each is taken once and the values are exact.
+    /// The values are the least-squares fit of an additive model under the Shapley kernel (theorem 2), constrained to sum to
+    /// `score - score(baseline)`. The constraint is solved, not approximated by a large weight as in Captum and the package `shap`. If the
+    /// forward passes suffice for all coalitions, each is taken once and the values are exact.
     ///
-    /// Otherwise coalitions are drawn from the kernel's own distribution, each with its complement, which cancels much of the scatter (Covert
-    /// and Lee 2021, section 4.2); a linear score is found exactly. `error` is then the values' standard error, each pair being one draw. With
-    /// a tolerance, pairs are drawn until the mean of the errors is below its share of the map's range; `standard-error` is the share that was
-    /// reached. Too few pairs for the superpixels leave values open, which are then the smallest that fit, and have no error.
+    /// Otherwise, coalitions are drawn from the kernel's own distribution, each with its complement, which cancels much of the scatter
+    /// (Covert and Lee 2021, section 4.2); a linear score is found exactly. `error` is then the values' standard error, with each pair as
+    /// one draw. With a tolerance, pairs are drawn until the mean error is below this fraction of the map's range; `standard-error` is the
+    /// fraction that was reached. Too few pairs for the superpixels leave values undetermined. These are then the smallest that fit, and
+    /// have no error.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let parts = Superpixels::of(subject, self.segments)?;
         let hidden = Hidden::new(subject, self.baseline, self.seed)?;
         let Found { estimate, samples } = values(self, &hidden, &parts)?;
         let gain = hidden.whole()? - samples.empty;
         let error = relative(estimate.values.iter().sum(), gain);
-        // With the forward of the baseline.
+        // Including the baseline's forward pass.
         let forwards = 1 + samples.rows.len();
         let mut measures = vec![("completeness-error", error), ("samples", forwards as f64)];
         measures.extend(estimate.relative_error().map(|e| ("standard-error", e)));
@@ -82,13 +84,13 @@ impl Recipe for KernelShap {
     }
 }
 
-/// The values, and what they were found from.
+/// The values, and the samples behind them.
 pub(super) struct Found {
     pub(super) estimate: Estimate,
     samples: Samples,
 }
 
-/// The Shapley values of given parts.
+/// Computes the Shapley values of given parts.
 pub(super) fn values(
     options: &KernelShap,
     hidden: &Hidden<'_>,
@@ -97,7 +99,7 @@ pub(super) fn values(
     let count = parts.count();
     let empty = hidden.scores(1, |_| parts.mask(|_| false))?[0];
     let gain = hidden.whole()? - empty;
-    // The baseline's forward is one of them.
+    // One of them is the baseline's.
     let forwards = hidden.subject.affordable(options.samples, 1) - 1;
     let mut samples = Samples {
         empty,
@@ -139,7 +141,7 @@ pub(super) fn values(
     Ok(Found { estimate, samples })
 }
 
-/// The Shapley kernel `(n - 1) / (C(n, s) s (n - s))` of a coalition of `s` out of `n`.
+/// Computes the Shapley kernel `(n - 1) / (C(n, s) s (n - s))` of a coalition of `s` out of `n`.
 fn kernel(row: &[f64]) -> f64 {
     let (n, s) = (row.len() as f64, row.iter().sum::<f64>());
     let mut subsets = 1.0;
@@ -151,8 +153,8 @@ fn kernel(row: &[f64]) -> f64 {
     (n - 1.0) / (subsets * s * (n - s))
 }
 
-/// The coalition of a draw: its size `s` has the probability of the kernel summed over its coalitions, in proportion to `1 / (s (n - s))`,
-/// and all coalitions of a size are equally likely.
+/// Draws a coalition. Its size `s` has a probability in proportion to `1 / (s (n - s))`, the kernel summed over the coalitions of this
+/// size, which are all equally likely.
 fn coalition(seed: u64, count: usize, draw: usize) -> Vec<f64> {
     let mut random = Random::of_draw(seed, draw + 1);
     let weight = |size: usize| 1.0 / (size * (count - size)) as f64;
@@ -173,14 +175,14 @@ fn coalition(seed: u64, count: usize, draw: usize) -> Vec<f64> {
     row
 }
 
-/// Coalitions and what they are worth.
+/// Coalitions and their worth.
 #[derive(Default)]
 struct Samples {
     /// The score of the baseline.
     empty: f64,
     rows: Vec<Vec<f64>>,
     weights: Vec<f64>,
-    /// Scores less that of the baseline.
+    /// Scores minus that of the baseline.
     gains: Vec<f64>,
 }
 
@@ -201,9 +203,9 @@ impl Samples {
         Ok(())
     }
 
-    /// Minimises `Σ w (gain - x·φ)²` under `Σ φ = gain`: with `A = Σ w x xᵀ` and `b = Σ w x gain` it is `φ = A⁻¹ (b - ν 1)`.
+    /// Minimises `Σ w (gain - x·φ)²` under `Σ φ = gain`: with `A = Σ w x xᵀ` and `b = Σ w x gain`, this is `φ = A⁻¹ (b - ν 1)`.
     ///
-    /// Where samples are `paired`, a pair is one draw for the standard errors.
+    /// If the samples are `paired`, a pair is one draw for the standard errors.
     fn fit(&self, count: usize, gain: f64, paired: bool) -> Estimate {
         if self.rows.is_empty() {
             return Estimate {
@@ -214,7 +216,7 @@ impl Samples {
         let factor = Factor::of(gram(&self.rows, &self.weights, count), count);
         let ones = factor.solve(&vec![1.0; count]);
         let total: f64 = ones.iter().sum();
-        // The inverse on the plane of a given sum.
+        // The inverse, constrained to a given sum.
         let solve = |right: &[f64], sum: f64| -> Vec<f64> {
             let free = factor.solve(right);
             let share = (sum - free.iter().sum::<f64>()) / total;
@@ -267,7 +269,7 @@ mod tests {
         measures.find(|(n, _)| *n == name).unwrap().1
     }
 
-    /// All coalitions of about 6 parts, and a sample of those of 30.
+    /// All coalitions of about 6 parts, and a sample of the coalitions of 30.
     #[test]
     fn a_linear_network_s_values_are_the_parts_own_sums() {
         let (image, network) = (picture(SIZE.0, SIZE.1), Linear::new(SIZE.0, SIZE.1));
@@ -290,7 +292,8 @@ mod tests {
         }
     }
 
-    /// The Shapley values by their definition, for a network with interactions; sampled ones lie around them by their standard errors.
+    /// Computes the Shapley values by definition, for a network with interactions; sampled values scatter around them by their standard
+    /// errors.
     #[test]
     fn values_are_shapley_s() {
         let (image, network) = (picture(SIZE.0, SIZE.1), Curved::new(SIZE.0, SIZE.1));
@@ -342,7 +345,7 @@ mod tests {
             assert!(found.map.values().iter().all(|v| v.is_finite()) && found.error.is_none());
             assert!(measure(&found, "samples") <= samples as f64);
         }
-        // One part has it all, and needs no coalition.
+        // One part has the whole gain, and needs no coalition.
         let found = explain(&network, &image, Method::KernelShap(shap(1, 1))).unwrap();
         assert_eq!(measure(&found, "completeness-error"), 0.0);
         let error = explain(&network, &image, Method::KernelShap(shap(0, 9))).unwrap_err();

@@ -1,17 +1,17 @@
 //! SLIC superpixels (Achanta et al. 2012, algorithm 1).
 //!
-//! Written here because no crate serves: `superpixel` dates from 2018 and stands on an `image` of that time, `simple_clustering` from 2023
-//! and brings `fxhash` and `palette`, the latter for one conversion; it refuses pictures that are small for the number of superpixels. The
-//! algorithm is short.
+//! Written here because no crate fits. `superpixel` dates from 2018 and depends on an `image` of that time. `simple_clustering` dates from
+//! 2023 and brings `fxhash` and `palette`, the latter for one conversion; it refuses pictures that are small for the number of superpixels.
+//! The algorithm is short.
 
 use std::collections::VecDeque;
 
 /// Rounds of assignment; the paper finds ten enough for any picture.
 const ROUNDS: usize = 10;
-/// What a distance of one grid step counts against a distance of one in CIELAB: the paper's `m`.
+/// The weight of a distance of one grid step against a distance of one in CIELAB: the paper's `m`.
 const COMPACTNESS: f64 = 10.0;
 
-/// A centre in the colours and the plane.
+/// A centre in colour and position.
 #[derive(Clone, Copy, Default)]
 struct Centre {
     colour: [f64; 3],
@@ -19,10 +19,10 @@ struct Centre {
     x: f64,
 }
 
-/// The number of each pixel's superpixel, from 0 and without gaps. Each is connected (by edges, not corners); there are about `segments`, and
-/// more where colours fall into many pieces: one of a quarter of the usual size stands on its own.
+/// Returns the number of each pixel's superpixel, from 0 and without gaps. Each superpixel is connected (by edges, not corners). There are
+/// about `segments`, and more if colours fall into many pieces: a piece of a quarter of the usual size stands on its own.
 ///
-/// A pixel that no window reaches stays with the superpixel it had, where the authors' code leaves it without one until the end.
+/// A pixel that no window covers keeps its superpixel; the authors' code leaves it without one until the end.
 pub(super) fn slic(
     colours: &[[f64; 3]],
     (height, width): (usize, usize),
@@ -53,7 +53,7 @@ pub(super) fn slic(
     connected(&labels, (height, width), step * step / 4.0)
 }
 
-/// The place with the smallest gradient among a pixel and its eight neighbours, so that no centre begins on an edge.
+/// Returns the position with the smallest gradient among a pixel and its eight neighbours, so that no centre begins on an edge.
 fn flattest(
     colours: &[[f64; 3]],
     (height, width): (usize, usize),
@@ -85,7 +85,7 @@ fn squared(a: [f64; 3], b: [f64; 3]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
 }
 
-/// Gives each pixel to the nearest centre (equation 3) among those whose window of two steps covers it; the first of several.
+/// Assigns each pixel to the nearest centre (equation 3) among those whose window of two steps covers it; ties go to the first.
 fn assign(
     colours: &[[f64; 3]],
     (height, width): (usize, usize),
@@ -135,7 +135,7 @@ fn update(colours: &[[f64; 3]], width: usize, labels: &[usize], centres: &mut [C
     }
 }
 
-/// Numbers the connected pieces in reading order; one of fewer than `least` pixels joins the piece before it.
+/// Numbers the connected pieces in reading order; a piece of fewer than `least` pixels joins an adjacent earlier piece.
 fn connected(labels: &[usize], (height, width): (usize, usize), least: f64) -> Vec<usize> {
     const NONE: usize = usize::MAX;
     let mut result = vec![NONE; labels.len()];
@@ -185,7 +185,7 @@ mod tests {
             .collect()
     }
 
-    /// The number of pieces, if every label is in one piece and none is missing.
+    /// Returns the number of pieces; every label must be one piece, and none missing.
     fn pieces(labels: &[usize], size: (usize, usize)) -> usize {
         let count = labels.iter().max().map_or(0, |l| l + 1);
         let again = connected(labels, size, 0.0);
@@ -204,14 +204,14 @@ mod tests {
             .collect();
         assert_eq!(labels.len(), expected.len());
         let same = labels.iter().zip(&expected).filter(|(a, b)| a == b);
-        // Centres are whole pixels at first, so that borders may lie a pixel aside.
+        // Centres are whole pixels at first, so borders may be off by a pixel.
         assert!(same.count() > 24 * 36 * 9 / 10);
         assert_eq!(pieces(&labels, (24, 36)), 6);
     }
 
     #[test]
     fn edges_are_kept() {
-        // A bright and a dark half whose border lies beside the grid's.
+        // A bright and a dark half whose border is off the grid's.
         let (height, width) = (20, 30);
         let colours: Vec<_> = (0..height * width)
             .map(|i| [if i % width < 12 { 90.0 } else { 10.0 }, 0.0, 0.0])

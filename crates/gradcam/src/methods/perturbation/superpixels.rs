@@ -1,4 +1,4 @@
-//! The picture cut into parts that come and go together.
+//! The picture cut into parts that are shown or hidden together.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(crate) struct Superpixels {
 }
 
 impl Superpixels {
-    /// About `segments` superpixels of the subject's image.
+    /// Cuts the subject's image into about `segments` superpixels.
     pub(crate) fn of(subject: &Subject<'_>, segments: usize) -> Result<Self> {
         let (_, channels, height, width) = subject.image.dims4()?;
         let inputs = subject.inputs;
@@ -38,7 +38,7 @@ impl Superpixels {
         ))
     }
 
-    /// Parts by given numbers from 0.
+    /// Makes parts from given numbers, from 0.
     pub(super) fn from_labels(labels: Vec<usize>, size: Size) -> Self {
         let count = labels.iter().max().map_or(0, |last| last + 1);
         Superpixels {
@@ -48,17 +48,17 @@ impl Superpixels {
         }
     }
 
-    /// How many there are.
+    /// Returns the number of parts.
     pub(crate) fn count(&self) -> usize {
         self.count
     }
 
-    /// The number of each pixel's part.
+    /// Returns the number of each pixel's part.
     pub(crate) fn labels(&self) -> &[u32] {
         &self.labels
     }
 
-    /// A mask that shows the parts for which `shown` is true.
+    /// Makes a mask that shows the parts for which `shown` is true.
     pub(super) fn mask(&self, shown: impl Fn(usize) -> bool) -> Mask {
         let open = (0..self.count).map(|part| f32::from(u8::from(shown(part))));
         Mask::Parts {
@@ -68,12 +68,12 @@ impl Superpixels {
         }
     }
 
-    /// A map with a part's value at each of its pixels.
+    /// Makes a map with a part's value at each of its pixels.
     pub(super) fn spread(&self, values: &[f64]) -> Grid {
         Grid::from_fn(self.size, |i| values[self.labels[i] as usize] as f32)
     }
 
-    /// The sum over each part of one number a pixel.
+    /// Sums one number per pixel over each part.
     #[cfg(test)]
     pub(super) fn sums(&self, values: &[f64]) -> Vec<f64> {
         let mut sums = vec![0.0; self.count];

@@ -1,4 +1,4 @@
-//! Small networks for the tests of the perturbation methods, and what these have in common.
+//! Small networks and common helpers for the tests of the perturbation methods.
 
 #![allow(clippy::unwrap_used)]
 
@@ -25,7 +25,7 @@ impl Linear {
         }
     }
 
-    /// What each pixel adds to the score over a baseline of one number.
+    /// Returns each pixel's contribution to the score, relative to a baseline of one number.
     pub(crate) fn parts(&self, image: &Tensor, baseline: f64) -> Vec<f64> {
         let products = ((image.to_dtype(DType::F64).unwrap() - baseline).unwrap()
             * self.weights.to_dtype(DType::F64).unwrap())
@@ -34,7 +34,7 @@ impl Linear {
         sums.to_vec1().unwrap()
     }
 
-    /// The images that went through since the last look.
+    /// Returns the number of images that went through since the last call.
     pub(crate) fn forwards(&self) -> usize {
         self.forwards.swap(0, Ordering::Relaxed)
     }
@@ -54,7 +54,7 @@ fn product(x: &Tensor, weights: &Tensor) -> candle_core::Result<Tensor> {
     Tensor::cat(&[&y, &(&y * -0.5)?], 1)
 }
 
-/// A network whose parts work together: `y + y z / 10 + sin z` of two linear networks.
+/// A network with interactions: `y + y z / 10 + sin z` of two linear networks.
 pub(crate) struct Curved(Tensor, Tensor);
 
 impl Curved {
@@ -84,7 +84,7 @@ pub(crate) fn picture(height: usize, width: usize) -> Tensor {
         .unwrap()
 }
 
-/// The first logit as a plain number, for which no method takes a probability.
+/// The first logit as a plain number, which no method turns into a probability.
 pub(crate) fn asked() -> Target {
     Target::Weighted(vec![(0, 1.0)])
 }
@@ -108,7 +108,7 @@ pub(crate) fn explain_by(
     })
 }
 
-/// The subject that a method gets.
+/// Calls `visit` with the subject that a method gets.
 pub(crate) fn with_subject<R>(
     network: &dyn Network,
     image: &Tensor,
@@ -134,7 +134,7 @@ pub(crate) fn with_subject<R>(
     })
 }
 
-/// Compares numbers up to a share of the largest.
+/// Compares numbers up to a fraction of the largest.
 pub(crate) fn close(found: &[f32], expected: &[f32], limit: f32) {
     assert_eq!(found.len(), expected.len());
     let largest = expected.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
@@ -178,7 +178,7 @@ mod tests {
         }
     }
 
-    /// One forward shows the image; the others are the method's.
+    /// One forward pass is for the image; the others are the method's.
     #[test]
     fn the_budget_caps_the_forwards() {
         let (image, network) = (picture(27, 21), Linear::new(27, 21));

@@ -11,18 +11,18 @@ use crate::methods::baseline::{Beyond, exact, gaussian};
 use crate::methods::recipe::{Check, Recipe};
 use crate::saliency::{SignedMap, Subject};
 
-/// Points whose gradients are taken together.
+/// Points whose gradients are computed together.
 const BATCH: usize = 16;
-/// Pixels: a blur this wide leaves one colour of any picture that a network takes.
+/// In pixels: a blur this wide leaves a single colour of any picture that a network takes.
 const SIGMA: f64 = 1000.0;
-/// By how many pixels of standard deviation the two blurs differ whose difference is the blur's derivative.
+/// The difference in standard deviation, in pixels, of the two blurs that give the blur's derivative.
 const STEP: f64 = 0.01;
 
 /// Options of [`Method::BlurIntegratedGradients`](crate::Method::BlurIntegratedGradients).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BlurIntegratedGradients {
-    /// Steps between the strongest blur and none.
+    /// Number of steps between the strongest blur and none.
     pub steps: usize,
     /// Standard deviation of the strongest blur in pixels.
     pub sigma: f64,
@@ -53,11 +53,11 @@ impl Recipe for BlurIntegratedGradients {
         check.that(fits, "sigma", "0 to 1000", self.sigma)
     }
 
-    /// The gradient integrated on the way from the blurred picture to the picture itself, as the blur recedes (equation 5).
+    /// Integrates the gradient along the path from the blurred picture to the picture itself, as the blur recedes (equation 5).
     ///
-    /// As in the authors' package `saliency`: the sum over evenly spaced standard deviations, 0 among them and the strongest not, of the gradient
-    /// times the blur's derivative there, which is a difference over 0.01 pixels; beyond the border lie zeros, in the units of the network's
-    /// input. Summed over the colours; `completeness-error` is as for integrated gradients.
+    /// As in the authors' package `saliency`, the integral is a sum over evenly spaced standard deviations, with 0 and without the
+    /// strongest. Each term is the gradient times the blur's derivative, a difference over 0.01 pixels. Beyond the border are zeros, in the
+    /// units of the network's input. Summed over the colours; `completeness-error` is as for integrated gradients.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let image = exact(subject.image)?;
         let size = subject.input_size()?.height_width();
@@ -72,7 +72,7 @@ impl Recipe for BlurIntegratedGradients {
         let step = self.sigma / self.steps as f64;
         let mut sums = vec![0.0; image.len()];
         for first in (0..self.steps).step_by(BATCH) {
-            // Each point of the way, and how it changes as the blur grows.
+            // Each point of the path, and its change as the blur grows.
             let points: Vec<(Vec<f64>, Vec<f64>)> = (first..self.steps.min(first + BATCH))
                 .into_par_iter()
                 .map(|i| {
@@ -88,7 +88,7 @@ impl Recipe for BlurIntegratedGradients {
             let gradients = exact(&subject.gradients(&Tensor::cat(&points, 0)?)?)?;
             for (change, gradient) in changes.iter().zip(gradients.chunks_exact(sums.len())) {
                 for ((sum, &g), &change) in sums.iter_mut().zip(gradient).zip(change) {
-                    // The way leads from the blurred picture to the sharp one.
+                    // The path leads from the blurred picture to the sharp one.
                     *sum -= step * g * change;
                 }
             }

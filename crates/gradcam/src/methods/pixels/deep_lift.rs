@@ -18,18 +18,18 @@ use crate::methods::recipe::{Recipe, Setting};
 use crate::saliency::{SignedMap, Subject};
 use crate::seen::observation::values;
 
-/// Differences below this count as none, and the gradient takes the place of the ratio (as in Captum).
+/// Differences below this count as zero, and the gradient replaces the ratio (as in Captum).
 const NONE: f64 = 1e-10;
-/// Points between two outputs.
+/// Quadrature points between two outputs.
 const POINTS: usize = 32;
 
 /// Options of [`Method::DeepLift`](crate::Method::DeepLift).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeepLift {
-    /// What the image is compared with.
+    /// The image to compare with.
     pub baseline: Baseline,
-    /// Of a uniform baseline (ChaCha8).
+    /// The seed of a uniform baseline (ChaCha8).
     pub seed: u64,
 }
 
@@ -46,12 +46,12 @@ impl Recipe for DeepLift {
         all_pass(setting.method, setting.network)
     }
 
-    /// The difference from the baseline at each pixel times the multiplier that comes back to it, summed over the colours.
+    /// Multiplies the difference from the baseline at each pixel by the pixel's multiplier, and sums over the colours.
     ///
-    /// At an activation the multiplier is the ratio of the differences (section 3.5.1). At a max pooling the difference of the maxima goes to
-    /// the places where they were, as in Captum. The paper says nothing of products, norms and gates; here a product of two changing factors
-    /// gives each its share (`Δ(ab) = Δa (b + b')/2 + Δb (a + a')/2`), which keeps the sum equal to the difference of the scores where Captum's
-    /// plain gradient does not. `completeness-error` says how well.
+    /// At an activation, the multiplier is the ratio of the differences (section 3.5.1). At a max pooling, the difference of the maxima
+    /// goes to their positions, as in Captum. The paper does not cover products, norms and gates. Here a product of two changing factors
+    /// gives each its share (`Δ(ab) = Δa (b + b')/2 + Δb (a + a')/2`). This keeps the sum equal to the difference of the scores, unlike
+    /// Captum's plain gradient. `completeness-error` says how well.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let baseline = self.baseline.of(subject.image, subject.inputs, self.seed)?;
         // The image and the baseline go through the network side by side.
@@ -73,8 +73,8 @@ impl Recipe for DeepLift {
     }
 }
 
-/// The multipliers of the score between two outputs: what the gradient is on the way from the one to the other, on average, so that they add
-/// up to the difference of the scores whatever the function.
+/// Returns the multipliers of the score between two outputs: the mean gradient along the path between them. They thus sum to the difference
+/// of the scores, whatever the function.
 fn chord(subject: &Subject<'_>, image: &Tensor, baseline: &Tensor) -> Result<Tensor> {
     if subject.target.is_linear() {
         return subject.output_gradient(image);
@@ -87,11 +87,11 @@ fn chord(subject: &Subject<'_>, image: &Tensor, baseline: &Tensor) -> Result<Ten
     Ok(sum)
 }
 
-/// Multipliers for a batch of an image and its baseline. Both halves carry the same multipliers, so that operations that are linear need no
-/// rule of their own.
+/// Multipliers for a batch of an image and its baseline. Both halves carry the same multipliers, so linear operations need no rule of their
+/// own.
 struct Rescale;
 
-/// The two halves of a batch.
+/// Splits a batch into its two halves.
 fn halves(x: &Tensor) -> candle_core::Result<(Tensor, Tensor)> {
     let half = x.dim(0)? / 2;
     Ok((x.narrow(0, 0, half)?, x.narrow(0, half, half)?))
@@ -122,7 +122,7 @@ impl Rules for Rescale {
         let (pool, x, y) = (*pool, x.clone(), y.clone());
         Box::new(move |grad| {
             let ((x, x0), (y, y0), (m, _)) = (halves(&x)?, halves(&y)?, halves(grad)?);
-            // What the maximum rose by goes to where it is, what it fell by to where it was.
+            // A rise of the maximum goes to its position in the image, a fall to its position in the baseline.
             let rise = pointwise([&m, &y, &y0], |[m, y, y0]| m * (y.max(y0) - y0))?;
             let fall = pointwise([&m, &y, &y0], |[m, y, y0]| m * (y - y.max(y0)))?;
             let (rise, fall) = (pool.backward(&x, &rise)?, pool.backward(&x0, &fall)?);
@@ -159,8 +159,8 @@ impl Rules for Rescale {
     }
 }
 
-/// A rule with a factor replaced by its mean over the image's and the baseline's half, in both halves; a constant, which the batch does not
-/// change, stays.
+/// Applies a rule with a factor replaced, in both halves, by its mean over the image's and the baseline's half. A constant, which is not
+/// batched, stays.
 fn averaged(factor: &Tensor, x: &Tensor, rule: impl Fn(&Tensor) -> Backward) -> Backward {
     let mean = || -> candle_core::Result<Tensor> {
         if factor.rank() != x.rank() || factor.dim(0)? != x.dim(0)? {

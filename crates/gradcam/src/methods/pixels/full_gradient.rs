@@ -36,18 +36,19 @@ impl Recipe for FullGrad {
         all_pass(setting.method, setting.network)
     }
 
-    /// The gradient at the pixels times the pixels, and the gradient at every bias times the bias (proposition 1), each as
-    /// `ψ = upsampled(rescaled(|·|))` and all summed (equation 5).
+    /// Multiplies the gradient at the pixels by the pixels, and the gradient at every bias by the bias (proposition 1). Each product
+    /// becomes `ψ = upsampled(rescaled(|·|))`, and all are summed (equation 5).
     ///
-    /// The bias of a convolution is the one with its batch norm folded in. A function that is not piecewise linear has one too, the implicit
-    /// bias `f(x) - f'(x) x` (section 3.2), so that the terms add up to the score for any network; `completeness-error` says how well. Terms
-    /// without positions (those of the fully connected head, and of a score that is no weighted sum of logits) count there but have no place in
-    /// the map. pytorch-grad-cam adds the biases of the convolution and of the norm apart, and rescales each channel on its own.
+    /// The bias of a convolution is the one with its batch norm folded in. A function that is not piecewise linear has a bias too, the
+    /// implicit bias `f(x) - f'(x) x` (section 3.2), so the terms sum to the score for any network; `completeness-error` says how well.
+    /// Terms without positions (those of the fully connected head, and of a score that is not a weighted sum of logits) count there but are
+    /// not in the map. pytorch-grad-cam adds the biases of the convolution and of the norm separately, and rescales each channel on its
+    /// own.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let terms = Terms::default();
         let start = |output: &Tensor| {
             let grad = subject.output_gradient(output)?;
-            // A score that is no weighted sum of logits has an implicit bias of its own.
+            // A score that is not a weighted sum of logits has an implicit bias of its own.
             if !subject.target.is_linear() {
                 let own = subject.score(subject.logits)?
                     - total(&pointwise([&grad, output], |[g, y]| g * y)?)?;
@@ -69,7 +70,7 @@ impl Recipe for FullGrad {
                 has_positions,
             } = term;
             sum += total(&product)?;
-            // Tokens lie over the picture as well.
+            // Tokens are positions of the picture as well.
             let tokens = subject.network.tokens();
             let product = tokens::map(&product, tokens, size.height_width())?;
             let &[_, _, h, w] = product.dims() else {
@@ -79,11 +80,11 @@ impl Recipe for FullGrad {
                 continue;
             }
             let numbers = values(&product)?;
-            // Rescaled over all channels of the layer together, then summed over them.
+            // Rescaled over all channels of the layer together, then summed over the channels.
             let (low, high) = numbers.iter().fold((f32::INFINITY, 0.0_f32), |(l, m), v| {
                 (l.min(v.abs()), m.max(v.abs()))
             });
-            // What is not a number is for the verdict to tell.
+            // Values that are not finite are left to the verdict.
             if high <= low && numbers.iter().all(|v| v.is_finite()) {
                 continue;
             }
@@ -114,7 +115,7 @@ struct Terms(Arc<Mutex<Vec<Term>>>);
 
 struct Term {
     product: Tensor,
-    /// Whether a rank of four means a feature map: the attention of heads has it too.
+    /// Whether a rank of four means a feature map; attention with heads has this rank too.
     has_positions: bool,
 }
 
@@ -135,7 +136,7 @@ impl Terms {
         });
     }
 
-    /// Writes down the gradient times a bias for each channel of a feature map.
+    /// Records the gradient times a bias for each channel of a feature map.
     fn bias(&self, grad: &Tensor, bias: Option<&Tensor>) -> candle_core::Result<()> {
         let Some(bias) = bias else { return Ok(()) };
         self.add(multiply(grad, &bias.reshape((1, bias.dim(0)?, 1, 1))?)?);
@@ -143,12 +144,12 @@ impl Terms {
     }
 }
 
-/// The gradient's rules, with the terms written down on the way.
+/// The gradient's rules, which record the terms on the way.
 struct Biases(Terms);
 
 impl Biases {
-    /// One factor of a product `y` of two, `back` being its gradient: the product is linear in either factor and so counts twice; the bias
-    /// `-y` takes one of them back.
+    /// Handles one factor of a product `y` of two, with the gradient `back`. The product is linear in either factor and so counts twice;
+    /// the bias `-y` cancels one of them.
     fn twice(&self, y: &Tensor, back: Backward, has_positions: bool) -> Backward {
         let (terms, y) = (self.0.clone(), y.clone());
         Box::new(move |grad| {
@@ -157,8 +158,8 @@ impl Biases {
         })
     }
 
-    /// A function `y(x)` whose gradient is `back`: its implicit bias is `y - J x`, and `grad · J x = back(grad) · x`, position by position
-    /// where the function is.
+    /// Handles a function `y(x)` with the gradient `back`. Its implicit bias is `y - J x`, and `grad · J x = back(grad) · x`, position by
+    /// position if the function works so.
     fn implicit(&self, x: &Tensor, y: &Tensor, back: Backward, has_positions: bool) -> Backward {
         let (terms, x, y) = (self.0.clone(), x.clone(), y.clone());
         Box::new(move |grad| {
@@ -193,7 +194,7 @@ impl Rules for Biases {
         Box::new(move |grad| {
             if let Some(bias) = &bias {
                 let product = grad.broadcast_mul(bias)?;
-                // `(n, h, w, c)`, or windows, is no feature map.
+                // `(n, h, w, c)`, or windows, is not a feature map.
                 match grad.rank() {
                     4 => terms.add_without_positions(product),
                     _ => terms.add(product),

@@ -29,7 +29,7 @@ impl Recipe for Gradient {
         self.channels == Channels::Sum
     }
 
-    /// The gradient (Simonyan et al. 2013, section 3).
+    /// Returns the gradient (Simonyan et al. 2013, section 3).
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let features = subject.features;
         Ok(reduced(features.gradient, features.size, self.channels).into())
@@ -48,7 +48,7 @@ impl Recipe for InputTimesGradient {
         }
     }
 
-    /// Gradient times input, in the units in which the network sees it: the product is 0 where the picture has the data set's mean.
+    /// Computes gradient times input, in the units of the network's input: the product is 0 where the picture has the data set's mean.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let features = subject.features;
         let products = features.activation.iter().zip(features.gradient);

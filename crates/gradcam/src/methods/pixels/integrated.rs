@@ -1,4 +1,4 @@
-//! Gradients integrated on the way from a baseline to the image.
+//! Gradients integrated along the path from a baseline to the image.
 
 use candle_core::{DType, Tensor};
 use gradcam_random::Random;
@@ -14,7 +14,7 @@ use crate::saliency::{SignedMap, Subject};
 use crate::seen::observation::{rows, values};
 use crate::{Error, Result};
 
-/// Points whose gradients are taken together: memory does not grow with their number.
+/// Points whose gradients are computed together; memory does not grow with the number of points.
 const BATCH: usize = 16;
 
 /// Options of [`Method::IntegratedGradients`](crate::Method::IntegratedGradients).
@@ -23,9 +23,9 @@ const BATCH: usize = 16;
 pub struct IntegratedGradients {
     /// Points of the Gauss-Legendre quadrature.
     pub steps: usize,
-    /// Where the way begins.
+    /// The start of the path.
     pub baseline: Baseline,
-    /// Of a uniform baseline (ChaCha8).
+    /// The seed of a uniform baseline (ChaCha8).
     pub seed: u64,
 }
 
@@ -53,11 +53,12 @@ impl Recipe for IntegratedGradients {
         check.steps(self.steps)
     }
 
-    /// Integrated gradients (Sundararajan et al. 2017, eq. 1), summed over the colours.
+    /// Computes integrated gradients (Sundararajan et al. 2017, eq. 1), summed over the colours.
     ///
-    /// `completeness-error` is what the sum of the attributions lacks of the difference of the scores, as a share of it, and `completeness-gap`
-    /// the same in units of the score. `quadrature-gap` is how much of it the points explain, as a standard error: the changes of the score's slope
-    /// from each to the next, as if their signs were independent, times the largest weight.
+    /// `completeness-error` is the distance of the sum of the attributions from the difference of the scores, as a fraction of the latter.
+    /// `completeness-gap` is the same in units of the score. `quadrature-gap` is the part of it that the points explain, as a standard
+    /// error. It is made from the changes of the score's slope from each point to the next, as if their signs were independent, times the
+    /// largest weight.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let baseline = self.baseline.of(subject.image, subject.inputs, self.seed)?;
         let Integral { products, gap } = integral(subject, subject.image, &baseline, self.steps)?;
@@ -73,18 +74,18 @@ impl Recipe for IntegratedGradients {
 pub struct SmoothIntegratedGradients {
     /// Points of the Gauss-Legendre quadrature.
     pub steps: usize,
-    /// Noisy copies.
+    /// Number of noisy copies.
     pub samples: usize,
-    /// The noise's standard deviation as a share of the image's range.
+    /// The noise's standard deviation as a fraction of the image's range.
     pub noise: f64,
-    /// Where the way begins.
+    /// The start of the path.
     pub baseline: Baseline,
-    /// Of the noise and of a uniform baseline (ChaCha8).
+    /// The seed of the noise and of a uniform baseline (ChaCha8).
     pub seed: u64,
 }
 
 impl Default for SmoothIntegratedGradients {
-    /// 10 noisy copies, 20 points each, from black.
+    /// 10 noisy copies with 20 points each, from black.
     fn default() -> Self {
         SmoothIntegratedGradients {
             steps: 20,
@@ -111,7 +112,7 @@ impl Recipe for SmoothIntegratedGradients {
         check.at_least_zero("noise", self.noise)
     }
 
-    /// Integrated gradients averaged over noisy copies of the image, each from the same baseline.
+    /// Averages integrated gradients over noisy copies of the image, each from the same baseline.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let baseline = self.baseline.of(subject.image, subject.inputs, self.seed)?;
         let samples = subject.affordable(self.samples, self.steps);
@@ -132,9 +133,10 @@ impl Recipe for SmoothIntegratedGradients {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExpectedGradients {
-    /// Draws of a baseline and of a point on the way. Baselines are the background's pictures; without a background, pictures of one colour.
+    /// Number of draws of a baseline and of a point on the path. Baselines are the background's pictures; without a background, pictures of
+    /// one colour.
     pub samples: usize,
-    /// Of the draws (ChaCha8).
+    /// The seed of the draws (ChaCha8).
     pub seed: u64,
 }
 
@@ -161,10 +163,10 @@ impl Recipe for ExpectedGradients {
         check.count("samples", self.samples)
     }
 
-    /// Expected gradients (Erion et al. 2021, eq. 3): the mean of `(x - x') g(x' + α (x - x'))` over baselines `x'` from the background and
-    /// uniform `α`.
+    /// Computes expected gradients (Erion et al. 2021, eq. 3): the mean of `(x - x') g(x' + α (x - x'))` over baselines `x'` from the
+    /// background and uniform `α`.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
-        // The point on the way, and the baseline.
+        // One forward pass for the point on the path, one for the baseline.
         let samples = subject.affordable(self.samples, 2);
         let image: Vec<f64> = subject
             .image
@@ -205,11 +207,11 @@ impl Recipe for ExpectedGradients {
     }
 }
 
-/// The baseline of a draw: a picture of the background, or a picture of one colour between black and white.
+/// Draws a baseline: a picture of the background or, without one, a picture of one colour between black and white.
 fn drawn(subject: &Subject<'_>, number: u32, draw: usize) -> Result<Tensor> {
     let image = subject.image;
     let Some(background) = &subject.inputs.background else {
-        // A colour: a number for each channel, in its own range.
+        // A colour: one number per channel, in the channel's own range.
         let black = Baseline::Black.of(image, subject.inputs, 0)?;
         let white = Baseline::White.of(image, subject.inputs, 0)?;
         let mut random = Random::of_draw(u64::from(number), draw);
@@ -232,20 +234,20 @@ fn drawn(subject: &Subject<'_>, number: u32, draw: usize) -> Result<Tensor> {
     Ok(picture.to_device(image.device())?.to_dtype(image.dtype())?)
 }
 
-/// `a + share (b - a)`.
+/// Computes `a + share (b - a)`.
 fn between(a: &Tensor, b: &Tensor, share: f64) -> Result<Tensor> {
     Ok((a + ((b - a)? * share)?)?)
 }
 
-/// An integral of the gradient on a straight way.
+/// An integral of the gradient along a straight path.
 pub(super) struct Integral {
     /// `(x - x') ∫ g(x' + α (x - x')) dα` for every number of the image.
     pub(super) products: Vec<f64>,
-    /// How much of the score the points miss, as a standard error.
+    /// The part of the score that the points miss, as a standard error.
     gap: f64,
 }
 
-/// The integral from a baseline to an image, by as many points.
+/// Integrates from a baseline to an image, with `steps` points.
 pub(super) fn integral(
     subject: &Subject<'_>,
     image: &Tensor,
@@ -284,7 +286,7 @@ pub(super) fn integral(
     })
 }
 
-/// What `sum` lacks of the difference between the scores of the image and the baseline.
+/// Compares `sum` with the difference between the scores of the image and the baseline.
 pub(super) fn completeness(
     subject: &Subject<'_>,
     baseline: &Tensor,
@@ -295,7 +297,7 @@ pub(super) fn completeness(
     Ok(complete(sum, difference))
 }
 
-/// What parts with this `sum` lack of what they should add up to: as a share of it, and in units of the score.
+/// Compares the `sum` of parts with the `expected` sum: the distance as a fraction of the latter, and in units of the score.
 pub(super) fn complete(sum: f64, expected: f64) -> Vec<(&'static str, f64)> {
     vec![
         ("completeness-error", relative(sum, expected)),
@@ -303,7 +305,7 @@ pub(super) fn complete(sum: f64, expected: f64) -> Vec<(&'static str, f64)> {
     ]
 }
 
-/// The distance of `found` from `expected` as a share of it; the distance itself where nothing was expected.
+/// Returns the distance of `found` from `expected` as a fraction of `expected`; the distance itself if `expected` is 0.
 pub(crate) fn relative(found: f64, expected: f64) -> f64 {
     let distance = (found - expected).abs();
     match expected == 0.0 {
@@ -346,7 +348,7 @@ mod tests {
             };
             network.forwards();
             explain_by(&explainer, &network, &image, asked()).unwrap();
-            // The image's own beside it.
+            // With the image's own forward pass.
             assert_eq!(network.forwards(), 41, "{name}");
         }
     }

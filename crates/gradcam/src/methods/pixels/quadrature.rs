@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-/// Points in 0…1 and their weights, which add up to 1: a polynomial of a degree below `2 count` is integrated exactly.
+/// Returns points in 0…1 and their weights, which sum to 1: a polynomial of a degree below `2 count` is integrated exactly.
 pub(super) fn gauss_legendre(count: usize) -> Vec<(f64, f64)> {
     let n = count.max(1);
     let point = |i: usize| {

@@ -27,17 +27,18 @@ impl Recipe for GuidedBackpropagation {
         all_pass(setting.method, setting.network)
     }
 
-    /// Guided backpropagation (Springenberg et al. 2014): at an activation only what is positive goes on, and only where the function rises.
+    /// Computes guided backpropagation (Springenberg et al. 2014): an activation passes on only positive gradients, and only where its
+    /// function rises.
     ///
-    /// The paper has ReLU alone. For any other rectifier (SiLU, GELU, hard swish) the derivative's positive part takes the place of the step.
-    /// The sigmoid of a gate is no rectifier and keeps its derivative. pytorch-grad-cam and Captum change ReLU modules only, and silently take
-    /// the plain gradient elsewhere.
+    /// The paper covers ReLU alone. For any other rectifier (SiLU, GELU, hard swish), the derivative's positive part replaces the step. The
+    /// sigmoid of a gate is not a rectifier and keeps its derivative. pytorch-grad-cam and Captum change only ReLU modules, and silently
+    /// take the plain gradient elsewhere.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         Ok(reduce(&guided_gradient(subject)?, self.0.channels)?.into())
     }
 }
 
-/// What guided backpropagation brings to the pixels, `(1, channels, height, width)`.
+/// Returns the result of guided backpropagation at the pixels, `(1, channels, height, width)`.
 pub(crate) fn guided_gradient(subject: &Subject<'_>) -> Result<Tensor> {
     rectified("guided-backprop", subject, Rule::Guided)
 }
@@ -58,11 +59,11 @@ impl Recipe for Deconvolution {
         all_pass(setting.method, setting.network)
     }
 
-    /// Deconvolution (Zeiler and Fergus 2013, section 2.1): at a rectifier what is positive goes on, wherever the function was.
+    /// Computes a deconvolution (Zeiler and Fergus 2013, section 2.1): a rectifier passes on positive values, whatever its input was.
     ///
-    /// What comes back knows the image only by the places that max pooling took, by gates, norms of a layer's own values and attention. A network
-    /// without these, EfficientNet-Lite for one, has the same map for every image: it shows the weights of the class and the strides of the
-    /// convolutions (Nie et al. 2018, theorem 1).
+    /// The result depends on the image only through the positions that max pooling chose, gates, norms of a layer's own values and
+    /// attention. A network without these, such as EfficientNet-Lite, has the same map for every image: it shows the weights of the class
+    /// and the strides of the convolutions (Nie et al. 2018, theorem 1).
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let found = rectified("deconvolution", subject, Rule::Deconvolution)?;
         Ok(reduce(&found, self.0.channels)?.into())
@@ -74,7 +75,7 @@ fn rectified(method: &str, subject: &Subject<'_>, rule: Rule) -> Result<Tensor> 
     through(method, subject.network, subject.image, rule, start)
 }
 
-/// The positive part; NaN stays, where `max` would drop it.
+/// Returns the positive part; NaN stays, while `max` would drop it.
 fn positive(v: f64) -> f64 {
     if v < 0.0 { 0.0 } else { v }
 }

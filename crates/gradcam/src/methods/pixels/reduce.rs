@@ -1,4 +1,4 @@
-//! From the colours of a pixel to one number.
+//! The reduction of a pixel's colours to one number.
 
 use candle_core::{DType, Tensor};
 use gradcam_map::{Grid, Size};
@@ -23,12 +23,12 @@ pub enum Channels {
     Norm,
 }
 
-/// The sum of all numbers.
+/// Sums all numbers.
 pub(super) fn total(x: &Tensor) -> Result<f64> {
     Ok(x.to_dtype(DType::F64)?.sum_all()?.to_scalar()?)
 }
 
-/// One number for each pixel of an attribution `(1, channels, height, width)`.
+/// Reduces an attribution `(1, channels, height, width)` to one number per pixel.
 pub(crate) fn reduce(attribution: &Tensor, channels: Channels) -> Result<Grid> {
     let (_, _, height, width) = attribution.dims4()?;
     Ok(reduced(
@@ -38,7 +38,7 @@ pub(crate) fn reduce(attribution: &Tensor, channels: Channels) -> Result<Grid> {
     ))
 }
 
-/// One number for each pixel of `values`, channel after channel.
+/// Reduces `values`, channel by channel, to one number per pixel.
 pub(crate) fn reduced(values: &[f32], size: Size, channels: Channels) -> Grid {
     let mut sums = vec![0.0_f64; size.area()];
     for plane in values.chunks_exact(size.area()) {

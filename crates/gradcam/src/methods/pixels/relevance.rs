@@ -19,7 +19,7 @@ use crate::methods::recipe::{Check, Recipe, Setting};
 use crate::saliency::{SignedMap, Subject};
 use crate::target::{Target, products};
 
-/// What layer-wise relevance propagation does at convolutions and fully connected layers.
+/// The rule of layer-wise relevance propagation at convolutions and fully connected layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -41,17 +41,17 @@ pub enum LrpRule {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lrp {
-    /// What is done at convolutions and fully connected layers.
+    /// The rule at convolutions and fully connected layers.
     pub rule: LrpRule,
-    /// Added to a denominator, with its sign.
+    /// Added to a denominator, with the denominator's sign.
     pub epsilon: f64,
-    /// How much more positive weights count by the γ rule.
+    /// Extra factor of positive weights in the γ rule.
     pub gamma: f64,
-    /// Factor of the positive part by the αβ rule; `alpha - beta` is 1 where relevance is to be conserved.
+    /// Factor of the positive part in the αβ rule; `alpha - beta` is 1 if relevance is to be conserved.
     pub alpha: f64,
-    /// Factor of the negative part by the αβ rule.
+    /// Factor of the negative part in the αβ rule.
     pub beta: f64,
-    /// Whether biases take part. Without them all relevance reaches the pixels (zennit's `zero_params="bias"`).
+    /// Whether biases take part. Without them, all relevance reaches the pixels (zennit's `zero_params="bias"`).
     pub biases: bool,
 }
 
@@ -89,17 +89,17 @@ impl Recipe for Lrp {
         all_pass(setting.method, setting.network)
     }
 
-    /// The relevance of each pixel: the score, handed back from every output to its inputs in the shares that they had in it. Summed over the
-    /// colours.
+    /// Computes the relevance of each pixel: the score, propagated from every output to its inputs in proportion to their contributions.
+    /// Summed over the colours.
     ///
-    /// Batch norms behind convolutions are folded into them. Activations, other norms and scales hand relevance on as it is, a max pooling to
-    /// the maximum, averages and sums in proportion, a gate all of it to the map that it gates (Arras et al. 2017), and attention all of it to
-    /// the values that it adds up (Ali et al. 2022). The definitions for inputs of any sign are those of zennit.
+    /// Batch norms after convolutions are folded into them. Activations, other norms and scales pass relevance on unchanged. A max pooling
+    /// passes it to the maximum, averages and sums in proportion. A gate passes all of it to the map that it gates (Arras et al. 2017), and
+    /// attention all of it to the values that it sums (Ali et al. 2022). The definitions for inputs of any sign are those of zennit.
     ///
-    /// A likeness begins with the products whose sum the cosine is. Of any other function of the output its gradient times the output is handed
-    /// back, and the rest counts as a bias. A bias keeps its own share, which has no pixel: `bias-share` says how much of the score that is, and
-    /// `conservation-error` what pixels and biases together lack of the score, as a share of it (ε takes a little); `conservation-gap` is the same
-    /// in units of the score.
+    /// For a similarity, the start is the products whose sum is the cosine. For any other function of the output, it is the gradient times
+    /// the output, and the rest counts as a bias. A bias keeps its own share, which has no pixel: `bias-share` is this fraction of the
+    /// score. `conservation-error` is the distance of pixels and biases together from the score, as a fraction of the score (ε takes a
+    /// little); `conservation-gap` is the same in units of the score.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let image = subject.image.detach();
         let score = subject.score(subject.logits)?;
@@ -144,7 +144,7 @@ impl Kept {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds that of a layer whose outputs have these shares of relevance a unit of output.
+    /// Adds the relevance that a layer's bias keeps, from the relevance per unit `s` of the layer's outputs.
     fn add(&self, layer: &Affine, s: &Tensor, factor: f64) -> Tensors<()> {
         self.count(factor * layer.bias_share(s)?);
         Ok(())
@@ -158,14 +158,14 @@ impl Kept {
 struct Relevance {
     options: Lrp,
     kept: Kept,
-    /// The picture: the layer that reads it is the first one.
+    /// The picture; the layer that reads it is the first one.
     input: TensorId,
 }
 
-/// What keeps a denominator from being zero in sums and averages.
+/// Keeps a denominator from being zero in sums and averages.
 const STABLE: f64 = 1e-6;
 
-/// A relevance divided by the output that it is a part of.
+/// Divides a relevance by the output that it belongs to.
 fn shares(relevance: &Tensor, output: &Tensor, epsilon: f64) -> Tensors<Tensor> {
     pointwise([relevance, output], |[r, z]| {
         r / (z + if z < 0.0 { -epsilon } else { epsilon })
@@ -207,14 +207,14 @@ impl Relevance {
     }
 }
 
-/// ε: the shares of `z = W x + b`.
+/// Applies ε: the shares of `z = W x + b`.
 fn epsilon(layer: &Affine, x: &Tensor, r: &Tensor, epsilon: f64, kept: &Kept) -> Tensors<Tensor> {
     let s = shares(r, &layer.forward(x)?, epsilon)?;
     kept.add(layer, &s, 1.0)?;
     product(x, &layer.backward(x, &s)?)
 }
 
-/// The flat rule: every input of an output gets the same share.
+/// Applies the flat rule: every input of an output gets the same share.
 fn flat(layer: &Affine, x: &Tensor, r: &Tensor) -> Tensors<Tensor> {
     let ones = x.ones_like()?;
     let layer = layer.changed(|_| 1.0, None::<fn(f64) -> f64>)?;
@@ -222,8 +222,8 @@ fn flat(layer: &Affine, x: &Tensor, r: &Tensor) -> Tensors<Tensor> {
     layer.backward(x, &s)
 }
 
-/// γ, with positive outputs from `W + γ W⁺` on positive inputs and `W + γ W⁻` on negative ones, and the other way round for negative
-/// outputs.
+/// Applies γ: positive outputs come from `W + γ W⁺` on positive inputs and `W + γ W⁻` on negative ones; for negative outputs, it is the
+/// other way round.
 fn gamma(layer: &Affine, x: &Tensor, r: &Tensor, options: Lrp, kept: &Kept) -> Tensors<Tensor> {
     let (g, positive, negative) = (options.gamma, positive(x)?, negative(x)?);
     let more = |v: f64| v + g * v.max(0.0);
@@ -251,7 +251,7 @@ fn gamma(layer: &Affine, x: &Tensor, r: &Tensor, options: Lrp, kept: &Kept) -> T
     Ok(found)
 }
 
-/// αβ: the shares of the positive terms of `z`, times α, less those of the negative ones, times β.
+/// Applies αβ: the shares of the positive terms of `z`, times α, minus those of the negative terms, times β.
 fn alpha_beta(
     layer: &Affine,
     x: &Tensor,
@@ -297,7 +297,7 @@ fn negative(x: &Tensor) -> Tensors<Tensor> {
     pointwise([x], |[x]| x.min(0.0))
 }
 
-/// Hands relevance on as it is.
+/// Passes relevance on unchanged.
 fn pass() -> Backward {
     Box::new(|r| Ok(r.clone()))
 }

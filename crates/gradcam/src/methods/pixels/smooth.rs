@@ -11,25 +11,25 @@ use crate::methods::recipe::{Check, Recipe};
 use crate::saliency::{SignedMap, Subject};
 use crate::seen::observation::values;
 
-/// Copies whose gradients are taken together: memory does not grow with their number.
+/// Copies whose gradients are computed together; memory does not grow with the number of copies.
 const BATCH: usize = 16;
 
 /// Options of [`Method::SmoothGrad`](crate::Method::SmoothGrad), [`Method::VarGrad`](crate::Method::VarGrad) and [`Method::SmoothGradGradCam`](crate::Method::SmoothGradGradCam).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SmoothGrad {
-    /// Noisy copies.
+    /// Number of noisy copies.
     pub samples: usize,
-    /// The noise's standard deviation as a share of the image's range.
+    /// The noise's standard deviation as a fraction of the image's range.
     pub noise: f64,
     /// How the colours of a pixel become one number.
     pub channels: Channels,
-    /// Of the noise (ChaCha8).
+    /// The seed of the noise (ChaCha8).
     pub seed: u64,
 }
 
 impl Default for SmoothGrad {
-    /// 50 noisy copies with a standard deviation of 0.15 of the image's range.
+    /// 50 noisy copies with a standard deviation of 0.15 times the image's range.
     fn default() -> Self {
         SmoothGrad {
             samples: 50,
@@ -58,7 +58,7 @@ impl Recipe for SmoothGrad {
         self.channels == Channels::Sum
     }
 
-    /// SmoothGrad (Smilkov et al. 2017): the mean of the gradients, whose colours become one number afterwards.
+    /// Computes SmoothGrad (Smilkov et al. 2017): the mean of the gradients; a pixel's colours are reduced to one number afterwards.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let moments = Moments::of(self, subject)?;
         moments.map(self, subject, |sum, _, count| sum / count)
@@ -85,7 +85,7 @@ impl Recipe for VarGrad {
         false
     }
 
-    /// VarGrad (Adebayo et al. 2018): the gradients' variance (of the sample, divided by the number of copies).
+    /// Computes VarGrad (Adebayo et al. 2018): the gradients' variance over the copies (divided by the number of copies).
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let moments = Moments::of(&self.0, subject)?;
         moments.map(&self.0, subject, |sum, squares, count| {

@@ -1,4 +1,4 @@
-//! What rules other than the gradient's take back to the pixels.
+//! The results of backward rules other than the gradient's, at the pixels.
 
 use candle_core::Tensor;
 use gradcam_nn::{Network, Rules, Tape};
@@ -6,11 +6,11 @@ use gradcam_nn::{Network, Rules, Tape};
 use crate::seen::record::in_pool;
 use crate::{Error, Result};
 
-/// Takes `start(output)`, which has the output's shape, back through the network under `rules`: what comes to the pixels, in the images'
-/// shape; zeros where nothing does.
+/// Propagates `start(output)`, which has the output's shape, back through the network under `rules`. Returns the result at the pixels, in
+/// the images' shape; zeros if nothing reaches them.
 ///
 /// # Errors
-/// When the network has operations that the rules do not see; `method` is named in the error.
+/// If the network has operations that the rules do not see; the error names `method`.
 pub(crate) fn through(
     method: &str,
     network: &dyn Network,
@@ -30,7 +30,7 @@ pub(crate) fn through(
     }
 }
 
-/// Refuses a network with operations that no rule sees, for `method`.
+/// Refuses a network with operations that no rule sees; the error names `method`.
 pub(crate) fn all_pass(method: &str, network: &dyn Network) -> Result<()> {
     match network.passes_all() {
         true => Ok(()),

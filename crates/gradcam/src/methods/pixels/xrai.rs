@@ -11,7 +11,7 @@ use crate::methods::perturbation::superpixels::Superpixels;
 use crate::methods::recipe::{Check, Recipe};
 use crate::saliency::{SignedMap, Subject};
 
-/// Superpixels asked for at each scale, from coarse to fine.
+/// Superpixels requested at each scale, from coarse to fine.
 const SCALES: [usize; 6] = [8, 16, 32, 64, 128, 256];
 
 /// Options of [`Method::Xrai`](crate::Method::Xrai).
@@ -42,14 +42,14 @@ impl Recipe for Xrai {
         check.steps(self.steps)
     }
 
-    /// Each pixel has the mean attribution of the region with which it was first covered, while regions are taken by the mean attribution of
-    /// what they add (algorithm 1).
+    /// Gives each pixel the mean attribution of the region that covered it first. Regions are taken in the order of the mean attribution of
+    /// the pixels that they add (algorithm 1).
     ///
     /// The attribution is the mean of integrated gradients from black and from white, summed over the colours; the authors' code takes the
-    /// largest colour. The paper's regions are those of Felzenszwalb and Huttenlocher at six scales, each widened by a few pixels; here they are
-    /// SLIC superpixels at six counts, which do not overlap within a scale. As in the authors' code, a region that would add less than a
-    /// thousandth of the picture (there 50 pixels of 224 × 224) is passed over: such slivers between the scales have the most extreme means.
-    /// What no region covers in the end has its own mean.
+    /// largest colour. The paper's regions are those of Felzenszwalb and Huttenlocher at six scales, each widened by a few pixels. Here
+    /// they are SLIC superpixels at six counts, which do not overlap within a scale. As in the authors' code, a region that would add less
+    /// than a thousandth of the picture (there 50 pixels of 224 × 224) is skipped: such slivers between the scales have the most extreme
+    /// means. Pixels that no region covers in the end have their own mean.
     fn map(&self, subject: &Subject<'_>) -> Result<SignedMap> {
         let pixels = subject.features.positions();
         let mut attribution = vec![0.0; pixels];
@@ -72,7 +72,7 @@ impl Recipe for Xrai {
     }
 }
 
-/// What is not yet covered of a region.
+/// The part of a region that is not covered yet.
 #[derive(Default)]
 struct Region {
     pixels: Vec<usize>,
@@ -86,12 +86,12 @@ impl Region {
     }
 }
 
-/// The gain of each pixel's region, for several segmentations of the same pixels; a region has to add at least `least` of them.
+/// Returns the gain of each pixel's region, for several segmentations of the same pixels; a region has to add at least `least` pixels.
 ///
-/// A pixel is covered once, and then leaves its region at each scale: all rounds together visit it as often as there are scales.
+/// A pixel is covered once, and then leaves its region at each scale: all rounds together visit a pixel as often as there are scales.
 fn covered(attribution: &[f64], scales: &[&[u32]], least: usize) -> Vec<f64> {
     let mut regions: Vec<Region> = Vec::new();
-    // The regions of each pixel, scale after scale.
+    // The regions of each pixel, scale by scale.
     let mut homes = Vec::with_capacity(scales.len());
     for labels in scales {
         let first = regions.len();
@@ -108,7 +108,7 @@ fn covered(attribution: &[f64], scales: &[&[u32]], least: usize) -> Vec<f64> {
         homes.push((first, *labels));
     }
     let mut gains: Vec<Option<f64>> = vec![None; attribution.len()];
-    // Of equal means the coarser region, which comes first.
+    // For equal means, the coarser region, which comes first.
     while let Some(best) = (0..regions.len())
         .rev()
         .filter(|&i| regions[i].left >= least.max(1))
@@ -116,7 +116,7 @@ fn covered(attribution: &[f64], scales: &[&[u32]], least: usize) -> Vec<f64> {
     {
         let mut new = std::mem::take(&mut regions[best].pixels);
         new.retain(|&pixel| gains[pixel].is_none());
-        // The running sum has the rounding of all that was taken from it.
+        // The running sum has the rounding errors of all subtractions.
         let gain = mean(new.iter().map(|&i| attribution[i]));
         for pixel in new {
             gains[pixel] = Some(gain);
@@ -151,18 +151,18 @@ mod tests {
         let attribution = [1.0, 3.0, 10.0, 10.0, 4.0, 6.0, 5.0, 5.0];
         let halves = [0, 0, 0, 0, 1, 1, 1, 1];
         let quarters = [0, 0, 1, 1, 2, 2, 3, 3];
-        // The second quarter, then the right half before its equal quarters, then what is left of the left half.
+        // The second quarter, then the right half before its equal quarters, then the rest of the left half.
         let found = covered(&attribution, &[&halves, &quarters], 0);
         assert_eq!(found, [2.0, 2.0, 10.0, 10.0, 5.0, 5.0, 5.0, 5.0]);
         // A region may cross the borders of another scale.
         let found = covered(&[8.0, 0.0, 6.0, 1.0], &[&[0, 0, 1, 1], &[0, 1, 1, 1]], 0);
         assert_eq!(found, [8.0, 0.0, 3.5, 3.5]);
-        // Neither the first pixel alone, nor what would be left after the half.
+        // Neither the first pixel alone, nor the rest after the half.
         let found = covered(&[9.0, 2.0, 6.0, 4.0], &[&[0, 1, 1, 2], &[0, 1, 2, 2]], 2);
         assert_eq!(found, [5.5, 5.5, 5.0, 5.0]);
     }
 
-    /// By the definition, with every region looked at again in each round.
+    /// Runs the definition, with every region examined again in each round.
     #[test]
     fn it_is_the_plain_algorithm() {
         let pixels = 300;
@@ -198,7 +198,7 @@ mod tests {
     fn the_region_with_the_largest_mean_comes_first() {
         let (image, network) = (picture(24, 20), Linear::new(24, 20));
         let found = explain(&network, &image, Method::Xrai(Xrai { steps: 3 })).unwrap();
-        // Of a linear network integrated gradients are the weights times the way, whatever the steps.
+        // For a linear network, integrated gradients are the weights times the path, whatever the steps.
         let (black, white) = (network.parts(&image, 0.0), network.parts(&image, 1.0));
         let mut best = f64::NEG_INFINITY;
         for segments in SCALES {

@@ -7,7 +7,7 @@ use super::*;
 use crate::methods::perturbation::testing::{Linear, picture, with_subject};
 use crate::saliency::Features;
 
-/// A method is added by its file, which this module stands for, and by its line in a table.
+/// A method is added by its file, for which this module stands, and by its line in a table.
 #[allow(unreachable_pub)]
 mod added {
     use serde::{Deserialize, Serialize};
@@ -101,7 +101,7 @@ fn a_line_of_the_table_makes_a_method() {
     assert_eq!(map.values(), [3.0, 2.0]);
 }
 
-/// Which method runs is written in the table alone: no other product code of the crate asks which one it has.
+/// The table alone decides which method runs: no other product code of the crate asks which method it has.
 #[test]
 fn no_file_but_the_table_knows_the_methods() {
     let mut found = BTreeMap::new();
@@ -124,7 +124,7 @@ fn no_file_but_the_table_knows_the_methods() {
     assert_eq!(found.get(&sources.join("methods/table.rs")), Some(&1));
 }
 
-/// Visits product files: test code has files of its own.
+/// Visits product files; test code is in separate files.
 fn visit(folder: &Path, look: &mut impl FnMut(&Path, &str)) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

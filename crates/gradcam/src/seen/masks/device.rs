@@ -1,4 +1,4 @@
-//! Masks that a device makes itself.
+//! Masks generated on a device.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use gradcam_map::Size;
 use super::mask::{Mask, Taps};
 use crate::Result;
 
-/// The masks of a batch, all of the size `size`, as `(n, 1, height, width)` of `f32`.
+/// Makes the masks of a batch, all of the size `size`, as `(n, 1, height, width)` of `f32`.
 pub(super) fn tensor(masks: Vec<Mask>, size: Size, device: &Device) -> Result<Tensor> {
     let n = masks.len();
     let same = |like: fn(&Mask, &Mask) -> bool| masks.iter().all(|mask| like(&masks[0], mask));
@@ -70,7 +70,7 @@ fn share_ranks(a: &Mask, b: &Mask) -> bool {
     }
 }
 
-/// Two products of matrices: the rows' taps, the cells, and the columns' taps.
+/// Multiplies three matrices: the rows' taps, the cells, and the columns' taps.
 fn cells(masks: &[Mask], device: &Device) -> Result<Tensor> {
     let (mut down, mut small, mut right) = (Vec::new(), Vec::new(), Vec::new());
     let mut sizes = [0; 4];
@@ -95,7 +95,7 @@ fn cells(masks: &[Mask], device: &Device) -> Result<Tensor> {
     Ok(down.matmul(&small)?.matmul(&right.t()?.contiguous()?)?)
 }
 
-/// What each position takes of each cell.
+/// Returns the weight of each cell at each position.
 fn matrix(taps: &[Taps], cells: usize) -> Vec<f32> {
     let mut matrix = vec![0.0; taps.len() * cells];
     for (row, &(first, second, share)) in matrix.chunks_exact_mut(cells.max(1)).zip(taps) {
@@ -105,7 +105,7 @@ fn matrix(taps: &[Taps], cells: usize) -> Vec<f32> {
     matrix
 }
 
-/// 1 but where both a row and a column are hidden.
+/// Returns 1 except where both the row and the column are hidden.
 fn windows(masks: &[Mask], size: Size, device: &Device) -> Result<Tensor> {
     let (mut down, mut right) = (Vec::new(), Vec::new());
     let (height, width) = size.height_width();
@@ -125,7 +125,7 @@ fn windows(masks: &[Mask], size: Size, device: &Device) -> Result<Tensor> {
     Ok(down.broadcast_mul(&right)?.affine(-1.0, 1.0)?)
 }
 
-/// A number for each part, at each of its pixels.
+/// Returns each part's number at its pixels.
 fn parts(masks: &[Mask], labels: &Tensor, device: &Device) -> Result<Tensor> {
     let mut all = Vec::new();
     for mask in masks {
@@ -137,7 +137,7 @@ fn parts(masks: &[Mask], labels: &Tensor, device: &Device) -> Result<Tensor> {
     Ok(Tensor::from_vec(all, (masks.len(), count), device)?.index_select(labels, 1)?)
 }
 
-/// One value between two places of the order, and another outside.
+/// Returns one value between two places of the order, and another outside.
 fn ranked(
     masks: &[Mask],
     ranks: &Tensor,
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
     use gradcam_map::Grid;
 
-    /// Masks of each kind, alone and mixed, are those that the processor makes.
+    /// Masks of each kind, alone and mixed, equal those made by the processor.
     #[test]
     fn masks_are_the_processor_s() {
         let size = Size::new(6, 5).unwrap();

@@ -1,4 +1,4 @@
-//! What a mask is made of, and the mask on the processor.
+//! The description of a mask, and the mask on the processor.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,36 +7,36 @@ use gradcam_map::{Grid, Size};
 
 use crate::{Error, Result};
 
-/// Two samples along an axis, and the share of the second.
+/// Two samples along an axis, and the weight of the second.
 pub type Taps = (usize, usize, f32);
 
 /// A mask of an image: a number for each pixel, 1 where it stays and 0 where it is hidden.
 ///
-/// Most masks are made of less than that. A device is given this little, and makes the mask itself.
+/// Most masks have a smaller description. A device gets only this description, and makes the mask itself.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Mask {
     /// A number for each pixel.
     Grid(Grid),
-    /// A small grid, enlarged: each row and each column of the mask lies between two of its own.
+    /// A small grid, upsampled: each row and each column of the mask lies between two of the grid's.
     Cells {
         /// The small grid.
         cells: Grid,
-        /// For each row of the mask.
+        /// The taps of each row of the mask.
         rows: Vec<Taps>,
-        /// For each column of the mask.
+        /// The taps of each column of the mask.
         columns: Vec<Taps>,
     },
-    /// All but a window.
+    /// Everything but a window.
     Window {
         /// The mask's height and width.
         size: Size,
-        /// The rows that are hidden.
+        /// The hidden rows.
         rows: Range<usize>,
-        /// The columns that are hidden.
+        /// The hidden columns.
         columns: Range<usize>,
     },
-    /// Parts that come and go together.
+    /// Parts that are shown or hidden together.
     Parts {
         /// The mask's height and width.
         size: Size,
@@ -45,15 +45,15 @@ pub enum Mask {
         /// A number for each part.
         values: Vec<f32>,
     },
-    /// Pixels in an order, of which some are changed.
+    /// Pixels in an order, some of which are changed.
     Ranked {
         /// The mask's height and width.
         size: Size,
-        /// Each pixel's place in the order, in reading order; pixels may share one.
+        /// Each pixel's place in the order, listed in reading order; pixels may share a place.
         ranks: Arc<[u32]>,
-        /// The places that are changed.
+        /// The changed places.
         changed: Range<u32>,
-        /// The value of those, and of the rest.
+        /// The value of the changed places, and of the rest.
         values: (f32, f32),
     },
 }
@@ -65,10 +65,10 @@ impl From<Grid> for Mask {
 }
 
 impl Mask {
-    /// Its height and width.
+    /// Returns height and width.
     ///
     /// # Errors
-    /// When it has no row or no column.
+    /// If the mask has no row or no column.
     pub fn size(&self) -> Result<Size> {
         match self {
             Mask::Grid(grid) => Ok(grid.size()),
@@ -79,7 +79,7 @@ impl Mask {
         }
     }
 
-    /// Checks that all that it refers to is there.
+    /// Checks that everything the mask refers to exists.
     pub(crate) fn check(&self) -> Result<()> {
         let size = self.size()?;
         let within = |taps: &[Taps], len: usize| taps.iter().all(|&(a, b, _)| a < len && b < len);
@@ -107,10 +107,10 @@ impl Mask {
         }
     }
 
-    /// The number of each pixel.
+    /// Returns the number of each pixel.
     ///
     /// # Errors
-    /// When it has no row or no column, or refers to a cell, a place or a part that it does not have.
+    /// If the mask has no row or no column, or refers to a cell, a place or a part that it does not have.
     pub fn into_grid(self) -> Result<Grid> {
         self.check()?;
         let size = self.size()?;
@@ -151,7 +151,7 @@ impl Mask {
     }
 }
 
-/// One row of an enlarged grid.
+/// Returns one row of an upsampled grid.
 pub(crate) fn between<'a>(
     cells: &Grid,
     (above, below, share): Taps,

@@ -3,7 +3,7 @@
 use candle_core::{DType, Result, Tensor};
 use gradcam_nn::ops::{Axis, LayerNorm};
 
-/// The multipliers at the input `x`, an image and its baseline in one batch, from those at the output.
+/// Propagates the multipliers from the output to the input `x`, an image and its baseline in one batch.
 ///
 /// With the centred input `c`, its variance `s = mean c²` and `r = 1/√(s + ε)`, the output is `w c r + b`. Both products give each factor
 /// its share: `Δ(cr) = Δc (r + r')/2 + Δr (c + c')/2`, and `Δs = mean Δc (c + c')`.
@@ -33,7 +33,7 @@ pub(super) fn rescaled(layer: &LayerNorm, x: &Tensor, grad: &Tensor) -> Result<T
             .collect();
         let sums: Vec<f64> = c1.iter().zip(&c0).map(|(a, b)| a + b).collect();
         let to_r: f64 = m.iter().zip(&sums).map(|(m, sum)| m * sum / 2.0).sum();
-        // The slope of the chord, or of the tangent where the two are one.
+        // The slope of the chord, or of the tangent if the two points coincide.
         let slope = match (s1 - s0).abs() < 1e-10 * (s1 + s0 + layer.eps) {
             true => -0.5 * r1.powi(3),
             false => (r1 - r0) / (s1 - s0),
@@ -54,7 +54,7 @@ pub(super) fn rescaled(layer: &LayerNorm, x: &Tensor, grad: &Tensor) -> Result<T
     }
 }
 
-/// The values less their mean, and their variance.
+/// Returns the values minus their mean, and their variance.
 fn centred(x: &[f64]) -> (Vec<f64>, f64) {
     let mean = x.iter().sum::<f64>() / x.len() as f64;
     let centred: Vec<f64> = x.iter().map(|x| x - mean).collect();

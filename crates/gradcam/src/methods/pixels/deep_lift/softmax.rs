@@ -2,10 +2,10 @@
 
 use candle_core::{DType, Result, Tensor};
 
-/// The multipliers at the input `x`, an image and its baseline in one batch, from those at the output.
+/// Propagates the multipliers from the output to the input `x`, an image and its baseline in one batch.
 ///
-/// With `a = eˣ` and `r = 1 / Σ a` the output is `a r`, of which each factor gets its share: `Δ(ar) = Δa (r + r')/2 + Δr (a + a')/2`. `Δr` is
-/// that of a function of one number, `Δr / Δ Σa = - r r'`, and so is `Δa` of `Δx`.
+/// With `a = eˣ` and `r = 1 / Σ a`, the output is `a r`. Each factor gets its share: `Δ(ar) = Δa (r + r')/2 + Δr (a + a')/2`. `r` is a
+/// function of one number, with `Δr / Δ Σa = - r r'`, and so is `a`, of `x`.
 pub(super) fn rescaled(x: &Tensor, grad: &Tensor) -> Result<Tensor> {
     let len = x.dims().last().copied().unwrap_or(1).max(1);
     let values: Vec<f64> = x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
@@ -14,7 +14,7 @@ pub(super) fn rescaled(x: &Tensor, grad: &Tensor) -> Result<Tensor> {
     let mut found = Vec::with_capacity(values.len());
     for first in (0..half).step_by(len) {
         let (x, x0) = (&values[first..][..len], &values[half + first..][..len]);
-        // A common summand changes nothing.
+        // A common summand cancels.
         let top = x
             .iter()
             .chain(x0)
@@ -22,7 +22,7 @@ pub(super) fn rescaled(x: &Tensor, grad: &Tensor) -> Result<Tensor> {
             .fold(f64::NEG_INFINITY, f64::max);
         let exps = |x: &[f64]| -> Vec<f64> { x.iter().map(|x| (x - top).exp()).collect() };
         let (a, a0) = (exps(x), exps(x0));
-        // Where one of the two lies far below the other its sum may vanish.
+        // If one of the two lies far below the other, its sum may vanish.
         let (r, r0) = (
             1.0 / a.iter().sum::<f64>().max(f64::MIN_POSITIVE.sqrt()),
             1.0 / a0.iter().sum::<f64>().max(f64::MIN_POSITIVE.sqrt()),

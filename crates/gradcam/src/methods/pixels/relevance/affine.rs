@@ -1,4 +1,4 @@
-//! A convolution or a fully connected layer, with other numbers put in.
+//! A convolution or a fully connected layer whose numbers can be changed.
 
 use candle_core::{DType, Result, Tensor};
 use gradcam_nn::ops::{Conv2d, Linear, pointwise};
@@ -17,7 +17,7 @@ impl Affine {
         }
     }
 
-    /// `Wᵀ grad`, in the shape of the input `x`.
+    /// Computes `Wᵀ grad`, in the shape of the input `x`.
     pub(super) fn backward(&self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
         match self {
             Affine::Conv(layer) => layer.backward(x.dims(), grad),
@@ -25,7 +25,7 @@ impl Affine {
         }
     }
 
-    /// The layer with `weight` of its weights and `bias` of its bias; without a function the bias goes.
+    /// Applies `weight` to the layer's weights and `bias` to its bias; without `bias`, the bias is dropped.
     pub(super) fn changed(
         &self,
         weight: impl Fn(f64) -> f64 + Sync,
@@ -37,7 +37,7 @@ impl Affine {
         };
         Ok(match self {
             Affine::Conv(layer) => {
-                // Not as a feature map: its memory keeps the kernels' own order.
+                // Flat, not as a feature map: its memory keeps the kernels' own order.
                 let flat = layer.weight().flatten_all()?;
                 let changed =
                     pointwise([&flat], |[v]| weight(v))?.reshape(layer.weight().dims())?;
@@ -51,7 +51,7 @@ impl Affine {
         })
     }
 
-    /// The sum over all outputs of `s` times the bias.
+    /// Sums `s` times the bias over all outputs.
     pub(super) fn bias_share(&self, s: &Tensor) -> Result<f64> {
         let bias = match self {
             Affine::Conv(layer) => layer.bias(),
