@@ -1,4 +1,4 @@
-//! Measures two methods on one image, beside maps that know nothing of it.
+//! Measures two methods on one image, beside uninformed maps.
 #![allow(clippy::print_stdout)]
 
 use gradcam_eval::Metric;
@@ -6,7 +6,7 @@ use gradcam_eval::candle_core::{Device, Result, Tensor};
 use gradcam_eval::evaluate::{Item, Null, Study, measure};
 use gradcam_eval::gradcam::{Explainer, Method, Network, Pass};
 
-/// Two classes: the brightness of the upper left quarter of 16 × 16 pixels, and nothing.
+/// Two logits: the brightness of the upper left quarter of 16 × 16 pixels, and 0.
 struct Corner;
 
 impl Network for Corner {

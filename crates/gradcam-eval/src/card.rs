@@ -1,12 +1,12 @@
-//! The measured saliency card: what was asked of a method, what came out, and what it means.
+//! The measured saliency card: a method's measurements, their results, and what the results mean.
 //!
-//! A saliency card (Boggust et al. 2023, arXiv:2206.02958) documents a saliency method under fixed headings. The published ones collect
-//! grades from papers. This one is *measured*: each grade follows from numbers by a rule that the card names ([`crate::statistics::grade`]),
-//! and the numbers, their intervals and the nulls that they were held against stand beside it. What the published card says is printed next
-//! to what was measured and is never mixed with it ([`agreement`]).
+//! A saliency card (Boggust et al. 2023, arXiv:2206.02958) documents a saliency method under fixed headings. The published cards collect
+//! grades from papers. This card is *measured*: each grade follows from numbers by a rule that the card names
+//! ([`crate::statistics::grade`]). The numbers, their intervals and the nulls that they were compared with are listed with it. The
+//! published grades are printed next to the measured ones and never mixed with them ([`agreement`]).
 //!
-//! A card is plain data, [`Card`], with a JSON schema ([`SCHEMA`]). Its pages, [`render_markdown`] and [`render_html`], are functions of it
-//! alone, and [`diff`] says what changed between two.
+//! A card is plain data, [`Card`], with a JSON schema ([`SCHEMA`]). Its pages, [`render_markdown`] and [`render_html`], depend on the card
+//! alone, and [`diff`] lists the changes between two cards.
 //!
 //! ```
 //! use gradcam_eval::card::{Agreement, PublishedGrade, agreement, published};
@@ -20,9 +20,9 @@
 //! # Ok::<(), gradcam_eval::card::Error>(())
 //! ```
 //!
-//! **Null, not NaN.** JSON has no number that is not finite: it is `null`, with the reason beside it.
+//! **Null, not NaN.** JSON cannot represent a number that is not finite: it is `null`, with the reason beside it.
 //!
-//! **The same bytes.** A card holds no time unless somebody puts one in, and its renderings read nothing but the card and its pictures.
+//! **The same bytes.** A card has no timestamp unless the caller adds one, and its renderings read only the card and its pictures.
 
 mod agreement;
 mod chart;

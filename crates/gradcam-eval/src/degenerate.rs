@@ -1,8 +1,8 @@
-//! Maps and samples for which a metric has no value, and what becomes of them.
+//! Maps and samples for which a metric has no value, and how they are counted.
 //!
 //! A map that a ReLU left empty has no order, no maximum and no correlation. Libraries answer with NaN, which poisons a mean, or with a
-//! number that looks like a measurement. Here the answer is [`Undefined`] with its reason; a [`Tally`] keeps it beside the values, so that
-//! a report says how many there were, and can be made once without them and once with the worst value in their place.
+//! number that looks like a measurement. Here the answer is [`Undefined`] with its reason. A [`Tally`] keeps it beside the values. A report
+//! can therefore count such samples, and can be made once without them and once with the worst value in their place.
 
 use gradcam_map::Grid;
 use serde::Serialize;
@@ -20,7 +20,7 @@ pub fn check_finite(map: &Grid) -> Result<()> {
     }
 }
 
-/// Checks that a map says anything: that it is finite, and that its values differ by more than a millionth of the largest.
+/// Checks that a map is informative: it is finite, and its values differ by more than a millionth of the largest.
 ///
 /// # Errors
 /// As [`check_finite`], and [`Undefined::Zero`], [`Undefined::Constant`].
@@ -62,19 +62,19 @@ pub(crate) fn check_mask(map: &Grid, mask: &[bool]) -> Result<()> {
     }
 }
 
-/// The values of a metric over samples, with a reason in the place of each that has none.
+/// The values of a metric over samples, with a reason for each missing value.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Tally {
-    /// One outcome a sample, in the order of the samples.
+    /// One outcome per sample, in the order of the samples.
     pub outcomes: Vec<std::result::Result<f64, Undefined>>,
 }
 
 impl Tally {
-    /// Gathers the results of a metric; a value that is not finite counts as [`Undefined::NonFinite`].
+    /// Collects the results of a metric; a value that is not finite counts as [`Undefined::NonFinite`].
     ///
     /// # Errors
-    /// The first that is not [`Error::Undefined`].
+    /// The first error that is not [`Error::Undefined`].
     pub fn collect(results: impl IntoIterator<Item = Result<f64>>) -> Result<Self> {
         let outcome = |result: Result<f64>| match result {
             Ok(value) if value.is_finite() => Ok(Ok(value)),
@@ -86,32 +86,32 @@ impl Tally {
         Ok(Tally { outcomes })
     }
 
-    /// The values that exist, in the order of the samples.
+    /// Returns the values that exist, in the order of the samples.
     pub fn values(&self) -> Vec<f64> {
         self.outcomes.iter().filter_map(|o| o.ok()).collect()
     }
 
-    /// A value for every sample: `worst` where the metric has none. What a report shows beside [`values`](Tally::values), so that a method
-    /// cannot win by being undefined on what is hard.
+    /// Returns a value for every sample: `worst` if the metric has none. A report shows these beside [`values`](Tally::values), so that a
+    /// method cannot win by being undefined on hard samples.
     pub fn scored(&self, worst: f64) -> Vec<f64> {
         self.outcomes.iter().map(|o| o.unwrap_or(worst)).collect()
     }
 
-    /// The samples without a value, and why.
+    /// Returns the indices of the samples without a value, with the reasons.
     pub fn undefined(&self) -> Vec<(usize, Undefined)> {
         let outcomes = self.outcomes.iter().enumerate();
         outcomes.filter_map(|(i, o)| Some((i, o.err()?))).collect()
     }
 
-    /// The share of samples without a value, 0 to 1; 0 for no samples.
+    /// Returns the share of samples without a value, 0 to 1; 0 if there are no samples.
     pub fn undefined_share(&self) -> f64 {
         self.undefined().len() as f64 / self.outcomes.len().max(1) as f64
     }
 
-    /// The pairs of values of the samples for which both metrics have one, for a paired test.
+    /// Returns the pairs of values from samples for which both metrics have one, for a paired test.
     ///
     /// # Errors
-    /// [`Error::Length`] when the two are not of the same samples.
+    /// [`Error::Length`] if the two have different numbers of samples.
     pub fn paired(&self, other: &Tally) -> Result<Vec<(f64, f64)>> {
         if self.outcomes.len() != other.outcomes.len() {
             return Err(Error::Length {

@@ -12,19 +12,19 @@ pub enum Error {
     /// The metric has no value for this sample; nothing is wrong with the call.
     #[error("undefined: {0}")]
     Undefined(Undefined),
-    /// A map has another size than it should have.
+    /// A map does not have the expected size.
     #[error("expected a map of {expected} (height x width), found {found}")]
     Size {
-        /// The size that was expected.
+        /// The expected size.
         expected: Size,
-        /// The map's.
+        /// The map's size.
         found: Size,
     },
-    /// There is no map of these rows, columns and values.
+    /// No map has these rows, columns and values.
     #[error(transparent)]
     Map(#[from] gradcam_map::Error),
-    /// A mask has another number of pixels than the map.
-    #[error("expected a mask of {expected} pixels, one a position of the map, found {found}")]
+    /// A mask and the map have different numbers of pixels.
+    #[error("expected a mask of {expected} pixels, one per position of the map, found {found}")]
     Mask {
         /// Positions of the map.
         expected: usize,
@@ -34,35 +34,35 @@ pub enum Error {
     /// Two lists that belong together have different lengths.
     #[error("expected {expected} values, found {found}")]
     Length {
-        /// Values that were expected.
+        /// The expected number of values.
         expected: usize,
-        /// Values that were given.
+        /// The number of values given.
         found: usize,
     },
-    /// The metric looks at windows that do not fit into the map.
+    /// The map is smaller than the metric's window.
     #[error("{metric} needs a map of at least {least} rows and columns, found {found}")]
     TooSmall {
         /// The metric.
         metric: &'static str,
-        /// The least number of rows and of columns.
+        /// The smallest number of rows and of columns.
         least: usize,
         /// The map's size.
         found: Size,
     },
-    /// An option has a value that means nothing.
+    /// An option has an invalid value.
     #[error("the option `{option}` must be {expected}, found {found}")]
     Option {
         /// The option.
         option: &'static str,
-        /// What it may be.
+        /// Its valid values.
         expected: &'static str,
-        /// What it is.
+        /// Its value.
         found: String,
     },
     /// No metric has this name.
     #[error("unknown metric `{name}`{}", hint(.nearest))]
     UnknownMetric {
-        /// The name.
+        /// The unknown name.
         name: String,
         /// Similar names.
         nearest: Vec<String>,
@@ -72,26 +72,26 @@ pub enum Error {
     Missing {
         /// The metric.
         metric: &'static str,
-        /// What it needs.
+        /// The missing input.
         need: crate::Need,
     },
     /// A record lacks a map that its header promises.
-    #[error("the record of image {index} has no map of `{name}` where it should be")]
+    #[error("the record of image {index} has no map of `{name}`")]
     Record {
-        /// The image's number.
+        /// The image's index.
         index: usize,
         /// The method or null.
         name: String,
     },
-    /// The network names no parameter, so none can be drawn anew.
-    #[error("the network does not name its parameters, so they cannot be drawn anew")]
+    /// The network names no parameters, so they cannot be redrawn.
+    #[error("the network does not name its parameters, so they cannot be redrawn")]
     NoParameters,
     /// The network or the explanation failed.
     #[error(transparent)]
     Gradcam(#[from] gradcam::Error),
 }
 
-// Not `#[from]`: its text is part of the message, and a chain of causes would say it twice.
+// Not `#[from]`: the reason is part of the message, and a chain of causes would repeat it.
 impl From<Undefined> for Error {
     fn from(reason: Undefined) -> Self {
         Error::Undefined(reason)

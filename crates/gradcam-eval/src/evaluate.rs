@@ -1,15 +1,15 @@
-//! Methods measured on the images of a data set, one record an image.
+//! Measures methods on the images of a data set, with one record per image.
 //!
-//! A study says what is measured: methods, the [`Null`] maps that they have to beat, and metrics. [`measure`] looks at one image and gives an
-//! [`ImageRecord`]; a [`Journal`] keeps the records in a file, so that a run can be taken up again, split over machines and merged; a
-//! [`Summary`] makes means, intervals, tests and ranks of them. It is always made from records as they are read back, so that one run, a
-//! run that was taken up, and merged parts give the same bytes.
+//! A study lists methods, the [`Null`] maps that they have to beat, and metrics. [`measure`] measures one image and returns an
+//! [`ImageRecord`]. A [`Journal`] keeps the records in a file, so that a run can be resumed, split over machines and merged. A [`Summary`]
+//! turns them into means, intervals, tests and ranks. It is always made from records read back from their file, so that one run, a resumed
+//! run, and merged parts give the same bytes.
 //!
-//! **Which null.** Each method is held against maps that know nothing and are like its own: of its resolution, or made from its map. Its
-//! numbers do not depend on the methods beside it; ranks, and Holm's correction over the methods and nulls of a metric, do.
+//! **Which null.** Each method is compared with uninformed maps of its own kind: of its resolution, or made from its map. Its values do not
+//! depend on the other methods. Ranks do, and so does Holm's correction over the methods and nulls of a metric.
 //!
-//! **Which class.** Metrics that ask the network follow their protocols and explain the class that it sees in the image; those that look at a
-//! mask explain the class that the mask is of.
+//! **Which class.** Metrics that run the network follow their protocols and explain the class that it predicts for the image. Metrics that
+//! use a mask explain the mask's class.
 
 mod journal;
 mod look;

@@ -1,4 +1,4 @@
-//! Metrics that ask the network again: what does it say when what the map shows is hidden, or is all that is left?
+//! Metrics that run the network again: how does its score change if the regions that the map shows are hidden, or are all that is left?
 
 mod average_drop;
 mod blur;

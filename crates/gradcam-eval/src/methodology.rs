@@ -1,5 +1,5 @@
-//! What a method costs, what it depends on beside the network and the image, and what its map consists of: the first section of the saliency
-//! card (Boggust et al. 2023).
+//! What a method costs, what it depends on besides the network and the image, and what its map consists of: the first section of the
+//! saliency card (Boggust et al. 2023).
 
 mod determinism;
 mod directness;

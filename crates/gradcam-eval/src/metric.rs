@@ -1,4 +1,4 @@
-//! The metrics, measured.
+//! Measuring a metric by its name.
 
 mod about;
 mod card_test;
@@ -22,7 +22,7 @@ use crate::faithfulness::{self as asked, Explain, Sample};
 use crate::metrics as of;
 use crate::{Error, Result, Undefined};
 
-/// A map with all that metrics may need; what is missing is None.
+/// A map with all inputs that metrics may need; a missing input is `None`.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Evidence<'a> {
@@ -30,7 +30,7 @@ pub struct Evidence<'a> {
     pub map: &'a Grid,
     /// The map at the input's resolution.
     pub upsampled: &'a Grid,
-    /// Which pixels of the input show the object.
+    /// Marks the pixels of the input that show the object.
     pub mask: Option<&'a [bool]>,
     /// Network, input and class.
     pub sample: Option<Sample<'a>>,
@@ -38,16 +38,16 @@ pub struct Evidence<'a> {
     pub other: Option<&'a Grid>,
     /// The method.
     pub explain: Option<&'a Explain<'a>>,
-    /// Where the object's class stands among the network's by their scores for the image, from 0 on.
+    /// The rank of the object's class among the network's classes by their scores for the image; 0 is the highest.
     pub rank: Option<usize>,
-    /// Where to cut the map, from 0 for its smallest value to 1 for its largest, by what was found on other images.
+    /// The threshold that cuts the map, tuned on other images: 0 is its smallest value, 1 its largest.
     pub threshold: Option<f64>,
-    /// The seed of whatever is drawn.
+    /// The seed of all random numbers.
     pub seed: u64,
 }
 
 impl<'a> Evidence<'a> {
-    /// A map at its own resolution and at the input's, without the rest, and with the seed 0.
+    /// Takes a map at its own resolution and at the input's. The other inputs are missing, and the seed is 0.
     pub fn new(map: &'a Grid, upsampled: &'a Grid) -> Self {
         Evidence {
             map,
@@ -62,7 +62,7 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// With the pixels of the input that show the object.
+    /// Adds the mask of the input's pixels that show the object.
     pub fn with_mask(self, mask: &'a [bool]) -> Self {
         Evidence {
             mask: Some(mask),
@@ -70,7 +70,7 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// With a network, its input and the class.
+    /// Adds a network, its input and the class.
     pub fn with_sample(self, sample: Sample<'a>) -> Self {
         Evidence {
             sample: Some(sample),
@@ -78,7 +78,7 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// With another map of the same image at the input's resolution.
+    /// Adds another map of the same image at the input's resolution.
     pub fn with_other(self, other: &'a Grid) -> Self {
         Evidence {
             other: Some(other),
@@ -86,7 +86,7 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// With the method.
+    /// Adds the method.
     pub fn with_explain(self, explain: &'a Explain<'a>) -> Self {
         Evidence {
             explain: Some(explain),
@@ -94,7 +94,7 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// With the rank of the object's class, from 0 on.
+    /// Adds the rank of the object's class; 0 is the highest.
     pub fn with_rank(self, rank: usize) -> Self {
         Evidence {
             rank: Some(rank),
@@ -102,7 +102,7 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// With the place to cut the map, 0 to 1.
+    /// Adds the threshold that cuts the map, 0 to 1.
     pub fn with_threshold(self, threshold: f64) -> Self {
         Evidence {
             threshold: Some(threshold),
@@ -110,13 +110,13 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// With another seed.
+    /// Sets the seed.
     pub fn with_seed(self, seed: u64) -> Self {
         Evidence { seed, ..self }
     }
 }
 
-/// Sizes in the place of the maps and the mask.
+/// Shows sizes instead of the maps and the mask.
 impl fmt::Debug for Evidence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let size = |map: &Grid| map.size();
@@ -135,13 +135,13 @@ impl fmt::Debug for Evidence<'_> {
 }
 
 impl Metric {
-    /// The metric of one sample; its mean over samples is what papers report.
+    /// Measures one sample; papers report the mean over samples.
     ///
-    /// A map that is constant, zero or not finite has no value ([`Error::Undefined`]); only the pointing game, the hit rate and the
-    /// localisation count a constant one as a miss, as their protocols do. A mean over classes is made where means are.
+    /// A map that is constant, zero or not finite has no value ([`Error::Undefined`]). The pointing game, the hit rate and the localisation
+    /// are exceptions: their protocols count a constant map as a miss. Averages over classes are left to the code that averages samples.
     ///
     /// # Errors
-    /// [`Error::Missing`] when something that it needs is not given; those of the metric's function.
+    /// [`Error::Missing`] if a required input is missing; the errors of the metric's function.
     ///
     /// ```
     /// use gradcam_eval::nulls::random_map;
@@ -153,7 +153,7 @@ impl Metric {
     /// let map = random_map(Size::new(7, 7)?, 0);
     /// let evidence = Evidence::new(&map, &map);
     /// assert!((0.0..=1.0).contains(&metric.measure(&evidence)?));
-    /// // It asks the network, and there is none here.
+    /// // It runs the network, which is missing here.
     /// assert!(Metric::Deletion.measure(&evidence).is_err());
     /// # Ok::<(), gradcam_eval::Error>(())
     /// ```
@@ -161,7 +161,7 @@ impl Metric {
         self.measure_beside(evidence, &mut Seen::default())
     }
 
-    /// As [`measure`](Metric::measure), with what other metrics of the same evidence have `seen`.
+    /// Measures like [`measure`](Metric::measure), reusing results that other metrics of the same evidence left in `seen`.
     fn measure_beside(self, evidence: &Evidence<'_>, seen: &mut Seen) -> Result<f64> {
         let Evidence {
             map,
@@ -316,17 +316,17 @@ impl Metric {
     }
 }
 
-/// Several metrics of one sample, in their order; what they have in common is computed once.
+/// Measures several metrics of one sample, in their order; shared parts are computed once.
 ///
 /// # Errors
-/// As [`Metric::measure`], but for [`Undefined`], which stands in a metric's place.
+/// As [`Metric::measure`], except [`Undefined`], which becomes the metric's outcome.
 pub fn measure_all(metrics: &[Metric], evidence: &Evidence<'_>) -> Result<Vec<Outcome>> {
     measure_all_beside(metrics, evidence, &mut Seen::default())
 }
 
 type Outcome = std::result::Result<f64, Undefined>;
 
-/// As [`measure_all`], with what was `seen` of the same evidence.
+/// Measures like [`measure_all`], reusing results `seen` for the same evidence.
 pub(crate) fn measure_all_beside(
     metrics: &[Metric],
     evidence: &Evidence<'_>,
@@ -340,7 +340,7 @@ pub(crate) fn measure_all_beside(
     metrics.iter().map(one).collect()
 }
 
-/// What several metrics are read off.
+/// Results that several metrics share.
 #[derive(Default)]
 pub(crate) struct Seen {
     deleted: Once<asked::Curve>,
@@ -353,7 +353,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// The scores along each curve whose area was measured.
+    /// Returns the scores along each curve whose area was measured.
     pub(crate) fn curves(&self) -> BTreeMap<Metric, Vec<f64>> {
         let curves = [
             (Metric::Deletion, &self.deleted),
@@ -367,7 +367,8 @@ impl Seen {
             .collect()
     }
 
-    /// A correlation's mean over `count` random orders of the map's saliency; none for what is no correlation or was not measured.
+    /// Returns a correlation's mean over `count` random orders of the map's saliency. `None` if the metric is not a correlation or was not
+    /// measured.
     pub(crate) fn shuffled(&self, metric: Metric, count: usize, seed: u64) -> Result<Option<f64>> {
         let found = match metric {
             Metric::DeletionCorrelation => &self.deletion,
@@ -386,7 +387,7 @@ impl Seen {
 
 type Once<T> = Option<std::result::Result<T, Undefined>>;
 
-/// What is there already, or is made now; that it is undefined is kept too.
+/// Returns the stored result, or makes and stores it; [`Undefined`] is stored too.
 fn once<T>(seen: &mut Once<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
     if seen.is_none() {
         *seen = Some(match make() {
@@ -402,7 +403,7 @@ fn once<T>(seen: &mut Once<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
     }
 }
 
-/// The area of a curve, or its correlation.
+/// Returns the area of a curve, or its correlation.
 fn of_curve(area: bool, found: &asked::Calibrated) -> Result<f64> {
     match area {
         true => Ok(found.curve.area),

@@ -1,4 +1,4 @@
-//! Metrics of maps alone, or of a map and a mask: no network is asked.
+//! Metrics of maps alone, or of a map and a mask: they run no network.
 
 mod calibration;
 mod difference;

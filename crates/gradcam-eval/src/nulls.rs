@@ -1,9 +1,9 @@
-//! Maps that know nothing of the image or of the network: what a method has to beat on the same images.
+//! Maps that do not depend on the image or on the network: a method must beat them on the same images.
 
 use gradcam_map::{Grid, Size};
 use gradcam_random::Random;
 
-/// Independent uniform numbers from 0 to below 1: pixels in a random order.
+/// Draws independent uniform numbers from 0 to below 1: pixels in a random order.
 ///
 /// ```
 /// use gradcam_eval::nulls::random_map;
@@ -19,8 +19,8 @@ pub fn random_map(size: Size, seed: u64) -> Grid {
     Grid::from_fn(size, |_| random.unit() as f32)
 }
 
-/// A Gaussian around the centre, 1 at its peak, with a standard deviation of a quarter of each side: photographers put their subject in
-/// the middle, so a method that finds it there has shown nothing.
+/// Computes a Gaussian around the centre, 1 at its peak, with a standard deviation of a quarter of each side. Photographers put their
+/// subject in the middle, so a method that finds it there has shown nothing.
 ///
 /// ```
 /// let size = gradcam_eval::gradcam_map::Size::new(5, 7)?;
@@ -39,7 +39,7 @@ pub fn centre_map(size: Size) -> Grid {
     })
 }
 
-/// The values of a map in random places.
+/// Shuffles the values of a map over its positions.
 ///
 /// ```
 /// use gradcam_eval::nulls::{centre_map, permuted_map};
@@ -57,7 +57,7 @@ pub fn permuted_map(map: &Grid, seed: u64) -> Grid {
     Grid::from_fn(map.size(), |i| map.values()[order[i]])
 }
 
-/// A map at another resolution: each place has the mean of the places that it covers, as PyTorch's adaptive average pooling counts them.
+/// Resamples a map to another size: each position has the mean of the positions that it covers, as in PyTorch's adaptive average pooling.
 pub fn averaged_map(map: &Grid, size: Size) -> Grid {
     let (height, width) = size.height_width();
     let covered =
@@ -78,11 +78,11 @@ mod tests {
     use super::*;
     use crate::testing::{grid, size};
 
-    /// The expected values are those of `torch.nn.functional.adaptive_avg_pool2d`.
+    /// The expected values come from `torch.nn.functional.adaptive_avg_pool2d`.
     #[test]
     fn a_coarser_map_has_the_means_of_what_its_places_cover() {
         let map = grid(2, 5, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
-        // Columns 0 to 1, 1 to 3 and 3 to 4: a place between two counts for both.
+        // Columns 0 to 1, 1 to 3 and 3 to 4: a position that two windows share counts for both.
         assert_eq!(averaged_map(&map, size(1, 3)), grid(1, 3, &[4.0, 5.5, 7.0]));
         assert_eq!(averaged_map(&map, size(2, 5)), map);
     }
@@ -92,7 +92,7 @@ mod tests {
         let map = centre_map(size(5, 9));
         assert_eq!(map.argmax(), Some((2, 4)));
         assert_eq!(map.max(), 1.0);
-        // Two quarters of a side from the centre: two deviations.
+        // An edge pixel's centre is 3.5 pixels from the middle, and the standard deviation is 2.
         let edge = centre_map(size(8, 1));
         assert!((edge.values()[0] - (-0.5 * (3.5_f32 / 2.0).powi(2)).exp()).abs() < 1e-6);
         assert_eq!(edge.values()[0], edge.values()[7]);

@@ -1,4 +1,4 @@
-//! Which of a map's two resolutions a metric looks at.
+//! Which of a map's two resolutions a metric uses.
 
 use serde::Serialize;
 
@@ -6,9 +6,9 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Resolution {
-    /// The method's: a layer's, or the pixels'. Values of maps of different resolutions are not of one scale: the entropy of 49 places is at
-    /// most log 49, and places of 32 × 32 pixels take away more than single ones.
+    /// The method's own: a layer's, or the pixels'. Values at different resolutions are not comparable: the entropy of 49 positions is at
+    /// most log 49, and a position of 32 × 32 pixels hides more than a single pixel.
     Own,
-    /// The network's input, to which every map is brought. Maps that a metric asks the method for are compared there too.
+    /// The network's input, to which every map is upsampled. Maps that a metric asks the method for are compared there too.
     Input,
 }

@@ -1,12 +1,12 @@
 //! Does a map depend on what the network has learned?
 //!
-//! A map that stays when the network's parameters are drawn anew, or when it was trained on labels that mean nothing, shows the picture and
-//! not the network (Adebayo et al. 2018). Other tests ask whether networks that say the same have the same maps ([`agreement`], Arun et al. 2021;
-//! [`implementation_invariance`], Sundararajan et al. 2017), and whether a map knows what a network looks for ([`model_contrast`], Yang and
-//! Kim 2019).
+//! If a map stays the same when the network's parameters are redrawn, or when the network was trained on random labels, it shows the
+//! picture and not the network (Adebayo et al. 2018). Other tests ask whether networks with the same outputs have the same maps
+//! ([`agreement`], Arun et al. 2021; [`implementation_invariance`], Sundararajan et al. 2017). Others ask whether a map depends on what a
+//! network looks for ([`model_contrast`], Yang and Kim 2019).
 //!
-//! Similarity has no zero that is known beforehand: the maps of two pictures are alike because they are smooth, positive and in the middle.
-//! So each test measures the similarity of maps of different pictures too, and is compared with that.
+//! Similarity has no known zero: the maps of two pictures are alike because they are smooth, positive and centred. Each test therefore also
+//! measures the similarity between maps of different pictures, and compares with it.
 
 mod agreement;
 mod blocks;

@@ -1,4 +1,4 @@
-//! How sure a mean over images is, and what follows from it.
+//! How certain a mean over images is, and which grade follows from it.
 
 mod bootstrap;
 mod grade;

@@ -1,4 +1,4 @@
-//! What the tests have in common.
+//! Helpers that the tests share.
 
 #![allow(clippy::unwrap_used)]
 
@@ -28,13 +28,13 @@ pub(crate) fn grid(height: usize, width: usize, values: &[f32]) -> Grid {
     Grid::new(size(height, width), values.to_vec()).unwrap()
 }
 
-/// A map from 0 to 1, the golden script's.
+/// The golden script's map, 0 to 1.
 pub(crate) fn wave(height: usize, width: usize, step: f64) -> Grid {
     let at = |i: usize| (0.5 + 0.5 * (0.3 + i as f64 * step).sin()) as f32;
     Grid::from_fn(size(height, width), at)
 }
 
-/// Why a metric has no value.
+/// Returns the reason why a metric has no value.
 pub(crate) fn undefined<T: std::fmt::Debug>(result: Result<T>) -> Undefined {
     match result {
         Err(Error::Undefined(reason)) => reason,
@@ -42,7 +42,7 @@ pub(crate) fn undefined<T: std::fmt::Debug>(result: Result<T>) -> Undefined {
     }
 }
 
-/// `sharpness` times the mean over one patch of a picture with one channel, and 0: nothing else matters to the first class.
+/// Two logits: `sharpness` times the mean over one patch of a picture with one channel, and 0. Nothing else affects the first class.
 pub(crate) struct Patch {
     pub(crate) rows: std::ops::Range<usize>,
     pub(crate) columns: std::ops::Range<usize>,
@@ -76,7 +76,7 @@ impl Patch {
         (0..SIDE * SIDE).map(inside).collect()
     }
 
-    /// 1 on the patch and a little noise around 0 elsewhere.
+    /// 1 on the patch and slight noise around 0 elsewhere.
     pub(crate) fn image(&self) -> Tensor {
         let noise = wave(SIDE, SIDE, 1.9).map(|v| 0.2 * (v - 0.5));
         let pixels = noise.values().iter().zip(self.mask());
@@ -86,7 +86,7 @@ impl Patch {
         Tensor::from_vec(pixels, (1, 1, SIDE, SIDE), &Device::Cpu).unwrap()
     }
 
-    /// The map that says what the network sees: the patch, with a little order everywhere so that there are no ties.
+    /// The map of what the network uses: the patch, with small differences everywhere so that there are no ties.
     pub(crate) fn perfect(&self) -> Grid {
         let values = self.mask().into_iter().enumerate();
         let values =
@@ -103,7 +103,7 @@ impl Patch {
     }
 }
 
-/// The same work on one thread and on three.
+/// Runs the same work on one thread and on three, and compares the results.
 pub(crate) fn on_any_threads<T: PartialEq + std::fmt::Debug + Send>(
     work: impl Fn() -> T + Sync,
 ) -> T {

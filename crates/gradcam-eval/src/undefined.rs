@@ -25,19 +25,19 @@ pub enum Undefined {
     /// Neither mask marks a pixel.
     #[error("both masks are empty")]
     EmptyUnion,
-    /// The scores, or the saliencies that they are correlated with, are all the same.
+    /// The scores, or the saliencies that they are correlated with, are all equal.
     #[error("a correlation needs values that differ")]
     ConstantScores,
     /// The score of the whole image is 0, where the metric divides by it.
     #[error("the score of the image is 0")]
     NoScore,
-    /// The score of the whole image is 1, where the metric divides by what is missing to it.
+    /// The score of the whole image is 1, and the metric divides by its distance from 1.
     #[error("the score of the image is 1")]
     FullScore,
-    /// No patch was found that changes nothing of what the network says.
+    /// No patch was found that leaves the network's output unchanged.
     #[error("no patch without meaning was found")]
     NoPatch,
-    /// There is no sample.
+    /// There are no samples.
     #[error("there is no value")]
     Empty,
 }

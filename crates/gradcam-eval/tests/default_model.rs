@@ -1,4 +1,4 @@
-//! The sanity checks on the default model and photos of the repository: few steps, for the plumbing and for what must hold exactly.
+//! The sanity checks on the default model and the repository's photos: a few steps, to test the connections and what must hold exactly.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -84,7 +84,7 @@ fn the_last_blocks_of_the_network() {
             "{step:?}"
         );
     }
-    // Alone, a step leaves the rest as it was: the same first step, another second one.
+    // Alone, a step leaves the other parameters as they were: the first step is the same, the second one would differ.
     let alone = Protocol {
         order: Order::Independent,
         blocks: &blocks[..1],

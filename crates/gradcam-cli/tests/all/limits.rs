@@ -201,7 +201,7 @@ fn records_and_cards_end() {
     let folder = tempdir().unwrap();
     pipe(&folder.path().join("pipe"));
     for name in ["/dev/zero", "pipe"] {
-        let words = [name, "is no ordinary file"];
+        let words = [name, "is not a regular file"];
         run(&folder, &["evaluate", "merge", name]).refused(&words);
         let words = [name, "expected a file"];
         run(&folder, &["card", "render", name, "-o", "out"]).refused(&words);
@@ -209,7 +209,8 @@ fn records_and_cards_end() {
     }
     // A line without end.
     fs::write(folder.path().join("line"), vec![b' '; 17 << 20]).unwrap();
-    run(&folder, &["evaluate", "merge", "line"]).refused(&["line 1", "these are no records"]);
+    run(&folder, &["evaluate", "merge", "line"])
+        .refused(&["line 1", "this is not a file of records"]);
 }
 
 #[test]

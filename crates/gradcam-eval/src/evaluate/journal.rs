@@ -1,4 +1,4 @@
-//! Records in a file: one JSON object a line, the header first.
+//! Records in a file: one JSON object per line, the header first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
@@ -16,13 +16,13 @@ pub enum JournalError {
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A pipe or a device, which may have no end.
-    #[error("`{}` is no ordinary file, expected one that `--records` wrote", .0.display())]
+    /// The path is a pipe or a device, which may have no end.
+    #[error("`{}` is not a regular file, expected one written by `--records`", .0.display())]
     NotAFile(PathBuf),
-    /// The file is longer than any study's.
+    /// The file is longer than any study's file.
     #[error("`{}` is longer than {limit} bytes, the limit", path.display())]
     TooLong {
         /// The file.
@@ -30,17 +30,17 @@ pub enum JournalError {
         /// The limit in bytes.
         limit: u64,
     },
-    /// The file is there already.
+    /// The file already exists.
     #[error("`{}` exists", .0.display())]
     Exists(PathBuf),
-    /// A line is not what it should be.
+    /// A line is malformed.
     #[error("`{}`, line {line}: {reason}", path.display())]
     Line {
         /// The file.
         path: PathBuf,
-        /// Its number, from 1.
+        /// The line's number, from 1.
         line: usize,
-        /// What is wrong.
+        /// The problem.
         reason: String,
     },
     /// The file belongs to another study.
@@ -50,13 +50,13 @@ pub enum JournalError {
         path: PathBuf,
         /// The first field that differs.
         field: String,
-        /// What it is.
+        /// The file's value.
         found: String,
-        /// What it should be.
+        /// The expected value.
         expected: String,
     },
-    /// The file was written by a version that wrote something else.
-    #[error("`{}` has records of the format `{found}`, expected `{}`: another version wrote them, and they cannot be taken up or merged; measure again into another file", path.display(), FORMAT)]
+    /// The file was written by a version with another format.
+    #[error("`{}` has records of the format `{found}`, expected `{}`: another version wrote them, and they cannot be resumed or merged; measure again into another file", path.display(), FORMAT)]
     Format {
         /// The file.
         path: PathBuf,
@@ -66,9 +66,9 @@ pub enum JournalError {
     /// Two files have different records of one image.
     #[error("image {index} (`{id}`) has two different records, the second in `{}`", path.display())]
     Contradiction {
-        /// The image's number.
+        /// The image's index.
         index: usize,
-        /// Its name.
+        /// The image's name.
         id: String,
         /// The second file.
         path: PathBuf,
@@ -77,7 +77,7 @@ pub enum JournalError {
 
 type Result<T> = std::result::Result<T, JournalError>;
 
-/// A file that records are added to.
+/// A file to which records are appended.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -86,10 +86,10 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Begins a file.
+    /// Creates a file.
     ///
     /// # Errors
-    /// When it exists or cannot be written.
+    /// If the file exists or cannot be written.
     pub fn create(path: &Path, header: &Header) -> Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).open(path);
         let file = file.map_err(|source| match source.kind() {
@@ -105,10 +105,10 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Takes a file of the same study up again; one that is not there is begun. A last line that was cut short is dropped.
+    /// Resumes a file of the same study; a missing file is created. An incomplete last line is dropped.
     ///
     /// # Errors
-    /// When the file belongs to another study, or cannot be read or written.
+    /// If the file belongs to another study, or cannot be read or written.
     pub fn resume(path: &Path, header: &Header) -> Result<Self> {
         if !path.exists() {
             return Self::create(path, header);
@@ -130,15 +130,15 @@ impl Journal {
         })
     }
 
-    /// Whether the image of this number has a record.
+    /// Returns whether the image with this index has a record.
     pub fn has(&self, index: usize) -> bool {
         self.done.contains(&index)
     }
 
-    /// Adds a record; it is on its way to the disk when this returns.
+    /// Appends a record, and passes it to the operating system before returning.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub fn add(&mut self, record: &ImageRecord) -> Result<()> {
         self.line(record)?;
         self.done.insert(record.index);
@@ -152,7 +152,7 @@ impl Journal {
             reason: error.to_string(),
         })?;
         text.push('\n');
-        // In one call, so that an interruption leaves at most one line cut short.
+        // In one call, so that an interruption leaves at most one incomplete line.
         self.file.write_all(text.as_bytes()).map_err(io(&self.path))
     }
 }
@@ -165,18 +165,18 @@ fn io(path: &Path) -> impl Fn(std::io::Error) -> JournalError {
     }
 }
 
-/// The header of a file and its records in the order of the images.
+/// Reads the header of a file and its records in the order of the images.
 ///
 /// # Errors
-/// When the file cannot be read, or is not one of records.
+/// If the file cannot be read, or is not a file of records.
 pub fn read(path: &Path) -> Result<(Header, Vec<ImageRecord>)> {
     merge(&[path.to_path_buf()])
 }
 
-/// The records of several files of one study, in the order of the images: the parts of a run, or the same part twice.
+/// Merges the records of several files of one study, in the order of the images: parts of a run, or the same part twice.
 ///
 /// # Errors
-/// When a file cannot be read, they are of different studies, or contradict each other.
+/// If a file cannot be read, or the files are of different studies or contradict each other.
 pub fn merge(paths: &[PathBuf]) -> Result<(Header, Vec<ImageRecord>)> {
     let mut header: Option<Header> = None;
     let mut records: BTreeMap<usize, ImageRecord> = BTreeMap::new();
@@ -211,17 +211,17 @@ pub fn merge(paths: &[PathBuf]) -> Result<(Header, Vec<ImageRecord>)> {
         None => Err(JournalError::Line {
             path: PathBuf::new(),
             line: 1,
-            reason: "no file was named".to_string(),
+            reason: "no file was given".to_string(),
         }),
     }
 }
 
-/// The most bytes of a line: all methods by all metrics on one image take a hundredth of it.
+/// The maximum length of a line in bytes: all methods by all metrics on one image take a hundredth of it.
 const LINE: u64 = 16 << 20;
-/// The most bytes of a file of records.
+/// The maximum size of a file of records in bytes.
 const RECORDS: u64 = 4 << 30;
 
-/// A file of records: not a pipe, which may never have a writer, nor a device, which may have no end.
+/// Opens a file of records: not a pipe, which may never have a writer, nor a device, which may have no end.
 fn open(path: &Path) -> Result<File> {
     let found = std::fs::metadata(path).map_err(io(path))?;
     if !found.is_file() && !found.is_dir() {
@@ -236,18 +236,18 @@ fn open(path: &Path) -> Result<File> {
     File::open(path).map_err(io(path))
 }
 
-/// What the header of any version has.
+/// The field that every version's header has.
 #[derive(serde::Deserialize)]
 struct Named {
     format: String,
 }
 
-/// Hands each record of a file to `visit`, and returns the header and how many bytes the whole lines have.
+/// Passes each record of a file to `visit`. Returns the header and the total length of the complete lines in bytes.
 fn scan(path: &Path, mut visit: impl FnMut(ImageRecord) -> Result<()>) -> Result<(Header, u64)> {
     let mut reader = BufReader::new(open(path)?);
     let mut header = None;
     let (mut whole, mut number) = (0, 0);
-    // Bytes, since a line may be cut in the middle of a character.
+    // As bytes, because a line may be cut inside a character.
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -257,7 +257,7 @@ fn scan(path: &Path, mut visit: impl FnMut(ImageRecord) -> Result<()>) -> Result
             return Err(JournalError::Line {
                 path: path.to_path_buf(),
                 line: number + 1,
-                reason: format!("it is longer than {LINE} bytes; these are no records"),
+                reason: format!("it is longer than {LINE} bytes; this is not a file of records"),
             });
         }
         if length == 0 || !line.ends_with(b"\n") {
@@ -287,12 +287,12 @@ fn scan(path: &Path, mut visit: impl FnMut(ImageRecord) -> Result<()>) -> Result
     let header = header.ok_or_else(|| JournalError::Line {
         path: path.to_path_buf(),
         line: 1,
-        reason: "there is no header; these are no records".to_string(),
+        reason: "there is no header; this is not a file of records".to_string(),
     })?;
     Ok((header, whole))
 }
 
-/// Checks that a file is of the expected study.
+/// Checks that a file belongs to the expected study.
 fn same(path: &Path, found: &Header, expected: &Header) -> Result<()> {
     if found == expected {
         return Ok(());
@@ -309,7 +309,7 @@ fn same(path: &Path, found: &Header, expected: &Header) -> Result<()> {
     let others = expected
         .iter()
         .filter(|(name, value)| found.get(*name) != Some(value));
-    // A hash follows from what has a name: other pictures from another way to fit them.
+    // Named fields come first, because a hash follows from them: another fit gives other pictures.
     let (named, hashes): (Vec<_>, Vec<_>) =
         others.partition(|(name, _)| !name.ends_with("_sha256"));
     let (field, value) = match named.into_iter().chain(hashes).next() {

@@ -1,4 +1,4 @@
-//! One image: its maps, the maps that they are held against, and the metrics of both.
+//! One image: its maps, the nulls that they are compared with, and the metrics of both.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::metric::{Seen, measure_all_beside};
 use crate::metrics::cuts;
 use crate::{Error, Evidence, Metric, Need, Resolution, Result, Undefined, nulls};
 
-/// Whether a metric explains the class that a mask is of.
+/// Returns whether a metric explains the class of a mask.
 pub(super) fn localises(metric: &Metric) -> bool {
     needs(metric, Need::Mask)
 }
@@ -26,17 +26,17 @@ fn missing(what: &'static str) -> Error {
     Error::option("nulls", what, "nothing")
 }
 
-/// What is asked of one image.
+/// The work on one image.
 pub(super) struct Look<'a> {
     pub(super) study: &'a Study<'a>,
     pub(super) item: &'a Item<'a>,
-    /// The class that the network sees, for metrics that ask it.
+    /// The class that the network predicts, for metrics that run it.
     pub(super) seen: usize,
-    /// The class of the mask, for metrics that look at it.
+    /// The mask's class, for metrics that use it.
     pub(super) named: usize,
-    /// Where the annotated class stands among the network's.
+    /// The rank of the annotated class among the network's; 0 is the highest.
     pub(super) rank: Option<usize>,
-    /// What is measured of the image.
+    /// The metrics measured on the image.
     pub(super) metrics: Vec<Metric>,
     /// Height and width of the network's input.
     pub(super) input: Size,
@@ -59,29 +59,29 @@ impl From<Heatmap> for Maps {
     }
 }
 
-/// A source's maps of the class that is seen and of the one that is named; none where they are the same.
+/// A source's maps of the predicted class and of the annotated one; `named` is `None` if the classes are the same.
 pub(super) struct Pair {
     seen: Maps,
     named: Option<Maps>,
 }
 
 impl Pair {
-    /// The source's own resolution.
+    /// Returns the source's own resolution.
     pub(super) fn cells(&self) -> Size {
         self.seen.map.size()
     }
 }
 
-/// A source's name, and the method that it is made from.
+/// A source's name, and the index of the method that it is made from.
 type Label = (&'static str, Option<usize>);
 
 impl Look<'_> {
-    /// The seed of the image.
+    /// Returns the image's seed.
     fn seed(&self) -> u64 {
         self.study.seed.wrapping_add(self.item.index as u64)
     }
 
-    /// The methods' maps; methods share the forward passes.
+    /// Makes the methods' maps; methods share the forward passes.
     pub(super) fn explained(
         &self,
         network: &dyn Network,
@@ -110,7 +110,7 @@ impl Look<'_> {
         Ok(seen.into_iter().map(pair).collect())
     }
 
-    /// The maps on the network with random parameters, of the methods that are held against them.
+    /// Makes maps on the network with random parameters, for the methods that are compared with them.
     pub(super) fn untrained(&self) -> Result<BTreeMap<usize, Pair>> {
         let null = Null::Untrained;
         let methods = 0..self.study.explainers.len();
@@ -121,18 +121,18 @@ impl Look<'_> {
             return Ok(BTreeMap::new());
         }
         let network = self.study.untrained;
-        let network = network.ok_or_else(|| missing("an untrained network"))?;
+        let network = network.ok_or_else(|| missing("given with an untrained network"))?;
         let explainers = methods.iter().map(|&m| self.study.explainers[m].clone());
         let pairs = self.explained(network, &explainers.collect::<Vec<_>>())?;
         Ok(methods.into_iter().zip(pairs).collect())
     }
 
-    /// Whether a method is held against a null in a metric; a null cannot explain other inputs.
+    /// Returns whether a method is compared with a null in a metric; a null cannot explain other inputs.
     fn compared(&self, method: usize, metric: Metric, null: Null) -> bool {
         !needs(&metric, Need::Explainer) && (self.study.compared)(method, metric, null)
     }
 
-    /// The metrics in which a method is held against its own null.
+    /// Returns the metrics in which a method is compared with its own null.
     fn of(&self, null: Null, method: usize) -> Vec<Metric> {
         let metrics = self.metrics.iter().copied();
         metrics
@@ -140,13 +140,13 @@ impl Look<'_> {
             .collect()
     }
 
-    /// A method's record, and what its metrics were read off.
+    /// Returns a method's record, and the shared results of its metrics.
     pub(super) fn method(&self, explainer: &Explainer, pair: &Pair) -> Result<(MapRecord, Seen)> {
         let label = (explainer.method.name(), None);
         self.record(label, pair, &self.metrics, Some(explainer))
     }
 
-    /// What a method alone is held against: made from its maps, from what its metrics were read off, or by it on an untrained network.
+    /// Measures a null of one method: made from its maps, from the shared results of its metrics, or by it on an untrained network.
     pub(super) fn own_null(
         &self,
         null: Null,
@@ -169,17 +169,17 @@ impl Look<'_> {
                 };
                 self.record(label, &pair, &metrics, None)?.0
             }
-            // Read off the method's own curves.
+            // Computed from the method's own curves.
             Null::Shuffled => self.entry(label, &pair.seen, self.shuffled(&metrics, beside)?),
             Null::Untrained => {
-                let pair = untrained.ok_or_else(|| missing("an untrained network"))?;
+                let pair = untrained.ok_or_else(|| missing("given with an untrained network"))?;
                 self.record(label, pair, &metrics, None)?.0
             }
         };
         Ok((!record.values.is_empty()).then_some(record))
     }
 
-    /// What all methods of one resolution are held against, of this size; `cells` are the methods' own sizes.
+    /// Measures a null that methods of one resolution share, at this size; `cells` are the methods' own sizes.
     pub(super) fn shared_null(
         &self,
         null: Null,
@@ -202,7 +202,10 @@ impl Look<'_> {
             Null::Random => nulls::random_map(size, self.seed()),
             Null::Centre => nulls::centre_map(size),
             Null::MeanMask => {
-                let masks = self.study.masks.ok_or_else(|| missing("masks"))?;
+                let masks = self
+                    .study
+                    .masks
+                    .ok_or_else(|| missing("given with masks"))?;
                 let mean = masks.without(self.item.mask, self.input)?;
                 nulls::averaged_map(&mean, size)
             }
@@ -210,7 +213,7 @@ impl Look<'_> {
         };
         let pair = Pair {
             seen: Maps {
-                // No metric looks at it where the map is not of the input's size.
+                // No metric uses it if the map does not have the input's size.
                 upsampled: map.clone(),
                 map,
                 verdict: "ok".to_string(),
@@ -221,20 +224,20 @@ impl Look<'_> {
         Ok(Some(self.record(label, &pair, &metrics, None)?.0))
     }
 
-    /// A method's map with its values in random places.
+    /// Shuffles the values of a method's map over its positions.
     fn permuted(&self, explainer: &Explainer, maps: &Maps) -> Maps {
-        // The cells of the small map change places, so that the large one is as smooth as before.
+        // The positions of the small map are shuffled, so that the upsampled one stays as smooth.
         let map = nulls::permuted_map(&maps.map, self.seed());
         let large = explainer.interpolation.resize(&map, self.input);
         Maps {
-            // A kernel's overshoot is cut off as it is for the method itself.
+            // A kernel's overshoot is cut off, as for the method itself.
             upsampled: if explainer.relu { large.relu() } else { large },
             map,
             verdict: maps.verdict.clone(),
         }
     }
 
-    /// The correlations of a method's map with its values in random places.
+    /// Computes the correlations of a method's map with its values shuffled.
     fn shuffled(&self, metrics: &[Metric], beside: &Seen) -> Result<BTreeMap<Metric, Outcome>> {
         let mut values = BTreeMap::new();
         for &metric in metrics {
@@ -249,7 +252,7 @@ impl Look<'_> {
         Ok(values)
     }
 
-    /// Some metrics of a source, and what they were read off.
+    /// Measures some metrics of a source, and returns their shared results too.
     fn record(
         &self,
         label: Label,
@@ -268,7 +271,7 @@ impl Look<'_> {
         Ok((record, seen))
     }
 
-    /// A record without curves.
+    /// Makes a record without curves.
     fn entry(
         &self,
         (source, of): Label,
@@ -290,7 +293,7 @@ impl Look<'_> {
         }
     }
 
-    /// The metrics of one map, of the class that it is of, with what they were read off.
+    /// Measures the metrics of one map for its class, and returns their shared results too.
     fn outcomes(
         &self,
         maps: &Maps,

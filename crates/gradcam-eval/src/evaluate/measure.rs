@@ -13,17 +13,17 @@ use crate::{Error, Metric, Need, Result, Undefined};
 
 /// Measures one image.
 ///
-/// A metric of masks has no value for an image without one, and no entry; so it is with the annotated class and with difficult images. A
-/// null has no entry for metrics that explain other inputs.
+/// A metric that needs a mask has no entry for an image without one. The same holds for metrics that need an annotated class or a difficult
+/// image. A null has no entry for metrics that explain other inputs.
 ///
-/// **What a method is held against** follows from the method alone, so that its company in the study changes nothing. Maps that no method
-/// has made are of the resolution that the metric looks at: the input's, or the method's own; methods of one resolution share them. The
-/// mean mask is averaged over the pixels of each place. The others are made from the method's own map, or by the method.
+/// **The nulls of a method** depend on the method alone, not on the others in the study. Nulls that no method makes have the resolution
+/// that the metric uses: the input's, or the method's own. Methods of one resolution share them. The mean mask is averaged over the pixels
+/// of each position. The other nulls are made from the method's own map, or by the method.
 ///
-/// The example `measure_methods` of the crate holds two methods against maps that know nothing.
+/// The crate's example `measure_methods` compares two methods with uninformed maps.
 ///
 /// # Errors
-/// When a method does not suit the network, a metric compares two maps, or what a null needs is missing.
+/// If a method does not suit the network, a metric compares two maps, or an input of a null is missing.
 pub fn measure(study: &Study<'_>, item: &Item<'_>) -> Result<ImageRecord> {
     if let Some(metric) = study.metrics.iter().find(|m| compares(**m)) {
         return Err(Error::Missing {
@@ -50,7 +50,7 @@ pub fn measure(study: &Study<'_>, item: &Item<'_>) -> Result<ImageRecord> {
     let look = Look {
         study,
         item,
-        // No map is made that no metric looks at.
+        // No map is made that no metric uses.
         seen: match metrics.iter().all(localises) {
             true => annotated,
             false => predicted,
@@ -90,7 +90,7 @@ pub fn measure(study: &Study<'_>, item: &Item<'_>) -> Result<ImageRecord> {
     })
 }
 
-/// Whether a metric compares two maps of an image.
+/// Returns whether a metric compares two maps of an image.
 fn compares(metric: Metric) -> bool {
     metric.about().needs.contains(&Need::OtherMap)
 }

@@ -1,14 +1,14 @@
-//! Maps that do not know what a method knows.
+//! Uninformed maps that methods are compared with.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Random orders of a map's saliency, for [`Null::Shuffled`].
+/// The number of random orders of a map's saliency for [`Null::Shuffled`].
 pub const SHUFFLES: usize = 100;
 
-/// A map that does not know what a method knows, measured on the same images.
+/// A map without the information that a method has, measured on the same images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -17,10 +17,10 @@ pub enum Null {
     Random,
     /// A Gaussian around the centre.
     Centre,
-    /// The method's own map with its values in random places, for which the network is asked anew.
+    /// The method's own map with its values shuffled over the positions; the network is run again.
     Permuted,
-    /// The mean over [`SHUFFLES`] times the method's own map with its values in random places, for metrics that correlate a map with what the
-    /// network said already; others do not have it.
+    /// The mean over [`SHUFFLES`] shuffles of the values of the method's own map. Only metrics that correlate a map with scores already
+    /// computed have it.
     Shuffled,
     /// The method itself on the network with random parameters.
     Untrained,
@@ -29,7 +29,7 @@ pub enum Null {
 }
 
 impl Null {
-    /// All of them.
+    /// All nulls.
     pub const ALL: &[Null] = &[
         Null::Random,
         Null::Centre,
@@ -39,7 +39,7 @@ impl Null {
         Null::MeanMask,
     ];
 
-    /// Its name.
+    /// Returns its name.
     pub fn name(self) -> &'static str {
         match self {
             Null::Random => "random",
@@ -51,7 +51,7 @@ impl Null {
         }
     }
 
-    /// Whether each method has one of its own, rather than all methods of one resolution the same.
+    /// Returns whether each method has its own null, rather than one shared by all methods of a resolution.
     pub fn is_of_a_method(self) -> bool {
         match self {
             Null::Permuted | Null::Shuffled | Null::Untrained => true,

@@ -1,4 +1,4 @@
-//! What is written down.
+//! The contents of a file of records.
 
 use std::collections::BTreeMap;
 
@@ -12,85 +12,85 @@ use crate::{Metric, Resolution, Undefined};
 /// The name and version of the format.
 pub const FORMAT: &str = "gradcam-records/2";
 
-/// The first line of a file of records: all that the numbers depend on.
+/// The first line of a file of records: everything that the numbers depend on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
     /// [`FORMAT`].
     pub format: String,
-    /// The model as it was named.
+    /// The model's name as given.
     pub model: String,
-    /// Of its weights.
+    /// The hash of its weights.
     pub model_sha256: String,
-    /// Of what else belongs to the model: its preprocessing and its labels.
+    /// The hash of the rest of the model: its preprocessing and its labels.
     pub config_sha256: String,
-    /// How exactly the network's numbers are kept.
+    /// The precision of the network's numbers.
     pub precision: String,
-    /// The kind of device that it runs on: no two kinds add in the same order.
+    /// The kind of device that runs the network: kinds add in different orders.
     pub device: String,
-    /// How pictures are brought to the network's input.
+    /// How pictures are fitted to the network's input.
     pub fit: String,
-    /// The largest picture that is read, in pixels, where that decides about a null; else a picture that is refused has no record.
+    /// The largest picture that is read, in pixels, if it affects a null; otherwise a refused picture merely has no record.
     pub max_pixels: Option<u64>,
-    /// The values of pictures that became black and white, where that was asked for.
+    /// The pixel values mapped to black and white, if requested.
     pub window: Option<String>,
-    /// The frame of files that have several, where one was asked for.
+    /// The frame of files that have several, if requested.
     pub frame: Option<usize>,
     /// The data set's name.
     pub data: String,
-    /// Of the names, classes and annotations of its images, in their order.
+    /// The hash of the names, classes and annotations of its images, in their order.
     pub data_sha256: String,
-    /// Images of the whole data set, shards or not.
+    /// The number of images in the whole data set, across all shards.
     pub images: usize,
     /// The methods with their options.
     pub methods: Vec<Method>,
-    /// The layers that methods of layers look at.
+    /// The layers for methods that explain layers.
     pub layers: Vec<String>,
-    /// How maps are enlarged.
+    /// How maps are upsampled.
     pub interpolation: String,
-    /// The most forwards that a method which samples may spend on a map.
+    /// The most forward passes that a sampling method may spend on a map.
     pub budget: Option<usize>,
-    /// The standard error at which a method which samples may stop, as a share of the map's range.
+    /// The standard error at which a sampling method may stop, as a share of the map's range.
     pub tolerance: Option<f64>,
-    /// Of the pictures that methods compare with, as the network gets them.
+    /// The hash of the pictures that methods compare with, as the network receives them.
     pub background_sha256: Option<String>,
-    /// What the methods are compared with.
+    /// The nulls that methods are compared with.
     pub nulls: Vec<Null>,
-    /// What is measured.
+    /// The metrics.
     pub metrics: Vec<Metric>,
-    /// Of whatever is drawn.
+    /// The seed of all random numbers.
     pub seed: u64,
 }
 
-/// One line for each image.
+/// One line per image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageRecord {
-    /// Its number in the data set, from 0.
+    /// The image's index in the data set, from 0.
     pub index: usize,
-    /// Its name in the data set.
+    /// The image's name in the data set.
     pub id: String,
-    /// The class that its annotation names.
+    /// The annotated class.
     pub annotated: Option<usize>,
-    /// The class that the network sees.
+    /// The class that the network predicts.
     pub predicted: usize,
-    /// Where the annotated class stands among the network's, from 0 on.
+    /// The rank of the annotated class among the network's; 0 is the highest.
     pub rank: Option<usize>,
-    /// One for each method, in the order of the header.
+    /// One record per method, in the order of the header.
     pub maps: Vec<MapRecord>,
-    /// What the methods are held against, in the order of the header's nulls: one for each method where the null is made from its map, else
-    /// one for each resolution of a map.
+    /// The nulls that methods are compared with, in the order of the header: one per method if the null is made from its map, otherwise one
+    /// per resolution of a map.
     pub nulls: Vec<MapRecord>,
 }
 
 impl ImageRecord {
-    /// The map that a method, by its number, is held against in a metric; none where the metric was not measured of it.
+    /// Returns the map that a method, given by its index, is compared with in a metric; `None` if the metric was not measured on it.
     pub fn held_against(&self, null: Null, method: usize, metric: Metric) -> Option<&MapRecord> {
         let own = self.maps.get(method)?;
         let fits = |map: &MapRecord| match (null.is_of_a_method(), metric.about().resolution) {
             (true, _) => map.of == Some(method),
             (false, Resolution::Own) => map.cells == own.cells,
-            // One map at the input's resolution serves all methods, and no other has the metric.
+            // One map at the input's resolution serves all methods, and only it has the metric.
             (false, Resolution::Input) => true,
         };
         let mut nulls = self.nulls.iter();
@@ -98,43 +98,43 @@ impl ImageRecord {
     }
 }
 
-/// What was measured of one map, or of one map a class.
+/// The measurements of one map, or of one map per class.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MapRecord {
     /// The method's or the null's name.
     pub source: String,
-    /// The method that a null is made from, by its number in the header; none for methods and for what no method has made.
+    /// The index in the header of the method that a null is made from; `None` for methods and for nulls that no method makes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<usize>,
     /// Rows and columns of the map at its own resolution.
     pub cells: [usize; 2],
-    /// Whether the map of the class that the network sees can be used, in the method's own words; of the annotated class where every metric
-    /// is one of masks.
+    /// Whether the map of the predicted class is usable, in the method's own words. If every metric uses masks, it is the map of the
+    /// annotated class.
     pub verdict: String,
-    /// The share of that map's places whose value another place has too, 0 to 1: there chance decides the order. None for a map that is not
-    /// finite, and where no metric asks for an order.
+    /// The share of that map's positions whose value ties with another position, 0 to 1: chance decides their order. `None` if the map is
+    /// not finite, or no metric needs an order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tied_cells: Option<f64>,
     /// The same at the input's resolution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tied_pixels: Option<f64>,
-    /// The class's probability along deletion and insertion, where they were measured; a file of records does not have them.
+    /// The class's probability along deletion and insertion, if measured; not stored in a file of records.
     #[serde(skip)]
     pub curves: BTreeMap<Metric, Vec<f64>>,
-    /// By the metrics' names.
+    /// The results by metric name.
     pub values: BTreeMap<Metric, Outcome>,
 }
 
-/// A value, or why there is none.
+/// A value, or the reason why there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Outcome {
     /// The value.
     Value(f64),
-    /// The values at each of the [`THRESHOLDS`](crate::metrics::THRESHOLDS), of which the other images choose one.
+    /// The values at each of the [`THRESHOLDS`](crate::metrics::THRESHOLDS); one of them is chosen by the other images.
     Cuts(Cuts),
-    /// Why there is none.
+    /// There is no value.
     Undefined {
         /// The reason.
         undefined: Undefined,

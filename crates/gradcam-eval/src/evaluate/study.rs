@@ -1,4 +1,4 @@
-//! What is measured, and on what.
+//! The methods, metrics and images of a study.
 
 use std::fmt;
 
@@ -13,17 +13,17 @@ use crate::{Error, Metric, Result};
 /// How often each pixel of the input is marked, over all images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Masks {
-    /// One count a pixel.
+    /// One count per pixel.
     pub counts: Vec<u32>,
-    /// Images with a mask.
+    /// The number of images with a mask.
     pub images: u32,
 }
 
 impl Masks {
-    /// The mean of the masks without one of them, so that no image is judged by its own.
+    /// Returns the mean of the masks without one of them, so that no image is judged by its own mask.
     ///
     /// # Errors
-    /// [`Error::Mask`] when the counts or the mask have another number of pixels than the size.
+    /// [`Error::Mask`] if the number of pixels of the counts or the mask differs from the size.
     pub(super) fn without(&self, own: Option<&[bool]>, size: Size) -> Result<Grid> {
         let expected = size.area();
         let lengths = [Some(self.counts.len()), own.map(<[bool]>::len)];
@@ -39,30 +39,30 @@ impl Masks {
     }
 }
 
-/// What is measured.
+/// The methods to measure, their nulls and metrics.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Study<'a> {
     /// The network.
     pub network: &'a dyn Network,
-    /// The same with random parameters, for [`Null::Untrained`].
+    /// The same network with random parameters, for [`Null::Untrained`].
     pub untrained: Option<&'a dyn Network>,
     /// The masks of all images, for [`Null::MeanMask`].
     pub masks: Option<&'a Masks>,
     /// The methods.
     pub explainers: &'a [Explainer],
-    /// What they are compared with.
+    /// The nulls that they are compared with.
     pub nulls: &'a [Null],
-    /// The metrics; those that compare two maps of an image are for other tests.
+    /// The metrics; those that compare two maps of an image belong to other tests.
     pub metrics: &'a [Metric],
-    /// Whether a method, by its number, is held against a null in a metric: each null that is measured costs as much as a method.
+    /// Whether a method, given by its index, is compared with a null in a metric: each measured null costs as much as a method.
     pub compared: &'a (dyn Fn(usize, Metric, Null) -> bool + Sync),
-    /// Of whatever is drawn; each image has a seed of its own.
+    /// The seed of all random numbers; each image derives its own.
     pub seed: u64,
 }
 
 impl<'a> Study<'a> {
-    /// The metrics of some methods, without nulls to compare them with, and with the seed 0.
+    /// Takes the methods and metrics, without nulls to compare them with, and with the seed 0.
     pub fn new(
         network: &'a dyn Network,
         explainers: &'a [Explainer],
@@ -80,33 +80,33 @@ impl<'a> Study<'a> {
         }
     }
 
-    /// With the same network of random parameters, if there is one.
+    /// Adds the same network with random parameters, if there is one.
     pub fn with_untrained(self, untrained: Option<&'a dyn Network>) -> Self {
         Study { untrained, ..self }
     }
 
-    /// With the masks of all images, if there are any.
+    /// Adds the masks of all images, if there are any.
     pub fn with_masks(self, masks: Option<&'a Masks>) -> Self {
         Study { masks, ..self }
     }
 
-    /// Compared with these nulls.
+    /// Adds the nulls to compare with.
     pub fn with_nulls(self, nulls: &'a [Null]) -> Self {
         Study { nulls, ..self }
     }
 
-    /// With a choice of which method is held against which null in which metric.
+    /// Selects which method is compared with which null in which metric.
     pub fn with_compared(self, compared: &'a (dyn Fn(usize, Metric, Null) -> bool + Sync)) -> Self {
         Study { compared, ..self }
     }
 
-    /// With another seed.
+    /// Sets the seed.
     pub fn with_seed(self, seed: u64) -> Self {
         Study { seed, ..self }
     }
 }
 
-/// What is asked, without the networks and the masks.
+/// Shows the settings, without the networks and the masks.
 impl fmt::Debug for Study<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Study")
@@ -122,23 +122,23 @@ impl fmt::Debug for Study<'_> {
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Item<'a> {
-    /// Its number in the data set.
+    /// The image's index in the data set.
     pub index: usize,
-    /// Its name there.
+    /// The image's name in the data set.
     pub id: &'a str,
     /// The network's input, `(1, channels, height, width)`.
     pub image: &'a Tensor,
-    /// Which pixels of the input show the object.
+    /// Marks the pixels of the input that show the object.
     pub mask: Option<&'a [bool]>,
     /// The class of the object.
     pub annotated: Option<usize>,
     /// Whether the pointing game calls it difficult (Zhang et al. 2016): the object covers less than a quarter of the picture, and there is
-    /// one of another class.
+    /// another object of another class.
     pub difficult: bool,
 }
 
 impl<'a> Item<'a> {
-    /// An image without annotations.
+    /// Takes an image without annotations.
     pub fn new(index: usize, id: &'a str, image: &'a Tensor) -> Self {
         Item {
             index,
@@ -150,23 +150,23 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// With the pixels that show the object, if they are known.
+    /// Adds the pixels that show the object, if they are known.
     pub fn with_mask(self, mask: Option<&'a [bool]>) -> Self {
         Item { mask, ..self }
     }
 
-    /// With the class of the object, if it is known.
+    /// Adds the class of the object, if it is known.
     pub fn with_class(self, annotated: Option<usize>) -> Self {
         Item { annotated, ..self }
     }
 
-    /// Difficult for the pointing game, or not.
+    /// Sets whether the image is difficult for the pointing game.
     pub fn with_difficult(self, difficult: bool) -> Self {
         Item { difficult, ..self }
     }
 }
 
-/// The shape in the place of the image, and the pixels of the mask.
+/// Shows the shape of the image and the number of pixels of the mask.
 impl fmt::Debug for Item<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Item")

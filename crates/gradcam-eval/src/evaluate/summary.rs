@@ -1,7 +1,7 @@
-//! From records to means, intervals, tests and ranks.
+//! Turns records into means, intervals, tests and ranks.
 //!
-//! A method is held against its own nulls, so that its means, intervals and p-values are the same in any order and company of methods. Of
-//! the company are two things only: Holm's correction, whose family is all methods and nulls of one metric, and the ranks.
+//! A method is compared with its own nulls, so its means, intervals and p-values do not depend on the other methods or their order. Only
+//! two results do: Holm's correction, whose family is all methods and nulls of one metric, and the ranks.
 
 use std::collections::BTreeMap;
 
@@ -14,21 +14,21 @@ use crate::statistics::{
 };
 use crate::{Direction, Error, Mean, Metric, Need, Resolution, Result, Tally, Undefined};
 
-/// What a study found.
+/// The results of a study.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Summary {
     /// The format of the records.
     pub format: String,
-    /// The model as it was named.
+    /// The model's name as given.
     pub model: String,
     /// The data set.
     pub data: String,
-    /// Images of the data set.
+    /// The number of images in the data set.
     pub images: usize,
-    /// Images with a record.
+    /// The number of images with a record.
     pub measured: usize,
-    /// One for each metric, in the order that was asked.
+    /// One per metric, in the requested order.
     pub metrics: Vec<MetricSummary>,
 }
 
@@ -36,17 +36,17 @@ pub struct Summary {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct MetricSummary {
-    /// Its name.
+    /// The metric.
     pub metric: Metric,
     /// Which way is better.
     pub direction: Direction,
-    /// One for each method, then those of each null: one for each method where the null is of a method, else one; at the maps' own
-    /// resolution one for each resolution.
+    /// One per method, then those of each null: one per method if the null belongs to a method, otherwise one. At the maps' own resolution
+    /// there is one per resolution.
     pub sources: Vec<SourceSummary>,
 }
 
 impl MetricSummary {
-    /// The sources with those of one resolution together.
+    /// Returns the sources grouped by resolution.
     pub fn by_resolution(&self) -> Vec<&SourceSummary> {
         let first = |source: &SourceSummary| {
             let mut all = self.sources.iter();
@@ -62,41 +62,41 @@ impl MetricSummary {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SourceSummary {
-    /// Its name.
+    /// The name of the method or null.
     pub source: String,
-    /// The method that a null is made from; none for methods and for what no method has made.
+    /// The method that a null is made from; `None` for methods and for nulls that no method makes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
-    /// Rows and columns of the maps, `7×7` or from `5×7 to 7×7`, where the metric looks at their own resolution: only values of one
-    /// resolution can be compared. None where it looks at the input's.
+    /// Rows and columns of the maps, `7×7` or `5×7 to 7×7`, if the metric uses the maps' own resolution: only values of one resolution can
+    /// be compared. `None` if it uses the input's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolution: Option<String>,
-    /// The mean over the images with a value, with its 95 % interval (percentile bootstrap over images); none without a value.
+    /// The mean over the images with a value, with its 95 % interval (percentile bootstrap over images); `None` if there is no value.
     ///
-    /// A mean over classes gives each image the weight of one over its class's images with a value, and a resample is divided by the weights
-    /// that were drawn ([`weighted_interval`]): a class that was not drawn counts nothing there.
+    /// In a mean over classes, an image's weight is one over the number of images of its class that have a value. A resample is divided by
+    /// the weights that were drawn ([`weighted_interval`]): a class that was not drawn does not count.
     pub mean: Option<Interval>,
-    /// The largest value; none without one.
+    /// The largest value; `None` if there is no value.
     pub largest: Option<f64>,
-    /// Images with a value.
+    /// The number of images with a value.
     pub values: usize,
-    /// Images without one, whose maps are degenerate most often.
+    /// The number of images without a value, usually because their maps are degenerate.
     pub undefined: usize,
-    /// The mean with the worst possible value where there is none, if the metric has such a value.
+    /// The mean with the worst possible value in place of missing ones, if the metric has such a value.
     pub scored: Option<f64>,
-    /// The thresholds at which the maps of every second image from the first on, and those of the others, were cut: each the best one of the
-    /// other half. None for metrics without.
+    /// The thresholds that cut the maps of every second image from the first on, and the maps of the others: each is the best one of the
+    /// other half. `None` for metrics without thresholds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thresholds: Option<[f64; 2]>,
-    /// The rank among the methods of this resolution, 1 for the best, with its 95 % interval; none for nulls and where a direction is
-    /// missing.
+    /// The rank among the methods of this resolution, 1 for the best, with its 95 % interval; `None` for nulls and for metrics without a
+    /// direction.
     pub rank: Option<Interval>,
-    /// The method against each null on the same images; empty for nulls.
+    /// The method compared with each null on the same images; empty for nulls.
     pub against: Vec<Against>,
 }
 
 impl SourceSummary {
-    /// Its name, with that of the method that it is made from.
+    /// Returns its name, with that of the method that it is made from.
     pub fn label(&self) -> String {
         match &self.of {
             Some(of) => format!("{} of {of}", self.source),
@@ -105,27 +105,27 @@ impl SourceSummary {
     }
 }
 
-/// A method against its null on the images where both have a value.
+/// A method compared with its null, on the images for which both have a value.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Against {
     /// The null's name.
     pub null: String,
-    /// Images with a value for both.
+    /// The number of images with a value for both.
     pub values: usize,
-    /// The mean of the differences, method less null, with its 95 % interval.
+    /// The mean of the differences, method minus null, with its 95 % interval.
     pub difference: Interval,
     /// The p-value of a sign-flip test that the method is better.
     pub p: f64,
-    /// The same after Holm's correction over all methods of the study, of any resolution, and their nulls in this metric: it grows with the
-    /// number of methods.
+    /// The same after Holm's correction over all methods of the study, of any resolution, and their nulls in this metric: it increases with
+    /// the number of methods.
     pub p_holm: f64,
 }
 
-/// Makes a summary of records, which are in the order of the images.
+/// Summarises records, which must be in the order of the images.
 ///
 /// # Errors
-/// When a record lacks a source of the header.
+/// If a record lacks a source of the header.
 pub fn summarise(header: &Header, records: &[ImageRecord]) -> Result<Summary> {
     let metrics = header.metrics.iter();
     let metrics = metrics.map(|&metric| of_metric(metric, header, records));
@@ -211,7 +211,7 @@ struct Group {
     resolution: Option<String>,
 }
 
-/// All methods in one group, or where the metric looks at the maps' own resolution those together that have the same on every image.
+/// Puts all methods into one group; if the metric uses the maps' own resolution, into groups with the same resolution on every image.
 fn groups(metric: Metric, methods: usize, records: &[ImageRecord]) -> Vec<Group> {
     let mut groups: BTreeMap<Vec<[usize; 2]>, Vec<usize>> = BTreeMap::new();
     for method in 0..methods {
@@ -243,16 +243,16 @@ fn groups(metric: Metric, methods: usize, records: &[ImageRecord]) -> Vec<Group>
 /// A metric of one source over the images that have an entry for it.
 struct Column {
     metric: Metric,
-    /// The records of these images, by their places.
+    /// The indices of these images' records.
     at: Vec<usize>,
     /// Their annotated classes.
     classes: Vec<Option<usize>>,
     tally: Tally,
-    /// Those of the two halves, where there are any.
+    /// The thresholds of the two halves, if there are any.
     thresholds: Option<[f64; 2]>,
 }
 
-/// The metric of the map that is found in each record; none where the record has no such map.
+/// Collects the metric from the map that `find` returns for each record; records without such a map are left out.
 fn column<'a>(
     metric: Metric,
     records: &'a [ImageRecord],
@@ -290,7 +290,8 @@ fn column<'a>(
     })
 }
 
-/// What each image counts in a mean: 1, or in a mean over classes one over the images of its class, so that classes count the same.
+/// Returns each image's weight in a mean: 1, or in a mean over classes one over the number of images of its class, so that classes count
+/// equally.
 fn weights(metric: Metric, classes: &[Option<usize>]) -> Vec<f64> {
     let mut counts: BTreeMap<Option<usize>, usize> = BTreeMap::new();
     let mean = metric.about().mean;
@@ -308,7 +309,7 @@ fn weights(metric: Metric, classes: &[Option<usize>]) -> Vec<f64> {
     classes.iter().map(weight).collect()
 }
 
-/// A source without what depends on others.
+/// Summarises a source without the parts that depend on others.
 fn source(name: &str, column: &Column, seed: u64) -> Result<SourceSummary> {
     let Column { tally, classes, .. } = column;
     let values = tally.values();
@@ -336,7 +337,7 @@ fn source(name: &str, column: &Column, seed: u64) -> Result<SourceSummary> {
     })
 }
 
-/// Which of the [`THRESHOLDS`] fits the other half of the images best, for the two halves of every second image.
+/// Returns the index in [`THRESHOLDS`] that fits the other half of the images best, for the two halves of every second image.
 fn tuned(outcomes: &[Outcome]) -> Result<[Option<usize>; 2]> {
     let best_of = |half: usize| {
         let half = outcomes.iter().skip(half).step_by(2);
@@ -349,7 +350,7 @@ fn tuned(outcomes: &[Outcome]) -> Result<[Option<usize>; 2]> {
     Ok([best_of(1)?, best_of(0)?])
 }
 
-/// None for what has no value.
+/// Turns an undefined result into `None`.
 fn defined<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -358,7 +359,7 @@ fn defined<T>(result: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// A method against its null; none where the metric was not measured of the null, or no image has a value for both.
+/// Compares a method with its null; `None` if the metric was not measured on the null, or no image has a value for both.
 fn against(
     null: Null,
     (own, other): (&Column, &Column),
@@ -407,7 +408,7 @@ fn against(
     }))
 }
 
-/// Holm's correction over all comparisons of a metric.
+/// Applies Holm's correction over all comparisons of a metric.
 fn correct(sources: &mut [SourceSummary]) -> Result<()> {
     let all = || sources.iter().flat_map(|source| &source.against);
     let corrected = holm(&all().map(|against| against.p).collect::<Vec<_>>())?;
@@ -418,7 +419,7 @@ fn correct(sources: &mut [SourceSummary]) -> Result<()> {
     Ok(())
 }
 
-/// The methods' ranks by their means over the images for which all of them have a value; equal means share the mean of their ranks.
+/// Ranks the methods by their means over the images for which all of them have a value; equal means share the mean of their ranks.
 fn ranks(columns: &[&Column], direction: Direction, seed: u64) -> Result<Vec<Option<Interval>>> {
     let Some(first) = columns.first() else {
         return Ok(Vec::new());
@@ -442,7 +443,7 @@ fn ranks(columns: &[&Column], direction: Direction, seed: u64) -> Result<Vec<Opt
                 Direction::Up | Direction::None => sum(method, |v| -v),
             };
             let own = total(method);
-            // Sums of the same numbers in another guise must not count as different.
+            // Sums of the same numbers with other rounding must count as equal.
             let close = 1e-12 * sum(method, f64::abs);
             let others = (0..columns.len()).filter(|&other| other != method);
             others.map(total).fold(1.0, |rank, other| match other {

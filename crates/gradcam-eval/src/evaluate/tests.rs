@@ -97,7 +97,7 @@ fn record(index: usize) -> ImageRecord {
         index,
         id: &format!("wave {index}"),
         image: &image,
-        // The last one has no annotation.
+        // The last image has no annotation.
         mask: (index + 1 < IMAGES).then_some(mask.as_slice()),
         annotated: (index + 1 < IMAGES).then_some(0),
         difficult: index.is_multiple_of(2),
@@ -105,7 +105,7 @@ fn record(index: usize) -> ImageRecord {
     measure(&study, &item).unwrap()
 }
 
-/// As a file has it.
+/// The record as stored in a file.
 fn written(index: usize) -> ImageRecord {
     let mut record = record(index);
     let nulls = record.nulls.iter_mut();
@@ -148,7 +148,7 @@ fn what_knows_the_network_beats_what_does_not() {
             assert!(occlusion.against.is_empty() && occlusion.rank.is_none());
             continue;
         }
-        // Nothing but a correlation is held against shuffled values; each method has its own, as of permuted ones.
+        // Only a correlation is compared with shuffled values; each method has its own, as for permuted ones.
         let correlates = metric.metric.name().contains("correlation");
         assert_eq!(metric.sources.len(), 9);
         assert_eq!(metric.sources[6].values > 0, correlates);
@@ -167,7 +167,7 @@ fn what_knows_the_network_beats_what_does_not() {
     assert_eq!(pointing[0].mean.unwrap().value, 1.0);
     // Both methods point at the patch, and share the first two ranks.
     assert_eq!(pointing[0].rank.unwrap().value, 1.5);
-    // The other images' masks are where this one's is.
+    // The other images' masks are in the same position.
     assert_eq!(pointing[8].mean.unwrap().value, 1.0);
     let shuffled = &summary.metrics[6].sources[6];
     assert_eq!(summary.metrics[6].metric, Metric::InsertionCorrelation);
@@ -182,7 +182,7 @@ fn what_knows_the_network_beats_what_does_not() {
     );
 }
 
-/// A summary of one method, from the class and the outcome of each image.
+/// Summarises one method, given the class and the outcome of each image.
 fn summary_of(metric: Metric, images: &[(usize, Outcome)]) -> SourceSummary {
     let method = Explainer::of(Method::with_options("grad-cam", &[]).unwrap());
     let header = Header {
@@ -226,7 +226,7 @@ fn each_half_is_cut_where_the_other_one_is_best() {
             undefined: Undefined::Zero,
         },
     );
-    // The first half is best at 0.3, the second at 0.7, where the other has a half of its best.
+    // The first half is best at 0.3, the second at 0.7, where the other half has half of its best value.
     let images = [
         at(1, 0.8),
         at(5, 0.4),
@@ -258,7 +258,7 @@ fn classes_count_the_same_in_a_mean_over_classes() {
     // Three quarters, none and all.
     let expected = (0.75 + 0.0 + 1.0) / 3.0;
     assert!((mean(Metric::PointingClassMean, &images) - expected).abs() < 1e-12);
-    // What has no value does not count for its class.
+    // An image without a value does not count for its class.
     let undefined = Undefined::NonFinite;
     images.push((3, Outcome::Undefined { undefined }));
     images.push((9, Outcome::Undefined { undefined }));
@@ -277,7 +277,7 @@ fn a_run_taken_up_and_merged_parts_are_one_run() {
     let parts = [path("odd"), path("even"), path("odd")];
     assert_eq!(merge(&parts).unwrap(), whole);
 
-    // A cut in the middle of a character is one of a line.
+    // A cut inside a character is a cut inside a line.
     let mut name = record(0);
     name.id = "wäve".to_string();
     let mut journal = Journal::create(&path("umlaut"), &whole.0).unwrap();
@@ -288,7 +288,7 @@ fn a_run_taken_up_and_merged_parts_are_one_run() {
     let journal = Journal::resume(&path("umlaut"), &whole.0).unwrap();
     assert!(!journal.has(0));
 
-    // The run is cut in the middle of a line.
+    // The run is cut inside a line.
     let bytes = std::fs::read(path("whole")).unwrap();
     std::fs::write(path("cut"), &bytes[..bytes.len() * 2 / 3]).unwrap();
     let mut journal = Journal::resume(&path("cut"), &whole.0).unwrap();
@@ -327,7 +327,7 @@ fn what_does_not_belong_together_is_told_apart() {
         error.contains("its budget is none, expected 200"),
         "{error}"
     );
-    // As the first version wrote it, without what the numbers depend on.
+    // As the first version wrote it, without the fields that the numbers depend on.
     let text = std::fs::read_to_string(path("a")).unwrap();
     let old = text.replacen(FORMAT, "gradcam-records/1", 1);
     std::fs::write(path("old"), old.replacen("\"budget\":null,", "", 1)).unwrap();

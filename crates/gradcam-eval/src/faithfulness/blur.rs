@@ -1,20 +1,21 @@
-//! The blurred images that insertion begins with.
+//! The blurred images that insertion starts from.
 
 use candle_core::{DType, Device, Tensor};
 
 use crate::Result;
 
-/// The weights of RISE's blur along one axis; the kernel is their outer product (Petsiuk et al. 2018, the published evaluation code).
+/// Returns the weights of RISE's blur along one axis; the kernel is their outer product (Petsiuk et al. 2018, the published evaluation
+/// code).
 ///
-/// It is a dot in a box of 11, blurred with a standard deviation of 5 and reflected at the box's walls. Its sum is 1 and it is nearly flat:
-/// not a Gaussian of that width cut off at 11.
+/// It is an impulse in a box of 11, blurred with a standard deviation of 5 and reflected at the walls of the box. The weights sum to 1 and
+/// are nearly equal: not a Gaussian of that width cut off at 11.
 pub fn rise_kernel() -> [f64; 11] {
     let gaussian = |i: i32| (-f64::from(i * i) / 50.0).exp();
-    // SciPy cuts the Gaussian off at four deviations.
+    // SciPy truncates the Gaussian at four standard deviations.
     let total: f64 = (-20..=20).map(gaussian).sum();
     let mut kernel = [0.0; 11];
     for offset in -20..=20 {
-        // The dot at 5, shifted, as walls at -½ and 10½ reflect it.
+        // The impulse at 5, shifted, and reflected by walls at -½ and 10½.
         let place = (5 + offset + 22 * 2) % 22;
         let place = if place < 11 { place } else { 21 - place };
         if let Some(weight) = kernel.get_mut(place as usize) {
@@ -24,18 +25,18 @@ pub fn rise_kernel() -> [f64; 11] {
     kernel
 }
 
-/// An image `(1, channels, height, width)` after RISE's blur; beyond the border there are zeros.
+/// Applies RISE's blur to an image `(1, channels, height, width)`, with zeros beyond the border.
 ///
 /// # Errors
-/// When the image has another shape.
+/// If the image has another shape.
 pub fn rise_blurred(image: &Tensor) -> Result<Vec<f32>> {
     blurred(image, &rise_kernel())
 }
 
-/// An image after a box blur of `side` pixels, an odd number; beyond the border there are zeros (Gomez et al. 2022).
+/// Applies a box blur of `side` pixels, an odd number, with zeros beyond the border (Gomez et al. 2022).
 ///
 /// # Errors
-/// When the image has another shape than `(1, channels, height, width)`, or the side is even.
+/// If the image's shape is not `(1, channels, height, width)`, or the side is even.
 pub fn box_blurred(image: &Tensor, side: usize) -> Result<Vec<f32>> {
     if side.is_multiple_of(2) {
         return Err(crate::Error::option("side", "odd", side));
@@ -56,7 +57,7 @@ fn blurred(image: &Tensor, kernel: &[f64]) -> Result<Vec<f32>> {
     Ok(result)
 }
 
-/// A plane filtered along one axis: `place` says where on the axis a pixel lies, how long the axis is, and how far its pixels are apart.
+/// Filters a plane along one axis: `place` returns a pixel's index on the axis, the axis's length, and the stride between its pixels.
 fn along(
     plane: &[f64],
     place: impl Fn(usize) -> (usize, usize, usize),

@@ -1,4 +1,4 @@
-//! The score along the way, and the area under it.
+//! The score over the steps, and the area under it.
 
 use std::sync::Arc;
 
@@ -9,36 +9,36 @@ use super::order::tie_fraction;
 use super::sample::{Output, Sample};
 use crate::Result;
 
-/// The target's score while an image is taken away or put back.
+/// The target's score while an image is removed or restored.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Curve {
     /// The score before the first step and after each.
     pub scores: Vec<f64>,
-    /// The share of the image's pixels (or of the map's places) that are changed at each score, 0 to 1.
+    /// The share of the image's pixels (or of the map's positions) changed at each score, 0 to 1.
     pub shares: Vec<f64>,
     /// The [`area`] under the scores.
     pub area: f64,
-    /// The share of the map's values that another of them ties with; where it is large, chance decides the order.
+    /// The share of the map's values that tie with another; if it is large, chance decides the order.
     pub tie_fraction: f64,
 }
 
-/// How an image is taken away or given back, some places of a map at a time.
+/// How an image is removed or restored, some positions of a map at a time.
 #[derive(Clone, Copy)]
 pub(super) struct Steps<'a> {
-    /// Places a step; the last one may have fewer.
+    /// Positions per step; the last step may have fewer.
     pub(super) size: usize,
-    /// What is seen where the image is not.
+    /// The values that replace the image.
     pub(super) substrate: &'a [f32],
-    /// Whether it is taken away.
+    /// Whether the image is removed.
     pub(super) delete: bool,
-    /// Whether the places of earlier steps stay changed.
+    /// Whether the positions of earlier steps stay changed.
     pub(super) cumulative: bool,
 }
 
 impl Steps<'_> {
-    /// The target's probability before the first step and after each; the places of the map, each of which covers the pixels that are nearest
-    /// to it, are taken in the given order.
+    /// Computes the target's probability before the first step and after each. Positions of the map are taken in the given order; each
+    /// covers the pixels nearest to it.
     pub(super) fn curve(self, sample: &Sample<'_>, map: &Grid, order: &[usize]) -> Result<Curve> {
         let (_, height, width) = sample.shape()?;
         let whole = Size::new(height, width)?;
@@ -70,7 +70,7 @@ impl Steps<'_> {
     }
 }
 
-/// For each pixel of an image of this size the rank of the map's place that is nearest to it.
+/// Returns, for each pixel of an image of this size, the rank of the map's nearest position.
 fn ranks(map: &Grid, order: &[usize], whole: Size) -> Arc<[u32]> {
     let mut ranks = vec![0; order.len()];
     for (rank, &place) in order.iter().enumerate() {
@@ -91,8 +91,8 @@ fn ranks(map: &Grid, order: &[usize], whole: Size) -> Arc<[u32]> {
         .collect()
 }
 
-/// The area under scores that stand at equal distances from 0 to 1, by the trapezoid rule: `(Σ s - s_0 / 2 - s_n / 2) / n` (Petsiuk et al.
-/// 2018). One score is its own area; none have 0.
+/// Computes the area under scores at equal distances from 0 to 1, by the trapezoid rule: `(Σ s - s_0 / 2 - s_n / 2) / n` (Petsiuk et al.
+/// 2018). A single score is its own area; without scores the area is 0.
 pub fn area(scores: &[f64]) -> f64 {
     match scores {
         [] => 0.0,

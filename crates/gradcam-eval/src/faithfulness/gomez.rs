@@ -14,13 +14,13 @@ use crate::{Error, Result, Undefined};
 /// The protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gomez {
-    /// The most steps; a map of fewer places has one step a place. With more places than steps, a step changes `places / steps` of them,
-    /// rounded down, so there may be up to twice as many.
+    /// The maximum number of steps; a map with fewer positions has one step per position. With more positions than steps, a step changes
+    /// `positions / steps` of them, rounded down, so there may be up to twice as many steps.
     pub steps: usize,
-    /// What decides between places of equal saliency.
+    /// How ties between positions of equal saliency are broken.
     pub ties: Ties,
-    /// Whether a step comes on top of those before it. If not, each changes its own places alone, the score is held against that before the
-    /// first step, and the area under the scores means nothing.
+    /// Whether each step keeps the changes of the steps before it. If not, each changes its own positions alone, and its score is compared
+    /// with the score before the first step. The area under the scores is then meaningless.
     pub cumulative: bool,
 }
 
@@ -35,27 +35,27 @@ impl Default for Gomez {
     }
 }
 
-/// A curve with the mean saliency of what each of its steps changed.
+/// A curve with the mean saliency that each of its steps changed.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Calibrated {
     /// The target's probability; its area is DAUC or IAUC.
     pub curve: Curve,
-    /// The mean saliency of the places that each step changed.
+    /// The mean saliency of the positions that each step changed.
     pub saliency: Vec<f64>,
-    /// How much the score falls by each deletion, or rises by each insertion.
+    /// How much the score falls at each deletion, or rises at each insertion.
     pub changes: Vec<f64>,
-    /// The correlation of the changes with the saliency, DC or IC; [`Undefined`] where one does not vary.
+    /// The correlation of the changes with the saliency, DC or IC; [`Undefined`] if one of them does not vary.
     pub correlation: std::result::Result<f64, Undefined>,
 }
 
 impl Calibrated {
-    /// The mean correlation over `count` random orders of the steps' saliency: what the same changes of the score are worth to a map that has the
-    /// same values in other places. The network is not asked again, so the order of the steps is still the map's own;
-    /// [`permuted_map`](crate::nulls::permuted_map), measured as any other map, has its own.
+    /// Returns the mean correlation over `count` random orders of the steps' saliency: the correlation that the same score changes give a
+    /// map with the same values in other positions. The network is not run again, so the order of the steps is still the map's own.
+    /// [`permuted_map`](crate::nulls::permuted_map), measured like any other map, has its own order.
     ///
     /// # Errors
-    /// [`Undefined`] where the correlation is, and [`Undefined::Empty`] for a count of 0.
+    /// [`Undefined`] if the correlation is undefined, and [`Undefined::Empty`] for a count of 0.
     pub fn shuffled(&self, count: usize, seed: u64) -> Result<f64> {
         let steps = self.saliency.len();
         let one = |draw: usize| {
@@ -71,20 +71,20 @@ impl Calibrated {
     }
 }
 
-/// DAUC (lower is better) and deletion correlation (higher is better): places of the map are set to 0 in the image, from the most salient
-/// on.
+/// Computes DAUC (lower is better) and the deletion correlation (higher is better): positions of the map are set to 0 in the image,
+/// starting with the most salient.
 ///
-/// `map` is at its own resolution; a place covers the pixels that are nearest to it.
+/// `map` is at its own resolution; a position covers the pixels nearest to it.
 ///
 /// # Errors
-/// When the steps are 0, the map has more rows or columns than the image, or the network fails; [`check`]'s.
+/// If `steps` is 0, the map has more rows or columns than the image, or the network fails; the errors of [`check`].
 pub fn gomez_deletion(sample: &Sample<'_>, map: &Grid, protocol: Gomez) -> Result<Calibrated> {
     let (channels, ..) = sample.shape()?;
     run(sample, map, protocol, &vec![0.0; channels], true)
 }
 
-/// IAUC and insertion correlation (both: higher is better): places of the image replace those of a copy after a box blur of a fifth of the
-/// height, at least 9 pixels.
+/// Computes IAUC and the insertion correlation (higher is better for both): positions of the image replace those of a copy after a box blur
+/// of a fifth of the height, at least 9 pixels.
 ///
 /// # Errors
 /// As [`gomez_deletion`].
@@ -152,7 +152,7 @@ mod tests {
     use crate::nulls::permuted_map;
     use crate::testing::{Patch, grid, on_any_threads, size, undefined, wave};
 
-    /// Its first class's probability is a sum over the pixels: each place of a map adds its own part.
+    /// The first class's probability is a weighted sum over the pixels: each position of a map adds its own share.
     struct Share(Tensor);
 
     impl Network for Share {
@@ -162,7 +162,7 @@ mod tests {
         }
     }
 
-    /// A map of what each place adds is calibrated: every step's loss is its saliency.
+    /// A map of each position's contribution is calibrated: every step's loss is its saliency.
     #[test]
     fn a_map_of_the_shares_is_calibrated() {
         let parts = wave(4, 5, 0.731).map(|v| (v + 0.1) / 20.0);
@@ -181,7 +181,8 @@ mod tests {
             assert!((change - saliency).abs() < 1e-5);
         }
         assert!(found.correlation.unwrap() > 0.999);
-        // In another order the saliency says nothing: of 20 steps a correlation deviates by 1 / √19 from 0, the mean of 100 by a tenth of it.
+        // In another order the saliency is unrelated: over 20 steps a correlation deviates from 0 by 1 / √19, the mean of 100 by a tenth of
+        // that.
         let shuffled = |seed: u64| found.shuffled(100, seed).unwrap();
         assert!((0..20).all(|seed| shuffled(seed).abs() < 4.0 * 0.023));
         assert_ne!(shuffled(0), shuffled(1));
@@ -190,7 +191,7 @@ mod tests {
         // A permuted map is calibrated for another network.
         let permuted = gomez_deletion(&sample, &permuted_map(&parts, 0), Gomez::default());
         assert!(permuted.unwrap().correlation.unwrap() < 0.9);
-        // Here no place depends on another, so that alone each takes what it takes on top of the others.
+        // Here positions are independent, so each takes away as much alone as after the others.
         let alone = Gomez {
             cumulative: false,
             ..Gomez::default()
@@ -199,10 +200,10 @@ mod tests {
         for (one, other) in found.changes.iter().zip(&alone.changes) {
             assert!((one - other).abs() < 1e-5);
         }
-        // All but the first step leave more of the image.
+        // Alone, all but the first step leave more of the image.
         assert!(alone.curve.scores[20] > 0.9 * alone.curve.scores[0]);
         assert!(found.curve.scores[20] < 1e-6);
-        // Several places a step: 20 / 6 rounded down are 3, which makes 7 steps, the last of 2 places.
+        // Several positions per step: 20 / 6, rounded down, is 3, which makes 7 steps, the last of 2 positions.
         let few = gomez_deletion(
             &sample,
             &parts,
@@ -232,10 +233,10 @@ mod tests {
             found.curve.scores[4],
             sample.whole(Output::Probability).unwrap()
         );
-        // The patch is in the upper right quarter, which is put back first.
+        // The patch is in the upper right quarter, which is restored first.
         assert!((found.curve.scores[1] - found.curve.scores[4]).abs() < 1e-7);
         assert!(found.correlation.unwrap() > 0.9);
-        // Alone, the quarters without the patch give nothing back.
+        // Alone, the quarters without the patch restore nothing.
         let alone = Gomez {
             cumulative: false,
             ..Gomez::default()

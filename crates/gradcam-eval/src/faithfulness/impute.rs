@@ -1,23 +1,23 @@
-//! Hidden pixels filled in from their surroundings, after Rong et al. 2022 (ROAD).
+//! Imputes hidden pixels from their surroundings, after Rong et al. 2022 (ROAD).
 
 use crate::{Error, Result, Undefined};
 
-/// The most rounds of the solver; a picture of 224 × 224 with one pixel left takes under 2,000.
+/// The maximum number of iterations; a picture of 224 × 224 with one visible pixel takes under 2,000.
 const ROUNDS: usize = 20_000;
-/// The residual, as a share of the right-hand side, at which the solver stops: below what an f32 can show.
+/// The residual, as a share of the right-hand side, at which the solver stops: too small to show in an f32.
 const ENOUGH: f64 = 1e-9;
-/// The weights of a neighbour by a side, and by a corner.
+/// The weights of a neighbour across an edge, and across a corner.
 const SIDE: f64 = 1.0 / 6.0;
 const CORNER: f64 = 1.0 / 12.0;
 
-/// The planes of `height` rows and `width` columns with each `hidden` pixel the weighted mean of its up to eight neighbours, hidden or not:
-/// 1/6 for those by a side and 1/12 for those by a corner, over their sum at the border.
+/// Fills planes of `height` rows and `width` columns: each `hidden` pixel is the weighted mean of its up to eight neighbours, hidden or
+/// not. The weights are 1/6 across an edge and 1/12 across a corner, divided by their sum at the border.
 ///
-/// The equations are symmetric and positive definite; they are solved by conjugate gradients in f64 and a fixed order.
+/// The equations are symmetric and positive definite. Conjugate gradients solve them in f64 and in a fixed order.
 ///
 /// # Errors
-/// When `hidden` does not fill a plane or `planes` not a number of them, or every pixel is hidden; [`Undefined::NonFinite`] where a number of
-/// the planes is not finite, which no round of the solver would get rid of.
+/// If `hidden` does not have the size of a plane, `planes` is not a whole number of planes, or every pixel is hidden.
+/// [`Undefined::NonFinite`] if a value of the planes is not finite: it would persist in every iteration of the solver.
 pub fn impute(planes: &[f32], hidden: &[bool], height: usize, width: usize) -> Result<Vec<f32>> {
     let size = height * width;
     if hidden.len() != size || !planes.len().is_multiple_of(size.max(1)) {
@@ -46,7 +46,7 @@ pub fn impute(planes: &[f32], hidden: &[bool], height: usize, width: usize) -> R
         let known = |i: usize| if hidden[i] { 0.0 } else { f64::from(plane[i]) };
         let mut field = system.empty();
         (0..size).for_each(|i| field[system.place(i)] = known(i));
-        // The known neighbours' part of each mean stands on the right-hand side.
+        // The known neighbours' part of each mean is on the right-hand side.
         let solution = system.solve(&system.sums(&field));
         for (&pixel, value) in system.pixels.iter().zip(solution) {
             plane[pixel] = value as f32;
@@ -59,11 +59,11 @@ pub fn impute(planes: &[f32], hidden: &[bool], height: usize, width: usize) -> R
 struct System {
     height: usize,
     width: usize,
-    /// Where the hidden pixels lie in the plane.
+    /// The hidden pixels' indices in the plane.
     pixels: Vec<usize>,
-    /// Where they lie in a field.
+    /// Their indices in a field.
     places: Vec<usize>,
-    /// The sum of the weights of each one's neighbours.
+    /// The sum of the weights of each hidden pixel's neighbours.
     diagonal: Vec<f64>,
 }
 
@@ -91,7 +91,7 @@ impl System {
         (pixel / self.width + 1) * (self.width + 2) + pixel % self.width + 1
     }
 
-    /// For each hidden pixel the weighted sum of its neighbours in a field.
+    /// Returns the weighted sum of each hidden pixel's neighbours in a field.
     fn sums(&self, field: &[f64]) -> Vec<f64> {
         let row = self.width + 2;
         let sum = |&at: &usize| {
@@ -103,7 +103,7 @@ impl System {
         self.places.iter().map(sum).collect()
     }
 
-    /// The hidden pixels' values, by conjugate gradients preconditioned with the diagonal.
+    /// Computes the hidden pixels' values, by conjugate gradients preconditioned with the diagonal.
     fn solve(&self, right: &[f64]) -> Vec<f64> {
         let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
         let scaled =
@@ -156,7 +156,7 @@ mod tests {
             .iter()
             .map(|&v| v < 0.8)
             .collect();
-        // A second plane of twice the numbers has twice the values.
+        // A second plane with doubled values has a doubled solution.
         let twice = image.map(|v| 2.0 * v);
         let planes = [image.values(), twice.values()].concat();
         let found = impute(&planes, &hidden, 12, 10).unwrap();

@@ -1,4 +1,4 @@
-//! Whether a map's values predict what the score loses when squares of the image are removed: Yeh et al. 2019.
+//! Whether a map's values predict the drop of the score when squares of the image are removed: Yeh et al. 2019.
 
 use gradcam_map::Grid;
 use gradcam_random::Random;
@@ -11,11 +11,11 @@ use crate::{Error, Result};
 pub struct Squares {
     /// How many squares are removed, one at a time.
     pub count: usize,
-    /// The side of a square in pixels; none for a quarter of the image's shorter side.
+    /// The side of a square in pixels; `None` for a quarter of the image's shorter side.
     pub side: Option<usize>,
-    /// The seed of their places.
+    /// The seed of their positions.
     pub seed: u64,
-    /// Whether the map is scaled so that it predicts best: Grad-CAM's maps are not in units of the score a pixel.
+    /// Whether to scale the map so that it predicts best: Grad-CAM's maps are not in units of score per pixel.
     pub scaled: bool,
 }
 
@@ -31,13 +31,13 @@ impl Default for Squares {
     }
 }
 
-/// The mean of `(β I·φ - (F(x) - F(x - I)))²` over perturbations `I` that set a square of the image to 0 (Yeh et al. 2019,
-/// definition 2.1), where `F` is the target's logit and a pixel's saliency `φ` counts for each of its channels. At least 0, lower is better.
+/// Computes the mean of `(β I·φ - (F(x) - F(x - I)))²` over perturbations `I` that set a square of the image to 0 (Yeh et al. 2019,
+/// definition 2.1). `F` is the target's logit, and a pixel's saliency `φ` counts for each of its channels. At least 0, lower is better.
 ///
-/// `β` is the best scale, `Σ (I·φ) ΔF / Σ (I·φ)²`, or 1. The value is in squared units of the logit, so it compares maps of one network.
+/// `β` is the best scale, `Σ (I·φ) ΔF / Σ (I·φ)²`, or 1. The value is in squared units of the logit, so compare only maps of one network.
 ///
 /// # Errors
-/// When the map does not fit, there are no squares or they do not fit, or the network fails; [`check`](crate::check)'s.
+/// If the map does not fit, there are no squares or they do not fit, or the network fails; the errors of [`check`](crate::check).
 pub fn infidelity(sample: &Sample<'_>, map: &Grid, squares: Squares) -> Result<f64> {
     sample.check(map)?;
     let (channels, height, width) = sample.shape()?;
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
     use crate::testing::{Patch, SIDE, grid, on_any_threads};
 
-    /// The gradient of a linear network predicts every change; a map of zeros would leave the changes themselves.
+    /// The gradient of a linear network predicts every change; for a map of zeros the error would be the changes themselves.
     #[test]
     fn the_gradient_of_a_linear_network_is_without_error() {
         let network = Patch::new();
@@ -123,7 +123,7 @@ mod tests {
         assert!(found < 1e-9, "{found}");
         let half = gradient.map(|v| v / 2.0);
         assert!(infidelity(&sample, &half, Squares::default()).unwrap() < 1e-9);
-        // Half the gradient predicts half of each change, and twice the gradient as much too much.
+        // Half the gradient misses half of each change; twice the gradient overshoots by a whole change.
         let (half, twice) = (
             infidelity(&sample, &half, plain).unwrap(),
             infidelity(&sample, &gradient.map(|v| 2.0 * v), plain).unwrap(),

@@ -9,10 +9,10 @@ use super::sample::{Explain, Sample};
 use crate::metrics::apart;
 use crate::{Error, Result};
 
-/// A network that takes its inputs with a constant added to each channel, and says of them what the inner network says without it.
+/// A network whose inputs have a constant added to each channel, and whose outputs are those of the inner network without the constant.
 ///
-/// The paper puts the shift into the bias of the first layer, `b - W m`, which is the same where that layer does not pad; here it is taken
-/// off the input, which is the same everywhere.
+/// The paper puts the shift into the bias of the first layer, `b - W m`, which is equivalent if that layer does not pad. Here the shift is
+/// subtracted from the input, which is always equivalent.
 pub struct Shifted<'a> {
     network: &'a dyn Network,
     shift: Vec<f32>,
@@ -27,12 +27,12 @@ impl fmt::Debug for Shifted<'_> {
 }
 
 impl<'a> Shifted<'a> {
-    /// `network` behind a shift of one number a channel.
+    /// Wraps `network` with a shift of one number per channel.
     pub fn new(network: &'a dyn Network, shift: Vec<f32>) -> Self {
         Shifted { network, shift }
     }
 
-    /// `image`, `(n, channels, height, width)`, with `sign` times the shift added.
+    /// Returns `sign` times the shift, in the shape of `image`, `(n, channels, height, width)`.
     fn moved(&self, image: &Tensor, sign: f32) -> Candle<Tensor> {
         let shift: Vec<f32> = self.shift.iter().map(|v| sign * v).collect();
         let shift = Tensor::new(shift, image.device())?.to_dtype(image.dtype())?;
@@ -42,10 +42,10 @@ impl<'a> Shifted<'a> {
             .contiguous()
     }
 
-    /// `image`, `(n, channels, height, width)`, as this network takes it.
+    /// Converts `image`, `(n, channels, height, width)`, to this network's input.
     ///
     /// # Errors
-    /// When the shift has not one number a channel.
+    /// If the shift does not have one number per channel.
     pub fn input(&self, image: &Tensor) -> Result<Tensor> {
         Ok((image + self.moved(image, 1.0)?)?)
     }
@@ -54,7 +54,7 @@ impl<'a> Shifted<'a> {
 impl Network for Shifted<'_> {
     fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Candle<Tensor> {
         let back = self.moved(x, -1.0)?;
-        // Through the pass, so that rules for gradients reach the input.
+        // Goes through the pass, so that gradient rules reach the input.
         let x = pass.add(x, &back)?;
         self.network.forward(&x, pass)
     }
@@ -69,12 +69,12 @@ impl Network for Shifted<'_> {
     }
 }
 
-/// The largest difference between the map of the image and that of the shifted image under the network that takes the shift back, as a
-/// share of the map's largest absolute value. A method that looks at what the network does has 0 up to rounding (1e-5 is ample in f32);
-/// one that multiplies with the input does not.
+/// Compares the map of the image with the map of the shifted image under the network that removes the shift. Returns the largest difference
+/// as a share of the map's largest absolute value. A method that depends on the network's computation has 0 up to rounding (1e-5 is ample
+/// in f32); one that multiplies by the input does not.
 ///
 /// # Errors
-/// When the shift has not one number a channel, or `explain` fails; [`check`](crate::check)'s for the image's map.
+/// If the shift does not have one number per channel, or `explain` fails; the errors of [`check`](crate::check) for the image's map.
 pub fn input_invariance(sample: &Sample<'_>, explain: &Explain<'_>, shift: &[f32]) -> Result<f64> {
     let (channels, ..) = sample.shape()?;
     if shift.len() != channels {

@@ -1,4 +1,4 @@
-//! From a map to the order in which its pixels are taken.
+//! The order in which a map's pixels are taken.
 
 use gradcam_map::Grid;
 use gradcam_random::Random;
@@ -6,13 +6,13 @@ use gradcam_random::Random;
 use crate::Result;
 use crate::degenerate::check_finite;
 
-/// What decides between pixels with the same value. A map after a ReLU and an upsampling has a fifth of its pixels at 0, so a curve depends
-/// on it.
+/// How ties between equal values are broken. After a ReLU and an upsampling, a fifth of a map's pixels are 0, so a curve depends on this
+/// rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ties {
-    /// Chance, from this seed.
+    /// At random, from this seed.
     Random(u64),
-    /// Reading order, as in code that sorts and does not think of ties.
+    /// In reading order, as in code that sorts without a rule for ties.
     Raster,
 }
 
@@ -22,10 +22,10 @@ impl Default for Ties {
     }
 }
 
-/// The indices of a map's pixels from the highest value to the lowest.
+/// Returns the indices of a map's pixels from the highest value to the lowest.
 ///
 /// # Errors
-/// When the map is not finite.
+/// If the map is not finite.
 pub fn order(map: &Grid, ties: Ties) -> Result<Vec<usize>> {
     check_finite(map)?;
     let keys: Vec<u64> = match ties {
@@ -35,7 +35,7 @@ pub fn order(map: &Grid, ties: Ties) -> Result<Vec<usize>> {
             map.values().iter().map(|_| random.number()).collect()
         }
     };
-    // 0 and -0 are ties although `total_cmp` tells them apart.
+    // 0 and -0 tie, although `total_cmp` orders them.
     let value = |i: usize| map.values()[i] + 0.0;
     let mut order: Vec<usize> = (0..map.size().area()).collect();
     order.sort_by(|&a, &b| {
@@ -45,10 +45,10 @@ pub fn order(map: &Grid, ties: Ties) -> Result<Vec<usize>> {
     Ok(order)
 }
 
-/// The share of a map's pixels whose value another pixel has too, 0 to 1.
+/// Returns the share of a map's pixels that tie with another pixel, 0 to 1.
 ///
 /// # Errors
-/// When the map is not finite.
+/// If the map is not finite.
 pub fn tie_fraction(map: &Grid) -> Result<f64> {
     check_finite(map)?;
     let mut values = map.values().to_vec();
@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(tie_fraction(&map).unwrap(), 7.0 / 8.0);
         let drawn = |seed: u64| order(&map, Ties::Random(seed)).unwrap();
         assert_eq!(drawn(1), drawn(1));
-        // In 200 draws every zero comes first in about a fifth.
+        // In 200 draws every zero comes first about a fifth of the time.
         for zero in [0, 2, 3, 5, 7] {
             let first = (0..200).filter(|&seed| drawn(seed)[2] == zero).count();
             assert!((20..=65).contains(&first), "{zero}: {first}");

@@ -11,19 +11,19 @@ use crate::{Error, Result};
 /// The protocol of deletion and insertion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Petsiuk {
-    /// Pixels changed at each step; none for eight rows' worth, which is what the published evaluation of many images takes (28 steps at
-    /// 224 × 224; its single images take one row's worth).
+    /// Pixels changed at each step; `None` for eight rows' worth, as in the published evaluation of many images (28 steps at 224 × 224; its
+    /// evaluation of single images uses one row's worth).
     pub step: Option<usize>,
-    /// What decides between pixels of equal saliency.
+    /// How ties between pixels of equal saliency are broken.
     pub ties: Ties,
 }
 
-/// The target's probability while the pixels are set to 0, the data set's mean, from the most salient on. A lower area is better.
+/// Records the target's probability while pixels are set to 0, the data set's mean, starting with the most salient. A lower area is better.
 ///
-/// `map` is at the image's resolution. It costs a forward for each step, and one.
+/// `map` is at the image's resolution. Each step costs one forward pass, plus one for the whole image.
 ///
 /// # Errors
-/// When the map does not fit, a step is 0 or the network fails; [`check`](crate::check)'s.
+/// If the map does not fit, a step is 0 or the network fails; the errors of [`check`](crate::check).
 ///
 /// ```
 /// use gradcam_eval::candle_core::{DType, Device, Result, Tensor};
@@ -32,7 +32,7 @@ pub struct Petsiuk {
 /// use gradcam_eval::nulls::centre_map;
 /// use gradcam_eval::gradcam_map::Size;
 ///
-/// /// Two classes: five times the image's mean, and 0.
+/// /// Two logits: five times the image's mean, and 0.
 /// struct Brightness;
 ///
 /// impl Network for Brightness {
@@ -45,7 +45,7 @@ pub struct Petsiuk {
 /// let image = Tensor::ones((1, 3, 16, 16), DType::F32, &Device::Cpu)?;
 /// let sample = Sample::new(&Brightness, &image, 0);
 /// let map = centre_map(Size::new(16, 16)?);
-/// // From a bright image to a black one, of which the network says nothing.
+/// // From a bright image to a black one, for which both classes are equally likely.
 /// let deleted = deletion(&sample, &map, Petsiuk::default())?;
 /// assert!(deleted.scores[0] > 0.99);
 /// assert_eq!(deleted.scores.last(), Some(&0.5));
@@ -59,8 +59,8 @@ pub fn deletion(sample: &Sample<'_>, map: &Grid, protocol: Petsiuk) -> Result<Cu
     run(sample, map, protocol, &vec![0.0; channels], true)
 }
 
-/// The target's probability while the pixels of the image replace those of a blurred copy ([`rise_kernel`](super::rise_kernel)), from the
-/// most salient on. A higher area is better.
+/// Records the target's probability while pixels of the image replace those of a blurred copy ([`rise_kernel`](super::rise_kernel)),
+/// starting with the most salient. A higher area is better.
 ///
 /// # Errors
 /// As [`deletion`].
@@ -69,7 +69,7 @@ pub fn insertion(sample: &Sample<'_>, map: &Grid, protocol: Petsiuk) -> Result<C
     run(sample, map, protocol, &rise_blurred(sample.image)?, false)
 }
 
-/// The curve while the first pixels show the `substrate` and the others the image, or the other way round.
+/// Computes the curve while the first pixels show the `substrate` and the others the image, or the reverse.
 fn run(
     sample: &Sample<'_>,
     map: &Grid,
@@ -104,7 +104,7 @@ mod tests {
         1.0 / (1.0 + (-x).exp())
     }
 
-    /// 30 pixels of 1 decide; after `d` of them are gone the logit is 4 (1 - d / 30).
+    /// 30 pixels of 1 decide; after `d` of them are removed the logit is 4 (1 - d / 30).
     #[test]
     fn the_curve_of_a_network_that_sees_one_patch() {
         let (network, protocol) = (

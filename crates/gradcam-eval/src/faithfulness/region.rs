@@ -13,13 +13,13 @@ use crate::{Error, Result};
 /// The protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Regions {
-    /// The side of a region in pixels; those at the right and lower border may be smaller.
+    /// The side of a region in pixels; regions at the right and lower border may be smaller.
     pub side: usize,
-    /// The most regions that are perturbed.
+    /// The maximum number of perturbed regions.
     pub steps: usize,
     /// The seed of the noise.
     pub seed: u64,
-    /// What decides between regions of equal saliency.
+    /// How ties between regions of equal saliency are broken.
     pub ties: Ties,
 }
 
@@ -35,14 +35,14 @@ impl Default for Regions {
     }
 }
 
-/// The area over the perturbation curve, `1 / (L + 1) Σ_{k=0}^{L} (p(x) - p(x_k))`, of the target's probability while the regions with the
-/// most saliency are replaced, one after another, by uniform noise over the range of each channel of the image (Samek et al.
-/// 2017). At most 1, higher is better.
+/// Computes the area over the perturbation curve, `1 / (L + 1) Σ_{k=0}^{L} (p(x) - p(x_k))`, of the target's probability (Samek et al.
+/// 2017). The regions with the most saliency are replaced, one after another, by uniform noise over each channel's range in the image. At
+/// most 1, higher is better.
 ///
-/// `map` is at the image's resolution. It costs a forward for each region, and one.
+/// `map` is at the image's resolution. Each region costs one forward pass, plus one for the whole image.
 ///
 /// # Errors
-/// When the map does not fit, side or steps are 0, or the network fails; [`check`](crate::check)'s.
+/// If the map does not fit, `side` or `steps` is 0, or the network fails; the errors of [`check`](crate::check).
 pub fn region_perturbation(sample: &Sample<'_>, map: &Grid, protocol: Regions) -> Result<f64> {
     sample.check(map)?;
     let (_, height, width) = sample.shape()?;
@@ -82,7 +82,7 @@ pub fn region_perturbation(sample: &Sample<'_>, map: &Grid, protocol: Regions) -
     Ok(lost / scores.len() as f64)
 }
 
-/// Uniform numbers between the smallest and the largest of each channel.
+/// Draws uniform numbers between the smallest and the largest value of each channel.
 fn noise(pixels: &[f32], plane: usize, seed: u64) -> Vec<f32> {
     let mut random = Random::of_name(seed, "region noise");
     let mut noise = Vec::with_capacity(pixels.len());
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
     use crate::testing::{Patch, grid, on_any_threads};
 
-    /// The patch is two regions of 5 × 5 and slivers of two others; the curve follows from the logits of the half-replaced patch.
+    /// The patch is two regions of 5 × 5; the curve follows from the logits of the half-replaced patch.
     #[test]
     fn the_curve_of_two_regions() {
         let network = Patch {
@@ -112,7 +112,7 @@ mod tests {
         let image = network.image();
         let sample = network.sample(&image);
         let map = network.mask().into_iter().enumerate();
-        // The left of the two comes first.
+        // The left region comes first.
         let map = map.map(|(i, m)| if m { 2.0 - (i % 20) as f32 / 20.0 } else { 0.0 });
         let map = grid(20, 20, &map.collect::<Vec<_>>());
         let protocol = Regions {

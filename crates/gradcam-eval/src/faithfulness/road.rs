@@ -11,18 +11,18 @@ use crate::{Error, Result};
 /// The protocol.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Road {
-    /// The shares of the pixels that are removed, above 0 and below 1.
+    /// The shares of removed pixels, above 0 and below 1.
     pub shares: Vec<f64>,
-    /// The standard deviation of the noise that is added to what is filled in, in the units of the network's input.
+    /// The standard deviation of the noise added to imputed pixels, in the units of the network's input.
     pub noise: f64,
     /// The seed of the noise.
     pub seed: u64,
-    /// What decides between pixels of equal saliency.
+    /// How ties between pixels of equal saliency are broken.
     pub ties: Ties,
 }
 
 impl Default for Road {
-    /// A tenth to nine tenths of the pixels, and a noise of 0.01.
+    /// A tenth to nine tenths of the pixels, and noise of 0.01.
     fn default() -> Self {
         Road {
             shares: (1..10).map(|i| f64::from(i) / 10.0).collect(),
@@ -33,25 +33,26 @@ impl Default for Road {
     }
 }
 
-/// The target's probability when a share of the pixels is removed.
+/// The target's probability when shares of the pixels are removed.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RoadCurves {
-    /// With the most salient pixels removed, one value a share; lower is better.
+    /// With the most salient pixels removed, one value per share; lower is better.
     pub most_relevant_first: Vec<f64>,
-    /// With the least salient pixels removed, one value a share; higher is better.
+    /// With the least salient pixels removed, one value per share; higher is better.
     pub least_relevant_first: Vec<f64>,
-    /// The mean over the shares of half the difference, least less most: -½ to ½, higher is better, and about 0 for a random map.
+    /// The mean over the shares of half the difference, least minus most: -½ to ½, higher is better, and about 0 for a random map.
     pub combined: f64,
 }
 
-/// The target's probability when the most and the least salient pixels are removed and filled in from their surroundings
-/// ([`impute`], and noise), so that the shape of what is removed cannot give the class away.
+/// Measures the target's probability when the most and the least salient pixels are removed and imputed from their surroundings
+/// ([`impute`], and noise), so that the shape of the removed region cannot give the class away.
 ///
-/// `map` is at the image's resolution. It costs two forwards a share.
+/// `map` is at the image's resolution. Each share costs two forward passes.
 ///
 /// # Errors
-/// When the map does not fit, a share is not between 0 and 1, the noise is negative or the network fails; [`check`](crate::check)'s.
+/// If the map does not fit, a share is not between 0 and 1, the noise is negative or the network fails; the errors of
+/// [`check`](crate::check).
 pub fn road(sample: &Sample<'_>, map: &Grid, protocol: &Road) -> Result<RoadCurves> {
     sample.check(map)?;
     let shares = &protocol.shares;
@@ -69,7 +70,7 @@ pub fn road(sample: &Sample<'_>, map: &Grid, protocol: &Road) -> Result<RoadCurv
     let pixels = sample.pixels()?;
     let curve = |order: &[usize], stream: usize| {
         sample.scores(Output::Probability, shares.len(), |i| {
-            // Everything is hidden at most but for one pixel.
+            // At least one pixel stays visible.
             let count = (shares[i] * order.len() as f64).round() as usize;
             let mut hidden = vec![false; order.len()];
             let removed = order.iter().take(count.min(order.len() - 1));

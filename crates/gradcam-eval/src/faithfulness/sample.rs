@@ -1,4 +1,4 @@
-//! A network, an image and the class in question, and what the network says of changed images.
+//! A network, an image and the class in question, and the network's scores for changed images.
 
 use std::fmt;
 
@@ -11,13 +11,13 @@ use rayon::prelude::*;
 use crate::degenerate::check;
 use crate::{Error, Result, Undefined};
 
-/// Inputs that are in flight at the same time: memory does not grow with their number.
+/// Inputs computed at the same time: memory does not grow with their number.
 const BATCH: usize = 16;
 
 /// Makes a map of an input `(1, channels, height, width)`: a method with its options and its target.
 pub type Explain<'a> = dyn Fn(&dyn Network, &Tensor) -> Result<Grid> + Sync + 'a;
 
-/// What of the class is looked at.
+/// The score of the class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
     /// Its logit.
@@ -26,13 +26,13 @@ pub enum Output {
     Probability,
 }
 
-/// The logits of one input.
+/// Returns the logits of one input.
 pub(crate) fn logits(network: &dyn Network, image: &Tensor) -> Result<Vec<f32>> {
     let logits = network.forward(image, &mut ())?.flatten_all()?;
     Ok(logits.to_dtype(DType::F32)?.to_vec1()?)
 }
 
-/// What a map is judged on.
+/// The network, image and class that a map is evaluated on.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Sample<'a> {
@@ -40,12 +40,12 @@ pub struct Sample<'a> {
     pub network: &'a dyn Network,
     /// Its input after the preprocessing, `(1, channels, height, width)`; 0 is the data set's mean.
     pub image: &'a Tensor,
-    /// The class in question, for most protocols the one that the network names first for the whole image.
+    /// The class in question; for most protocols the network's top class for the whole image.
     pub target: usize,
 }
 
 impl<'a> Sample<'a> {
-    /// A network, its input and the class in question.
+    /// Takes a network, its input and the class in question.
     pub fn new(network: &'a dyn Network, image: &'a Tensor, target: usize) -> Self {
         Sample {
             network,
@@ -55,7 +55,7 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// The shape in the place of the image.
+/// Shows the shape instead of the image.
 impl fmt::Debug for Sample<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sample")
@@ -66,7 +66,7 @@ impl fmt::Debug for Sample<'_> {
 }
 
 impl Sample<'_> {
-    /// Channels, rows and columns of the image.
+    /// Returns the image's channels, rows and columns.
     pub(super) fn shape(&self) -> Result<(usize, usize, usize)> {
         match *self.image.dims() {
             [1, channels, height, width] if channels * height * width > 0 => {
@@ -76,7 +76,7 @@ impl Sample<'_> {
         }
     }
 
-    /// Checks that a map at the input's resolution fits, and says anything.
+    /// Checks that a map at the input's resolution fits and is informative.
     pub(super) fn check(&self, map: &Grid) -> Result<()> {
         let (_, height, width) = self.shape()?;
         check(map)?;
@@ -87,13 +87,13 @@ impl Sample<'_> {
         }
     }
 
-    /// The image's numbers, channel after channel.
+    /// Returns the image's values, channel after channel.
     pub(super) fn pixels(&self) -> Result<Vec<f32>> {
         let image = self.image.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
         Ok(image.flatten_all()?.to_vec1()?)
     }
 
-    /// The score that logits give the class.
+    /// Returns the class's score from the logits.
     fn score(&self, logits: &[f32], output: Output) -> Result<f64> {
         let score = match output {
             Output::Logit => logits.get(self.target).copied(),
@@ -110,7 +110,7 @@ impl Sample<'_> {
         }
     }
 
-    /// The scores of the image under `count` masks, as [`masked_logits`] has them.
+    /// Returns the scores of the image under `count` masks, as defined by [`masked_logits`].
     pub(super) fn masked<M: Into<Mask>>(
         &self,
         output: Output,
@@ -133,7 +133,7 @@ impl Sample<'_> {
         scores.into_iter().collect()
     }
 
-    /// The scores of `count` other inputs of the image's shape, spread over the cores.
+    /// Returns the scores of `count` other inputs of the image's shape, computed in parallel.
     pub(super) fn scores(
         &self,
         output: Output,
@@ -158,7 +158,7 @@ impl Sample<'_> {
         Ok(scores)
     }
 
-    /// The score of the image itself.
+    /// Returns the score of the image itself.
     #[cfg(test)]
     pub(super) fn whole(&self, output: Output) -> Result<f64> {
         let pixels = self.pixels()?;

@@ -1,4 +1,4 @@
-//! Whether the map's sum over pixels follows what the score loses without them: Ancona et al. 2018.
+//! Whether the map's sum over pixels predicts the drop of the score without them: Ancona et al. 2018.
 
 use gradcam_map::Grid;
 use gradcam_random::Random;
@@ -7,12 +7,12 @@ use super::sample::{Output, Sample};
 use crate::metrics::pearson;
 use crate::{Error, Result};
 
-/// The pixels that are removed.
+/// The pixels to remove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subsets {
-    /// Pixels removed at a time; none for a tenth of the image.
+    /// Pixels removed at a time; `None` for a tenth of the image.
     pub size: Option<usize>,
-    /// How many sets of that size are drawn.
+    /// The number of sets of that size.
     pub count: usize,
     /// The seed of the sets.
     pub seed: u64,
@@ -29,14 +29,14 @@ impl Default for Subsets {
     }
 }
 
-/// Pearson's correlation, -1 to 1, higher is better, of the map's sum over random sets of pixels with what the target's logit loses when
-/// they are set to 0 (Ancona et al. 2018, sensitivity-n).
+/// Computes Pearson's correlation between the map's sum over random sets of pixels and the drop of the target's logit when they are set to
+/// 0 (Ancona et al. 2018, sensitivity-n). -1 to 1, higher is better.
 ///
-/// The map is taken for a contribution to the score, which the gradient times the input is and Grad-CAM's map is not meant to be.
+/// The map is taken as contributions to the score; the gradient times the input is that, but Grad-CAM's map is not meant to be.
 ///
 /// # Errors
-/// When the map does not fit, a set is empty or as large as the image, or the network fails; [`check`](crate::check)'s;
-/// [`Undefined::ConstantScores`](crate::Undefined::ConstantScores) where no set changes the score.
+/// If the map does not fit, a set is empty or as large as the image, or the network fails; the errors of [`check`](crate::check);
+/// [`Undefined::ConstantScores`](crate::Undefined::ConstantScores) if no set changes the score.
 pub fn sensitivity_n(sample: &Sample<'_>, map: &Grid, subsets: Subsets) -> Result<f64> {
     sample.check(map)?;
     let (channels, ..) = sample.shape()?;
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
     use crate::testing::{Patch, SIDE, grid, on_any_threads};
 
-    /// Gradient times input of a linear network adds up to every loss.
+    /// Gradient times input of a linear network sums to every loss.
     #[test]
     fn contributions_to_a_linear_network_correlate_wholly() {
         let network = Patch::new();

@@ -1,4 +1,4 @@
-//! How far a map moves when its image hardly does: Yeh et al. 2019.
+//! How far a map moves when its image barely changes: Yeh et al. 2019.
 
 use candle_core::Tensor;
 use gradcam_map::Grid;
@@ -12,9 +12,9 @@ use crate::{Error, Result};
 /// The neighbours of an image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ball {
-    /// How far a number of the input may move, in the input's own units.
+    /// The largest change of an input value, in the input's own units.
     pub radius: f64,
-    /// How many neighbours are drawn.
+    /// The number of neighbours.
     pub count: usize,
     /// Their seed.
     pub seed: u64,
@@ -31,13 +31,13 @@ impl Default for Ball {
     }
 }
 
-/// The largest change of the map, `‖φ(x + d) - φ(x)‖ / ‖φ(x)‖`, over neighbours drawn uniformly with `|d| ≤ radius` at each number (Yeh et
-/// al. 2019, max-sensitivity, relative to the map's own norm). At least 0, lower is better.
+/// Computes the largest change of the map, `‖φ(x + d) - φ(x)‖ / ‖φ(x)‖`, over neighbours drawn uniformly with `|d| ≤ radius` at each value
+/// (Yeh et al. 2019, max-sensitivity, relative to the map's own norm). At least 0, lower is better.
 ///
-/// It costs an explanation a neighbour, and one. A neighbour's map may be constant, the image's may not.
+/// Each neighbour costs one explanation, plus one for the image. A neighbour's map may be constant; the image's may not.
 ///
 /// # Errors
-/// When the radius is not positive, there are no neighbours, `explain` fails or its maps have different sizes; [`check`]'s.
+/// If the radius is not positive, there are no neighbours, `explain` fails or its maps have different sizes; the errors of [`check`].
 pub fn max_sensitivity(sample: &Sample<'_>, explain: &Explain<'_>, ball: Ball) -> Result<f64> {
     if !(ball.radius > 0.0 && ball.radius.is_finite()) {
         return Err(Error::option("radius", "a positive number", ball.radius));
@@ -83,7 +83,7 @@ mod tests {
         image.flatten_all().unwrap().to_vec1().unwrap()
     }
 
-    /// A map that is the image moves by `‖d‖`, which for 400 uniform numbers is near `20 r / √3`.
+    /// A map equal to the image moves by `‖d‖`, which for 400 uniform numbers is near `20 r / √3`.
     #[test]
     fn a_map_that_is_the_image_moves_with_it() {
         let network = Patch::new();

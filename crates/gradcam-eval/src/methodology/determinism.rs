@@ -10,34 +10,34 @@ use crate::degenerate::check_pair;
 use crate::statistics::{Graded, grade_exact};
 use crate::{Error, Result, Undefined};
 
-/// What was changed that should change nothing.
+/// A variation that should not change the map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Variation {
     /// Nothing: the same call again.
     Repeat,
-    /// All images in batches of this many.
+    /// All images in batches of this size.
     Batch(usize),
     /// The same call on this many threads.
     Threads(usize),
-    /// The same call in a process of its own.
+    /// The same call in a separate process.
     Restart,
 }
 
-/// Makes one map an image of a batch `(n, channels, height, width)`.
+/// Makes one map per image of a batch `(n, channels, height, width)`.
 pub type ExplainBatch<'a> = dyn Fn(&Tensor) -> Result<Vec<Grid>> + Sync + 'a;
 
-/// What is varied; by default nothing.
+/// The variations to try; none by default.
 #[derive(Clone, Copy, Default)]
 pub struct Varied<'a> {
-    /// How often the same call is made again.
+    /// The number of repeated calls.
     pub repeats: usize,
-    /// The sizes of batches.
+    /// The batch sizes.
     pub batches: &'a [usize],
     /// The numbers of threads.
     pub threads: &'a [usize],
-    /// How often it is made in another process, and what makes it there; none where that is not possible.
+    /// The number of calls in another process, and the function that makes them there; `None` if that is impossible.
     pub restarts: Option<(usize, &'a ExplainBatch<'a>)>,
 }
 
@@ -52,38 +52,38 @@ impl fmt::Debug for Varied<'_> {
     }
 }
 
-/// How maps differ from those of the first call.
+/// The differences of maps from those of the first call.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Determinism {
-    /// For each variation the share of maps that are the same to the bit, 0 to 1, and the largest difference, as a share of the first
-    /// map's largest absolute value (infinite where one is not finite and the other is).
+    /// For each variation the share of maps that are bitwise equal, 0 to 1, and the largest difference, as a share of the first map's
+    /// largest absolute value (infinite if only one of two values is finite).
     pub variations: Vec<(Variation, f64, f64)>,
 }
 
 impl Determinism {
-    /// Whether every map was the same to the bit.
+    /// Returns whether every map was bitwise equal.
     pub fn bitwise(&self) -> bool {
         self.variations.iter().all(|(_, equal, _)| *equal == 1.0)
     }
 
-    /// The largest difference of any map.
+    /// Returns the largest difference of any map.
     pub fn largest(&self) -> f64 {
         let differences = self.variations.iter().map(|variation| variation.2);
         differences.fold(0.0, f64::max)
     }
 
-    /// Passed where every difference is at most 1e-6, which equal bits are.
+    /// Passes if every difference is at most 1e-6, as for equal bits.
     pub fn graded(&self) -> Graded {
         grade_exact(self.largest(), 1e-6)
     }
 }
 
-/// Explains `images`, `(n, channels, height, width)`, again, in batches, on some numbers of threads, and in other processes, and compares each
-/// map with that of the first call. Other machines are not asked.
+/// Explains `images`, `(n, channels, height, width)`, again, in batches, on several numbers of threads, and in other processes, and
+/// compares each map with that of the first call. Other machines are not tested.
 ///
 /// # Errors
-/// When `explain` fails or gives another number of maps, a batch or a number of threads is 0, or there are no such threads.
+/// If `explain` fails or returns a wrong number of maps, a batch size or a number of threads is 0, or the threads cannot be started.
 pub fn determinism(
     explain: &ExplainBatch<'_>,
     images: &Tensor,
@@ -157,7 +157,7 @@ fn same_bits(a: &Grid, b: &Grid) -> bool {
     pairs.into_iter().all(|(a, b)| a.to_bits() == b.to_bits())
 }
 
-/// The largest difference as a share of the first map's largest absolute value; what is the same to the bit does not differ.
+/// Returns the largest difference as a share of the first map's largest absolute value; bitwise equal values do not differ.
 fn difference(a: &Grid, b: &Grid) -> f64 {
     let largest = a
         .values()
@@ -185,7 +185,7 @@ mod tests {
     use crate::statistics::Grade;
     use crate::testing::grid;
 
-    /// One map an image, made from the image's first number and something else.
+    /// One map per image, made from the image's first value and another number.
     fn maps(images: &Tensor, other: f32) -> Result<Vec<Grid>> {
         let first = images.narrow(3, 0, 1)?.flatten_all()?.to_vec1::<f32>()?;
         let map = |v: f32| grid(1, 2, &[v, 2.0 + other]);
@@ -215,13 +215,13 @@ mod tests {
         let same = determinism(&|x| maps(x, 0.0), &images(), &varied(2, &[1, 2], &[1, 3])).unwrap();
         assert!(same.bitwise() && same.variations.len() == 6);
         assert_eq!(same.graded().grade, Grade::Pass);
-        // What depends on the batch, on the threads, and on the call.
+        // Methods that depend on the batch, on the threads, and on the call.
         let batch = |x: &Tensor| maps(x, x.dim(0).unwrap() as f32);
         let found = determinism(&batch, &images(), &varied(1, &[2], &[2])).unwrap();
         let equal: Vec<f64> = found.variations.iter().map(|v| v.1).collect();
         assert_eq!(equal, [1.0, 0.0, 1.0]);
         assert_eq!(found.graded().grade, Grade::Fail);
-        // Of five images the last one is alone: from 7 to 4 and to 3.
+        // The first four of five images change from 7 to 4, the last, alone in its batch, to 3.
         assert!((found.largest() - 4.0 / 7.0).abs() < 1e-6);
         let threads = |x: &Tensor| maps(x, rayon::current_num_threads() as f32);
         let found = determinism(&threads, &images(), &varied(1, &[2], &[7])).unwrap();

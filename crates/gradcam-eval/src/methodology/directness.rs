@@ -16,18 +16,19 @@ pub struct Directness {
     pub layer: String,
     /// Its output's shape for one image: `[channels, height, width]`, or `[tokens, channels]`.
     pub shape: Vec<usize>,
-    /// Input pixels from one position of the map to the next, rows and columns.
+    /// Input pixels from one position of the map to the next, in rows and columns.
     pub stride: Option<(usize, usize)>,
-    /// Rows and columns of the input that one position can see; none behind attention, where it sees all.
+    /// The receptive field of one position, in rows and columns of the input; `None` after attention, where it is the whole input.
     pub field: Option<(usize, usize)>,
     /// The share of the absolute mass of each signed map that a ReLU removes, 0 to 1.
     pub removed: Measured,
 }
 
-/// Describes the maps of a layer, for inputs of `(channels, height, width)`; `signed` are maps of that layer before the ReLU, one an image.
+/// Describes the maps of a layer, for inputs of `(channels, height, width)`; `signed` are maps of that layer before the ReLU, one per
+/// image.
 ///
 /// # Errors
-/// When the network refuses the input or has no such layer, or a map is malformed.
+/// If the network refuses the input or has no such layer, or a map is malformed.
 pub fn directness(
     network: &dyn Network,
     input: (usize, usize, usize),
@@ -84,7 +85,7 @@ mod tests {
             .field
     }
 
-    /// AlexNet's last pooling sees 195 pixels (Araujo et al. 2019, table 1).
+    /// AlexNet's last pooling has a receptive field of 195 pixels (Araujo et al. 2019, table 1).
     #[test]
     fn alexnet_sees_195_pixels() {
         let pool = |name: &str| Module::new(name, Kind::MaxPool(MaxPool2d::new(3, 2, 0)));
@@ -124,7 +125,7 @@ mod tests {
             activation: Some((vec!["relu".to_string()], Activation::Relu)),
         };
         let modules = vec![conv("stem", 3, 2), Module::new("block", block)];
-        // 3, and twice 2 more of 2 pixels each.
+        // 3, plus 2 positions of 2 pixels for each of two convolutions.
         assert_eq!(field(modules.clone(), "block"), Some((11, 11)));
         assert_eq!(field(modules.clone(), "c"), Some((3, 3)));
         let joined = Kind::Concat(vec![conv("d", 5, 1), conv("e", 1, 1)]);

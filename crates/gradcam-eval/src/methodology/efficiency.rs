@@ -1,4 +1,4 @@
-//! What a map costs.
+//! The cost of a map.
 
 use std::time::Instant;
 
@@ -11,9 +11,9 @@ use crate::{Result, Undefined};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Efficiency {
-    /// How many maps were made.
+    /// The number of maps made.
     pub runs: usize,
-    /// The quarter of the runs was faster.
+    /// A quarter of the runs was faster.
     pub quartile_1: f64,
     /// Half of the runs were faster.
     pub median: f64,
@@ -23,16 +23,16 @@ pub struct Efficiency {
     pub p95: f64,
     /// The median time of a forward pass alone.
     pub forward: f64,
-    /// The median over that of a forward pass: what depends least on the machine.
+    /// The median divided by that of a forward pass: the number that depends least on the machine.
     pub ratio: f64,
-    /// The power of ten below the median, in seconds: what a card prints of a machine that is not the reader's.
+    /// The power of ten at or below the median, in seconds: a card prints it, because the reader's machine is another.
     pub decade: f64,
 }
 
-/// Times `runs` maps and as many forward passes, in turn, after one of each that is not counted.
+/// Times `runs` maps and as many forward passes, alternating, after one warm-up of each.
 ///
 /// # Errors
-/// When one of them fails; [`Undefined::Empty`] for no runs.
+/// If a call fails; [`Undefined::Empty`] for no runs.
 pub fn efficiency(
     runs: usize,
     explain: &mut dyn FnMut() -> Result<()>,
@@ -53,14 +53,14 @@ pub fn efficiency(
     efficiency_of(&maps, &passes)
 }
 
-/// The same from times in seconds that were taken elsewhere.
+/// Computes the same from times in seconds that were measured elsewhere.
 ///
 /// # Errors
 /// [`Undefined::Empty`] without times, [`Undefined::NonFinite`].
 pub fn efficiency_of(maps: &[f64], passes: &[f64]) -> Result<Efficiency> {
     let median = quantile(maps, 0.5)?;
     let forward = quantile(passes, 0.5)?;
-    // A clock that did not move.
+    // The clock did not advance.
     if !(median > 0.0 && forward > 0.0) {
         return Err(Undefined::NonFinite.into());
     }
@@ -124,7 +124,7 @@ mod tests {
         };
         let found = efficiency(5, &mut explain, &mut forward).unwrap();
         assert_eq!((found.runs, maps, passes), (5, 6, 6));
-        // Seconds; a sleep may last longer on a busy machine, never shorter.
+        // In seconds; a sleep may last longer on a busy machine, never shorter.
         assert!((0.03..3.0).contains(&found.median) && found.forward >= 0.001);
         assert!(found.ratio > 1.0 && found.ratio == found.median / found.forward);
     }

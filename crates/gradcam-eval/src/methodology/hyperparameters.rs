@@ -1,4 +1,4 @@
-//! How far a map depends on the choices that nobody can justify: layer and interpolation.
+//! How much a map depends on arbitrary choices: layer and interpolation.
 
 use candle_core::Tensor;
 use gradcam_map::{Grid, Interpolation, Size};
@@ -8,7 +8,7 @@ use crate::sanity::{Images, Likeness};
 use crate::sanity::{compare, gathered};
 use crate::{Metric, Result};
 
-/// What is compared: ranks, structure, the highest 15 %, and the peak.
+/// The metrics compared: ranks, structure, the highest 15 %, and the peak.
 const METRICS: [Metric; 4] = [
     Metric::Spearman,
     Metric::Ssim,
@@ -16,7 +16,7 @@ const METRICS: [Metric; 4] = [
     Metric::Displacement,
 ];
 
-/// How like the maps of a choice are to those of the default.
+/// The similarity of a choice's maps to those of the default.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Setting {
@@ -30,11 +30,11 @@ pub struct Setting {
 
 /// Compares the maps of each layer and interpolation with those of the first layer and the bilinear interpolation, at the input's resolution.
 ///
-/// `explain` gives the map of an image at a layer, at the layer's own resolution; it is asked once an image and layer. Where that map has no
-/// negative value, the negative ones that a kernel's overshoot brings are cut off, as [`gradcam::Explainer::upsample`] does.
+/// `explain` returns the map of an image at a layer, at the layer's own resolution; it is called once per image and layer. If that map has
+/// no negative value, negative values from a kernel's overshoot are cut off, as in [`gradcam::Explainer::upsample`].
 ///
 /// # Errors
-/// When the loading or an explanation fails.
+/// If the loading or an explanation fails.
 pub fn sweep(
     images: &Images<'_>,
     layers: &[&str],
@@ -93,7 +93,7 @@ mod tests {
             count: 2,
             load: &load,
         };
-        // The second layer has the peak in another place: 8 columns further after the resize.
+        // The second layer has its peak in another position: 8 columns further after the resize.
         let explain = |_: &Tensor, layer: &str| {
             let mut map = grid(3, 3, &[0.0, 0.1, 0.2, 0.3, 0.0, 0.4, 0.3, 0.2, 0.1]);
             map.values_mut()[if layer == "last" { 3 } else { 4 }] = 1.0;

@@ -1,16 +1,16 @@
-//! What values the metrics can have.
+//! The values that metrics can have.
 
 use serde::Serialize;
 
-/// What values a metric can have: those of one image, and so their mean.
+/// The values that a metric can have for one image, and so for the mean over images.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Range {
-    /// The least; `None` where there is none.
+    /// The smallest value; `None` if there is no lower bound.
     pub least: Option<f64>,
-    /// The largest; `None` where there is none.
+    /// The largest value; `None` if there is no upper bound.
     pub most: Option<f64>,
-    /// What a value counts.
+    /// The unit of a value.
     pub unit: &'static str,
 }
 

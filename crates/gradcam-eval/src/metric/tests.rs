@@ -1,4 +1,4 @@
-//! Every metric, through the table: a map that is right beats one that is drawn, and nothing is left out.
+//! Every metric, through the table: a correct map beats a random one, and no metric is left out.
 
 #![allow(clippy::unwrap_used)]
 
@@ -19,7 +19,8 @@ use crate::{
 
 const SIDE: usize = 64;
 
-/// The sum over patches of 8 × 8, of which one counts most and one speaks against the class; each is one place of a map of 8 × 8.
+/// The weighted sum of patches of 8 × 8 pixels: one counts most, and one is evidence against the class. Each patch is one position of a map
+/// of 8 × 8.
 struct Patches;
 
 const PATCHES: [(usize, usize, f64); 4] =
@@ -37,7 +38,7 @@ impl Network for Patches {
     }
 }
 
-/// What the patch of a pixel adds to the logit.
+/// The contribution of a pixel's patch to the logit.
 fn weight(row: usize, column: usize) -> f32 {
     let inside = |&&(y, x, _): &&(usize, usize, f64)| {
         (y..y + 8).contains(&row) && (x..x + 8).contains(&column)
@@ -63,7 +64,7 @@ fn image() -> Tensor {
     .unwrap()
 }
 
-/// The right map, what speaks for the class, at a resolution of `cells` places a side.
+/// The correct map, the evidence for the class, with `cells` positions a side.
 fn right(cells: usize) -> Grid {
     let scale = SIDE / cells;
     let at = |i: usize| weight(i / cells * scale, i % cells * scale).max(0.0);
@@ -95,7 +96,7 @@ fn measured(
     })
 }
 
-/// A map that depends on the input alone, and moves a lot: what a bad method makes.
+/// A map that depends on the input alone and varies wildly: a bad method's map.
 fn whim(_: &dyn Network, image: &Tensor) -> crate::Result<Grid> {
     let sum = image.sum_all()?.to_scalar::<f32>()?;
     Ok(random_map(size(SIDE, SIDE), u64::from(sum.to_bits())))
@@ -109,7 +110,7 @@ fn steady(_: &dyn Network, _: &Tensor) -> crate::Result<Grid> {
 fn the_right_map_beats_a_drawn_one() {
     for &metric in Metric::ALL {
         let good = on_any_threads(|| measured(metric, &right(8), &right(SIDE), &steady).unwrap());
-        // A drawn map may be lucky once, not on the average of ten.
+        // A random map may be lucky once, but not on average over ten.
         let drawn = (0..10).map(|seed| {
             measured(
                 metric,
@@ -131,7 +132,7 @@ fn the_right_map_beats_a_drawn_one() {
                 assert!(good < bad, "{metric}: {good}, {bad}");
                 assert!(worst.is_none_or(|w| w >= bad), "{metric}");
             }
-            // The right map has few places, so its mass is uneven.
+            // The correct map has few positions, so its mass is uneven.
             Direction::None if metric == Metric::Entropy => assert!(good < bad),
             Direction::None => assert!(good > bad, "{metric}"),
         }
@@ -170,7 +171,7 @@ fn a_map_that_says_nothing_has_no_value_or_misses() {
     }
 }
 
-/// Four times a map is the same map in another unit, and a power of two does not round.
+/// Four times a map is the same map in another unit, and multiplying by a power of two does not round.
 #[test]
 fn no_metric_depends_on_the_unit() {
     for &metric in Metric::ALL {
@@ -182,7 +183,7 @@ fn no_metric_depends_on_the_unit() {
     }
 }
 
-/// A map that is not finite has no value: where the metric looks, and nowhere else.
+/// A map that is not finite is undefined at the metric's resolution, and harmless at the other.
 #[test]
 fn a_metric_looks_at_its_resolution_alone() {
     let broken = |side: usize| grid(side, side, &vec![f32::NAN; side * side]);
@@ -202,7 +203,7 @@ fn a_metric_looks_at_its_resolution_alone() {
     }
 }
 
-/// A box around the right pixels is no hit where the network has named other classes before.
+/// A box around the correct pixels is not a hit if the network ranks other classes higher.
 #[test]
 fn localisation_asks_for_the_class_too() {
     let right = right(SIDE);

@@ -1,11 +1,11 @@
-//! Whether a map's values say how much the score changes: Gomez et al. 2022.
+//! Whether a map's values predict how much the score changes: Gomez et al. 2022.
 
 use crate::{Error, Result, Undefined};
 
-/// By how much the score rises at each step: `scores` has the score before the first step, and one for each step.
+/// Returns how much the score rises at each step: `scores` has the score before the first step, then one for each step.
 ///
-/// Cumulative steps come one on top of the other, so that a step's share is `p_k - p_{k-1}`; others are each taken alone, and theirs is
-/// `p_k - p_0`. The [`pearson`] correlation of the rises with the steps' mean saliency is the insertion correlation, that of the falls the
+/// Cumulative steps build on each other, so step `k` has the change `p_k - p_{k-1}`. Other steps are each taken alone, and have
+/// `p_k - p_0`. The [`pearson`] correlation of the rises with the steps' mean saliency is the insertion correlation; that of the falls is the
 /// deletion correlation.
 pub fn score_changes(scores: &[f64], cumulative: bool) -> Vec<f64> {
     let before = |k: usize| if cumulative { scores[k] } else { scores[0] };
@@ -13,10 +13,10 @@ pub fn score_changes(scores: &[f64], cumulative: bool) -> Vec<f64> {
     steps.map(|(k, score)| score - before(k)).collect()
 }
 
-/// Pearson's correlation, -1 to 1.
+/// Computes Pearson's correlation, -1 to 1.
 ///
 /// # Errors
-/// When the lengths differ; [`Undefined::ConstantScores`] where one side does not vary, [`Undefined::NonFinite`].
+/// If the lengths differ; [`Undefined::ConstantScores`] if one side does not vary, [`Undefined::NonFinite`].
 pub fn pearson(a: &[f64], b: &[f64]) -> Result<f64> {
     if a.len() != b.len() {
         return Err(Error::Length {
@@ -67,7 +67,7 @@ mod tests {
         assert!(score_changes(&[], true).is_empty() && score_changes(&[0.5], false).is_empty());
     }
 
-    /// The same curve is another one where each step was taken alone: the falls are 0.2, 0.5, 0.8 and 0.85.
+    /// The same scores mean another curve if each step is taken alone: the falls are 0.2, 0.5, 0.8 and 0.85.
     #[test]
     fn steps_alone_are_held_against_the_start() {
         let falls = falls(&[0.9, 0.7, 0.4, 0.1, 0.05], false);

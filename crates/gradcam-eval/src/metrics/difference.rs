@@ -1,11 +1,11 @@
-//! How far apart two maps are that should be the same.
+//! The distance between two maps that should be equal.
 
 use gradcam_map::Grid;
 
 use crate::degenerate::{check, check_finite, check_pair};
 use crate::{Error, Result};
 
-/// The largest difference of two maps as a share of the first one's largest absolute value.
+/// Returns the largest difference between two maps as a share of the first one's largest absolute value.
 pub(crate) fn apart(a: &Grid, b: &Grid) -> Result<f64> {
     check(a)?;
     check_finite(b)?;
@@ -17,7 +17,7 @@ fn wide(map: &Grid) -> Vec<f64> {
     map.values().iter().map(|&v| f64::from(v)).collect()
 }
 
-/// The largest of some numbers that are not negative, 0 for none; unlike [`f64::max`] it keeps a NaN.
+/// Returns the largest of some non-negative numbers, 0 if there are none; unlike [`f64::max`] it keeps a NaN.
 pub(crate) fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
     let larger = |m: f64, v: f64| match m.is_nan() || v.is_nan() {
         true => f64::NAN,
@@ -26,7 +26,7 @@ pub(crate) fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
     values.into_iter().fold(0.0, larger)
 }
 
-/// The largest difference as a share of the largest absolute value of `a`; 0 where nothing differs.
+/// Returns the largest difference as a share of the largest absolute value of `a`; 0 if nothing differs.
 pub(crate) fn relative(a: &[f64], b: &[f64]) -> Result<f64> {
     if a.len() != b.len() {
         return Err(Error::Length {

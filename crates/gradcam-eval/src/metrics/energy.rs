@@ -5,10 +5,10 @@ use gradcam_map::Grid;
 use crate::degenerate::{check, check_mask};
 use crate::{Result, Undefined};
 
-/// The share of the map's positive mass that lies inside the mask, 0 to 1 (Wang et al. 2020, the energy-based pointing game).
+/// Returns the share of the map's positive mass inside the mask, 0 to 1 (Wang et al. 2020, the energy-based pointing game).
 ///
 /// # Errors
-/// When the mask does not fit or is empty; [`check`]'s; [`Undefined::NoMass`] for a map without a positive value.
+/// If the mask does not fit or is empty; the errors of [`check`]; [`Undefined::NoMass`] if no value of the map is positive.
 ///
 /// ```
 /// use gradcam_eval::metrics::energy_inside;

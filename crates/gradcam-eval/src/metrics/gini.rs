@@ -5,11 +5,11 @@ use gradcam_map::Grid;
 use crate::Result;
 use crate::degenerate::check;
 
-/// The Gini index of the absolute values, 0 (all alike) to 1 (all in one place): `Σ_i (2i - n - 1) |v|_i / (n Σ |v|)` over the sorted
-/// values (Chalasani et al. 2020, sparseness).
+/// Computes the Gini index of the absolute values, 0 (all equal) to 1 (all in one position): `Σ_i (2i - n - 1) |v|_i / (n Σ |v|)` over the
+/// sorted values (Chalasani et al. 2020, sparseness).
 ///
 /// # Errors
-/// [`check`]'s.
+/// The errors of [`check`].
 pub fn gini(map: &Grid) -> Result<f64> {
     check(map)?;
     let mut values = absolute(map);
@@ -22,17 +22,17 @@ pub fn gini(map: &Grid) -> Result<f64> {
     Ok(weighted / (count * values.iter().sum::<f64>()))
 }
 
-/// The Shannon entropy, in nats, of the absolute values as shares of their sum (Bhatt et al. 2020, complexity): 0 for one place to
-/// `ln(height * width)` for a constant map.
+/// Computes the Shannon entropy, in nats, of the absolute values as shares of their sum (Bhatt et al. 2020, complexity): 0 for a single
+/// position, `ln(height * width)` for a constant map.
 ///
 /// # Errors
-/// [`check`]'s.
+/// The errors of [`check`].
 pub fn entropy(map: &Grid) -> Result<f64> {
     check(map)?;
     let values = absolute(map);
     let total: f64 = values.iter().sum();
     let shares = values.iter().map(|v| v / total).filter(|&p| p > 0.0);
-    // A sum of zeros is no less than 0.
+    // `max` turns the -0 of a single position into 0.
     Ok(shares.map(|p| -p * p.ln()).sum::<f64>().max(0.0))
 }
 
@@ -55,7 +55,7 @@ mod tests {
         assert!((entropy(&two).unwrap() - 2.0_f64.ln()).abs() < 1e-12);
     }
 
-    /// The golden Gini index is half the mean absolute difference over the mean, the entropy SciPy's.
+    /// The golden Gini index is half the mean absolute difference over the mean; the golden entropy is SciPy's.
     #[test]
     fn the_values_are_those_of_other_formulas() {
         let map = wave(23, 31, 0.731);

@@ -1,4 +1,4 @@
-//! Histograms of oriented gradients, and how far those of two maps agree.
+//! Histograms of oriented gradients, and their correlation between two maps.
 
 use gradcam_map::{Grid, Size};
 
@@ -9,17 +9,17 @@ use crate::{Error, Result, Undefined};
 const CELL: usize = 16;
 const BLOCK: usize = 3;
 const ORIENTATIONS: usize = 9;
-/// What keeps the norm of an empty block from 0.
+/// Keeps the norm of an empty block above 0.
 const EPSILON: f64 = 1e-5;
-/// Where L2-Hys cuts the features off.
+/// The value at which L2-Hys clips the features.
 const CUT: f64 = 0.2;
 
-/// The histogram of oriented gradients of the map, brought to 0 to 1 (Dalal and Triggs 2005): 9 orientations from 0° to 180° in cells of
-/// 16 × 16 pixels, blocks of 3 × 3 cells normalised by L2-Hys, as scikit-image has it with these numbers. The features of a block lie
-/// together: its cells row after row, each with its orientations.
+/// Computes the histogram of oriented gradients of the map, rescaled to 0 to 1 (Dalal and Triggs 2005): 9 orientations from 0° to 180° in
+/// cells of 16 × 16 pixels, blocks of 3 × 3 cells normalised by L2-Hys, as in scikit-image with these parameters. The features of a block
+/// are contiguous: its cells row by row, each with its orientations.
 ///
 /// # Errors
-/// When the map is smaller than 48 × 48; those of [`check`](crate::check).
+/// If the map is smaller than 48 × 48; the errors of [`check`](crate::check).
 pub fn hog(map: &Grid) -> Result<Vec<f64>> {
     let values = min_max(map)?;
     if map.height().min(map.width()) < BLOCK * CELL {
@@ -47,13 +47,13 @@ pub fn hog(map: &Grid) -> Result<Vec<f64>> {
     Ok(features)
 }
 
-/// The mean gradient of each cell by orientation.
+/// Returns the mean gradient of each cell by orientation.
 fn cells(values: &[f64], map: &Grid, rows: usize, columns: usize) -> Vec<[f64; ORIENTATIONS]> {
     let (height, width) = map.size().height_width();
     let mut cells = vec![[0.0; ORIENTATIONS]; rows * columns];
     for y in 0..rows * CELL {
         for x in 0..columns * CELL {
-            // At the border a gradient is 0.
+            // The gradient is 0 at the border.
             let at = y * width + x;
             let down = match y > 0 && y + 1 < height {
                 true => values[at + width] - values[at - width],
@@ -65,7 +65,7 @@ fn cells(values: &[f64], map: &Grid, rows: usize, columns: usize) -> Vec<[f64; O
             };
             let degrees = down.atan2(right).to_degrees().rem_euclid(180.0);
             let bin = (degrees / (180.0 / ORIENTATIONS as f64)) as usize;
-            // Rounding may bring an angle just below 0 to 180 itself, which no bin holds.
+            // Rounding may turn an angle just below 0 into 180, which is outside every bin.
             if let Some(sum) = cells[y / CELL * columns + x / CELL].get_mut(bin) {
                 *sum += down.hypot(right) / (CELL * CELL) as f64;
             }
@@ -80,10 +80,10 @@ fn normalise(block: &mut [f64]) {
     block.iter_mut().for_each(|v| *v /= norm);
 }
 
-/// Spearman's rank correlation of two maps' histograms of oriented gradients, -1 to 1 (Adebayo et al. 2018).
+/// Computes Spearman's rank correlation of two maps' histograms of oriented gradients, -1 to 1 (Adebayo et al. 2018).
 ///
 /// # Errors
-/// When the maps have different sizes; [`hog`]'s; [`Undefined::Constant`] where a map has no gradient inside its cells.
+/// If the maps have different sizes; the errors of [`hog`]; [`Undefined::Constant`] if a map has no gradient inside its cells.
 pub fn hog_correlation(a: &Grid, b: &Grid) -> Result<f64> {
     check_pair(a, b)?;
     let features = |map: &Grid| -> Result<Grid> {

@@ -1,27 +1,27 @@
-//! The box around the strongest evidence, compared with the object's.
+//! The box around the strongest evidence, compared with the object's box.
 
 use gradcam_map::{BoundingBox, Grid, bounding_box};
 
 use crate::degenerate::{check, check_finite, check_mask};
 use crate::{Error, Result, Undefined};
 
-/// What [`localise`] found.
+/// The result of [`localise`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Localised {
-    /// The box around the map's largest segment; none for a map that shows nothing.
+    /// The box around the map's largest segment; `None` for a map without evidence.
     pub found: Option<BoundingBox>,
-    /// Its intersection over the union with the box of the object that it fits best, 0 to 1.
+    /// Its largest intersection over union with a box of the object, 0 to 1.
     pub iou: f64,
-    /// Whether that is at least one half: ILSVRC's rule.
+    /// Whether `iou` is at least one half: ILSVRC's rule.
     pub hit: bool,
 }
 
-/// Weakly supervised localisation (Selvaraju et al. 2017): the [`bounding_box`] of the map at `fraction` of its maximum (0.15
-/// in the paper), against the boxes of the class's objects. A map without a positive value, or a constant one, misses.
+/// Compares the [`bounding_box`] of the map at `fraction` of its maximum (0.15 in the paper) with the boxes of the class's objects: weakly
+/// supervised localisation (Selvaraju et al. 2017). A constant map, or one without a positive value, misses.
 ///
 /// # Errors
-/// When the map is not finite, there is no box, or the fraction is not in 0 to 1.
+/// If the map is not finite, there is no box, or the fraction is not in 0 to 1.
 pub fn localise(map: &Grid, boxes: &[BoundingBox], fraction: f64) -> Result<Localised> {
     check_finite(map)?;
     if boxes.is_empty() {
@@ -46,10 +46,10 @@ pub fn localise(map: &Grid, boxes: &[BoundingBox], fraction: f64) -> Result<Loca
     })
 }
 
-/// The box around all that a mask marks on a map.
+/// Returns the box around all marked pixels of a mask.
 ///
 /// # Errors
-/// When the mask does not fit or is empty.
+/// If the mask does not fit or is empty, or the map is not finite.
 pub fn box_of_mask(map: &Grid, mask: &[bool]) -> Result<BoundingBox> {
     check_finite(map)?;
     check_mask(map, mask)?;

@@ -1,12 +1,12 @@
-//! The threshold that parts a map best into two.
+//! The threshold that best separates a map into two classes.
 
 use gradcam_map::Grid;
 
 use super::min_max;
 use crate::Result;
 
-/// The value after which a picture of 256 levels falls best into two classes (Otsu 1979): the one with the largest variance between the
-/// classes, of several the lowest. What is above it is foreground. None for fewer than two different levels.
+/// Returns the level that best splits a picture of 256 levels into two classes (Otsu 1979): the one with the largest variance between the
+/// classes, and the lowest of several. Levels above it are foreground. `None` if there are fewer than two different levels.
 pub fn otsu_threshold(levels: &[u8]) -> Option<u8> {
     let mut counts = [0_u64; 256];
     levels.iter().for_each(|&v| counts[usize::from(v)] += 1);
@@ -30,13 +30,13 @@ pub fn otsu_threshold(levels: &[u8]) -> Option<u8> {
     best.map(|(_, level)| level)
 }
 
-/// The pixels above Otsu's threshold of the map brought to 256 levels (Saporta et al. 2022).
+/// Marks the pixels above Otsu's threshold of the map rescaled to 256 levels (Saporta et al. 2022).
 ///
 /// # Errors
-/// Those of [`check`](crate::check).
+/// The errors of [`check`](crate::check).
 pub fn otsu_mask(map: &Grid) -> Result<Vec<bool>> {
     let levels: Vec<u8> = min_max(map)?.iter().map(|v| (v * 255.0) as u8).collect();
-    // A map with a smallest and a largest value has two levels.
+    // A map that is not constant has two levels.
     let threshold = otsu_threshold(&levels).unwrap_or(u8::MAX);
     Ok(levels.iter().map(|&v| v > threshold).collect())
 }

@@ -1,4 +1,4 @@
-//! Whether two maps agree about what matters most.
+//! Whether two maps agree about the most important pixels.
 
 use gradcam_map::Grid;
 
@@ -6,13 +6,13 @@ use super::iou;
 use crate::degenerate::{check, check_pair};
 use crate::{Error, Result};
 
-/// The intersection over the union, 0 to 1, of the highest `share` of two maps' pixels (0.15 is usual).
+/// Computes the intersection over union, 0 to 1, of the highest `share` of two maps' pixels (usually 0.15).
 ///
-/// Pixels that tie with the last of them are taken too: a rule that chose among the zeros of two maps by their place would find agreement
-/// where there is none.
+/// Pixels that tie with the last of them are included: a rule that chose among the zeros of two maps by position would find false
+/// agreement.
 ///
 /// # Errors
-/// When the share is not above 0 and at most 1, or the maps have different sizes; [`check`]'s.
+/// If the share is not above 0 and at most 1, or the maps have different sizes; the errors of [`check`].
 pub fn top_overlap(a: &Grid, b: &Grid, share: f64) -> Result<f64> {
     check_pair(a, b)?;
     iou(&top(a, share)?, &top(b, share)?)
@@ -30,10 +30,10 @@ fn top(map: &Grid, share: f64) -> Result<Vec<bool>> {
     Ok(map.values().iter().map(|&v| v >= least).collect())
 }
 
-/// The distance, in pixels, between the highest places of two maps; of equal ones the first in reading order.
+/// Returns the distance, in pixels, between the peaks of two maps; of equal peaks the first in reading order counts.
 ///
 /// # Errors
-/// When the maps have different sizes; [`check`]'s.
+/// If the maps have different sizes; the errors of [`check`].
 pub fn displacement(a: &Grid, b: &Grid) -> Result<f64> {
     check(a)?;
     check(b)?;
@@ -53,10 +53,10 @@ mod tests {
     fn the_highest_are_compared() {
         let a = grid(2, 5, &[9., 8., 7., 0., 0., 1., 2., 3., 0., 0.]);
         let b = grid(2, 5, &[9., 0., 8., 7., 0., 1., 2., 3., 0., 0.]);
-        // 9 8 7 and 9 8 7 in other places: two of four.
+        // 9 8 7 and 9 8 7 in other positions: two of four.
         assert_eq!(top_overlap(&a, &b, 0.3).unwrap(), 0.5);
         assert_eq!(top_overlap(&a, &a, 0.21).unwrap(), 1.0);
-        // 70 % reach the zeros, and take all of them.
+        // 70 % includes zeros, and therefore all of them.
         assert_eq!(top_overlap(&a, &b, 0.7).unwrap(), 1.0);
         assert!(top_overlap(&a, &b, 0.0).is_err());
         assert!(top_overlap(&a, &b, f64::NAN).is_err());

@@ -1,26 +1,26 @@
-//! Whether the highest place of a map lies on the object.
+//! Whether the peak of a map lies on the object.
 
 use gradcam_map::{Grid, Size};
 
 use crate::degenerate::{check, check_finite, check_mask};
 use crate::{Error, Result};
 
-/// The tolerance of the pointing game in pixels of a picture whose shorter side has 224 (Zhang et al. 2016).
+/// The tolerance of the pointing game in pixels, for a picture whose shorter side is 224 (Zhang et al. 2016).
 pub const POINTING_TOLERANCE: f64 = 15.0;
 
-/// [`POINTING_TOLERANCE`] for a picture of another size.
+/// Scales [`POINTING_TOLERANCE`] to another picture size.
 pub fn scaled_tolerance(size: Size) -> f64 {
     POINTING_TOLERANCE * size.height().min(size.width()) as f64 / 224.0
 }
 
-/// Whether the map points at the mask: its highest place lies on it, or nearer to it than `tolerance` pixels (Zhang et al. 2016). With a
-/// tolerance of 0 this is the hit rate's question (Saporta et al. 2022).
+/// Returns whether the map points at the mask: its peak lies on the mask, or nearer to it than `tolerance` pixels (Zhang et al. 2016). A
+/// tolerance of 0 gives the hit rate (Saporta et al. 2022).
 ///
-/// Where several places are equally high, each of them must hit: a map must not win by pointing everywhere. A constant map points
-/// nowhere and misses, and so does an empty one.
+/// If several positions tie for the peak, each of them must hit: a map must not win by pointing everywhere. A constant map points nowhere
+/// and misses; so does an empty one.
 ///
 /// # Errors
-/// When the map is not finite, the mask does not fit or is empty, or the tolerance is negative or not a number.
+/// If the map is not finite, the mask does not fit or is empty, or the tolerance is negative or NaN.
 ///
 /// ```
 /// use gradcam_eval::metrics::pointing;
@@ -51,7 +51,7 @@ pub fn pointing(map: &Grid, mask: &[bool], tolerance: f64) -> Result<bool> {
     Ok(peaks.all(|peak| mask[peak] || near(mask, map, peak, tolerance)))
 }
 
-/// Whether the mask marks a pixel nearer than `tolerance` to the one at `peak`.
+/// Returns whether the mask marks a pixel nearer than `tolerance` to the one at `peak`.
 fn near(mask: &[bool], map: &Grid, peak: usize, tolerance: f64) -> bool {
     let (height, width) = map.size().height_width();
     let (row, column) = (peak / width, peak % width);

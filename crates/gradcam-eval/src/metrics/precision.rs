@@ -5,13 +5,13 @@ use gradcam_map::Grid;
 use crate::Result;
 use crate::degenerate::{check_finite, check_mask};
 
-/// The average precision, 0 to 1: `Σ (R_n - R_{n-1}) P_n` over the map's distinct values from the highest, as scikit-learn has it. Pixels
-/// of the mask are what is to be found, the map is their score.
+/// Computes the average precision, 0 to 1: `Σ (R_n - R_{n-1}) P_n` over the map's distinct values in descending order, as in scikit-learn.
+/// The mask's pixels are the positives, and the map is the score.
 ///
-/// A constant map has the mask's share of the pixels, which is also what a random map comes near to.
+/// A constant map has the mask's share of the pixels, which is also near the value of a random map.
 ///
 /// # Errors
-/// When the map is not finite, or the mask does not fit it or is empty.
+/// If the map is not finite, or the mask does not fit it or is empty.
 pub fn average_precision(map: &Grid, mask: &[bool]) -> Result<f64> {
     let mut last = 0.0;
     let mut sum = 0.0;
@@ -22,10 +22,10 @@ pub fn average_precision(map: &Grid, mask: &[bool]) -> Result<f64> {
     Ok(sum)
 }
 
-/// The area under the same curve by the trapezoid rule, from precision 1 at recall 0: what Arun et al. 2021 report.
+/// Computes the area under the same curve by the trapezoid rule, from precision 1 at recall 0, as reported by Arun et al. 2021.
 ///
-/// For comparison with that paper alone: the rule draws a line from (0, 1), so a constant map, which says nothing, has `(1 + p) / 2` at a
-/// share `p` of marked pixels.
+/// Use it only for comparison with that paper: the rule draws a line from (0, 1), so a constant map, which has no information, gets
+/// `(1 + p) / 2` if a share `p` of the pixels is marked.
 ///
 /// # Errors
 /// As [`average_precision`].
@@ -39,7 +39,7 @@ pub fn precision_trapezoid(map: &Grid, mask: &[bool]) -> Result<f64> {
     Ok(sum)
 }
 
-/// Recall and precision when everything at or above each distinct value is taken, from the highest on.
+/// Returns recall and precision for the pixels at or above each distinct value, in descending order.
 fn curve(map: &Grid, mask: &[bool]) -> Result<Vec<(f64, f64)>> {
     check_finite(map)?;
     check_mask(map, mask)?;

@@ -1,17 +1,17 @@
-//! How far two maps put the pixels in the same order.
+//! How well the orders of two maps' pixels agree.
 
 use gradcam_map::{Grid, rank_correlations};
 
 use crate::degenerate::{check, check_pair};
 use crate::{Result, Undefined};
 
-/// Spearman's rank correlation of two maps as they are, -1 to 1; ties have the mean of their ranks.
+/// Computes Spearman's rank correlation of two maps as they are, -1 to 1; ties get the mean of their ranks.
 ///
-/// Maps that know nothing of each other do not have 0: after bilinear upsampling from 7×7 it is anywhere up to ±0.45, so it is compared
-/// with a null that was measured.
+/// Unrelated maps do not have 0: after bilinear upsampling from 7×7 the correlation is anywhere up to ±0.45. Compare it with a measured
+/// null.
 ///
 /// # Errors
-/// When the maps have different sizes; [`check`]'s.
+/// If the maps have different sizes; the errors of [`check`].
 ///
 /// ```
 /// use gradcam_eval::metrics::spearman;
@@ -31,7 +31,7 @@ pub fn spearman(a: &Grid, b: &Grid) -> Result<f64> {
     correlation.ok_or_else(|| Undefined::Constant.into())
 }
 
-/// Spearman's rank correlation of the absolute values (Adebayo et al. 2018).
+/// Computes Spearman's rank correlation of the absolute values (Adebayo et al. 2018).
 ///
 /// # Errors
 /// As [`spearman`].
@@ -51,7 +51,7 @@ mod tests {
         let b = a.map(|v| -v);
         assert!((spearman(&a, &b).unwrap() + 1.0).abs() < 1e-12);
         assert!((spearman_absolute(&a, &b).unwrap() - 1.0).abs() < 1e-12);
-        // The absolute values of a map may be constant where the map is not.
+        // The absolute values of a map may be constant even if the map is not.
         let signs = grid(1, 4, &[1.0, -1.0, 1.0, -1.0]);
         assert!(spearman(&a, &signs).is_ok());
         assert_eq!(

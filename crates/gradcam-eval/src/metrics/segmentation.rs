@@ -10,16 +10,16 @@ use crate::{Error, Result, Undefined};
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Threshold {
-    /// Where Otsu's method cuts it.
+    /// Otsu's threshold.
     Otsu,
-    /// Above this share of the way from the smallest to the largest value, 0 to 1.
+    /// Above this share of the range from the smallest to the largest value, 0 to 1.
     Fixed(f64),
 }
 
-/// The intersection over the union of two masks, 0 to 1; 0 where one is empty.
+/// Computes the intersection over union of two masks, 0 to 1; 0 if one is empty.
 ///
 /// # Errors
-/// When they have different sizes; [`Undefined::EmptyUnion`] when both are empty.
+/// If they have different sizes; [`Undefined::EmptyUnion`] if both are empty.
 pub fn iou(a: &[bool], b: &[bool]) -> Result<f64> {
     if a.len() != b.len() {
         return Err(Error::Mask {
@@ -35,12 +35,12 @@ pub fn iou(a: &[bool], b: &[bool]) -> Result<f64> {
     }
 }
 
-/// The intersection over the union of a map's foreground and a mask, 0 to 1; its mean over images is the mIoU of Saporta et al. 2022.
+/// Computes the intersection over union of a map's foreground and a mask, 0 to 1; its mean over images is the mIoU of Saporta et al. 2022.
 ///
-/// The foreground is taken as it is: holes are not filled and single pixels not removed, as drawing the paper's contours does.
+/// The foreground is used as it is. The paper draws contours, which fills holes and removes single pixels.
 ///
 /// # Errors
-/// When the mask does not fit or is empty, or the threshold is not in 0 to 1; those of [`check`](crate::check).
+/// If the mask does not fit or is empty, or the threshold is not in 0 to 1; the errors of [`check`](crate::check).
 pub fn segmentation_iou(map: &Grid, mask: &[bool], threshold: Threshold) -> Result<f64> {
     let foreground = match threshold {
         Threshold::Otsu => otsu_mask(map)?,
@@ -53,13 +53,13 @@ pub fn segmentation_iou(map: &Grid, mask: &[bool], threshold: Threshold) -> Resu
     iou(&foreground, mask)
 }
 
-/// The thresholds that Saporta et al. 2022 choose from, as shares of the way from the smallest to the largest value.
+/// The candidate thresholds of Saporta et al. 2022, as shares of the range from the smallest to the largest value.
 pub const THRESHOLDS: [f64; 7] = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
 
 /// The [`segmentation_iou`] of one map at each of the [`THRESHOLDS`].
 pub type Cuts = [f64; THRESHOLDS.len()];
 
-/// A map cut at each of the [`THRESHOLDS`], for one of them to be chosen.
+/// Cuts a map at each of the [`THRESHOLDS`], so that one of them can be chosen.
 ///
 /// # Errors
 /// As [`segmentation_iou`].
@@ -71,11 +71,11 @@ pub fn cuts(map: &Grid, mask: &[bool]) -> Result<Cuts> {
     Ok(ious)
 }
 
-/// Which of the [`THRESHOLDS`] has the highest mean over the given maps, the lowest of several: the choice of Saporta et al. 2022, on images
-/// other than those that are judged.
+/// Returns the index in [`THRESHOLDS`] of the threshold with the highest mean over the given maps, the lowest of several. As in Saporta et
+/// al. 2022, tune it on images other than the evaluated ones.
 ///
 /// # Errors
-/// [`Undefined::Empty`] without maps.
+/// [`Undefined::Empty`] if there are no maps.
 pub fn tuned_threshold(maps: &[Cuts]) -> Result<usize> {
     let sum = |threshold: usize| maps.iter().map(|ious| ious[threshold]).sum::<f64>();
     let best = (0..THRESHOLDS.len()).reduce(|best, next| match sum(next) > sum(best) {
@@ -109,12 +109,12 @@ mod tests {
         let map = grid(1, 6, &[10.0, 11.0, 13.0, 15.0, 19.0, 20.0]);
         let mask = [false, false, false, true, true, true];
         let at = |t: f64| segmentation_iou(&map, &mask, Threshold::Fixed(t));
-        // What is equal to the threshold is background.
+        // A value equal to the threshold is background.
         assert_eq!(at(0.5).unwrap(), 2.0 / 3.0);
         assert_eq!(at(0.4).unwrap(), 1.0);
         assert_eq!(at(0.2).unwrap(), 0.75);
         assert!(at(1.5).is_err());
-        // Otsu's method parts 15 from 19.
+        // Otsu's method separates 15 from 19.
         let otsu = segmentation_iou(&map, &mask, Threshold::Otsu);
         assert_eq!(otsu.unwrap(), 2.0 / 3.0);
     }
@@ -128,7 +128,7 @@ mod tests {
         );
         let (half, last) = (cuts(&map, &half).unwrap(), cuts(&map, &last).unwrap());
         let third = 1.0 / 3.0;
-        // Above 0.2 lie 13 and more, above 0.3 and 0.4 what is more than 13, from 0.5 on 19 and 20.
+        // 13 and larger values are above 0.2, only larger ones above 0.3 and 0.4, and only 19 and 20 from 0.5 on.
         let expected = [
             0.75,
             1.0,
@@ -140,10 +140,10 @@ mod tests {
         ];
         assert_eq!(half, expected);
         assert_eq!(last, [0.25, third, third, 0.5, 0.5, 0.5, 0.5]);
-        // Of equal ones the lowest.
+        // Of equal thresholds the lowest is chosen.
         assert_eq!(THRESHOLDS[tuned_threshold(&[half]).unwrap()], 0.3);
         assert_eq!(THRESHOLDS[tuned_threshold(&[last]).unwrap()], 0.5);
-        // The means of both are 0.67 at 0.3 and 0.58 at 0.5; of three and one 0.50 and 0.54.
+        // The means of both are 0.67 at 0.3 and 0.58 at 0.5; of three and one, 0.50 and 0.54.
         assert_eq!(THRESHOLDS[tuned_threshold(&[last, half]).unwrap()], 0.3);
         assert_eq!(
             THRESHOLDS[tuned_threshold(&[last, last, last, half]).unwrap()],

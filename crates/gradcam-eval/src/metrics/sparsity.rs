@@ -1,4 +1,4 @@
-//! How far the largest value stands out.
+//! How much the largest value stands out.
 
 use gradcam_map::Grid;
 
@@ -6,24 +6,24 @@ use super::min_max;
 use crate::degenerate::check;
 use crate::{Result, Undefined};
 
-/// What a map's values are before they are compared.
+/// How a map's values are scaled before they are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Scale {
-    /// As the method made them.
+    /// As the method computed them.
     Raw,
-    /// Brought to 0 to 1, as the paper does.
+    /// Rescaled to 0 to 1, as in the paper.
     #[default]
     MinMax,
 }
 
-/// The largest value over the mean (Gomez et al. 2022, sparsity): at least 1, higher for a map of fewer and stronger places.
+/// Computes the largest value over the mean (Gomez et al. 2022, sparsity): at least 1, higher for a map with fewer and stronger positions.
 ///
-/// It depends on the resolution (one place of 7×7 has 49, and less after upsampling), so only maps of one size may be compared; it has no
-/// value that is good in itself.
+/// It depends on the resolution (a single position of 7×7 has 49, and less after upsampling), so compare only maps of one size. No value is
+/// good in itself.
 ///
 /// # Errors
-/// [`check`]'s, and [`Undefined::NoMass`] for raw values whose mean is not positive.
+/// The errors of [`check`]; [`Undefined::NoMass`] for raw values whose mean is not positive.
 pub fn sparsity(map: &Grid, scale: Scale) -> Result<f64> {
     let values = match scale {
         Scale::MinMax => min_max(map)?,
@@ -61,7 +61,7 @@ mod tests {
         let mut one = grid(7, 7, &[0.0; 49]);
         one.values_mut()[24] = 3.0;
         assert!((sparsity(&one, Scale::Raw).unwrap() - 49.0).abs() < 1e-12);
-        // Bilinear, by 32: the peak is half a pixel off the sample, (63/64)² of it is left, and 1/49 of the mass.
+        // Bilinear, by 32: the peak is half a pixel off the sample, so (63/64)² of it is left, with 1/49 of the mass.
         let large = Interpolation::Bilinear.resize(&one, size(224, 224));
         let found = sparsity(&large, Scale::MinMax).unwrap();
         assert!(

@@ -5,11 +5,11 @@ use gradcam_map::Grid;
 use crate::degenerate::{check_finite, check_pair};
 use crate::{Error, Result};
 
-/// The weights with which SSIM looks at the surroundings of a pixel.
+/// The weights of the pixels around a pixel in SSIM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Window {
-    /// 7 × 7 equal weights, scikit-image's default.
+    /// 7 × 7 equal weights, the default of scikit-image.
     #[default]
     Uniform,
     /// A Gaussian with a standard deviation of 1.5 pixels, cut off at 11 × 11 (Wang et al. 2004).
@@ -17,7 +17,7 @@ pub enum Window {
 }
 
 impl Window {
-    /// The weights along one axis.
+    /// Returns the weights along one axis.
     fn weights(self) -> Vec<f64> {
         match self {
             Window::Uniform => vec![1.0 / 7.0; 7],
@@ -31,15 +31,15 @@ impl Window {
     }
 }
 
-/// The mean structural similarity of two maps, at most 1 (Wang et al. 2004, eq. 13, with K₁ = 0.01 and K₂ = 0.03), as scikit-image defines
-/// it: sample covariances, and only the pixels whose window lies in the map.
+/// Computes the mean structural similarity of two maps, at most 1 (Wang et al. 2004, eq. 13, with K₁ = 0.01 and K₂ = 0.03), as scikit-image
+/// defines it: with sample covariances, and only for pixels whose window lies in the map.
 ///
-/// `range` is the difference between the largest and the smallest value that a map may have: 1 for maps brought to 0 to 1. Older
-/// versions of scikit-image took 2 for such maps, which gives higher values; a published number means nothing without it. Two constant
-/// maps have a similarity too: that of two empty ones is 1.
+/// `range` is the difference between the largest and the smallest value that a map may have: 1 for maps rescaled to 0 to 1. Older versions
+/// of scikit-image used 2 for such maps, which gives higher values; a published number means nothing without its range. Constant maps have
+/// a similarity too: that of two empty maps is 1.
 ///
 /// # Errors
-/// When the maps have different sizes, are smaller than the window or not finite, or the range is not positive.
+/// If the maps have different sizes, are smaller than the window or not finite, or the range is not positive.
 pub fn ssim(a: &Grid, b: &Grid, window: Window, range: f64) -> Result<f64> {
     check_finite(a)?;
     check_finite(b)?;
@@ -68,7 +68,7 @@ pub fn ssim(a: &Grid, b: &Grid, window: Window, range: f64) -> Result<f64> {
         filtered(&|_, b| b * b),
         filtered(&|a, b| a * b),
     );
-    // From the variance of a population to that of a sample.
+    // Converts population variances to sample variances.
     let count = (weights.len() * weights.len()) as f64;
     let sample = count / (count - 1.0);
     let (c1, c2) = ((0.01 * range).powi(2), (0.03 * range).powi(2));
@@ -83,7 +83,7 @@ pub fn ssim(a: &Grid, b: &Grid, window: Window, range: f64) -> Result<f64> {
     Ok(total / mean_a.len() as f64)
 }
 
-/// The weighted means over the windows that lie inside the map.
+/// Returns the weighted means over the windows that lie inside the map.
 fn inside(values: &[f64], width: usize, weights: &[f64]) -> Vec<f64> {
     let columns = width + 1 - weights.len();
     let mut rows = Vec::new();

@@ -1,4 +1,4 @@
-//! Whether networks that do the same have the same maps: repeatability and reproducibility, after Arun et al. 2021.
+//! Whether equivalent networks have the same maps: repeatability and reproducibility, after Arun et al. 2021.
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use super::{Likeness, PAIRS, likeness_of_pairs};
 use crate::statistics::{Gate, Measurement};
 use crate::{Direction, Error, Metric, Result};
 
-/// How far the accuracies of two networks may lie apart, for their maps to be compared.
+/// The largest difference of two networks' accuracies for which their maps are compared.
 const POINTS: f64 = 0.02;
 
-/// A network with its explanation, at a layer of its own.
+/// A network with its explanation method, at the network's own layer.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Side<'a> {
@@ -26,13 +26,13 @@ pub struct Side<'a> {
 }
 
 impl<'a> Side<'a> {
-    /// A network with its explanation.
+    /// Takes a network with its explanation method.
     pub fn new(network: &'a dyn Network, explain: &'a ExplainClass<'a>) -> Self {
         Side { network, explain }
     }
 }
 
-/// Its name alone: neither a network nor a method can be shown.
+/// Shows its name alone: neither a network nor a method can be shown.
 impl fmt::Debug for Side<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Side").finish_non_exhaustive()
@@ -40,7 +40,7 @@ impl fmt::Debug for Side<'_> {
 }
 
 impl Side<'_> {
-    /// The map of the class that is asked for, for image number `i`, and the class.
+    /// Returns the map of image `i` for the requested class, and the class.
     pub(super) fn map(
         &self,
         images: &Images<'_>,
@@ -59,32 +59,32 @@ impl Side<'_> {
     }
 }
 
-/// Which class of an image is explained.
+/// The class that is explained for each image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Classes<'a> {
-    /// One an image, the same for all networks.
+    /// One class per image, the same for all networks.
     Given(&'a [usize]),
-    /// The one that each network names, as in the papers: maps may differ because the classes do.
+    /// The class that each network predicts, as in the papers: maps may differ because the classes do.
     Predicted,
 }
 
-/// How like the maps of two networks are.
+/// The similarity of two networks' maps.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Agreement {
-    /// The maps of the same image.
+    /// Maps of the same image.
     pub likeness: Vec<Likeness>,
     /// [`PAIRS`] random pairs of the first network's maps of different images.
     pub different_images: Vec<Likeness>,
-    /// The share of images for which both explain the same class, 0 to 1.
+    /// The share of images for which both networks explain the same class, 0 to 1.
     pub same_class: f64,
 }
 
 /// Compares the maps of two networks for the same inputs, image by image. Two trainings of one architecture measure repeatability, two
-/// architectures reproducibility, a network and its compressed form model consistency.
+/// architectures measure reproducibility, and a network with its compressed form measures model consistency.
 ///
 /// # Errors
-/// When a network, the loading or an explanation fails, or the maps have different sizes.
+/// If a network, the loading or an explanation fails, or the maps have different sizes.
 pub fn agreement(
     a: &Side<'_>,
     b: &Side<'_>,
@@ -107,11 +107,11 @@ pub fn agreement(
     })
 }
 
-/// The agreement by one metric as a test: it must be higher than that of maps of different images. The gate says whether the networks do the
-/// same ([`accuracy_gate`]). The p-value's draws follow from the seed.
+/// Tests the agreement by one metric: it must be higher than that of maps of different images. The gate says whether the networks perform
+/// equally ([`accuracy_gate`]). The seed determines the p-value's draws.
 ///
 /// # Errors
-/// When the metric was not measured.
+/// If the metric was not measured.
 pub fn agreement_test(
     agreement: &Agreement,
     metric: Metric,
@@ -126,22 +126,22 @@ pub fn agreement_test(
     Ok(test)
 }
 
-/// Two networks are only compared when they do their task equally well: within 2 points of accuracy.
+/// Allows the comparison of two networks only if they perform their task equally well: within 2 points of accuracy.
 pub fn accuracy_gate((a, b): (f64, f64)) -> Gate {
     let apart = (a - b).abs();
     Gate {
         name: "accuracy".to_string(),
         required: format!("accuracies within {:.0} points", 100.0 * POINTS),
         observed: format!("{:.1} % and {:.1} %", 100.0 * a, 100.0 * b),
-        // Two points are two points, however they round.
+        // A tolerance, so that rounding does not refuse exactly two points.
         ok: apart <= POINTS + 1e-9,
     }
 }
 
-/// The share of images for which the network names the label, 0 to 1; 0 for none.
+/// Returns the share of images for which the network predicts the label, 0 to 1; 0 if there are no images.
 ///
 /// # Errors
-/// When there is not one label an image, or the network or the loading fails.
+/// If there is not one label per image, or the network or the loading fails.
 pub fn accuracy(network: &dyn Network, images: &Images<'_>, labels: &[usize]) -> Result<f64> {
     if labels.len() != images.count {
         return Err(Error::Length {

@@ -1,4 +1,4 @@
-//! The parts of a network that are randomised one after the other.
+//! The parts of a network that are randomised one after another.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{Error, Result};
 
-/// Parameters that are drawn anew together.
+/// Parameters that are redrawn together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Block {
     /// The module that they belong to.
@@ -16,15 +16,15 @@ pub struct Block {
     pub parameters: Vec<String>,
 }
 
-/// The blocks of a network by the paths of its modules, from the output down, for inputs of `(channels, height, width)`.
+/// Lists the blocks of a network by the paths of its modules, from the output down, for inputs of `(channels, height, width)`.
 ///
-/// A block is a module at the top of the tree with all that is in it; one that holds more than half of the network's parameter tensors is
-/// opened, and what is in it are the blocks. That gives the stages of a ResNet or an EfficientNet, the layers of a VGG and the blocks of a
-/// ViT. Blocks are in the order in which the network offers their last outputs; parameters that belong to no module which it offers
-/// (tokens, positions) come first in the network and last here. Running statistics are no parameters.
+/// A block is a module at the top of the tree with all its contents. A module with more than half of the network's parameter tensors is
+/// opened, and its contents become the blocks. This gives the stages of a ResNet or an EfficientNet, the layers of a VGG and the blocks of
+/// a ViT. Blocks are in the order in which the network taps their last outputs. Parameters of modules that it does not tap (tokens,
+/// positions) come first in the network and last here. Running statistics are not parameters.
 ///
 /// # Errors
-/// [`Error::NoParameters`]; when the network refuses an input of this size.
+/// [`Error::NoParameters`]; if the network refuses an input of this size.
 pub fn blocks(network: &dyn Network, input: (usize, usize, usize)) -> Result<Vec<Block>> {
     let names: Vec<String> = network.parameters().into_iter().map(|(n, _)| n).collect();
     if names.is_empty() {
@@ -54,7 +54,7 @@ pub fn blocks(network: &dyn Network, input: (usize, usize, usize)) -> Result<Vec
     Ok(ordered.into_iter().map(block).collect())
 }
 
-/// The shortest path above the parameter that holds at most half of all of them, or its module.
+/// Returns the shortest path above the parameter that holds at most half of all parameters, or its module.
 fn block_of<'a>(name: &'a str, all: &[String]) -> &'a str {
     let module = module_of(name);
     let ends = module.match_indices('.').map(|(end, _)| end);
@@ -63,14 +63,14 @@ fn block_of<'a>(name: &'a str, all: &[String]) -> &'a str {
         .unwrap_or(module)
 }
 
-/// The module of a parameter; itself where it has none.
+/// Returns the module of a parameter, or the parameter itself if it has no module.
 pub(super) fn module_of(parameter: &str) -> &str {
     parameter
         .rsplit_once('.')
         .map_or(parameter, |(module, _)| module)
 }
 
-/// Whether a path lies inside another.
+/// Returns whether a path lies inside another.
 fn within(path: &str, outer: &str) -> bool {
     path.strip_prefix(outer)
         .is_some_and(|rest| rest.starts_with('.'))
@@ -84,7 +84,7 @@ mod tests {
 
     use super::*;
 
-    /// Taps its modules in an order that is not that of the alphabet.
+    /// Taps its modules in an order that is not alphabetical.
     struct Named {
         parameters: &'static [&'static str],
         taps: &'static [&'static str],
@@ -130,7 +130,7 @@ mod tests {
             ["classifier", "blocks.1", "blocks.0", "stem", "token"]
         );
         assert_eq!(found[1].parameters.len(), 4);
-        // One with more than half is opened again, but no module is.
+        // A module with more than half is opened again, but a module of plain parameters is not.
         let network = Named {
             parameters: &[
                 "a.0.weight",

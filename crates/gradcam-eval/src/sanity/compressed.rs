@@ -1,15 +1,15 @@
-//! A network whose weights are kept in fewer bits.
+//! A network whose weights have fewer bits.
 
 use candle_core::{D, Result, Tensor};
 
-/// A parameter whose weights are rounded to whole multiples, -127 to 127 for 8 bits, of a step of each output's own, so that the largest
-/// absolute weight of an output stays. Parameters of one dimension (biases, norms) stay as they are, as in common int8 schemes.
+/// Rounds a parameter's weights to whole multiples of a step per output, from -127 to 127 for 8 bits. The largest absolute weight of an
+/// output is preserved. Parameters of one dimension (biases, norms) are unchanged, as in common int8 schemes.
 ///
 /// # Errors
-/// With fewer than 2 bits, or when candle fails.
+/// If `bits` is less than 2, or candle fails.
 pub fn rounded(parameter: &Tensor, bits: u32) -> Result<Tensor> {
     if bits < 2 {
-        candle_core::bail!("weights of {bits} bits have no sign and size");
+        candle_core::bail!("weights need at least 2 bits, found {bits}");
     }
     if parameter.rank() < 2 || parameter.elem_count() == 0 {
         return Ok(parameter.clone());
@@ -17,7 +17,7 @@ pub fn rounded(parameter: &Tensor, bits: u32) -> Result<Tensor> {
     let rows = parameter.flatten_from(1)?;
     let levels = (2.0_f64.powi(bits as i32 - 1)) - 1.0;
     let step = (rows.abs()?.max_keepdim(D::Minus1)? / levels)?;
-    // An output without weights has no step; whatever it is divided by, it stays 0.
+    // An output of zero weights has a step of 0; divided by 1 instead, its weights stay 0.
     let step = (&step + step.eq(0.0)?.to_dtype(step.dtype())?)?;
     let whole = rows.broadcast_div(&step)?.round()?;
     whole.broadcast_mul(&step)?.reshape(parameter.shape())

@@ -1,7 +1,7 @@
-//! Whether a map knows what a network looks for: the metrics of BAM, after Yang and Kim 2019.
+//! Whether a map depends on what a network looks for: the metrics of BAM, after Yang and Kim 2019.
 //!
-//! The pictures show an object before a scene. One network has learned to name objects, another to name scenes, a third has never seen an
-//! object, so it is known beforehand how much the object's pixels may mean to each.
+//! The pictures show an object before a scene. One network has learned to name objects, another to name scenes, and a third has never seen
+//! an object. It is therefore known how much the object's pixels may matter to each network.
 
 mod patch;
 mod relative;
@@ -17,11 +17,11 @@ pub use patch::{Descent, input_independence};
 pub use relative::{RelativeContrast, relative_contrast, relative_contrast_test};
 pub use scene::{Contrast, Scene, Scenes, contrast_map, inside};
 
-/// The model contrast score (Yang and Kim 2019): of a network that was trained to name objects and one that was trained to name the scenes of
-/// the same pictures, the difference of what their maps give to the object, -1 to 1, for the images that both name rightly.
+/// Computes the model contrast score (Yang and Kim 2019). One network was trained to name objects, the other to name the scenes of the same
+/// pictures. The score is the difference between their maps' means on the object, -1 to 1, for the images that both classify correctly.
 ///
 /// # Errors
-/// When a network, the loading or an explanation fails, or a mask does not fit its map.
+/// If a network, the loading or an explanation fails, or a mask does not fit its map.
 pub fn model_contrast(
     objects: &Side<'_>,
     scenes: &Side<'_>,
@@ -41,7 +41,7 @@ pub fn model_contrast(
     counted(pictures, measure, seed)
 }
 
-/// The model contrast as a test: it must be above 0. The p-value's draws follow from the seed.
+/// Tests the model contrast: it must be above 0. The seed determines the p-value's draws.
 ///
 /// # Errors
 /// As [`Measured::against_number`].
@@ -49,8 +49,9 @@ pub fn model_contrast_test(contrast: &Contrast, seed: u64) -> Result<Measurement
     above(&contrast.score, 0.0, "no_contrast", seed)
 }
 
-/// The input dependence rate (Yang and Kim 2019): for how many pictures the object's place gets less from the network that knows scenes when
-/// the object is there than when it is not, 0 to 1. The pictures that it names rightly with and without the object count.
+/// Computes the input dependence rate (Yang and Kim 2019): the share of pictures, 0 to 1, for which the map of the scene network gives the
+/// object's region less with the object than without it. Only pictures that the network classifies correctly with and without the object
+/// count.
 ///
 /// # Errors
 /// As [`model_contrast`].
@@ -68,7 +69,7 @@ pub fn input_dependence(scenes: &Side<'_>, pictures: Scenes<'_>, seed: u64) -> R
     counted(pictures, measure, seed)
 }
 
-/// The input dependence as a test: it must be above one half, which maps reach that know nothing. The p-value's draws follow from the seed.
+/// Tests the input dependence: it must be above one half, the rate of uninformed maps. The seed determines the p-value's draws.
 ///
 /// # Errors
 /// As [`Measured::against_number`].

@@ -10,26 +10,26 @@ use super::{Likeness, PAIRS, likeness_of_pairs};
 use crate::statistics::{Gate, Measured, Measurement};
 use crate::{Direction, Metric, Result, Tally};
 
-/// The training accuracy from which a network has memorised its labels.
+/// The training accuracy at which a network has memorised its labels.
 const MEMORISED: f64 = 0.95;
 
-/// How like a network's maps are to those of others that were trained on the same images.
+/// The similarity of a network's maps to those of other networks trained on the same images.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct DataRandomization {
-    /// To those of a network that was trained on permuted labels.
+    /// To the maps of a network trained on permuted labels.
     pub permuted: Vec<Likeness>,
-    /// To those of a network that was trained on the true labels from another seed: the likeness of networks that have learned the same.
+    /// To the maps of a network trained on the true labels from another seed: the similarity of networks that have learned the same.
     pub second: Vec<Likeness>,
     /// [`PAIRS`] random pairs of its own maps of different images.
     pub different_images: Vec<Likeness>,
 }
 
-/// Compares the maps of a network that was trained on true labels with those of one trained on permuted labels and of one trained on the
-/// true labels from another seed, image by image. The images should be none of the training.
+/// Compares the maps of a network trained on true labels with those of one trained on permuted labels and of one trained on the true labels
+/// from another seed, image by image. Use images that were not in the training set.
 ///
 /// # Errors
-/// When a network, the loading or an explanation fails, or the maps have different sizes.
+/// If a network, the loading or an explanation fails, or the maps have different sizes.
 pub fn data_randomization(
     truth: &Side<'_>,
     permuted: &Side<'_>,
@@ -58,15 +58,15 @@ pub fn data_randomization(
     })
 }
 
-/// Whether maps follow the labels: what is measured is by how much the maps are less like those of the permuted labels than those of a
-/// second training, image by image; it must be below 0.
+/// Tests whether maps follow the labels. The measured value is the similarity to the maps of permuted labels minus the similarity to those
+/// of a second training, image by image; it must be below 0.
 ///
-/// The gates ask that the network on permuted labels has memorised them (`training_accuracy` at least 0.95, of 0 to 1: one that has learned
-/// nothing shows nothing), and that its maps are no more like than those of different images, at the upper end of their interval. The
-/// second gate is not asked where the test fails anyway.
+/// One gate requires that the network on permuted labels has memorised them (`training_accuracy` of at least 0.95, 0 to 1): an untrained
+/// network shows nothing. The other requires that its maps are no more similar than maps of different images, at the upper end of their
+/// interval. The second gate is omitted if the test fails anyway.
 ///
 /// # Errors
-/// When the metric was not measured.
+/// If the metric was not measured.
 pub fn data_randomization_test(
     found: &DataRandomization,
     metric: Metric,

@@ -1,27 +1,27 @@
-//! Parameters as they are before any training.
+//! Parameters as before any training.
 
 use candle_core::{Result as Candle, Tensor};
 use gradcam_random::Random;
 
-/// Where a normal distribution is cut, in deviations.
+/// The truncation of a normal distribution, in standard deviations.
 const CUT: f64 = 2.0;
-/// The deviation of a normal distribution that is cut there.
+/// The standard deviation of a normal distribution truncated there.
 const CUT_DEVIATION: f64 = 0.879_625_661_034_239_8;
-/// The deviation of what is learned without being a kernel: class tokens, positions (Dosovitskiy et al. 2021, and timm).
+/// The standard deviation of learned tensors that are not kernels: class tokens, positions (Dosovitskiy et al. 2021, and timm).
 const EMBEDDING: f64 = 0.02;
 
-/// A parameter drawn anew, of the shape, type and device of `tensor`, by its name and shape:
+/// Draws a new parameter with the shape, type and device of `tensor`, by its name and shape:
 ///
-/// - kernels (`….weight` of two and more dimensions) from a normal distribution cut at two deviations, with He's deviation `√(2 / fan-in)`
-///   (He et al. 2015, eq. 10) after the cut;
+/// - kernels (`….weight` of two and more dimensions) from a normal distribution truncated at two standard deviations, with He's deviation
+///   `√(2 / fan-in)` (He et al. 2015, eq. 10) after the truncation;
 /// - other tensors of two and more dimensions (tokens, positions) from such a distribution with a deviation of 0.02;
 /// - norms and scales as the identity: `weight` and `gamma` 1; biases 0;
-/// - running statistics as the identity: variance 1, mean 0. [`randomize`](super::randomize) leaves them alone unless it is asked.
+/// - running statistics as the identity: variance 1, mean 0. [`randomize`](super::randomize) leaves them alone by default.
 ///
-/// The numbers depend on the seed and the name alone, so that a block gets the same ones in every step of a test.
+/// The numbers depend only on the seed and the name, so that a block gets the same ones in every step of a test.
 ///
 /// # Errors
-/// None that plain tensors could cause.
+/// None for plain tensors.
 pub fn fresh(name: &str, tensor: &Tensor, seed: u64) -> Candle<Tensor> {
     let last = name.rsplit('.').next().unwrap_or(name);
     let dims = tensor.dims();

@@ -13,24 +13,23 @@ use crate::{Result, Undefined};
 
 /// Makes a map of a class of an input `(1, channels, height, width)`, at the input's resolution: a method with its layer and its options.
 ///
-/// Whether the map is signed is the method's affair. A ReLU leaves many maps of a randomised network empty, for a class that it has never
-/// learned (of the default model up to half of them), and a test with more than a fifth of such maps is not graded: the signed map is the
-/// safer choice. Without negative values [`spearman`](crate::metrics::spearman) and
-/// [`spearman_absolute`](crate::metrics::spearman_absolute) are the same.
+/// The method decides whether the map is signed. For a class that a randomised network has not learned, a ReLU leaves many maps empty (up
+/// to half of them for the default model). A test with more than a fifth of such maps is not graded, so the signed map is the safer choice.
+/// Without negative values [`spearman`](crate::metrics::spearman) and [`spearman_absolute`](crate::metrics::spearman_absolute) are equal.
 pub type ExplainClass<'a> = dyn Fn(&dyn Network, &Tensor, usize) -> Result<Grid> + Sync + 'a;
 
-/// The pictures of a test by their numbers, loaded when they are looked at.
+/// The pictures of a test by their indices, loaded on demand.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Images<'a> {
-    /// How many.
+    /// The number of pictures.
     pub count: usize,
-    /// The input `(1, channels, height, width)` of number 0 to below `count`.
+    /// Loads the input `(1, channels, height, width)` with an index below `count`.
     pub load: &'a (dyn Fn(usize) -> Result<Tensor> + Sync),
 }
 
 impl<'a> Images<'a> {
-    /// As many pictures as `count`, which `load` loads by their numbers.
+    /// Takes `count` pictures, which `load` loads by their indices.
     pub fn new(count: usize, load: &'a (dyn Fn(usize) -> Result<Tensor> + Sync)) -> Self {
         Images { count, load }
     }
@@ -45,7 +44,7 @@ impl fmt::Debug for Images<'_> {
 }
 
 impl Images<'_> {
-    /// `look` at each picture, several at a time; the results in the order of the pictures.
+    /// Applies `look` to each picture, several at a time, and returns the results in the order of the pictures.
     pub(crate) fn each<T: Send>(
         &self,
         look: impl Fn(usize, Tensor) -> Result<T> + Sync,
@@ -54,7 +53,7 @@ impl Images<'_> {
     }
 }
 
-/// `work` on each number, several at a time; the results in their order, or the first error.
+/// Applies `work` to each index, several at a time. Returns the results in order, or the first error.
 pub(crate) fn each<T: Send>(
     count: usize,
     work: impl Fn(usize) -> Result<T> + Sync,
@@ -67,10 +66,11 @@ pub(crate) fn each<T: Send>(
     all.into_iter().collect()
 }
 
-/// The class with the largest logit for an input `(1, channels, height, width)`, the first of equal ones; NaN counts as the smallest.
+/// Returns the class with the largest logit for an input `(1, channels, height, width)`, the first of equal ones; NaN counts as the
+/// smallest.
 ///
 /// # Errors
-/// When the network fails; [`Undefined::Empty`] without classes.
+/// If the network fails; [`Undefined::Empty`] if there are no classes.
 pub fn predicted(network: &dyn Network, image: &Tensor) -> Result<usize> {
     let best = ranking(&logits(network, image)?).first().copied();
     best.ok_or_else(|| Undefined::Empty.into())

@@ -1,4 +1,4 @@
-//! How alike maps are, by several metrics at once.
+//! The similarity of maps, by several metrics at once.
 
 use gradcam_map::Grid;
 use gradcam_random::Random;
@@ -8,8 +8,8 @@ use super::images::each;
 use crate::statistics::Measured;
 use crate::{Error, Evidence, Metric, Result, Tally};
 
-/// The similarities of the sanity checks: SSIM in Gaussian windows (Adebayo et al. 2018) and in equal ones (Arun et al. 2021), rank
-/// correlations of the map and of its absolute values, and that of histograms of gradients, which needs 48 × 48 pixels.
+/// The similarities of the sanity checks: SSIM in Gaussian windows (Adebayo et al. 2018) and in equal ones (Arun et al. 2021), and rank
+/// correlations of the map, of its absolute values, and of histograms of gradients. The last needs 48 × 48 pixels.
 pub const MAP_METRICS: [Metric; 5] = [
     Metric::SsimGaussian,
     Metric::Ssim,
@@ -18,34 +18,34 @@ pub const MAP_METRICS: [Metric; 5] = [
     Metric::Hog,
 ];
 
-/// How many pairs of different images a null has (Arun et al. 2021).
+/// The number of pairs of different images in a null (Arun et al. 2021).
 pub const PAIRS: usize = 50;
 
-/// One metric of pairs of maps.
+/// One metric over pairs of maps.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Likeness {
     /// The metric.
     pub metric: Metric,
-    /// Its values, one a pair, and their mean.
+    /// The values, one per pair, and their mean.
     pub measured: Measured,
 }
 
-/// The likeness by this metric.
+/// Returns the likeness by this metric.
 ///
 /// # Errors
-/// When it was not measured.
+/// If it was not measured.
 pub fn named(all: &[Likeness], metric: Metric) -> Result<&Measured> {
     let found = all.iter().find(|likeness| likeness.metric == metric);
     found
         .map(|likeness| &likeness.measured)
-        .ok_or_else(|| Error::option("metric", "one of those that were measured", metric))
+        .ok_or_else(|| Error::option("metric", "one of the measured metrics", metric))
 }
 
-/// One value a metric: how like `a` is to `b`.
+/// The similarity of `a` and `b`, one value per metric.
 pub(crate) type Row = Vec<Result<f64>>;
 
-/// Compares two maps of one size by each of the metrics.
+/// Compares two maps of one size by each metric.
 pub(crate) fn compare(metrics: &[Metric], a: &Grid, b: &Grid) -> Row {
     let evidence = Evidence {
         map: a,
@@ -62,7 +62,7 @@ pub(crate) fn compare(metrics: &[Metric], a: &Grid, b: &Grid) -> Row {
     measured.collect()
 }
 
-/// Rows of values, one a pair, as one [`Likeness`] a metric.
+/// Turns rows of values, one row per pair, into one [`Likeness`] per metric.
 pub(crate) fn gathered(
     metrics: &[Metric],
     rows: impl IntoIterator<Item = Row>,
@@ -81,12 +81,13 @@ pub(crate) fn gathered(
     .collect()
 }
 
-/// How alike `count` random pairs of different maps are: the null of every similarity. Nothing is drawn from fewer than two maps.
+/// Measures the similarity of `count` random pairs of different maps: the null of every similarity. With fewer than two maps there are no
+/// pairs.
 ///
-/// A map may be in several pairs; the interval takes the pairs as independent.
+/// A map may be in several pairs; the interval treats the pairs as independent.
 ///
 /// # Errors
-/// When the maps have different sizes, or a metric needs more than two maps.
+/// If the maps have different sizes, or a metric needs more than two maps.
 pub fn likeness_of_pairs(
     maps: &[Grid],
     metrics: &[Metric],
@@ -101,7 +102,7 @@ pub fn likeness_of_pairs(
     gathered(metrics, rows, seed)
 }
 
-/// Two different numbers below `end`, which is at least 2.
+/// Draws two different numbers below `end`, which is at least 2.
 fn pair(random: &mut Random, end: usize) -> (usize, usize) {
     let first = random.below(end);
     (first, (first + 1 + random.below(end - 1)) % end)

@@ -15,24 +15,24 @@ use super::{Block, Likeness, MAP_METRICS, PAIRS, fresh, likeness_of_pairs};
 use crate::nulls::permuted_map;
 use crate::{Metric, Result};
 
-/// Builds the trained network again with each of its parameters, running statistics too, passed through a change that gets its name.
+/// Rebuilds the trained network, passing each of its parameters, running statistics included, through a change that gets its name.
 pub type Rebuild<'a> =
     dyn Fn(&dyn Fn(&str, &Tensor) -> Candle<Tensor>) -> Candle<Box<dyn Network>> + 'a;
 
-/// A trained network with its explanation.
+/// A trained network with its explanation method.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Trained<'a> {
     /// The network.
     pub network: &'a dyn Network,
-    /// The way to build it again.
+    /// The function that rebuilds it.
     pub rebuild: &'a Rebuild<'a>,
     /// The method.
     pub explain: &'a ExplainClass<'a>,
 }
 
 impl<'a> Trained<'a> {
-    /// A network, the way to build it again, and the method.
+    /// Takes a network, the function that rebuilds it, and the method.
     pub fn new(
         network: &'a dyn Network,
         rebuild: &'a Rebuild<'a>,
@@ -46,18 +46,18 @@ impl<'a> Trained<'a> {
     }
 }
 
-/// Its name alone: neither a network nor a method can be shown.
+/// Shows its name alone: neither a network nor a method can be shown.
 impl fmt::Debug for Trained<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Trained").finish_non_exhaustive()
     }
 }
 
-/// Which blocks are drawn anew in a step.
+/// The blocks that are redrawn in a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
-    /// The block and all before it in the list.
+    /// The block and all blocks before it in the list.
     Cascading,
     /// The block alone.
     Independent,
@@ -66,23 +66,23 @@ pub enum Order {
 /// How a network is randomised.
 #[derive(Debug, Clone, Copy)]
 pub struct Protocol<'a> {
-    /// Which blocks a step draws anew.
+    /// The blocks that a step redraws.
     pub order: Order,
-    /// One a step: those of [`blocks`](super::blocks), from the output down.
+    /// One block per step: those of [`blocks`](super::blocks), from the output down.
     pub blocks: &'a [Block],
-    /// Similarities of pairs of maps.
+    /// The similarities of pairs of maps.
     pub metrics: &'a [Metric],
-    /// The layer that the method looks at, to tell the steps that change its activations from those that do not.
+    /// The layer that the method explains, to distinguish the steps that change its activations from those that do not.
     pub layer: Option<&'a str>,
     /// Whether the running statistics of the randomised norms are set to mean 0 and variance 1. The original test leaves them as they are
-    /// (TensorFlow's initialiser ran for trainable variables alone), so that activations are no more normalised behind new kernels.
+    /// (TensorFlow's initialiser ran for trainable variables only), so that activations after new kernels are no longer normalised.
     pub reset_statistics: bool,
-    /// Of the new parameters, the pairs and the resamples.
+    /// The seed of the new parameters, the pairs and the resamples.
     pub seed: u64,
 }
 
 impl<'a> Protocol<'a> {
-    /// The cascade through these blocks by [`MAP_METRICS`], running statistics left alone, with the seed 0.
+    /// Returns the cascade through these blocks by [`MAP_METRICS`], with running statistics unchanged and the seed 0.
     pub fn cascading(blocks: &'a [Block]) -> Self {
         Protocol {
             order: Order::Cascading,
@@ -95,46 +95,47 @@ impl<'a> Protocol<'a> {
     }
 }
 
-/// How like the trained network's maps are those after a step.
+/// The similarity of the maps after a step to the trained network's maps.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Step {
     /// The block that this step adds, or changes alone.
     pub block: String,
-    /// Whether the activations at the layer change: `false` for what comes after it, of which a class activation map sees the weights
-    /// alone. Looked up on the first image, to the bit. None where no layer was named.
+    /// Whether the activations at the layer change: `false` for blocks after it, of which a class activation map uses only the weights.
+    /// Compared on the first image, bit by bit. `None` if no layer was named.
     pub activations_change: Option<bool>,
-    /// The maps of the class that the trained network named.
+    /// The maps of the class that the trained network predicts.
     pub fixed: Vec<Likeness>,
-    /// The maps of the class that the randomised network names itself, as in the original code: a map may differ because the class does.
+    /// The maps of the class that the randomised network itself predicts, as in the original code: a map may differ because the class does.
     pub repicked: Vec<Likeness>,
-    /// The share of images for which it names the same class, 0 to 1.
+    /// The share of images for which it predicts the same class, 0 to 1.
     pub same_class: f64,
 }
 
-/// The curves of a randomisation, one point a step.
+/// The curves of a randomisation, one point per step.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Randomized {
-    /// Which blocks a step draws anew.
+    /// The blocks that a step redraws.
     pub order: Order,
-    /// The class of each image that the trained network names.
+    /// The class that the trained network predicts for each image.
     pub classes: Vec<usize>,
-    /// One a block.
+    /// One step per block.
     pub steps: Vec<Step>,
-    /// [`PAIRS`] random pairs of the trained network's maps of different images: what a map has in common with that of any other image.
+    /// [`PAIRS`] random pairs of the trained network's maps of different images: the similarity to a map of any other image.
     pub random_pairs: Vec<Likeness>,
-    /// Each of the trained network's maps with itself in another order of the pixels. It is not smooth, so it is the weaker null.
+    /// Each of the trained network's maps with itself in another order of the pixels. The permuted map is not smooth, so this null is
+    /// weaker.
     pub permuted: Vec<Likeness>,
 }
 
 /// Randomises a network's parameters block by block and compares its maps with those of the trained network, at the input's resolution.
 ///
-/// Each step builds a network and runs all images through it. Of the images nothing is kept but the trained network's map of each; the
-/// result is the same for any number of threads. New parameters are those of [`fresh`].
+/// Each step builds a network and runs all images through it. Only the trained network's map of each image is kept. The result is the same
+/// for any number of threads. New parameters come from [`fresh`].
 ///
 /// # Errors
-/// When the network cannot be rebuilt, an image loaded or explained, there is no such layer, or a metric needs more than two maps.
+/// If the network cannot be rebuilt, an image cannot be loaded or explained, there is no such layer, or a metric needs more than two maps.
 pub fn randomize(
     trained: &Trained<'_>,
     images: &Images<'_>,
@@ -194,7 +195,7 @@ pub fn randomize(
     })
 }
 
-/// The trained network with new parameters in the blocks `drawn`.
+/// Rebuilds the trained network with new parameters in the blocks `drawn`.
 fn randomized(
     rebuild: &Rebuild<'_>,
     drawn: &[Block],
@@ -217,7 +218,7 @@ fn randomized(
     Ok(rebuild(&change)?)
 }
 
-/// The activations at a layer for the first image, as bits; None without a layer or an image.
+/// Returns the activations at a layer for the first image, as bits; `None` without a layer or an image.
 fn activations(
     network: &dyn Network,
     images: &Images<'_>,

@@ -1,4 +1,4 @@
-//! Networks for which the answers are known.
+//! Networks with known answers.
 
 #![allow(clippy::unwrap_used)]
 
@@ -61,7 +61,7 @@ fn build(weights: &Weights) -> ModuleTree {
     ModuleTree::new(modules, weights)
 }
 
-/// Parameters as if they were trained: none is the identity.
+/// Parameters as if after training: none is the identity.
 fn parameters(seed: u64) -> BTreeMap<String, Tensor> {
     let skeleton = Weights::skeleton();
     build(&skeleton);
@@ -112,7 +112,7 @@ fn images(count: usize) -> Images<'static> {
     }
 }
 
-/// The signed Grad-CAM at the last convolution.
+/// The signed Grad-CAM map at the last convolution.
 fn grad_cam(network: &dyn Network, image: &Tensor, class: usize) -> Result<Grid> {
     let found =
         Explainer::default()
@@ -177,23 +177,23 @@ fn a_cascade_destroys_what_was_learned() {
         .iter()
         .map(|step| mean(&step.fixed, Metric::Spearman));
     let curve: Vec<f64> = curve.collect();
-    // A drawn classifier still weighs the same activations.
+    // A redrawn classifier still weighs the same activations.
     assert!(
         curve[0] < 0.5 && curve[1..].iter().all(|v| v.abs() < 0.25),
         "{curve:?}"
     );
-    // What nothing uses changes nothing.
+    // An unused layer changes nothing.
     assert_eq!(curve[2], curve[3]);
     assert!(found.classes.iter().all(|class| *class < 5));
     for step in &found.steps {
-        // Where the drawn network names the same class the two maps are one, and nowhere else.
+        // The two maps are the same exactly if the redrawn network predicts the same class.
         let values = |all: &[Likeness]| all[0].measured.values.outcomes.clone();
         let pairs = values(&step.fixed).into_iter().zip(values(&step.repicked));
         let same = pairs.filter(|(fixed, own)| fixed == own).count();
         assert_eq!(step.same_class, same as f64 / found.classes.len() as f64);
     }
     let same: Vec<f64> = found.steps.iter().map(|step| step.same_class).collect();
-    // Both happen: a network without training names one class for every picture.
+    // Both happen: an untrained network predicts one class for every picture.
     assert_eq!(same, [0.0, 1.0, 1.0, 1.0]);
     assert_eq!(found.random_pairs[0].measured.values.outcomes.len(), PAIRS);
     assert!(mean(&found.permuted, Metric::Spearman).abs() < 0.05);
@@ -212,7 +212,7 @@ fn a_map_of_the_picture_fails_and_a_map_that_moves_does_not() {
         Grade::Fail
     );
 
-    // A map that is the opposite once the network is another one.
+    // A map that is negated if the network is another one.
     let tensors = parameters(1);
     let own = rebuilt(&tensors, &|_, tensor| Ok(tensor.clone())).unwrap();
     let logits = |network: &dyn Network, image: &Tensor| {

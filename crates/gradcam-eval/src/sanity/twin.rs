@@ -1,4 +1,4 @@
-//! Whether maps belong to the function and not to the way it is written: implementation invariance (Sundararajan et al. 2017), and linearity.
+//! Whether maps depend on the function and not on its implementation: implementation invariance (Sundararajan et al. 2017), and linearity.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,28 +17,28 @@ use crate::metrics::{apart, largest, relative};
 use crate::statistics::{Grade, Graded, grade_exact};
 use crate::{Error, Result, Tally};
 
-/// How far apart two networks are that should be the same.
+/// The differences between two networks that should be the same.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Twin {
-    /// The largest difference of a logit, as a share of the image's largest absolute logit. What is above rounding is another function.
+    /// The largest difference of a logit, as a share of the image's largest absolute logit. More than rounding means another function.
     pub logits: f64,
-    /// For each image the largest difference of the maps, as a share of the largest absolute value of the first network's map.
+    /// The largest difference of the maps for each image, as a share of the largest absolute value of the first network's map.
     pub maps: Tally,
 }
 
 impl Twin {
-    /// The largest difference of the maps; 0 for no image with a map.
+    /// Returns the largest difference of the maps; 0 if no image has a map.
     pub fn largest(&self) -> f64 {
         largest(self.maps.values())
     }
 }
 
 /// Compares the logits and the maps of two networks that compute the same function, such as one with its norms folded
-/// (`ModuleTree::folded`) or its channels [permuted]. The class is the one that the first network names.
+/// (`ModuleTree::folded`) or its channels [permuted]. The class is the first network's prediction.
 ///
 /// # Errors
-/// When a network, the loading or an explanation fails, or the maps have different sizes.
+/// If a network, the loading or an explanation fails, or the maps have different sizes.
 pub fn implementation_invariance(
     side: &Side<'_>,
     twin: &Side<'_>,
@@ -58,8 +58,8 @@ pub fn implementation_invariance(
     })
 }
 
-/// The grade of an exact test with the given tolerance (1e-4 leaves room for the rounding of f32): it is not run where the two networks are
-/// not the same function by that tolerance, or no image has a map.
+/// Grades an exact test with the given tolerance (1e-4 leaves room for the rounding of f32). The test is not run if the logits differ by
+/// more than the tolerance, or no image has a map.
 pub fn twin_test(twin: &Twin, tolerance: f64) -> Graded {
     let not_run = |reason: String| Graded {
         grade: Grade::NotRun,
@@ -82,24 +82,24 @@ fn logits(network: &dyn Network, image: &Tensor) -> Result<Vec<f64>> {
     Ok(logits.to_dtype(DType::F64)?.to_vec1()?)
 }
 
-/// Modules whose channels can be put in another order together.
+/// Modules whose channels can be reordered together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Channels {
-    /// Modules whose output channels they are: a convolution, and the norms behind it.
+    /// Modules with these output channels: a convolution, and the norms after it.
     pub outputs: Vec<String>,
-    /// Modules whose input channels they are.
+    /// Modules with these input channels.
     pub inputs: Vec<String>,
 }
 
-/// The channels between the last convolution and a linear classifier that reads nothing but their averages: the convolution with its norms,
+/// Finds the channels between the last convolution and a linear classifier that reads only their averages: the convolution with its norms,
 /// and the classifier.
 ///
-/// They are found by the order of the network's outputs and the shapes of its parameters, for inputs of `(channels, height, width)`. Where
-/// other layers read the channels too, as in a residual sum, a permutation changes the function, which [`Twin::logits`] tells. None where
-/// the network does not end so.
+/// They are found by the order of the network's outputs and the shapes of its parameters, for inputs of `(channels, height, width)`. If
+/// other layers read the channels too, as in a residual sum, a permutation changes the function, which [`Twin::logits`] reveals. `None` if
+/// the network does not end like this.
 ///
 /// # Errors
-/// When the network refuses the input, or cannot be rebuilt.
+/// If the network refuses the input, or cannot be rebuilt.
 pub fn classifier_channels(
     network: &dyn Network,
     rebuild: &Rebuild<'_>,
@@ -139,10 +139,10 @@ pub fn classifier_channels(
     Ok(None)
 }
 
-/// The network with some channels in another order, drawn from the seed: the same function where nothing else reads them.
+/// Rebuilds the network with some channels in another order, drawn from the seed: the same function if nothing else reads them.
 ///
 /// # Errors
-/// When the network cannot be rebuilt, or a module has another number of channels than the first of them.
+/// If the network cannot be rebuilt, or the modules have different numbers of channels.
 pub fn permuted(rebuild: &Rebuild<'_>, channels: &Channels, seed: u64) -> Result<Box<dyn Network>> {
     let shapes = shapes(rebuild)?;
     let first = channels.outputs.first();
@@ -170,7 +170,7 @@ pub fn permuted(rebuild: &Rebuild<'_>, channels: &Channels, seed: u64) -> Result
     Ok(rebuild(&change)?)
 }
 
-/// The shapes of the parameters, running statistics too, by name.
+/// Returns the shapes of the parameters, running statistics included, by name.
 fn shapes(rebuild: &Rebuild<'_>) -> Result<BTreeMap<String, Vec<usize>>> {
     let seen = RefCell::new(BTreeMap::new());
     rebuild(&|name, tensor| {
@@ -184,13 +184,13 @@ fn shapes(rebuild: &Rebuild<'_>) -> Result<BTreeMap<String, Vec<usize>>> {
 /// Makes a map of a weighted sum of logits.
 pub type ExplainSum<'a> = dyn Fn(&[(usize, f32)]) -> Result<Grid> + 'a;
 
-/// How far a map is from linear in the score: the largest difference between the map of `Σ factor · class` and that sum of the classes' maps, as
-/// a share of the sum's largest absolute value. `explain` gives the map of a weighted sum of logits.
+/// Measures how far a map is from linear in the score: the largest difference between the map of `Σ factor · class` and that sum of the
+/// classes' maps, as a share of the sum's largest absolute value. `explain` returns the map of a weighted sum of logits.
 ///
-/// Grad-CAM's signed map is linear, since its weights are; behind the ReLU it is not.
+/// Grad-CAM's signed map is linear, because its weights are; after the ReLU it is not.
 ///
 /// # Errors
-/// When `explain` fails, or its maps have different sizes; [`check`](crate::check)'s for the sum.
+/// If `explain` fails, or its maps have different sizes; the errors of [`check`](crate::check) for the sum.
 pub fn linearity(parts: &[(usize, f32)], explain: &ExplainSum<'_>) -> Result<f64> {
     let whole = explain(parts)?;
     let mut sum = whole.map(|_| 0.0);

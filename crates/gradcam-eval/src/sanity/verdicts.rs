@@ -1,23 +1,23 @@
-//! What a randomisation comes to.
+//! The tests of a randomisation.
 
 use super::likeness::named;
 use super::{Likeness, Order, Randomized};
 use crate::statistics::{Gate, Measured, Measurement, Null};
 use crate::{Direction, Error, Metric, Result};
 
-/// How far below 1 the similarity must fall when what comes after the layer is drawn anew.
+/// How far below 1 the similarity must fall when the blocks after the layer are redrawn.
 const DROP: f64 = 0.01;
 
-/// Whether maps of the fixed class follow the parameters (Adebayo et al. 2018, by the card's rule): at the last step they must be no more
-/// like the trained network's maps than those of different images are.
+/// Tests whether maps of the fixed class follow the parameters (Adebayo et al. 2018, by the card's rule): at the last step they must be no
+/// more similar to the trained network's maps than maps of different images are.
 ///
-/// The null is the upper end of the random pairs' interval, since a map of an untrained network cannot be less like than a map that has
-/// nothing to do with it. It passes below it and fails above it. The gate asks that the first step after the layer (the first of all, where
-/// no layer was named) moved the map at all: by more than 0.01 with the whole interval. It is not asked where the test fails anyway.
-/// The p-value's draws follow from the seed.
+/// The null is the upper end of the random pairs' interval, because a map of an untrained network cannot be less similar than an unrelated
+/// map. The test passes below it and fails above it. The gate requires that the first step after the layer (or the very first, if no layer
+/// was named) moved the map at all: by more than 0.01 with the whole interval. The gate is omitted if the test fails anyway. The seed
+/// determines the p-value's draws.
 ///
 /// # Errors
-/// When it was no cascade, it had no step, or the metric was not measured.
+/// If the randomisation was not a cascade or had no step, or the metric was not measured.
 pub fn cascade_test(randomized: &Randomized, metric: Metric, seed: u64) -> Result<Measurement> {
     let last = last_step(randomized, metric)?;
     let pairs = named(&randomized.random_pairs, metric)?;
@@ -52,12 +52,12 @@ pub fn cascade_test(randomized: &Randomized, metric: Metric, seed: u64) -> Resul
     Ok(test)
 }
 
-/// Model weight randomisation (Arun et al. 2021): the structural similarity at the end of the cascade must lie below that of random pairs of
-/// the trained network's maps. Here the range of the maps is 1, where the authors' library took 2: their numbers are higher. The p-value's
-/// draws follow from the seed.
+/// Tests model weight randomisation (Arun et al. 2021): the structural similarity at the end of the cascade must be below that of random
+/// pairs of the trained network's maps. The range of the maps is 1 here; the authors' library used 2, so their numbers are higher. The seed
+/// determines the p-value's draws.
 ///
 /// # Errors
-/// When it was no cascade, it had no step, or [`Metric::Ssim`] was not measured.
+/// If the randomisation was not a cascade or had no step, or [`Metric::Ssim`] was not measured.
 pub fn weight_randomization_test(randomized: &Randomized, seed: u64) -> Result<Measurement> {
     let last = last_step(randomized, Metric::Ssim)?;
     let pairs = named(&randomized.random_pairs, Metric::Ssim)?;

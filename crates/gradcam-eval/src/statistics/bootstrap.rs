@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::{Error, Result, Undefined};
 
-/// The share of intervals that may miss the truth, and of false passes: the p-value above which there is none.
+/// The share of intervals that may miss the truth, and of false passes: the largest p-value of a pass.
 pub const ALPHA: f64 = 0.05;
-/// The number of resamples that the rule of the card asks for.
+/// The number of resamples that the card's rule requires.
 pub const RESAMPLES: usize = 1000;
 
 /// A value with its interval.
@@ -22,15 +22,15 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// The percentile interval of a statistic of `count` items (Efron 1979): the statistic of `resamples` draws of `count` items with
-/// replacement, cut at `(1 - level) / 2` on both sides.
+/// Computes the percentile interval of a statistic of `count` items (Efron 1979). The statistic of `resamples` draws of `count` items with
+/// replacement is cut at `(1 - level) / 2` on both sides.
 ///
-/// `statistic` gets the drawn items' indices, so that it may be of pairs, or of clusters where the items are not independent. Each draw
-/// has a generator of its own (ChaCha8 of the seed, the draw's number as its stream); the result does not depend on the threads.
+/// `statistic` receives the drawn items' indices, so it may use pairs, or clusters if the items are not independent. Each draw has its own
+/// generator (ChaCha8 of the seed, with the draw's number as its stream); the result does not depend on the number of threads.
 ///
 /// # Errors
-/// When the level is not between 0 and 1 or there are no resamples; [`Undefined::Empty`] without items, and [`Undefined::NonFinite`] where the
-/// statistic is.
+/// If the level is not between 0 and 1 or there are no resamples; [`Undefined::Empty`] without items, and [`Undefined::NonFinite`] if the
+/// statistic is not finite.
 ///
 /// ```
 /// use gradcam_eval::statistics::bootstrap;
@@ -77,7 +77,7 @@ pub fn bootstrap(
     })
 }
 
-/// The 95 % interval of a mean, from [`RESAMPLES`] resamples.
+/// Computes the 95 % interval of a mean, from [`RESAMPLES`] resamples.
 ///
 /// # Errors
 /// As [`bootstrap`].
@@ -85,11 +85,11 @@ pub fn mean_interval(values: &[f64], seed: u64) -> Result<Interval> {
     weighted_interval(values, &vec![1.0; values.len()], seed)
 }
 
-/// The 95 % interval of a weighted mean, `Σ w v / Σ w`, from [`RESAMPLES`] resamples: each item keeps its weight, and a resample's sum is
-/// divided by the weights that were drawn (the ratio estimator of Hájek 1971).
+/// Computes the 95 % interval of a weighted mean, `Σ w v / Σ w`, from [`RESAMPLES`] resamples. Each item keeps its weight, and a resample's
+/// sum is divided by the sum of the drawn weights (the ratio estimator of Hájek 1971).
 ///
 /// # Errors
-/// As [`bootstrap`]; [`Error::Length`] where the weights are not as many as the values.
+/// As [`bootstrap`]; [`Error::Length`] if the numbers of weights and values differ.
 pub fn weighted_interval(values: &[f64], weights: &[f64], seed: u64) -> Result<Interval> {
     if values.len() != weights.len() {
         return Err(Error::Length {
@@ -103,7 +103,7 @@ pub fn weighted_interval(values: &[f64], weights: &[f64], seed: u64) -> Result<I
     })
 }
 
-/// The 95 % interval of the mean difference `a - b` over pairs of the same image: what the images have in common cancels.
+/// Computes the 95 % interval of the mean difference `a - b` over pairs of the same image: effects common to both cancel.
 ///
 /// # Errors
 /// As [`bootstrap`].
@@ -112,10 +112,10 @@ pub fn mean_difference(pairs: &[(f64, f64)], seed: u64) -> Result<Interval> {
     mean_interval(&differences, seed)
 }
 
-/// The value below which a `share` of the values lies, with a straight line between two of them (NumPy's default).
+/// Returns the value below which a `share` of the values lies, with linear interpolation between two of them (NumPy's default).
 ///
 /// # Errors
-/// When the share is not in 0 to 1; [`Undefined::Empty`] without values, [`Undefined::NonFinite`].
+/// If the share is not in 0 to 1; [`Undefined::Empty`] without values, [`Undefined::NonFinite`].
 pub fn quantile(values: &[f64], share: f64) -> Result<f64> {
     if !(0.0..=1.0).contains(&share) {
         return Err(Error::option("share", "in 0 to 1", share));
@@ -154,7 +154,7 @@ mod tests {
         assert!(quantile(&[1.0], 1.1).is_err());
     }
 
-    /// Of two values 0 and 1 the mean of a draw is 0, ½ or 1 with ¼, ½ and ¼.
+    /// For two values 0 and 1, the mean of a draw is 0, ½ or 1 with probability ¼, ½ and ¼.
     #[test]
     fn the_draws_of_two_values() {
         let at = |level: f64| bootstrap(2, 4000, level, 5, |i| (i[0] + i[1]) as f64 / 2.0).unwrap();
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(undefined(mean_interval(&[], 0)), Undefined::Empty);
     }
 
-    /// For many values the interval comes near to the mean ± 1.96 standard errors, and it holds the truth as often as it says.
+    /// For many values the interval is near the mean ± 1.96 standard errors, and its coverage is as stated.
     #[test]
     fn the_interval_covers() {
         let mut covered = 0;

@@ -1,7 +1,7 @@
 //! The rule by which the saliency card turns a measurement into a grade.
 //!
-//! The card's template says green for passed, red for failed and yellow for inconclusive, and gives no numbers. This is a rule of our own,
-//! with a name and a version, that anyone can apply again to the numbers that a card prints.
+//! The card's template uses green for passed, red for failed and yellow for inconclusive, and gives no numbers. This rule is our own. It
+//! has a name and a version, and anyone can apply it again to the numbers that a card prints.
 
 use std::fmt;
 
@@ -10,28 +10,28 @@ use serde::{Deserialize, Serialize};
 use super::bootstrap::{ALPHA, Interval};
 use crate::Direction;
 
-/// The name and version of the rule that grades are made by.
+/// The name and version of the current grading rule.
 pub const RULE: &str = Rule::Corrected.id();
-/// The least number of samples, unless a test declares another.
+/// The minimum number of samples, unless a test declares another.
 pub const MIN_SAMPLES: usize = 30;
 /// The largest share of samples without a value.
 pub const MAX_DEGENERATE: f64 = 0.2;
 
-/// The rules that cards name.
+/// The rules that cards may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rule {
-    /// The first one: a pass follows from the test's own intervals, however many tests a card has.
+    /// The first rule: a pass follows from the test's own intervals, however many tests a card has.
     Intervals,
-    /// [`RULE`]: a pass follows from the p-value too, corrected for the number of tests ([`corrected`]).
+    /// The current rule, [`RULE`]: a pass also requires the p-value, corrected for the number of tests ([`corrected`]).
     Corrected,
 }
 
 impl Rule {
-    /// All of them, the oldest first.
+    /// All rules, the oldest first.
     pub const ALL: &[Rule] = &[Rule::Intervals, Rule::Corrected];
 
-    /// Its name and version.
+    /// Returns the rule's name and version.
     pub const fn id(self) -> &'static str {
         match self {
             Rule::Intervals => "measured-card/1",
@@ -39,13 +39,13 @@ impl Rule {
         }
     }
 
-    /// The rule of that name and version; `None` if there is no such.
+    /// Returns the rule of that name and version; `None` if there is no such rule.
     pub fn named(id: &str) -> Option<Rule> {
         Rule::ALL.iter().copied().find(|rule| rule.id() == id)
     }
 }
 
-/// What a test comes to.
+/// The outcome of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Grade {
@@ -53,11 +53,11 @@ pub enum Grade {
     Pass,
     /// Neither: yellow.
     Inconclusive,
-    /// No better than a null: red.
+    /// Not better than a null: red.
     Fail,
-    /// A description without a good and a bad side.
+    /// A description without a better side.
     Info,
-    /// Too little to judge: grey.
+    /// Too little data: grey.
     NotRun,
     /// The test does not apply to the method: grey.
     NotApplicable,
@@ -76,12 +76,12 @@ impl fmt::Display for Grade {
     }
 }
 
-/// A grade with the sentence that says why.
+/// A grade with the sentence that explains it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Graded {
     /// The grade.
     pub grade: Grade,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
@@ -94,74 +94,73 @@ impl Graded {
     }
 }
 
-/// What a map that knows nothing achieves on the same images.
+/// The result of an uninformed map on the same images.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Null {
     /// Its name, such as `centre`.
     pub name: String,
-    /// Its mean, with the interval where there is one; without, all three are the same.
+    /// Its mean with the interval, if there is one; otherwise all three values are equal.
     pub interval: Interval,
-    /// The mean of the differences, method less null, over the images where both have a value: what the images have in common cancels.
-    /// Where there is none, the two intervals are held against each other.
+    /// The mean of the differences, method minus null, over the images for which both have a value: effects common to both cancel. If
+    /// `None`, the two intervals are compared.
     pub difference: Option<Interval>,
-    /// How many images (or pairs of images) that is the mean of: those of the difference, where there is one. None for a number that follows
-    /// from what was asked.
+    /// The number of images (or pairs of images) averaged: those of the difference, if there is one. `None` for a number that follows from
+    /// the test itself.
     pub samples: Option<usize>,
-    /// The p-value of the method being better, on one side; `None` where there are no values to test.
+    /// The one-sided p-value of the method being better; `None` if there are no values to test.
     pub p: Option<f64>,
 }
 
-/// What must hold for the test to mean anything, such as that a network has memorised its labels.
+/// A condition without which the test is meaningless, such as that a network has memorised its labels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
     /// Its name.
     pub name: String,
-    /// What is required, in words.
+    /// The requirement, in words.
     pub required: String,
-    /// What was observed, in words.
+    /// The observation, in words.
     pub observed: String,
-    /// Whether it holds.
+    /// Whether the gate holds.
     pub ok: bool,
 }
 
-/// What was measured.
+/// The numbers that are graded.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Finding<'a> {
     /// Which way is better.
     pub direction: Direction,
     /// The mean over images with its interval.
     pub interval: Interval,
-    /// What it has to beat; each of them.
+    /// The nulls that it has to beat, all of them.
     pub nulls: &'a [Null],
-    /// What must hold.
+    /// The conditions of the test.
     pub gates: &'a [Gate],
-    /// Samples with a value.
+    /// The number of samples with a value.
     pub samples: usize,
-    /// The least number of them, and of each null's; [`MIN_SAMPLES`] unless the test declares another.
+    /// The minimum number of samples, here and for each null; [`MIN_SAMPLES`] unless the test declares another.
     pub least_samples: usize,
-    /// The share of all samples that have no value, 0 to 1.
+    /// The share of all samples without a value, 0 to 1.
     pub degenerate: f64,
 }
 
-/// The grade by the rule [`RULE`]. The first of these that applies:
+/// Grades a finding by the rule [`RULE`]. The first of these that applies:
 ///
-/// 1. `Info` for a measure without a good and a bad side;
+/// 1. `Info` for a measure without a better side;
 /// 2. `NotRun` for too few samples, more than a fifth of them without a value, no null to compare with, a null of too few samples, or
 ///    numbers that are not finite;
-/// 3. `Inconclusive` when a gate does not hold;
-/// 4. `Fail` when the good end of the difference from some null does not lie on its good side;
-/// 5. `Pass` when the bad end of the difference from every null lies on its good side, and the p-value of every null is at most [`ALPHA`];
-/// 6. `Inconclusive` else.
+/// 3. `Inconclusive` if a gate does not hold;
+/// 4. `Fail` if the good end of the difference from some null is not on the good side of 0;
+/// 5. `Pass` if the bad end of the difference from every null is on the good side of 0, and every null's p-value is at most [`ALPHA`];
+/// 6. `Inconclusive` otherwise.
 ///
-/// One of several tests passes only when that holds of its corrected p-value as well: [`corrected`]. A fail stands on its interval alone: it
-/// warns, and nothing is claimed by it that more tests could make less sure.
+/// One of several tests passes only if its corrected p-value is also at most [`ALPHA`]: [`corrected`]. A fail depends on its interval
+/// alone: it is a warning, and claims nothing that more tests could weaken.
 ///
-/// What other methods, people or publications achieve enters only where a test makes a gate of it; a card shows it
-/// beside the grade.
+/// The results of other methods, people or publications count only if a test makes a gate of them; a card shows them beside the grade.
 pub fn grade(finding: &Finding<'_>) -> Graded {
     let interval = finding.interval;
-    // With a higher value always the better one.
+    // Flips the sign if needed, so that higher is always better.
     let up = |interval: Interval| match finding.direction {
         Direction::Down => Interval {
             value: -interval.value,
@@ -265,8 +264,8 @@ pub fn grade(finding: &Finding<'_>) -> Graded {
     )
 }
 
-/// The grade of one of several tests, by its p-value after the correction for all of them ([`super::holm`]): a `Pass` with one above [`ALPHA`], or
-/// with none, is `Inconclusive`. Any other grade stays. Not for exact tests, which have no p-value.
+/// Corrects the grade of one of several tests, given its p-value adjusted for all of them ([`super::holm`]): a `Pass` with a p-value above
+/// [`ALPHA`], or without one, becomes `Inconclusive`. Any other grade stays. Not for exact tests, which have no p-value.
 pub fn corrected(graded: Graded, p: Option<f64>, tests: usize) -> Graded {
     let sure = p.is_some_and(|p| p <= ALPHA);
     if graded.grade != Grade::Pass || sure {
@@ -280,7 +279,7 @@ pub fn corrected(graded: Graded, p: Option<f64>, tests: usize) -> Graded {
     Graded::new(Grade::Inconclusive, reason)
 }
 
-/// The grade of a test that is exact (determinism, invariances): `Pass` when the largest error is at most the tolerance, else `Fail`; nothing
+/// Grades an exact test (determinism, invariances): `Pass` if the largest error is at most the tolerance, otherwise `Fail`; never in
 /// between.
 pub fn grade_exact(error: f64, tolerance: f64) -> Graded {
     match error <= tolerance {
@@ -313,7 +312,7 @@ mod tests {
         }
     }
 
-    /// A small difference that is the same on every image is sure, however far the images lie apart.
+    /// A small difference that is the same on every image is certain, however much the images differ.
     #[test]
     fn pairs_decide_where_there_are_any() {
         let paired = |low: f64, value: f64, high: f64| Null {
@@ -364,7 +363,7 @@ mod tests {
         assert_eq!(of(std::slice::from_ref(&level)), Grade::Fail);
         assert_eq!(of(&[clear.clone(), touching, above]), Grade::Fail);
         assert_eq!(of(&[]), Grade::NotRun);
-        // The other way round everything turns.
+        // In the other direction every grade flips.
         let down = |nulls: &[Null]| {
             let finding = Finding {
                 direction: Direction::Down,
@@ -377,7 +376,7 @@ mod tests {
         assert_eq!(down(&[level]), Grade::Inconclusive);
     }
 
-    /// An interval that lies on the good side is not enough.
+    /// An interval on the good side is not enough.
     #[test]
     fn the_p_value_holds_a_pass_back() {
         let of = |p: Option<f64>| {
@@ -495,7 +494,7 @@ mod tests {
         }
     }
 
-    /// A null that was measured on two images says nothing; one that was not measured is known.
+    /// A null measured on two images is uninformative; one that was not measured is exact.
     #[test]
     fn nulls_need_samples_too() {
         let of = |samples: Option<usize>, difference: Option<Interval>| {

@@ -1,17 +1,17 @@
-//! Several tests at a time.
+//! Multiple tests.
 
 use crate::{Error, Result};
 
-/// The p-values adjusted so that the chance of any false rejection stays below the level (Holm 1979): the smallest times the number of
-/// tests, the next times one less, and so on, never falling and at most 1. In the order given.
+/// Adjusts p-values so that the chance of any false rejection stays below the level (Holm 1979): the smallest times the number of tests,
+/// the next times one less, and so on, never decreasing and at most 1. The order of the input is kept.
 ///
 /// # Errors
-/// When a value is not in 0 to 1.
+/// If a value is not in 0 to 1.
 ///
 /// ```
 /// use gradcam_eval::statistics::holm;
 ///
-/// // The smallest of three times 3, the next times 2, and the largest not below that.
+/// // The smallest of three times 3, the next times 2, and the largest at least that.
 /// assert_eq!(holm(&[0.25, 0.0625, 0.125])?, [0.25, 0.1875, 0.25]);
 /// # Ok::<(), gradcam_eval::Error>(())
 /// ```

@@ -1,4 +1,4 @@
-//! A metric over images with its mean, and a test that waits for its grade.
+//! A metric over images with its mean, and a test to be graded.
 
 use serde::Serialize;
 
@@ -11,17 +11,17 @@ use crate::{Direction, Result, Tally};
 /// The values of a metric over images, and their mean.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measured {
-    /// One value or reason an image.
+    /// One value or reason per image.
     pub values: Tally,
-    /// The mean of the values with its 95 % bootstrap interval; none where no image has a value.
+    /// The mean of the values with its 95 % bootstrap interval; `None` if no image has a value.
     pub mean: Option<Interval>,
 }
 
 impl Measured {
-    /// Adds the mean to the values; the resamples are drawn from the seed.
+    /// Adds the mean to the values; the seed determines the resamples.
     ///
     /// # Errors
-    /// As [`mean_interval`] of values that exist: none.
+    /// As [`mean_interval`]; finite values cause none.
     pub fn of(values: Tally, seed: u64) -> Result<Self> {
         let known = values.values();
         let mean = match known.is_empty() {
@@ -31,11 +31,11 @@ impl Measured {
         Ok(Measured { values, mean })
     }
 
-    /// `other`, of other samples, as what this has to beat; `None` if that has no mean. The p-value is that of random exchanges between the two
-    /// ([`permutation`]), drawn from the seed.
+    /// Makes a null of `other`, measured on other samples; `None` if it has no mean. The p-value comes from random exchanges between the
+    /// two ([`permutation`]), drawn from the seed.
     ///
     /// # Errors
-    /// As [`permutation`] of values that exist: none.
+    /// As [`permutation`]; finite values cause none.
     pub fn against(
         &self,
         other: &Measured,
@@ -68,10 +68,10 @@ impl Measured {
         }))
     }
 
-    /// A number that this has to beat. The p-value is that of a sign-flip test ([`sign_flip`]) of the values' distances from it.
+    /// Makes a null of a number. The p-value comes from a sign-flip test ([`sign_flip`]) of the values' distances from it.
     ///
     /// # Errors
-    /// As [`sign_flip`] of values that exist: none.
+    /// As [`sign_flip`]; finite values cause none.
     pub fn against_number(
         &self,
         value: f64,
@@ -102,27 +102,27 @@ impl Measured {
     }
 }
 
-/// What a test has measured and compares with: a [`Finding`] that owns its parts.
+/// A test's measured values and its nulls: a [`Finding`] that owns its parts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measurement {
     /// Which way is better.
     pub direction: Direction,
-    /// The mean with its interval; NaN where no image has a value.
+    /// The mean with its interval; NaN if no image has a value.
     pub interval: Interval,
-    /// What it has to beat.
+    /// The nulls that it has to beat.
     pub nulls: Vec<Null>,
-    /// What must hold.
+    /// The conditions of the test.
     pub gates: Vec<Gate>,
-    /// Images with a value.
+    /// The number of images with a value.
     pub samples: usize,
-    /// The least number of them.
+    /// The minimum number of images with a value.
     pub least_samples: usize,
     /// The share of images without a value.
     pub degenerate: f64,
 }
 
 impl Measurement {
-    /// A test of the measured values, without gates, and with the rule's own number of samples.
+    /// Makes a test of the measured values, without gates, and with the rule's own minimum of samples.
     pub fn of(measured: &Measured, direction: Direction, nulls: Vec<Null>) -> Self {
         let nothing = Interval {
             value: f64::NAN,
@@ -140,7 +140,7 @@ impl Measurement {
         }
     }
 
-    /// What [`grade`] takes.
+    /// Borrows the parts for [`grade`].
     pub fn finding(&self) -> Finding<'_> {
         Finding {
             direction: self.direction,
@@ -153,13 +153,13 @@ impl Measurement {
         }
     }
 
-    /// The p-value of being better than every null, which is the largest of theirs; `None` without nulls, or if one has none.
+    /// Returns the p-value of being better than every null, which is the largest of theirs; `None` without nulls, or if a null has none.
     pub fn p(&self) -> Option<f64> {
         let all: Option<Vec<f64>> = self.nulls.iter().map(|null| null.p).collect();
         all?.into_iter().max_by(f64::total_cmp)
     }
 
-    /// Its grade, before the correction for other tests ([`corrected`](super::corrected)).
+    /// Returns its grade, before the correction for other tests ([`corrected`](super::corrected)).
     pub fn graded(&self) -> Graded {
         grade(&self.finding())
     }
@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(number.unwrap().p, None);
     }
 
-    /// The hardest null decides, and which side is asked follows from the direction.
+    /// The hardest null decides, and the direction determines the tested side.
     #[test]
     fn every_null_has_a_p_value() {
         let of = |values: [f64; 6]| {
@@ -228,7 +228,7 @@ mod tests {
             assert!(test.nulls.iter().all(|null| null.p.unwrap() <= hardest));
             hardest
         };
-        // Of the 924 ways to choose six of the values 16 have at least this sum.
+        // Of the 924 ways to choose six of the values, 16 have at least this sum.
         assert!((p(Direction::Up) - 16.0 / 924.0).abs() < 0.005);
         assert!(p(Direction::Down) > 0.98);
         assert_eq!(Measurement::of(&own, Direction::Up, Vec::new()).p(), None);

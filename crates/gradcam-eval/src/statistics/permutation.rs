@@ -1,21 +1,21 @@
-//! A test of whether an order means anything.
+//! Tests whether an order is meaningful.
 
 use gradcam_random::Random;
 use rayon::prelude::*;
 
 use crate::{Result, Undefined};
 
-/// Orders that are drawn.
+/// The number of random orders.
 const DRAWS: usize = 9999;
 
-/// The p-value of a statistic of `count` items in their own order among that of the items in random orders (Fisher 1935, Pitman 1937):
+/// Computes the p-value of a statistic of `count` items in their own order, compared with random orders (Fisher 1935, Pitman 1937):
 /// `(1 + as large) / (1 + 9999)` over orders drawn from the seed, which holds its level (Phipson and Smyth 2010).
 ///
-/// `statistic` gets the items' indices. Of two samples one after the other it is the first one's sum; of a correlation, that of the reordered
-/// list with another one.
+/// `statistic` receives the items' indices. For two concatenated samples it is the sum of the first; for a correlation, that of the
+/// reordered list with another one.
 ///
 /// # Errors
-/// [`Undefined::Empty`] without items, [`Undefined::NonFinite`] where the statistic is.
+/// [`Undefined::Empty`] without items, [`Undefined::NonFinite`] if the statistic is not finite.
 pub fn permutation(
     count: usize,
     seed: u64,
@@ -25,7 +25,7 @@ pub fn permutation(
         return Err(Undefined::Empty.into());
     }
     let observed = statistic(&(0..count).collect::<Vec<_>>());
-    // Sums of the same numbers in another order must not count as different.
+    // Sums of the same numbers in another order must count as equal.
     let close = 1e-12 * (1.0 + observed.abs());
     let one = |number: usize| {
         let found = statistic(&Random::of_draw(seed, number).draws(count, count));
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
     use crate::testing::{on_any_threads, undefined};
 
-    /// Of the 20 ways to choose three of six values one has the largest sum, and two have one at least as large as the second.
+    /// Of the 20 ways to choose three of six values, one has the largest sum, and two have at least the second-largest.
     #[test]
     fn two_samples_are_told_apart() {
         let p = |values: [f64; 6]| {

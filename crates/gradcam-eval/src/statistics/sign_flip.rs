@@ -1,16 +1,16 @@
-//! A test of whether differences centre on 0 that assumes nothing but symmetry.
+//! Tests whether differences centre on 0, assuming only symmetry.
 
 use gradcam_random::Random;
 use rayon::prelude::*;
 
 use crate::{Result, Undefined};
 
-/// Up to this many differences every pattern of signs is tried: 65,536 of them.
+/// Up to this many differences, all patterns of signs are tried: 65,536.
 const EXACT: usize = 16;
-/// Patterns that are drawn for more.
+/// The number of patterns drawn for more differences.
 const DRAWS: usize = 9999;
 
-/// What speaks against the null hypothesis.
+/// The evidence against the null hypothesis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// A large sum.
@@ -21,7 +21,7 @@ pub enum Side {
     Both,
 }
 
-/// The p-value of the differences' sum among those with any pattern of signs (Fisher 1935): exact for up to 16 of them, else
+/// Computes the p-value of the differences' sum among the sums with other signs (Fisher 1935): exact for up to 16 differences, otherwise
 /// `(1 + as extreme) / (1 + 9999)` over patterns drawn from the seed, which holds its level (Phipson and Smyth 2010).
 ///
 /// # Errors
@@ -34,7 +34,7 @@ pub fn sign_flip(differences: &[f64], side: Side, seed: u64) -> Result<f64> {
         return Err(Undefined::NonFinite.into());
     }
     let observed: f64 = differences.iter().sum();
-    // Sums of the same numbers in another guise must not count as different.
+    // Sums of the same numbers with other rounding must count as equal.
     let close = 1e-12 * differences.iter().map(|d| d.abs()).sum::<f64>();
     let extreme = |sum: f64| (sum >= observed - close, sum <= observed + close);
     let exact = differences.len() <= EXACT;
@@ -97,11 +97,11 @@ mod tests {
         assert_eq!(sign_flip(&[1.0, 2.0, 3.0], Side::Less, 0).unwrap(), 1.0);
         assert_eq!(sign_flip(&[0.0; 3], Side::Both, 0).unwrap(), 1.0);
         assert_eq!(undefined(sign_flip(&[], Side::Both, 0)), Undefined::Empty);
-        // No pattern that is drawn is as extreme.
+        // No drawn pattern is as extreme.
         assert_eq!(sign_flip(&[1.0; 40], Side::Greater, 0).unwrap(), 1e-4);
     }
 
-    /// 17 differences are drawn for, 16 tried out; with one more that is 0 the exact value stays.
+    /// Patterns are drawn for 17 differences, and all tried for 16; one more difference of 0 keeps the exact value.
     #[test]
     fn draws_come_near_to_the_exact_value() {
         let values: Vec<f64> = (0..16).map(|i| (i as f64 * 0.9).sin() + 0.25).collect();

@@ -29,7 +29,7 @@ fn map(source: &str, outcome: Outcome) -> MapRecord {
     }
 }
 
-/// The summaries of the mean over classes and of that over images, from each image's class, and what two methods and a null have for it.
+/// Summarises the mean over classes and the mean over images, given each image's class and the outcomes of two methods and a null.
 fn summaries(images: &[(usize, [Outcome; 3])]) -> [Vec<SourceSummary>; 2] {
     let methods = ["grad-cam", "gradient"];
     let explainers = methods.map(|m| Explainer::of(Method::with_options(m, &[]).unwrap()));
@@ -57,7 +57,7 @@ fn hits(class: usize, hits: [f64; 3]) -> (usize, [Outcome; 3]) {
     (class, hits.map(Outcome::Value))
 }
 
-/// A class of 37 images and three of one.
+/// A class of 37 images, and three classes of one image.
 fn unequal(large: [f64; 3], single: [f64; 3]) -> Vec<(usize, [Outcome; 3])> {
     let mut images = vec![hits(0, large); 37];
     images.extend((1..4).map(|class| hits(class, single)));
@@ -92,7 +92,7 @@ fn an_interval_lies_between_the_least_and_the_most() {
             "{mean:?}"
         );
     }
-    // The first hits more images, the second more classes.
+    // The first method hits more images, the second more classes.
     assert_eq!(
         (images[0].rank.unwrap().value, images[1].rank.unwrap().value),
         (1.0, 2.0)
@@ -106,7 +106,7 @@ fn an_interval_lies_between_the_least_and_the_most() {
     );
 }
 
-/// Where classes have as many images each, the mean over classes is that over images, and so is how sure it is.
+/// If classes have equally many images, the mean over classes is that over images, with the same certainty.
 #[test]
 fn equal_classes_are_a_mean_over_images() {
     let hit = |i: usize| f64::from(u8::from(i % 5 < 2));
@@ -126,13 +126,13 @@ fn equal_classes_are_a_mean_over_images() {
     }
 }
 
-/// Three images of a class for the method and the only one of another against it: even between classes.
+/// Three images of one class favour the method, and the only image of another is against it: even between classes.
 #[test]
 fn the_test_weighs_classes_the_same() {
     let mut images = vec![hits(0, [1.0, 0.0, 0.0]); 3];
     images.push(hits(1, [0.0, 0.0, 1.0]));
     let [classes, images] = summaries(&images);
-    // Of 16 patterns of signs, 9 have a sum of at least 0, and 5 one of at least 2.
+    // Of 16 patterns of signs, 9 have a sum of at least 0, and 5 a sum of at least 2.
     assert_eq!(classes[0].against[0].p, 9.0 / 16.0);
     assert_eq!(images[0].against[0].p, 5.0 / 16.0);
 }

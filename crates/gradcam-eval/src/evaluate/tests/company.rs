@@ -1,4 +1,4 @@
-//! What is found about a method does not depend on the methods beside it.
+//! The results of a method do not depend on the other methods.
 
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ impl Network for Cells {
     }
 }
 
-/// Two of the layer's resolution, two of the input's.
+/// Two methods have the layer's resolution, two the input's.
 fn method(name: &str) -> Explainer {
     let layer = ["grad-cam", "hires-cam"].contains(&name);
     Explainer {
@@ -107,7 +107,7 @@ fn study(names: &[&str]) -> (Header, Vec<ImageRecord>) {
     (header, (0..IMAGES).map(record).collect())
 }
 
-/// All that is found about a method but what is of the company: Holm's correction and the rank.
+/// All results of a method except those that depend on the others: Holm's correction and the rank.
 fn about(name: &str, (header, records): &(Header, Vec<ImageRecord>)) -> Vec<String> {
     let method = header
         .methods
@@ -191,7 +191,7 @@ fn nulls_have_the_resolution_that_the_metric_looks_at() {
         let of: Vec<_> = maps.map(|map| (map.of, map.cells)).collect();
         match null.is_of_a_method() {
             true => assert_eq!(of, [(Some(0), fine), (Some(1), coarse), (Some(2), coarse)]),
-            // The two methods of the layer share one.
+            // The two methods of the layer share one null.
             false => assert_eq!(of, [(None, coarse), (None, fine)]),
         }
     }
@@ -220,7 +220,7 @@ fn ranks_are_among_methods_of_one_resolution() {
         let sources = of(metric).by_resolution();
         sources.iter().map(|s| s.resolution.as_deref()).collect()
     };
-    // Of each: the methods, `random`, `centre` and `mean-mask`, and three nulls a method.
+    // For each: the methods, `random`, `centre` and `mean-mask`, and three nulls per method.
     let (fine, coarse) = (vec![Some("20×20"); 7], vec![Some("5×5"); 11]);
     assert_eq!(resolutions(Metric::Sparsity), [fine, coarse].concat());
     assert_eq!(resolutions(Metric::Pointing), [None; 15]);
@@ -239,7 +239,7 @@ fn ranks_are_among_methods_of_one_resolution() {
     );
 }
 
-/// With a network that takes pictures of any size, a layer's maps have several.
+/// A network that takes pictures of any size gives a layer's maps several sizes.
 #[test]
 fn maps_of_several_sizes_are_one_group_where_they_are_alike() {
     let (header, mut records) = study(&["gradient", "grad-cam", "hires-cam"]);
@@ -255,7 +255,7 @@ fn maps_of_several_sizes_are_one_group_where_they_are_alike() {
     assert_eq!(dauc[1].resolution.as_deref(), Some("5×4 to 7×5"));
     assert_eq!(dauc[2].resolution, dauc[1].resolution);
     assert_eq!(dauc[1].against[0].values, dauc[1].values);
-    // A record without a map that the others have is no record of this study.
+    // A record without a map that the others have does not belong to this study.
     records[2].nulls.retain(|map| map.source != "random");
     let error = summarise(&header, &records).unwrap_err().to_string();
     assert!(
@@ -270,7 +270,7 @@ fn what_is_not_compared_is_not_made() {
     let network = Cells::new(0.0);
     let study = Study {
         network: &network,
-        // None is needed, since the method that would be is not compared.
+        // No untrained network is needed, because the method that would need it is not compared.
         untrained: None,
         masks: None,
         explainers: &explainers,

@@ -1,4 +1,4 @@
-//! Patches that mean nothing to a network.
+//! Patches that are meaningless to a network.
 
 use std::sync::Arc;
 
@@ -11,31 +11,31 @@ use crate::faithfulness::logits;
 use crate::sanity::Side;
 use crate::{Error, Result, Undefined};
 
-/// How a patch that means nothing to a network is found: by gradient descent from the object's own pixels (Yang and Kim 2019).
+/// How a patch that is meaningless to a network is found: by gradient descent from the object's own pixels (Yang and Kim 2019).
 ///
-/// What is made small is `‖f(x + δ) − f(x)‖ − size ‖δ‖ + range Σ r`: the distance of the logits, less the patch's own length, which keeps it
-/// visible, plus what the pixels exceed the range of an image by.
+/// The objective is `‖f(x + δ) − f(x)‖ − size ‖δ‖ + range Σ r`: the distance of the logits, minus the patch's own norm, which keeps it
+/// visible, plus the amount by which pixels exceed an image's range.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Descent {
-    /// How many steps are taken.
+    /// The number of steps.
     pub steps: usize,
-    /// Their length for a gradient of 1.
+    /// The step length for a gradient of 1.
     pub rate: f64,
-    /// What a patch's length counts.
+    /// The weight of the patch's norm.
     pub size: f64,
-    /// What a pixel out of the range counts.
+    /// The weight of a pixel out of range.
     pub range: f64,
-    /// The lowest and the highest number of an input.
+    /// The smallest and the largest value of an input.
     pub bounds: (f32, f32),
-    /// By how much the probability of the class that the network names may change in the end.
+    /// The largest allowed change of the predicted class's probability after the descent.
     pub tolerance: f64,
-    /// The largest change of the map inside of the patch that counts as none, as a share of what was there.
+    /// The largest change of the map inside the patch that counts as none, as a share of its value before.
     pub unchanged: f64,
 }
 
 impl Default for Descent {
-    /// Those of the authors' code: 300 steps of length 500, and both terms counted 0.01, for numbers from 0 to 255, here brought to 0 to 1.
-    /// A tenth counts as no change; that the probability may change by 0.05 at most is our own addition.
+    /// The values of the authors' code: 300 steps of length 500, and both terms weighted 0.01, for values from 0 to 255, here rescaled to 0
+    /// to 1. A tenth counts as no change. The limit of 0.05 on the change of the probability is our own addition.
     fn default() -> Self {
         Descent {
             steps: 300,
@@ -49,13 +49,14 @@ impl Default for Descent {
     }
 }
 
-/// The input independence rate (Yang and Kim 2019): for how many scenes the map stays, inside of the object's mask, when a patch is added there
-/// that changes nothing of what the network says, 0 to 1. The scenes that it names rightly with and without the patch count.
+/// Computes the input independence rate (Yang and Kim 2019): the share of scenes, 0 to 1, whose map is unchanged inside the object's mask
+/// when a patch is added there that does not affect the network's output. Only scenes that it classifies correctly with and without the
+/// patch count.
 ///
 /// An image whose patch changes the probability by more than the tolerance is counted as [`Undefined::NoPatch`].
 ///
 /// # Errors
-/// When an option means nothing; as [`model_contrast`](super::model_contrast).
+/// If an option is invalid; as [`model_contrast`](super::model_contrast).
 pub fn input_independence(
     side: &Side<'_>,
     scenes: Scenes<'_>,
@@ -67,7 +68,7 @@ pub fn input_independence(
         let found = format!("{low} and {high}");
         return Err(Error::option(
             "bounds",
-            "a lower number, then a higher",
+            "a lower and then a higher number",
             found,
         ));
     }
@@ -96,7 +97,7 @@ pub fn input_independence(
     counted(scenes, measure, seed)
 }
 
-/// The scene with a patch inside of the object's mask that the descent has found.
+/// Returns the scene with the patch that the descent found inside the object's mask.
 fn patched(network: &dyn Network, scene: &Scene, options: &Descent) -> Result<Tensor> {
     let (_, channels, height, width) = scene.alone.dims4()?;
     let area = height * width;
@@ -137,7 +138,7 @@ fn patched(network: &dyn Network, scene: &Scene, options: &Descent) -> Result<Te
             .sum::<f64>()
             .sqrt();
         for (&i, d) in marked.iter().zip(&mut delta) {
-            // Where the network says the same the distance has no slope.
+            // The distance has no gradient where the logits are equal.
             let slope = if slopes[i].is_finite() {
                 f64::from(slopes[i])
             } else {

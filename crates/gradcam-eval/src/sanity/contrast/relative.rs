@@ -1,4 +1,4 @@
-//! Networks to which the same object means more and less.
+//! Networks for which the same object matters more and less.
 
 use gradcam_map::{Grid, Size};
 use serde::Serialize;
@@ -12,43 +12,43 @@ use crate::statistics::{
 };
 use crate::{Direction, Error, Result};
 
-/// How the contrasts of networks follow what an object tells them.
+/// How the contrasts of networks follow the importance of an object.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RelativeContrast {
     /// The rank correlation of the contrasts with the networks' order, from the rarest object to the most common one, -1 to 1, with its
-    /// interval over pictures; 1 where each network gives the object less than the one before.
+    /// interval over pictures. It is 1 if each network gives the object less than the one before.
     pub correlation: Interval,
-    /// The p-value of that correlation among those of the contrasts in random orders: the networks are few, whatever the pictures.
+    /// The p-value of that correlation among random orders of the contrasts: the networks are few, however many pictures there are.
     pub p: f64,
     /// For each network but the last, how much more its map gives to the object than the last one's, -1 to 1.
     pub contrasts: Vec<f64>,
-    /// For each network but the last, how much of its accuracy goes with the object, less what goes of the last one's.
+    /// For each network but the last, how much of its accuracy is lost without the object, minus the loss of the last one.
     pub drops: Vec<f64>,
-    /// Pictures that every network was asked of.
+    /// The pictures that every network classified.
     pub pictures: usize,
-    /// Pictures that no pair of networks counted.
+    /// The pictures that no pair of networks counted.
     pub left_out: usize,
 }
 
-/// What one network makes of one picture.
+/// One network's result for one picture.
 struct Seen {
-    /// Whether it names the scene with the object, and without.
+    /// Whether it predicts the scene with the object, and without.
     right: [bool; 2],
-    /// What its map gives to the object, where there is such a value.
+    /// The mean of its map on the object; `None` if undefined.
     inside: Option<f64>,
 }
 
-/// The relative model contrast (Yang and Kim 2019): networks were trained on scenes on which an object is the more common from network to
-/// network, so that it says the less of the scene; in the last it is on every scene and says nothing. Their model contrast with the last one,
-/// over the pictures that both name rightly, should fall in that order.
+/// Measures the relative model contrast (Yang and Kim 2019). The networks were trained on scenes in which an object is more common from
+/// network to network, so that it is less informative of the scene. In the last it is in every scene, and uninformative. The networks'
+/// model contrast with the last one, over the pictures that both classify correctly, should fall in that order.
 ///
-/// The authors correlate with the accuracy that goes with the object. A network may lose all of it however common the object is, if no
-/// training picture had the scene without the object; then it orders nothing, and is given beside the correlation only.
+/// The authors correlate with the accuracy that is lost without the object. A network may lose all of it however common the object is, if
+/// no training picture had the scene without the object. The loss then gives no order, so it is only reported beside the correlation.
 ///
 /// # Errors
-/// With fewer than three networks; [`Undefined::NonFinite`](crate::Undefined::NonFinite) where a network names no picture rightly, or no
-/// contrast differs from the others; as [`model_contrast`](super::model_contrast).
+/// If there are fewer than three networks; [`Undefined::NonFinite`](crate::Undefined::NonFinite) if a network classifies no picture
+/// correctly, or all contrasts are equal; as [`model_contrast`](super::model_contrast).
 pub fn relative_contrast(
     networks: &[Side<'_>],
     (count, load): Scenes<'_>,
@@ -100,14 +100,14 @@ pub fn relative_contrast(
     })
 }
 
-/// How much more network `k` gives to the object than the last one, for a picture that both name rightly.
+/// Returns how much more network `k` gives to the object than the last one, for a picture that both classify correctly.
 fn difference(row: &[Seen], k: usize) -> Option<f64> {
     let (own, last) = (row.get(k)?, row.last()?);
     let both = own.right[0] && last.right[0];
     both.then_some(own.inside? - last.inside?)
 }
 
-/// The mean difference over some pictures; NaN for none.
+/// Returns the mean difference over some pictures; NaN if no picture counts.
 fn contrast(seen: &[Vec<Seen>], k: usize, items: &[usize]) -> f64 {
     let values: Vec<f64> = items
         .iter()
@@ -116,7 +116,7 @@ fn contrast(seen: &[Vec<Seen>], k: usize, items: &[usize]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The accuracy that network `k` loses with the object, less what the last one loses.
+/// Returns the accuracy that network `k` loses without the object, minus the loss of the last one.
 fn drop(seen: &[Vec<Seen>], k: usize, items: &[usize]) -> f64 {
     let lost =
         |seen: &Seen| f64::from(u8::from(seen.right[0])) - f64::from(u8::from(seen.right[1]));
@@ -124,7 +124,7 @@ fn drop(seen: &[Vec<Seen>], k: usize, items: &[usize]) -> f64 {
     items.iter().map(|&i| of(&seen[i])).sum::<f64>() / items.len() as f64
 }
 
-/// The relative contrast as a test: the correlation must be above 0.
+/// Tests the relative contrast: the correlation must be above 0.
 pub fn relative_contrast_test(found: &RelativeContrast) -> Measurement {
     Measurement {
         direction: Direction::Up,

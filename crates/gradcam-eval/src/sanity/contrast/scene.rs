@@ -1,4 +1,4 @@
-//! Pictures of an object before a scene, and what a map gives to the object.
+//! Pictures of an object before a scene, and the share of a map on the object.
 
 use candle_core::Tensor;
 use gradcam_map::Grid;
@@ -11,7 +11,7 @@ use crate::sanity::images::{each, predicted};
 use crate::statistics::{Measured, quantile};
 use crate::{Result, Tally, Undefined};
 
-/// Where maps are clipped.
+/// The quantile at which maps are clipped.
 const CLIP: f64 = 0.99;
 
 /// A picture of an object before a scene, and of the scene alone.
@@ -21,32 +21,32 @@ pub struct Scene {
     pub image: Tensor,
     /// The same without the object.
     pub alone: Tensor,
-    /// Which of the `height * width` pixels belong to the object (or to its box).
+    /// Marks which of the `height * width` pixels belong to the object (or to its box).
     pub object: Vec<bool>,
-    /// The class of the object, in the network that knows objects.
+    /// The class of the object, in the network trained on objects.
     pub object_class: usize,
-    /// The class of the scene, in the networks that know scenes.
+    /// The class of the scene, in the networks trained on scenes.
     pub scene_class: usize,
 }
 
-/// How many scenes there are, and what loads one by its number.
+/// The number of scenes, and a function that loads one by its index.
 pub type Scenes<'a> = (usize, &'a (dyn Fn(usize) -> Result<Scene> + Sync + 'a));
 
-/// What was measured on the pictures that the networks name rightly.
+/// A measurement on the pictures that the networks classify correctly.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Contrast {
-    /// One value a picture that counted.
+    /// One value per counted picture.
     pub score: Measured,
-    /// The images that counted, by their numbers.
+    /// The indices of the counted images.
     pub images: Vec<usize>,
 }
 
-/// The positive part of a map, brought to 0 to 1 with everything above its 99th percentile at 1.
+/// Rescales the positive part of a map to 0 to 1, with everything above its 99th percentile at 1.
 ///
 /// # Errors
-/// [`check`](crate::check)'s; [`Undefined::NoMass`] where the positive part is empty, [`Undefined::Constant`] where the percentile is its
-/// smallest value: a map that is 0 at 99 of 100 pixels.
+/// The errors of [`check`](crate::check); [`Undefined::NoMass`] if the positive part is empty, [`Undefined::Constant`] if the percentile is
+/// its smallest value: a map that is 0 at 99 of 100 pixels.
 pub fn contrast_map(map: &Grid) -> Result<Grid> {
     check(map)?;
     let map = map.relu();
@@ -61,10 +61,10 @@ pub fn contrast_map(map: &Grid) -> Result<Grid> {
     Ok(map.map(|v| ((f64::from(v) - low) / (high - low)).clamp(0.0, 1.0) as f32))
 }
 
-/// The mean of the map, as [`contrast_map`] has it, over the pixels of a mask, 0 to 1.
+/// Returns the mean of [`contrast_map`] over the pixels of a mask, 0 to 1.
 ///
 /// # Errors
-/// Those of [`contrast_map`]; when the mask does not fit or is empty.
+/// The errors of [`contrast_map`]; if the mask does not fit or is empty.
 pub fn inside(map: &Grid, mask: &[bool]) -> Result<f64> {
     check_mask(map, mask)?;
     let map = contrast_map(map)?;
@@ -73,17 +73,17 @@ pub fn inside(map: &Grid, mask: &[bool]) -> Result<f64> {
     Ok(sum / marked.count() as f64)
 }
 
-/// What a side's map of a class gives to the object.
+/// Returns the mean of a side's map of a class on the object.
 pub(super) fn given(side: &Side<'_>, image: &Tensor, class: usize, object: &[bool]) -> Result<f64> {
     inside(&(side.explain)(side.network, image, class)?, object)
 }
 
-/// Whether a network names this class for an input.
+/// Returns whether a network predicts this class for an input.
 pub(super) fn names(network: &dyn Network, image: &Tensor, class: usize) -> Result<bool> {
     Ok(predicted(network, image)? == class)
 }
 
-/// `measure` of each scene, `None` for one that does not count; the numbers of those that do, and their values.
+/// Applies `measure` to each scene; it returns `None` for one that does not count. Returns the others' indices and values.
 pub(super) fn counted(
     (count, load): Scenes<'_>,
     measure: impl Fn(Scene) -> Result<Option<Result<f64>>> + Sync,

@@ -1,8 +1,8 @@
-//! Maps that look at objects or past them.
+//! Maps that depend on objects or ignore them.
 
 use super::*;
 
-/// Names one class, whatever the picture, with a probability that depends on its first pixel by `slope`.
+/// Predicts one class, whatever the picture, with a probability that depends on its first pixel by `slope`.
 struct Says {
     class: usize,
     slope: f64,
@@ -51,7 +51,7 @@ fn maps_are_clipped_at_their_99th_percentile() {
         101,
         &(0..101).map(|i| i as f32 - 1.0).collect::<Vec<_>>(),
     );
-    // Without the negative value 0, 0, 1 … 99, whose percentile is 98.
+    // Without the negative value: 0, 0, 1 … 99, whose percentile is 98.
     let found = contrast_map(&ramp).unwrap();
     assert!((found.values()[50] - 49.0 / 99.0 * 99.0 / 98.0).abs() < 1e-6);
     assert_eq!((found.values()[0], found.values()[100]), (0.0, 1.0));
@@ -81,7 +81,7 @@ fn the_contrast_of_networks_that_look_elsewhere() {
     let side = |network, explain| Side { network, explain };
     let (a, b) = (side(&objects, &there), side(&scenes, &elsewhere));
     let found = on_any_threads(|| model_contrast(&a, &b, (90, &scene), 0).unwrap());
-    // Only every third scene has the class that the second network names.
+    // Only every third scene has the class that the second network predicts.
     assert_eq!(found.images, (0..30).map(|i| 3 * i + 2).collect::<Vec<_>>());
     assert_eq!(found.score.mean.unwrap().value, 1.0);
     assert_eq!(
@@ -103,7 +103,7 @@ fn rate(found: &Contrast) -> f64 {
     found.score.mean.unwrap().value
 }
 
-/// Grey pictures of which the object's pixels are multiplied.
+/// Grey pictures with the object's pixels multiplied by `factor`.
 fn shaded(factor: f32) -> Tensor {
     let ramp = wave(SIDE, SIDE, 0.05).map(|v| 0.1 + v);
     let pixels = ramp.values().iter().zip(object());
@@ -125,7 +125,7 @@ fn an_object_that_hides_the_scene_counts() {
         network: &network,
         explain: &explain,
     };
-    // A map of the picture: the scene alone is brighter at the object's place in three of four pairs.
+    // A map of the picture: the scene alone is brighter in the object's region in three of four pairs.
     let pairs = |number: usize| {
         Ok(Scene {
             image: shaded(0.3),
@@ -178,11 +178,11 @@ fn patches_that_mean_nothing() {
     };
     assert_eq!(rate(&rated(&side(&constant, &steady), &options)), 1.0);
     assert_eq!(rate(&rated(&side(&constant, &shown), &options)), 0.0);
-    // Only scenes count that the network knows.
+    // Only scenes that the network classifies correctly count.
     let unknown = input_independence(&side(&constant, &steady), (8, &of(2)), &options, 0).unwrap();
     assert!(unknown.images.is_empty() && unknown.score.mean.is_none());
 
-    // A network that looks at a pixel of the patch: what the object's own pixels change, the descent takes back.
+    // A network that depends on a pixel of the patch: the descent reverts the change made by the object's own pixels.
     let wary = Says {
         class: 1,
         slope: 3.0,
@@ -202,7 +202,7 @@ fn patches_that_mean_nothing() {
     assert!(input_independence(&side(&wary, &steady), (4, &of(1)), &nothing, 0).is_err());
 }
 
-/// Names the class 1 when the first pixel is above 0 or the second one at least `needs`.
+/// Predicts class 1 if the first pixel is above 0 or the second one at least `needs`.
 struct Leans {
     needs: f64,
 }
@@ -217,7 +217,7 @@ impl Network for Leans {
     }
 }
 
-/// A map whose mean inside of the object is `value`.
+/// A map whose mean inside the object is `value`.
 fn giving(value: f32) -> impl Fn(&dyn Network, &Tensor, usize) -> Result<Grid> {
     move |_, _, _| {
         let values = object().into_iter().enumerate();
@@ -231,7 +231,7 @@ fn giving(value: f32) -> impl Fn(&dyn Network, &Tensor, usize) -> Result<Grid> {
 
 #[test]
 fn contrast_follows_what_an_object_means() {
-    // With the object all are right; without it the network number k is wrong on 8 - 2k of ten scenes.
+    // With the object all networks are right; without it, network `k` is wrong on 8 - 2k of ten scenes.
     let networks: Vec<Leans> = [8.0, 6.0, 4.0, 2.0, 0.0]
         .map(|needs| Leans { needs })
         .into();
@@ -270,7 +270,7 @@ fn contrast_follows_what_an_object_means() {
     let against = run([0.1, 0.2, 0.4, 0.6, 0.7]).unwrap();
     assert!((against.correlation.value + 1.0).abs() < 1e-6);
     assert_eq!(relative_contrast_test(&against).graded().grade, Grade::Fail);
-    // Where nothing differs there is no correlation.
+    // If nothing differs there is no correlation.
     assert_eq!(undefined(run([0.5; 5])), Undefined::NonFinite);
 }
 

@@ -1,10 +1,10 @@
-//! Networks that are alike, and networks that are the same.
+//! Networks that are similar, and networks that are the same.
 
 use super::*;
 use crate::Tally;
 use crate::statistics::Measured;
 
-/// The network of these parameters, each moved by some of a normal number.
+/// The network of these parameters with `by` times a normal number added to each.
 fn moved(seed: u64, by: f64) -> Box<dyn Network> {
     let tensors = parameters(1);
     let change = |name: &str, tensor: &Tensor| {
@@ -57,7 +57,7 @@ fn networks_that_are_alike_agree() {
     let distant = with(far.as_ref(), given);
     assert!(mean(&distant.likeness, Metric::Spearman) < 0.5);
     assert_ne!(grade(&distant, (0.8, 0.8)), Grade::Pass);
-    // Each its own class: the far network names others.
+    // Each network explains its own class: the distant one predicts others.
     assert!(with(far.as_ref(), Classes::Predicted).same_class < 0.9);
     let few = Classes::Given(&classes[..3]);
     let short = agreement(
@@ -117,7 +117,7 @@ fn labels_that_mean_nothing_move_maps() {
     assert!((test(&found, 0.99).interval.value - difference).abs() < 1e-9 && difference < -0.3);
     let memorised = test(&found, 0.99);
     assert!(memorised.gates.len() == 2 && memorised.gates[0].ok);
-    // The likeness to the maps of the permuted labels is held against that of different images.
+    // The similarity to the maps of permuted labels is compared with that of different images.
     let likeness = |value: f64| {
         let values = Tally {
             outcomes: vec![Ok(value); 40],
@@ -139,7 +139,7 @@ fn labels_that_mean_nothing_move_maps() {
         assert_eq!(test.graded().grade, grade);
     }
     assert_eq!(test(&found, 0.6).graded().grade, Grade::Inconclusive);
-    // The other way round the maps did not move more than those of another seed.
+    // Swapped, the maps moved no more than those of another seed.
     let swapped = of(second.as_ref(), permuted.as_ref());
     let failed = test(&swapped, 0.99);
     assert_eq!(
@@ -170,7 +170,7 @@ fn twins_have_the_same_maps() {
     assert_eq!(channels, expected);
     let found = compare(permuted(&rebuild, &channels, 3).unwrap().as_ref());
     assert!(found.logits > 0.0 && found.largest() < 1e-5, "{found:?}");
-    // Where the classifier is not told, it is another function.
+    // If the classifier's channels stay, it is another function.
     let half = Channels {
         inputs: Vec::new(),
         ..channels.clone()
@@ -178,7 +178,7 @@ fn twins_have_the_same_maps() {
     let found = compare(permuted(&rebuild, &half, 3).unwrap().as_ref());
     assert!(found.logits > 0.01);
     assert_eq!(twin_test(&found, 1e-4).grade, Grade::NotRun);
-    // The same function with another map, by a method that looks at the way it is written.
+    // The same function with another map, by a method that depends on the implementation.
     let counts = |network: &dyn Network, image: &Tensor, _: usize| {
         struct Norms(f32);
         impl Pass for Norms {
