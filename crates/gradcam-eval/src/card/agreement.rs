@@ -34,13 +34,13 @@ impl fmt::Display for PublishedGrade {
     }
 }
 
-/// How a measured grade stands to a published one.
+/// How a measured grade compares with a published one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Agreement {
-    /// Both say the same.
+    /// Both grades are the same.
     Agree,
-    /// They say different things.
+    /// The grades differ.
     Disagree,
     /// They are not about the same question, or nothing was measured.
     NotComparable,
@@ -56,10 +56,10 @@ impl fmt::Display for Agreement {
     }
 }
 
-/// Whether a measured grade and a published one agree. `comparable` is the caller's word that method, kind of data and protocol are alike
-/// enough to ask; a measured grade that is none of pass, inconclusive and fail is never comparable.
+/// Compares a measured grade with a published one. `comparable` is the caller's statement that method, kind of data and protocol are
+/// similar enough. A measured grade other than pass, inconclusive and fail is never comparable.
 ///
-/// The published card has no rule for its grades, so that a disagreement is between two rules as much as between two measurements.
+/// The published card has no rule for its grades, so a disagreement may be between the two rules as much as between the measurements.
 pub fn agreement(measured: Grade, published: PublishedGrade, comparable: bool) -> Agreement {
     let judged = matches!(measured, Grade::Pass | Grade::Inconclusive | Grade::Fail);
     match (comparable && judged, measured == published.into()) {

@@ -1,24 +1,24 @@
-//! Small pictures in SVG: curves with bands, and values with intervals on one scale.
+//! Small SVG pictures: curves with bands, and values with intervals on one scale.
 //!
-//! Colours are classes that the page's style names, so that they follow its light and dark. No curve is told apart by colour alone: each has
-//! its own dashes, in the plot and in the legend.
+//! Colours are classes from the page's style, so that they follow its light and dark mode. Colour alone never distinguishes a curve: each
+//! has its own dashes, in the plot and in the legend.
 
 use std::fmt::Write;
 
 use super::Curve;
 use super::number::number;
 
-/// The plot's size and margins, in units that are about CSS pixels on a telephone.
+/// The plot's size and margins, in units of about one CSS pixel on a phone.
 const WIDTH: f64 = 360.0;
 const HEIGHT: f64 = 240.0;
 const LEFT: f64 = 42.0;
 const RIGHT: f64 = 10.0;
 const TOP: f64 = 18.0;
 const BOTTOM: f64 = 40.0;
-/// As many styles of lines as the page has; further curves begin again.
+/// The number of line styles on the page; further curves reuse them.
 const STYLES: usize = 6;
 
-/// Curves on one pair of axes, with a legend. Empty where there is nothing to draw. Gaps of a curve stay gaps.
+/// Draws curves on one pair of axes, with a legend. Returns an empty string if there is nothing to draw. Gaps of a curve stay gaps.
 pub(super) fn lines(title: &str, curves: &[Curve], axes: Option<&[String; 2]>) -> String {
     let xs = || curves.iter().flat_map(|c| c.x.iter().copied());
     let ys = || {
@@ -109,15 +109,15 @@ pub(super) fn lines(title: &str, curves: &[Curve], axes: Option<&[String; 2]>) -
     svg + "</ul>"
 }
 
-/// A row of a plot of values: the value, its interval, and whether it is the one that was measured.
+/// A row of a plot of values: the value, its interval, and whether it is the measured one.
 pub(super) struct Dot {
     pub(super) value: Option<f64>,
     pub(super) ends: Option<[f64; 2]>,
     pub(super) own: bool,
 }
 
-/// A plot of values as one SVG a row, all on one scale; a fine line goes through the measured value. The numbers stand beside it in text, so that it
-/// is hidden from those who listen.
+/// Draws values as one SVG per row, all on one scale; a fine line marks the measured value. The numbers are beside the plot as text, so it
+/// is hidden from screen readers.
 pub(super) fn dots(rows: &[Dot]) -> Vec<String> {
     let all = rows.iter().flat_map(|row| {
         let ends = row.ends.into_iter().flatten();
@@ -158,7 +158,7 @@ pub(super) fn dots(rows: &[Dot]) -> Vec<String> {
         .collect()
 }
 
-/// A value of 0 to 1 as the length of a bar; what is below 0 has none.
+/// Draws a value of 0 to 1 as the length of a bar; a value below 0 has no length.
 pub(super) fn bar(value: Option<f64>) -> String {
     let Some(value) = value else {
         return String::new();
@@ -169,7 +169,7 @@ pub(super) fn bar(value: Option<f64>) -> String {
     )
 }
 
-/// A scale from numbers to places.
+/// A scale from numbers to coordinates.
 struct Axis {
     low: f64,
     high: f64,
@@ -178,7 +178,7 @@ struct Axis {
 }
 
 impl Axis {
-    /// Over all finite values, with a margin of a share of their range; `None` without values.
+    /// Spans all finite values, with a margin of a share of their range; `None` without values.
     fn over(values: impl Iterator<Item = f64>, from: f64, to: f64, margin: f64) -> Option<Axis> {
         let finite = values.filter(|v| v.is_finite());
         let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
@@ -187,7 +187,7 @@ impl Axis {
         if low > high {
             return None;
         }
-        // One value alone stands in the middle.
+        // A single value is in the middle.
         let margin = if high > low {
             margin * (high - low)
         } else {
@@ -205,7 +205,7 @@ impl Axis {
         self.from + (value - self.low) / (self.high - self.low) * (self.to - self.from)
     }
 
-    /// Three to six round numbers.
+    /// Returns three to six round numbers.
     fn ticks(&self) -> Vec<f64> {
         let raw = (self.high - self.low) / 5.0;
         let decade = 10f64.powf(raw.log10().floor());
@@ -236,7 +236,7 @@ fn tick_text(tick: f64) -> String {
     }
 }
 
-/// The stretches of a curve without a gap.
+/// Splits a curve at its gaps.
 fn runs<T: Copy>(curve: &Curve, at: impl Fn(&Curve, usize) -> Option<T>) -> Vec<Vec<(f64, T)>> {
     let mut runs = vec![Vec::new()];
     for (k, &x) in curve.x.iter().enumerate() {

@@ -1,16 +1,16 @@
-//! One pass among many tests.
+//! Corrects a card's grades for the number of its tests.
 
 use super::{Card, Test};
 use crate::Result;
 use crate::statistics::{Grade, Graded, RULE, corrected, holm};
 
 impl Card {
-    /// Grades the card as a whole by [`RULE`]: corrects the p-values for their number ([`holm`]), and makes a pass against nulls whose corrected
-    /// p-value does not bear it out inconclusive ([`corrected`]). Tests that were not run are none of the number. The agreement with what is published is stated of the grades that come of it,
-    /// so it is to be put in afterwards. Done twice it changes nothing more.
+    /// Grades the card as a whole by [`RULE`]. The p-values are corrected for their number ([`holm`]). A pass against nulls becomes
+    /// inconclusive if its corrected p-value does not support it ([`corrected`]). Tests that were not run do not count. The agreement with
+    /// published grades must be set afterwards, because it depends on the resulting grades. A second call changes nothing.
     ///
     /// # Errors
-    /// When a p-value is not in 0 to 1.
+    /// If a p-value is not in 0 to 1.
     pub fn correct(&mut self) -> Result<()> {
         let raw: Vec<f64> = self.tests().filter_map(counted).collect();
         let tests = raw.len();
@@ -22,7 +22,7 @@ impl Card {
         // In the order of `tests`.
         for test in first.chain(sections) {
             test.p_holm = counted(test).and_then(|_| adjusted.next());
-            // An exact test has no null and no chance to be corrected for.
+            // An exact test has no null, so there is no chance to correct for.
             if test.nulls.is_empty() || test.grade != Grade::Pass {
                 continue;
             }
@@ -38,7 +38,7 @@ impl Card {
     }
 }
 
-/// The p-value of a test that says something.
+/// Returns the p-value of a test that was graded.
 fn counted(test: &Test) -> Option<f64> {
     match test.grade {
         Grade::Pass | Grade::Inconclusive | Grade::Fail => test.p_value,
@@ -53,7 +53,7 @@ mod tests {
     use crate::card::Agreement;
     use crate::card::tests::example::example;
 
-    /// A pass whose own p-value is small among many that are not.
+    /// A pass whose own p-value is small, among many that are not.
     #[test]
     fn a_pass_that_the_correction_does_not_bear_out_is_inconclusive() {
         let mut card = example();
@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(deletion(&card).p_holm, Some(0.0001 * tests as f64));
 
         card.sections.input_sensitivity[0].p_value = Some(0.0647);
-        // The grade of before the correction.
+        // The grade before the correction.
         let exact = card.methodology.determinism.clone();
         card.correct().unwrap();
         let held = deletion(&card);
@@ -90,7 +90,7 @@ mod tests {
         card.validate().unwrap();
     }
 
-    /// What was not run makes no other test less sure.
+    /// A test that was not run does not weaken the others.
     #[test]
     fn only_what_is_graded_counts() {
         let mut card = example();
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!((tests[0].p_holm, tests[2].p_holm), (before, None));
     }
 
-    /// A pass against nulls that has no p-value cannot be corrected, and is no pass.
+    /// A pass against nulls without a p-value cannot be corrected, and is not a pass.
     #[test]
     fn a_pass_without_a_p_value_is_inconclusive() {
         let mut card = example();

@@ -1,4 +1,4 @@
-//! What changed between two cards: all of it, but for times.
+//! The differences between two cards, times excluded.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,10 +10,10 @@ use super::number::with_interval;
 use super::{Card, Section, Test};
 use crate::statistics::Grade;
 
-/// The field of the rule of the grades.
+/// The field with the grading rule.
 const RULE_ID: &str = "rule_id";
 
-/// What changed between two cards, [`diff`].
+/// The differences between two cards, from [`diff`].
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Difference {
@@ -27,7 +27,7 @@ pub struct Difference {
     pub grades: Vec<GradeChange>,
     /// Tests with another value or interval.
     pub values: Vec<ValueChange>,
-    /// Whatever else differs, by its path: parts of the tests that both cards have, such as `deletion.rise.nulls`, and parts of the card.
+    /// All other differences, by path: parts of the tests that both cards have, such as `deletion.rise.nulls`, and parts of the card.
     pub others: Vec<String>,
 }
 
@@ -37,9 +37,9 @@ pub struct Difference {
 pub struct Change {
     /// Its path, such as `model.sha256`.
     pub field: String,
-    /// The first card's; `None` where it has none.
+    /// The first card's value; `None` if it has none.
     pub before: Option<String>,
-    /// The second card's; `None` where it has none.
+    /// The second card's value; `None` if it has none.
     pub after: Option<String>,
 }
 
@@ -69,15 +69,15 @@ pub struct ValueChange {
     pub after: Option<f64>,
     /// The second card's interval.
     pub after_ci: Option<[f64; 2]>,
-    /// Whether the two intervals have a number in common; a value without an interval is one number. `None` where a value is missing.
+    /// Whether the two intervals overlap; a value without an interval is one number. `None` if a value is missing.
     pub overlap: Option<bool>,
 }
 
-/// What changed from `a` to `b`. Tests are matched by their ids; all lists are in the order of the names. Everything is compared but for times:
-/// when a card was measured, how long it took, and what a map costs.
+/// Lists the changes from `a` to `b`. Tests are matched by their ids; all lists are sorted by name. Everything is compared except times:
+/// when a card was measured, how long it took, and the cost of a map.
 ///
-/// Intervals that do not overlap say that more than the draw of images changed; intervals that do say little, the less when both cards
-/// measured the same images.
+/// If intervals do not overlap, more than the draw of images changed. If they overlap, little follows, even less if both cards measured the
+/// same images.
 pub fn diff(a: &Card, b: &Card) -> Difference {
     let tests = |card| {
         Card::tests(card)
@@ -114,22 +114,22 @@ pub fn diff(a: &Card, b: &Card) -> Difference {
 }
 
 impl Difference {
-    /// Whether nothing but times changed.
+    /// Returns whether nothing changed except times.
     pub fn is_empty(&self) -> bool {
         *self == Difference::default()
     }
 }
 
-/// A line for each change; one sentence where there is none.
+/// Writes a line for each change, or one sentence if there is none.
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_empty() {
-            return writeln!(f, "no difference, times aside");
+            return writeln!(f, "no differences apart from times");
         }
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_string());
         for change in &self.about {
             let rules = match change.field == RULE_ID {
-                true => ": two rules, by which grades may differ where numbers do not",
+                true => ": the rules differ, so grades may differ although numbers do not",
                 false => "",
             };
             writeln!(
@@ -199,7 +199,7 @@ fn about(a: &Card, b: &Card) -> Vec<Change> {
     changed.map(change).collect()
 }
 
-/// The names under which two tables differ.
+/// Returns the names under which two tables differ.
 fn changed<T: PartialEq>(a: &BTreeMap<String, T>, b: &BTreeMap<String, T>) -> Vec<String> {
     let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
     let differs = |name: &&&String| a.get(**name) != b.get(**name);
@@ -214,7 +214,7 @@ fn others(a: &Card, b: &Card) -> Vec<String> {
     changed(&parts(a, &both), &parts(b, &both))
 }
 
-/// What the other lists leave out, by its path: of the tests of the given ids, and of the card as a whole.
+/// Returns the parts that the other lists leave out, by path: parts of the tests with the given ids, and of the card as a whole.
 fn parts(card: &Card, ids: &BTreeSet<&str>) -> BTreeMap<String, Value> {
     let mut parts = BTreeMap::new();
     let mut put = |path: &str, value: Value, elsewhere: &[&str]| {
@@ -254,12 +254,12 @@ fn parts(card: &Card, ids: &BTreeSet<&str>) -> BTreeMap<String, Value> {
     parts
 }
 
-/// A part of a card as JSON; none of them fails to be.
+/// Converts a part of a card to JSON, which does not fail.
 fn json(value: &impl Serialize) -> Value {
     serde_json::to_value(value).unwrap_or_default()
 }
 
-/// The fields of what was measured on what and by what, each by its path; data by their ids.
+/// Returns the fields of rule, method, model, data and environment, each by its path; data by their ids.
 fn fields(card: &Card) -> BTreeMap<String, String> {
     let mut fields = BTreeMap::from([
         (RULE_ID.to_string(), card.rule_id.clone()),
@@ -306,7 +306,7 @@ mod tests {
         later.methodology.efficiency.median_s = Some(9.0);
         let found = diff(&example(), &later);
         assert!(found.is_empty());
-        assert_eq!(found.to_string(), "no difference, times aside\n");
+        assert_eq!(found.to_string(), "no differences apart from times\n");
     }
 
     #[test]
@@ -316,7 +316,7 @@ mod tests {
         let found = diff(&earlier, &example()).to_string();
         assert_eq!(
             found,
-            "rule_id: measured-card/1 -> measured-card/2: two rules, by which grades may differ where numbers do not\n"
+            "rule_id: measured-card/1 -> measured-card/2: the rules differ, so grades may differ although numbers do not\n"
         );
     }
 
@@ -399,7 +399,7 @@ mod tests {
             assert!(text.contains(line), "{text}");
         }
         assert_eq!(text.lines().count(), 4 + 2 + 1 + 2);
-        // The other way round what was added is removed.
+        // In reverse, an added test is removed.
         assert_eq!(diff(&b, &a).removed, found.added);
     }
 }

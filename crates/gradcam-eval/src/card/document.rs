@@ -1,4 +1,4 @@
-//! The card as a whole, and what was measured on what.
+//! The card as a whole, with its method, model, data and environment.
 
 use std::collections::BTreeMap;
 
@@ -15,23 +15,23 @@ pub struct Card {
     pub schema: Option<String>,
     /// [`SCHEMA_VERSION`](super::SCHEMA_VERSION).
     pub schema_version: String,
-    /// The rule of the grades: the [`id`](crate::statistics::Rule::id) of one that is known.
+    /// The grading rule: the [`id`](crate::statistics::Rule::id) of a known rule.
     pub rule_id: String,
-    /// What was measured.
+    /// The method that was measured.
     pub method: Method,
-    /// On which network.
+    /// The network it was measured on.
     pub model: Model,
-    /// On which data.
+    /// The data it was measured on.
     pub data: Vec<Data>,
-    /// By what.
+    /// The software and the machine.
     pub environment: Environment,
     /// How the method works.
     pub methodology: Methodology,
     /// The tests.
     pub sections: Sections,
-    /// What is published about the method, to be printed beside; `None` where there is no published card.
+    /// The published card of the method, printed beside the measured grades; `None` if there is none.
     pub published_card: Option<PublishedCard>,
-    /// Where publications contradict themselves or one another.
+    /// Contradictions within or between publications.
     pub errata: Vec<Erratum>,
     /// What the card does not show.
     pub limitations: Vec<String>,
@@ -50,7 +50,7 @@ impl Card {
         Ok(card)
     }
 
-    /// The card as JSON with a line for each field and a last line break. The same card gives the same bytes.
+    /// Returns the card as JSON with one line per field and a final line break. The same card gives the same bytes.
     ///
     /// # Errors
     /// [`Error::Invalid`](super::Error::Invalid): a card that contradicts itself is not written.
@@ -59,13 +59,13 @@ impl Card {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
-    /// The artifacts that are shown.
+    /// Returns the artifacts to display.
     pub fn pictures(&self) -> impl Iterator<Item = &Artifact> {
         let all = self.artifacts.iter();
         all.filter(|artifact| artifact.kind == "picture")
     }
 
-    /// All tests: determinism, the gradient's check, then those of the sections in order.
+    /// Returns all tests: determinism, the gradient check, then those of the sections in order.
     pub fn tests(&self) -> impl Iterator<Item = &Test> {
         let methodology = &self.methodology;
         std::iter::once(&methodology.determinism)
@@ -84,25 +84,25 @@ impl Card {
 pub struct Method {
     /// Its name, such as `Grad-CAM`.
     pub name: String,
-    /// Whose reading, where there are several.
+    /// Whose reading of the method it is, if there are several.
     pub variant: Option<String>,
-    /// What is explained.
+    /// The explained score.
     pub target: Score,
     /// Whether values below 0 are dropped.
     pub relu: bool,
-    /// How gradients become a channel's weight; `None` for a method without.
+    /// How gradients become a channel's weight; `None` for a method without such weights.
     pub weights: Option<Weights>,
-    /// The layer; `None` for a method of the input's pixels.
+    /// The layer; `None` for a method that explains the input's pixels.
     pub layer: Option<String>,
-    /// How the map is enlarged.
+    /// How the map is upsampled.
     pub interpolation: String,
-    /// Whether corners stay corners when it is enlarged.
+    /// Whether the upsampling aligns corners.
     pub align_corners: bool,
-    /// How its values are scaled, such as `min-max`.
+    /// How the map's values are scaled, such as `min-max`.
     pub normalisation: String,
 }
 
-/// What is explained.
+/// The explained score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Score {
@@ -140,7 +140,7 @@ pub struct Model {
     pub classes: usize,
     /// Channels, rows, columns of the layer's activation.
     pub cam_layer_shape: Option<Vec<usize>>,
-    /// How good it is.
+    /// Its accuracy.
     pub accuracy: Option<Accuracy>,
 }
 
@@ -152,7 +152,7 @@ pub struct Accuracy {
     pub split: String,
     /// The share, 0 to 1.
     pub value: f64,
-    /// Of how many images.
+    /// The number of images.
     pub n: usize,
 }
 
@@ -160,27 +160,27 @@ pub struct Accuracy {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
-    /// Unique on the card.
+    /// The id, unique on the card.
     pub id: String,
-    /// What it was for.
+    /// The purpose.
     pub role: Role,
-    /// Whether it was made for the purpose.
+    /// Whether the data are real or synthetic.
     pub kind: Kind,
-    /// What read it.
+    /// The loader that read the data.
     pub loader: String,
     /// A hash of the files' names and contents, for real data.
     pub path_hash: Option<String>,
-    /// Images.
+    /// The number of images.
     pub n: usize,
-    /// Classes.
+    /// The number of classes.
     pub classes: usize,
-    /// What is known about where the object is.
+    /// The annotation of the object's position.
     pub annotation: Annotation,
-    /// How it was made, for synthetic data.
+    /// The generator, for synthetic data.
     pub generator: Option<Generator>,
 }
 
-/// What data was for.
+/// The purpose of data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -192,17 +192,17 @@ pub enum Role {
     Val,
 }
 
-/// Whether data was made for the purpose.
+/// Whether data are real or synthetic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Pictures that somebody took.
+    /// Collected pictures.
     Real,
-    /// Pictures that a program drew: never comparable to published figures.
+    /// Pictures drawn by a program: never comparable with published figures.
     Synthetic,
 }
 
-/// What is known about where the object is.
+/// The annotation of the object's position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Annotation {
@@ -214,7 +214,7 @@ pub enum Annotation {
     Mask,
 }
 
-/// What made synthetic data.
+/// The generator of synthetic data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Generator {
@@ -226,28 +226,28 @@ pub struct Generator {
     pub params: BTreeMap<String, String>,
 }
 
-/// By what and where the card was measured.
+/// The software and the machine that measured the card.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Environment {
     /// The version of this toolkit.
     pub toolkit_version: String,
-    /// Its commit, where known.
+    /// Its commit, if known.
     pub git_commit: Option<String>,
     /// The compiler.
     pub rustc: String,
     /// The processor.
     pub cpu: String,
-    /// Threads; no result depends on them.
+    /// The number of threads; no result depends on it.
     pub threads: usize,
     /// The operating system.
     pub os: String,
-    /// The seed of everything drawn.
+    /// The seed of all random numbers.
     pub seed: u64,
-    /// When it began; left out unless asked for, since the same measurement gives the same bytes.
+    /// The start time; omitted by default, so that the same measurement gives the same bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<String>,
-    /// How long it took in seconds; left out unless asked for.
+    /// The duration in seconds; omitted by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall_s: Option<f64>,
 }
@@ -256,13 +256,13 @@ pub struct Environment {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Artifact {
-    /// Its path from the card's folder.
+    /// The path relative to the card's folder.
     pub path: String,
     /// Its SHA-256 in hexadecimal.
     pub sha256: String,
-    /// What it is: `picture` is shown, any other such as `per_item` is listed.
+    /// The kind: a `picture` is shown, any other such as `per_item` is listed.
     pub kind: String,
-    /// What a picture shows, for those who do not see it.
+    /// A picture's text alternative.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caption: Option<String>,
 }

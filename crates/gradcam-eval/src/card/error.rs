@@ -1,13 +1,13 @@
-//! What can go wrong with a card.
+//! Errors of reading, checking or rendering a card.
 
 use super::Invalid;
 
-/// What can go wrong with a card.
+/// An error of reading, checking or rendering a card.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The text is not the JSON of a card.
-    #[error("this is no measured saliency card")]
+    #[error("this is not a measured saliency card")]
     Json(#[from] serde_json::Error),
     /// The card contradicts itself.
     #[error(transparent)]

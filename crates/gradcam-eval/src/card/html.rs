@@ -12,13 +12,13 @@ use super::markdown::environment;
 use super::view::view;
 use super::{Card, Result};
 
-/// The card as one HTML file that needs no other: no script, no font, no request. Light and dark, from a telephone to a sheet of paper.
+/// Renders the card as one self-contained HTML file: no script, no font, no request. It supports light and dark mode, phones and print.
 ///
-/// `artifact` gives the bytes of an artifact by its path. It is asked for the artifacts of the kind `picture`; PNG, JPEG, WebP and GIF go
-/// into the file, and where it gives none the path is printed. A pure function of the card and these bytes.
+/// `artifact` returns the bytes of an artifact by its path. It is called for artifacts of the kind `picture`. PNG, JPEG, WebP and GIF are
+/// embedded; if it returns `None`, the path is printed. The result depends only on the card and these bytes.
 ///
 /// # Errors
-/// [`Error::Invalid`](super::Error::Invalid); [`Error::Page`](super::Error::Page), when the template that is built in does not fit the card.
+/// [`Error::Invalid`](super::Error::Invalid); [`Error::Page`](super::Error::Page), if the built-in template does not fit the card.
 pub fn render_html(card: &Card, artifact: impl Fn(&str) -> Option<Vec<u8>>) -> Result<String> {
     card.validate()?;
     let uris: BTreeMap<String, String> = card
@@ -33,10 +33,10 @@ pub fn render_html(card: &Card, artifact: impl Fn(&str) -> Option<Vec<u8>>) -> R
     Ok(environment.render_str(include_str!("card.html.jinja"), Serde(&view))?)
 }
 
-/// Text as HTML: literals between backticks become code.
+/// Converts text to HTML: literals between backticks become code.
 fn prose(text: String) -> Value {
     let parts: Vec<String> = text.split('`').map(escape).collect();
-    // A backtick without its partner is only a backtick.
+    // An unpaired backtick stays a backtick.
     if parts.len().is_multiple_of(2) {
         return Value::from_safe_string(escape(&text));
     }
@@ -47,7 +47,7 @@ fn prose(text: String) -> Value {
     Value::from_safe_string(parts.iter().enumerate().map(code).collect())
 }
 
-/// A picture as a data URI; `None` for other formats.
+/// Encodes a picture as a data URI; `None` for other formats.
 fn data_uri(bytes: &[u8]) -> Option<String> {
     let kind = match bytes {
         [0x89, b'P', b'N', b'G', ..] => "png",

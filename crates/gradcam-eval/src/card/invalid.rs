@@ -1,28 +1,28 @@
-//! How a card contradicts itself.
+//! The contradictions that make a card invalid.
 
 use super::agreement::Agreement;
 use super::schema::SCHEMA_VERSION;
 use crate::statistics::{Grade, RULE};
 
-/// How a card contradicts itself.
+/// A contradiction that makes a card invalid.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Invalid {
-    /// The card is of another version of the schema.
+    /// The card has another version of the schema.
     #[error("expected the schema version `{SCHEMA_VERSION}`, found `{0}`")]
     Version(String),
-    /// The grades are by a rule that is not known.
+    /// The grading rule is unknown.
     #[error("expected grades by the rule `{RULE}` or an earlier one, found `{0}`")]
     Rule(String),
-    /// An id has other characters than lower-case letters, digits, `_`, `-` and `.`, or none.
+    /// An id is empty, or has characters other than lower-case letters, digits, `_`, `-` and `.`.
     #[error("the id `{0}` must be of lower-case letters, digits, `_`, `-` and `.`")]
     Id(String),
-    /// Two things have one name.
-    #[error("the {what} `{id}` is there twice")]
+    /// Two items have the same name.
+    #[error("the {what} `{id}` occurs twice")]
     Twice {
-        /// What they are.
+        /// The kind of item.
         what: &'static str,
-        /// Their name.
+        /// The name.
         id: String,
     },
     /// A section has neither tests nor a reason, or both.
@@ -31,17 +31,17 @@ pub enum Invalid {
     /// A number is not finite, or not in its range.
     #[error("`{place}` must be {expected}, found {found}")]
     Number {
-        /// Where it stands.
+        /// The number's location.
         place: String,
-        /// What it may be.
+        /// Its valid values.
         expected: &'static str,
-        /// What it is.
+        /// Its value.
         found: f64,
     },
     /// An interval's ends are not finite or not in order.
     #[error("the interval of `{place}` must be finite and in order, found {low} to {high}")]
     Interval {
-        /// Where it stands.
+        /// The interval's location.
         place: String,
         /// The first end.
         low: f64,
@@ -54,14 +54,14 @@ pub enum Invalid {
     /// The lists of a curve have different lengths.
     #[error("the curve `{0}` has lists of different lengths")]
     Curve(String),
-    /// A grade does not fit what stands beside it.
+    /// A grade contradicts the rest of its test.
     #[error("the grade `{grade}` of `{id}` {why}")]
     Grade {
         /// The test.
         id: String,
         /// Its grade.
         grade: Grade,
-        /// What does not fit.
+        /// The contradiction.
         why: &'static str,
     },
     /// The stated agreement does not follow from the two grades.
@@ -69,16 +69,16 @@ pub enum Invalid {
     Agreement {
         /// The test.
         id: String,
-        /// What it states.
+        /// The stated agreement.
         stated: Agreement,
     },
-    /// A file is named that is not among the artifacts.
+    /// A named file is not among the artifacts.
     #[error("`{0}` is not among the artifacts")]
     Artifact(String),
     /// An artifact's path leaves the card's folder.
     #[error("the path `{0}` must be relative and stay in the card's folder")]
     Path(String),
-    /// This is no SHA-256 in hexadecimal.
-    #[error("`{0}` is no SHA-256 of 64 lower-case hexadecimal digits")]
+    /// A text is not a SHA-256 in hexadecimal.
+    #[error("`{0}` is not a SHA-256 of 64 lower-case hexadecimal digits")]
     Hash(String),
 }

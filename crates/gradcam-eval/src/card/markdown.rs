@@ -9,11 +9,11 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use super::view::view;
 use super::{Card, Result};
 
-/// The card as Markdown with tables (GitHub's dialect), for a README or a model card. Pictures and files are links from the card's folder. A pure function of
-/// the card.
+/// Renders the card as Markdown with tables (GitHub's dialect), for a README or a model card. Links to pictures and files are relative to
+/// the card's folder. The result depends only on the card.
 ///
 /// # Errors
-/// [`Error::Invalid`](super::Error::Invalid); [`Error::Page`](super::Error::Page), when the template that is built in does not fit the card.
+/// [`Error::Invalid`](super::Error::Invalid); [`Error::Page`](super::Error::Page), if the built-in template does not fit the card.
 pub fn render_markdown(card: &Card) -> Result<String> {
     card.validate()?;
     let mut environment = environment()?;
@@ -23,7 +23,7 @@ pub fn render_markdown(card: &Card) -> Result<String> {
     Ok(environment.render_str(include_str!("card.md.jinja"), Serde(&view))?)
 }
 
-/// What both pages ask of the template engine.
+/// Returns the template engine with the settings of both pages.
 pub(super) fn environment<'a>() -> Result<Environment<'a>> {
     let mut environment = Environment::new();
     let mut syntax = SyntaxConfig::builder();
@@ -37,7 +37,7 @@ pub(super) fn environment<'a>() -> Result<Environment<'a>> {
     Ok(environment)
 }
 
-/// A path as the target of a link: what has a meaning in addresses or in either page is percent-encoded.
+/// Encodes a path as a link target: characters with a meaning in addresses or in either page are percent-encoded.
 fn target(path: String) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
     let encode = |byte: u8| {
@@ -50,7 +50,7 @@ fn target(path: String) -> String {
     path.bytes().map(encode).collect()
 }
 
-/// Text from the card between marks of Markdown: on one line, without the marks of tables and of HTML.
+/// Prepares the card's text for Markdown: on one line, with the characters of tables and HTML escaped.
 fn cell(text: String) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     line.replace('&', "&amp;")

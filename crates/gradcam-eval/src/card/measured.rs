@@ -8,66 +8,66 @@ use super::Agreement;
 use crate::Direction;
 use crate::statistics::{self, Gate, Grade, Interval};
 
-/// One test: what was done, what came out, what it was held against, and the grade.
+/// One test: its protocol, its result, its nulls and references, and the grade.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Test {
-    /// Unique on the card: lower-case letters, digits, `_`, `-` and `.`. What stands before the first `.` is the published card's id of the
-    /// test, so that `deletion.rise` and `deletion.gomez` are two readings of `deletion`.
+    /// The id, unique on the card: lower-case letters, digits, `_`, `-` and `.`. The part before the first `.` is the published card's id
+    /// of the test, so `deletion.rise` and `deletion.gomez` are two readings of `deletion`.
     pub id: String,
     /// Its title.
     pub title: String,
-    /// Where it comes from: `arXiv:` or `doi:` with the number, or words.
+    /// The source: `arXiv:` or `doi:` with the number, or words.
     pub paper: String,
-    /// How it was done.
+    /// The protocol.
     pub protocol: Protocol,
-    /// What came out.
+    /// The result.
     pub metric: Measurement,
-    /// What maps that know nothing achieve on the same images.
+    /// The results of uninformed maps on the same images.
     pub nulls: Vec<Null>,
-    /// What others achieve.
+    /// The results of others.
     pub references: Vec<Reference>,
-    /// What must hold for the test to mean anything.
+    /// Conditions without which the test is meaningless.
     pub gates: Vec<Gate>,
     /// The p-value against the nulls, 0 to 1.
     pub p_value: Option<f64>,
-    /// The same, adjusted for the card's number of tests ([`crate::statistics::holm`]).
+    /// The p-value adjusted for the card's number of tests ([`crate::statistics::holm`]).
     pub p_holm: Option<f64>,
     /// The grade.
     pub grade: Grade,
-    /// Why, as a sentence.
+    /// The reason, as a sentence.
     pub grade_reason: String,
-    /// How the grade stands to the published card's; `None` where that has no such test.
+    /// How the grade compares with the published card's; `None` if that has no such test.
     pub agreement_with_published: Option<Agreement>,
     /// Curves behind the value, on one pair of axes.
     pub curves: Vec<Curve>,
-    /// What the curves' `x` and `y` are, such as `share of pixels` and `probability`.
+    /// The meaning of the curves' `x` and `y`, such as `share of pixels` and `probability`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub axes: Option<[String; 2]>,
-    /// The artifact that has each image's value.
+    /// The artifact with each image's value.
     pub per_item: Option<String>,
 }
 
 impl Test {
-    /// The id of the test on a published card: what stands before the first `.`.
+    /// Returns the id of the test on a published card: the part before the first `.`.
     pub fn published_id(&self) -> &str {
         self.id.split('.').next().unwrap_or(&self.id)
     }
 }
 
-/// How a test was done. What a test does not have is `None`.
+/// How a test was done. `None` if a setting does not apply.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Protocol {
-    /// In one or two sentences.
+    /// A description in one or two sentences.
     pub description: String,
     /// Pixels, or positions of the map, that change at a time.
     pub step: Option<usize>,
-    /// What takes the place of what is hidden, such as `mean`.
+    /// The replacement of hidden pixels, such as `mean`.
     pub substrate: Option<String>,
-    /// The blur that an insertion begins with.
+    /// The blur that an insertion starts from.
     pub blur: Option<Blur>,
-    /// Which class is explained.
+    /// The class that is explained.
     pub target_policy: Option<TargetPolicy>,
     /// The order of equal values, such as `seeded random`.
     pub tie_policy: Option<String>,
@@ -75,11 +75,11 @@ pub struct Protocol {
     pub data_range: Option<f64>,
     /// The window of SSIM, such as `uniform 7`.
     pub window: Option<String>,
-    /// Where a map becomes a mask, such as `otsu` or `0.15 of the maximum`.
+    /// The threshold that makes a mask of a map, such as `otsu` or `0.15 of the maximum`.
     pub threshold: Option<String>,
     /// Whose reading of the test it is.
     pub compat: Option<Compatibility>,
-    /// What else was set, by name.
+    /// Other settings, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<String, String>,
 }
@@ -88,7 +88,7 @@ pub struct Protocol {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Blur {
-    /// Such as `gaussian` or `box`.
+    /// The kind, such as `gaussian` or `box`.
     pub kind: String,
     /// The kernel's side in pixels.
     pub k: usize,
@@ -96,15 +96,15 @@ pub struct Blur {
     pub sigma: Option<f64>,
 }
 
-/// Which class is explained.
+/// The class that is explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetPolicy {
-    /// The most likely class of the untouched network for the untouched image.
+    /// The most likely class of the original network for the original image.
     OrigArgmax,
     /// The image's label.
     Label,
-    /// The most likely class of each network or input anew.
+    /// The most likely class, determined again for each network or input.
     RerunArgmax,
 }
 
@@ -114,7 +114,7 @@ pub enum TargetPolicy {
 pub enum Compatibility {
     /// The paper's.
     Paper,
-    /// The code's that came with the paper.
+    /// That of the code published with the paper.
     Repo,
     /// Our own.
     Toolkit,
@@ -130,26 +130,26 @@ pub struct Measurement {
     pub unit: String,
     /// Which way is better.
     pub direction: Direction,
-    /// The value; `None` where there is none, and `reason` says why.
+    /// The value; `None` if there is none, with the reason in `reason`.
     pub value: Option<f64>,
     /// Why there is no value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The interval's two ends.
+    /// The interval's ends.
     pub ci: Option<[f64; 2]>,
-    /// How the interval was made, such as `paired bootstrap, 1000 resamples, 95 %`.
+    /// How the interval was computed, such as `paired bootstrap, 1000 resamples, 95 %`.
     pub ci_method: Option<String>,
-    /// Samples with a value.
+    /// The number of samples with a value.
     pub n: usize,
-    /// Samples that were left out by the protocol.
+    /// The number of samples that the protocol leaves out.
     pub n_excluded: usize,
-    /// Samples whose map has nothing to measure, such as a map of zeros.
+    /// The number of samples whose map has nothing to measure, such as a map of zeros.
     pub n_degenerate: usize,
-    /// The mean share of pixels whose value another pixel of the map has too, 0 to 1.
+    /// The mean share of pixels that tie with another pixel of the map, 0 to 1.
     pub tie_fraction: Option<f64>,
 }
 
-/// What a map that knows nothing achieves on the same images.
+/// The result of an uninformed map on the same images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Null {
@@ -160,12 +160,12 @@ pub struct Null {
     /// Why there is no value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The interval's two ends.
+    /// The interval's ends.
     pub ci: Option<[f64; 2]>,
 }
 
 impl From<&statistics::Null> for Null {
-    /// Numbers that are not finite become `None` with a reason.
+    /// Converts numbers that are not finite to `None` with a reason.
     fn from(null: &statistics::Null) -> Self {
         let Interval { value, low, high } = null.interval;
         let finite = [value, low, high].iter().all(|v| v.is_finite());
@@ -178,7 +178,7 @@ impl From<&statistics::Null> for Null {
     }
 }
 
-/// What another method, a network made for the task, or a person achieves.
+/// The result of another method, a network made for the task, or a person.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reference {
@@ -186,15 +186,15 @@ pub struct Reference {
     pub name: String,
     /// Its value.
     pub value: Option<f64>,
-    /// The interval's two ends; `None` where none is known. References stand beside the method and do not enter its grade.
+    /// The interval's ends; `None` if unknown. References are shown beside the method and do not affect its grade.
     pub ci: Option<[f64; 2]>,
-    /// Where it comes from.
+    /// The source.
     pub source: Source,
-    /// Whether it is of the same data and protocol.
+    /// Whether it has the same data and protocol.
     pub comparable: bool,
 }
 
-/// Where a reference comes from.
+/// The source of a reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
@@ -204,15 +204,15 @@ pub enum Source {
     Published,
 }
 
-/// A curve; `None` where it has no value.
+/// A curve; missing values are `None`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Curve {
     /// Its name.
     pub name: String,
-    /// Where.
+    /// The positions on the x axis.
     pub x: Vec<f64>,
-    /// The values, one for each of `x`.
+    /// The values, one per `x`.
     pub y: Vec<Option<f64>>,
     /// The band's lower side; empty without a band.
     pub lo: Vec<Option<f64>>,

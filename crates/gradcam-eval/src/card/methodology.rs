@@ -10,27 +10,27 @@ use super::Test;
 pub struct Methodology {
     /// Does the same input give the same map? An exact test.
     pub determinism: Test,
-    /// What a user may set, and what it changes.
+    /// The user's settings, and their effects.
     pub hyperparameters: Hyperparameters,
-    /// Which networks it works for.
+    /// The networks it applies to.
     pub agnosticism: Agnosticism,
-    /// What it costs.
+    /// The cost.
     pub efficiency: Efficiency,
-    /// What its values mean.
+    /// The meaning of its values.
     pub directness: Directness,
 }
 
-/// What a user may set, and what it changes.
+/// The user's settings, and their effects.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hyperparameters {
-    /// In words: what there is to set.
+    /// The settings in words.
     pub note: String,
-    /// Each setting beside the default one.
+    /// Each setting compared with the default.
     pub sweep: Vec<Setting>,
 }
 
-/// One setting, and how like its maps are to those of the default setting. Means over images; `None` where they are undefined.
+/// One setting, and the similarity of its maps to those of the default setting. Means over images; `None` if undefined.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Setting {
@@ -44,24 +44,24 @@ pub struct Setting {
     pub ssim: Option<f64>,
     /// Intersection over union of the 15 % of the pixels with the highest values, 0 to 1.
     pub iou15: Option<f64>,
-    /// The distance between the highest values, in pixels of the input.
+    /// The distance between the peaks, in pixels of the input.
     pub displacement: Option<f64>,
     /// The artifact with a picture of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<String>,
 }
 
-/// Which networks the method works for.
+/// The networks that the method applies to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Agnosticism {
     /// Whether it applies to this network.
     pub applicable: bool,
-    /// What it asks of a network.
+    /// Its requirements for a network.
     pub requires: String,
     /// The network's operations.
     pub operations: Vec<Operation>,
-    /// The gradient held against finite differences.
+    /// The gradient compared with finite differences.
     pub gradient_check: Option<Test>,
 }
 
@@ -71,45 +71,45 @@ pub struct Agnosticism {
 pub struct Operation {
     /// Its name.
     pub name: String,
-    /// How many of them there are.
+    /// The number of occurrences.
     pub count: usize,
-    /// Whether the method can do with it.
+    /// Whether the method supports it.
     pub supported: bool,
 }
 
-/// What a map costs. Times differ from run to run: a card whose bytes must not differ leaves them out.
+/// The cost of a map. Times differ from run to run: a card with reproducible bytes omits them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Efficiency {
     /// The median time of a map in seconds.
     pub median_s: Option<f64>,
-    /// The times that a quarter and three quarters of the maps stay below, in seconds.
+    /// The times below which a quarter and three quarters of the maps stay, in seconds.
     pub quartiles_s: Option<[f64; 2]>,
-    /// The time that 95 % of the maps stay below, in seconds.
+    /// The time below which 95 % of the maps stay, in seconds.
     pub p95_s: Option<f64>,
-    /// Runs that were timed.
+    /// The number of timed runs.
     pub n: usize,
     /// The median time of a forward pass alone, in seconds.
     pub forward_s: Option<f64>,
-    /// The power of ten below the median, in seconds: what the published cards print.
+    /// The power of ten at or below the median, in seconds, as printed on the published cards.
     pub decade: Option<f64>,
     /// Why there are no times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// What the values of a map mean.
+/// The meaning of a map's values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Directness {
-    /// In words.
+    /// A description in words.
     pub note: String,
-    /// Rows and columns of the map before it is enlarged.
+    /// Rows and columns of the map before it is upsampled.
     pub resolution: [usize; 2],
-    /// Rows and columns of pixels that a position of the map sees, where known.
+    /// The receptive field of a position of the map, in rows and columns of pixels, if known.
     pub receptive_field: Option<[usize; 2]>,
     /// Whether values below 0 are shown.
     pub signed: bool,
-    /// The mean share of the map's absolute sum that ReLU takes away, 0 to 1.
+    /// The mean share of the map's absolute sum that ReLU removes, 0 to 1.
     pub relu_removed: Option<f64>,
 }

@@ -1,6 +1,6 @@
-//! Numbers as people read them.
+//! Formats numbers for people.
 
-/// Four significant digits or so, never more than a reader can use; `none` for no number.
+/// Formats a number with about four significant digits; `none` for no number.
 pub(super) fn number(value: Option<f64>) -> String {
     let Some(value) = value else {
         return "none".to_string();
@@ -15,7 +15,7 @@ pub(super) fn number(value: Option<f64>) -> String {
     }
 }
 
-/// A value with its interval.
+/// Formats a value with its interval.
 pub(super) fn with_interval(value: Option<f64>, ends: Option<[f64; 2]>) -> String {
     match (value, ends) {
         (Some(_), Some([low, high])) => {
@@ -30,7 +30,7 @@ pub(super) fn with_interval(value: Option<f64>, ends: Option<[f64; 2]>) -> Strin
     }
 }
 
-/// A p-value.
+/// Formats a p-value.
 pub(super) fn probability(p: f64) -> String {
     if p < 0.001 {
         "< 0.001".to_string()
@@ -39,12 +39,12 @@ pub(super) fn probability(p: f64) -> String {
     }
 }
 
-/// A share as a percentage.
+/// Formats a share as a percentage.
 pub(super) fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
-/// Rounded to a whole number, with a comma after each three digits.
+/// Rounds to a whole number, with a comma after every three digits.
 pub(super) fn grouped(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
     let mut text = String::new();
@@ -61,7 +61,7 @@ pub(super) fn grouped(value: f64) -> String {
     }
 }
 
-/// The address behind `arXiv:…` and `doi:…`.
+/// Returns the web address of `arXiv:…` and `doi:…`.
 pub(super) fn address(source: &str) -> Option<String> {
     let arxiv = source
         .strip_prefix("arXiv:")
@@ -71,7 +71,7 @@ pub(super) fn address(source: &str) -> Option<String> {
             .strip_prefix("doi:")
             .map(|id| ("https://doi.org/", id))
     })?;
-    // What follows the number, such as `, figure 2`, is not of it.
+    // Text after the number, such as `, figure 2`, is not part of it.
     let id = id.split([',', ' ']).next().filter(|id| !id.is_empty())?;
     Some(format!("{before}{id}"))
 }

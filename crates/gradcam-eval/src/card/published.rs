@@ -1,24 +1,24 @@
-//! What is published about Grad-CAM and others: the grades of its saliency card, contradictions, and figures.
+//! Published material about Grad-CAM and others: the grades of its saliency card, contradictions, and figures.
 
 use serde::{Deserialize, Serialize};
 
 use super::{PublishedGrade, Reference, Result, Section, Source};
 
-/// What is published, [`published`].
+/// Published material, from [`published`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Published {
     /// The saliency card of Grad-CAM.
     pub card: PublishedCard,
-    /// Where it contradicts itself or its sources.
+    /// Contradictions within the card or with its sources.
     pub errata: Vec<Erratum>,
-    /// Figures from papers and code, each with how it was read.
+    /// Figures from papers and code, each with its provenance.
     pub figures: Vec<Figure>,
 }
 
 impl Published {
-    /// The figures of a method for a test, by [`Test::published_id`](super::Test::published_id), as references: they are of other data and other
-    /// networks, so none is comparable. The method's name may have capitals or not.
+    /// Returns the figures of a method for a test, by [`Test::published_id`](super::Test::published_id), as references. They come from
+    /// other data and other networks, so none is comparable. The case of the method's name is ignored.
     pub fn references(&self, method: &str, test_id: &str) -> Vec<Reference> {
         let own = |figure: &&Figure| {
             figure.test_id == test_id && figure.method.eq_ignore_ascii_case(method)
@@ -42,9 +42,9 @@ impl Published {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PublishedCard {
-    /// The method it is about.
+    /// The method of the card.
     pub method: String,
-    /// The repository that has it.
+    /// The repository that contains it.
     pub source_repo: String,
     /// The commit that was read.
     pub commit: String,
@@ -53,7 +53,7 @@ pub struct PublishedCard {
 }
 
 impl PublishedCard {
-    /// The entry of a test, by [`Test::published_id`](super::Test::published_id).
+    /// Returns the entry of a test, by [`Test::published_id`](super::Test::published_id).
     pub fn entry(&self, test_id: &str) -> Option<&PublishedEntry> {
         self.entries.iter().find(|entry| entry.test_id == test_id)
     }
@@ -67,25 +67,25 @@ pub struct PublishedEntry {
     pub test_id: String,
     /// Its title.
     pub title: String,
-    /// The section it stands in.
+    /// The section of the test.
     pub section: Section,
     /// Its grade.
     pub grade: PublishedGrade,
-    /// What the card says, in our words.
+    /// The card's statement, in our words.
     pub claim: String,
-    /// Where that comes from: `arXiv:` or `doi:` with the number, several with a comma.
+    /// Its source: `arXiv:` or `doi:` with the number, several separated by commas.
     pub doi_or_arxiv: String,
 }
 
-/// A place where publications contradict themselves or one another.
+/// A contradiction within or between publications.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Erratum {
-    /// The test it is about; `None` for the card as a whole.
+    /// The test concerned; `None` for the card as a whole.
     pub test_id: Option<String>,
-    /// What is wrong, and what was done instead.
+    /// The problem, and the action taken.
     pub note: String,
-    /// What shows it.
+    /// The evidence.
     pub evidence: String,
 }
 
@@ -93,23 +93,23 @@ pub struct Erratum {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Figure {
-    /// The test it is about.
+    /// The test concerned.
     pub test_id: String,
     /// The method or the baseline.
     pub method: String,
-    /// The network; empty where it was not looked up.
+    /// The network; empty if it was not looked up.
     pub model: String,
-    /// The data; empty where they were not looked up.
+    /// The data; empty if they were not looked up.
     pub data: String,
-    /// What was measured, with its unit.
+    /// The measured quantity, with its unit.
     pub metric: String,
     /// The number.
     pub value: f64,
-    /// How it was read.
+    /// How the number was read.
     pub provenance: Provenance,
-    /// Where.
+    /// The source.
     pub source: String,
-    /// What to know of it.
+    /// A remark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -120,16 +120,17 @@ pub struct Figure {
 pub enum Provenance {
     /// In the source code or text of a repository.
     Source,
-    /// Off a published figure, to 0.01 or 0.02.
+    /// From a published figure, to 0.01 or 0.02.
     Figure,
     /// In an abstract, a caption or a text that reprints it.
     Secondary,
 }
 
-/// What is published about Grad-CAM and others, from `published.json` beside this file. Figures that could not be looked up are not in it.
+/// Returns the published material about Grad-CAM and others, from `published.json` beside this file. Figures that could not be looked up
+/// are left out.
 ///
 /// # Errors
-/// [`Error::Json`](super::Error::Json), if the file that is built in were damaged.
+/// [`Error::Json`](super::Error::Json), if the built-in file is damaged.
 pub fn published() -> Result<Published> {
     Ok(serde_json::from_str(include_str!("published.json"))?)
 }
@@ -183,7 +184,7 @@ mod tests {
         );
         for figure in &published.figures {
             assert!(figure.value.is_finite() && !figure.source.is_empty());
-            // These were only remembered.
+            // These figures were only remembered.
             let remembered = figure.test_id == "deletion" && figure.model == "VGG-16";
             assert!(!remembered && figure.value != 0.254 && figure.value != 59.65);
         }

@@ -1,4 +1,4 @@
-//! The form of a card's JSON.
+//! The schema of a card's JSON.
 
 /// The version of the card's fields.
 pub const SCHEMA_VERSION: &str = "1.0.0";

@@ -1,4 +1,4 @@
-//! A card's tests under their headings.
+//! The headings of a card's tests.
 
 use std::collections::BTreeMap;
 
@@ -10,23 +10,23 @@ use super::{Section, Test};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sections {
-    /// Of [`Section::InputSensitivity`].
+    /// The tests of [`Section::InputSensitivity`].
     pub input_sensitivity: Vec<Test>,
-    /// Of [`Section::LabelSensitivity`].
+    /// The tests of [`Section::LabelSensitivity`].
     pub label_sensitivity: Vec<Test>,
-    /// Of [`Section::ModelSensitivity`].
+    /// The tests of [`Section::ModelSensitivity`].
     pub model_sensitivity: Vec<Test>,
-    /// Of [`Section::Minimality`].
+    /// The tests of [`Section::Minimality`].
     pub minimality: Vec<Test>,
-    /// Of [`Section::PerceptualCorrespondence`].
+    /// The tests of [`Section::PerceptualCorrespondence`].
     pub perceptual_correspondence: Vec<Test>,
-    /// Why a section has no tests, by section; for those without any.
+    /// The reason why a section has no tests, for each section without tests.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub without_tests: BTreeMap<Section, String>,
 }
 
 impl Sections {
-    /// The tests of a section.
+    /// Returns the tests of a section.
     pub fn tests(&self, section: Section) -> &[Test] {
         match section {
             Section::InputSensitivity => &self.input_sensitivity,
@@ -37,7 +37,7 @@ impl Sections {
         }
     }
 
-    /// The tests of a section, to add to them.
+    /// Returns the tests of a section, to add to them.
     pub fn tests_mut(&mut self, section: Section) -> &mut Vec<Test> {
         match section {
             Section::InputSensitivity => &mut self.input_sensitivity,
@@ -48,7 +48,7 @@ impl Sections {
         }
     }
 
-    /// All tests, section by section in the template's order.
+    /// Returns all tests, section by section in the template's order.
     pub fn all_mut(&mut self) -> impl Iterator<Item = &mut Test> {
         let lists = [
             &mut self.input_sensitivity,
@@ -60,7 +60,7 @@ impl Sections {
         lists.into_iter().flatten()
     }
 
-    /// Adds the tests of `other` behind those of each section.
+    /// Appends the tests of `other` to those of each section.
     pub fn append(&mut self, other: Sections) {
         let Sections {
             input_sensitivity,

@@ -1,4 +1,4 @@
-//! What a card must hold to: no field contradicts another.
+//! Checks that no field of a card contradicts another.
 
 use std::collections::BTreeSet;
 
@@ -8,12 +8,12 @@ use crate::statistics::{ALPHA, Grade, Rule};
 type Check = Result<(), Invalid>;
 
 impl Card {
-    /// Whether the card holds together: known version and rule, unique ids, tests or a reason in every section, finite numbers in their ranges,
-    /// intervals in order, values or a reason for their absence, grades that fit their gates, agreements that follow from the grades, and
-    /// files that are among the artifacts.
+    /// Checks that the card is consistent: known version and rule, unique ids, tests or a reason in every section, finite numbers in their
+    /// ranges, intervals in order, values or a reason for their absence, grades that fit their gates, agreements that follow from the
+    /// grades, and files that are among the artifacts.
     ///
     /// # Errors
-    /// The first contradiction that is found.
+    /// The first contradiction found.
     pub fn validate(&self) -> Result<(), Invalid> {
         ensure(self.schema_version == SCHEMA_VERSION, || {
             Invalid::Version(self.schema_version.clone())
@@ -79,7 +79,7 @@ impl Card {
         )
     }
 
-    /// That a stated agreement follows from the grades. Whether they are comparable is the card's own word.
+    /// Checks that a stated agreement follows from the grades. Whether they are comparable is the card's own statement.
     fn agreement(&self, test: &Test) -> Check {
         let published = self.published_card.as_ref();
         let published = published.and_then(|card| card.entry(test.published_id()));
@@ -190,7 +190,7 @@ fn numbers(test: &Test) -> Check {
 fn grade(test: &Test, rule: Rule) -> Check {
     let judged = matches!(test.grade, Grade::Pass | Grade::Inconclusive | Grade::Fail);
     let gates = test.gates.iter().all(|gate| gate.ok);
-    // Exact tests have no null, and no p-value.
+    // Exact tests have no nulls and no p-value.
     let sure = match rule {
         Rule::Intervals => true,
         Rule::Corrected => test.nulls.is_empty() || test.p_holm.is_some_and(|p| p <= ALPHA),
@@ -224,7 +224,7 @@ fn unique<'a>(what: &'static str, ids: impl Iterator<Item = &'a str>) -> Check {
     Ok(())
 }
 
-/// A value or a reason; the value finite.
+/// Checks that there is a value or a reason, and that a value is finite.
 fn known(place: &str, value: Option<f64>, reason: Option<&str>) -> Check {
     ensure(
         value.is_some() || reason.is_some_and(|r| !r.is_empty()),
@@ -272,7 +272,7 @@ mod tests {
     use super::*;
     use crate::card::tests::example::example;
 
-    /// What the card is called out for after a change to the example, which is in order.
+    /// Returns the error after a change to the example, which is valid.
     fn after(change: impl FnOnce(&mut Card)) -> String {
         let mut card = example();
         assert_eq!(card.validate(), Ok(()));
@@ -292,11 +292,11 @@ mod tests {
         );
         assert_eq!(
             after(|c| c.methodology.determinism.id = "sparsity".into()),
-            "the test `sparsity` is there twice"
+            "the test `sparsity` occurs twice"
         );
         assert_eq!(
             after(|c| c.data[1].id = "photos".into()),
-            "the data `photos` is there twice"
+            "the data `photos` occurs twice"
         );
         assert_eq!(
             after(|c| c.sections.minimality[0].id = "Sparsity \"x\"".into()),
@@ -375,7 +375,7 @@ mod tests {
         for p in [Some(0.051), None] {
             let found = after(|c| c.sections.input_sensitivity[0].p_holm = p);
             assert_eq!(found, uncorrected);
-            // An earlier rule did not ask.
+            // An earlier rule did not require it.
             let mut card = example();
             card.rule_id = "measured-card/1".into();
             card.sections.input_sensitivity[0].p_holm = p;
@@ -430,7 +430,7 @@ mod tests {
         );
         assert_eq!(
             after(|c| c.artifacts[0].sha256 = "ABC".into()),
-            "`ABC` is no SHA-256 of 64 lower-case hexadecimal digits"
+            "`ABC` is not a SHA-256 of 64 lower-case hexadecimal digits"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What both pages say of a card, in words: the templates only place it.
+//! The wording of both pages; the templates only arrange it.
 
 mod about;
 mod measured;
@@ -16,7 +16,7 @@ use super::number::with_interval;
 use super::{Agreement, Card, Kind, PublishedEntry, Section};
 use crate::statistics::{ALPHA, Grade, MAX_DEGENERATE, Rule};
 
-/// All of a page.
+/// Everything on a page.
 #[derive(Serialize)]
 pub(super) struct View<'a> {
     card: &'a Card,
@@ -43,7 +43,7 @@ struct Count {
     n: usize,
 }
 
-/// The tests of a section beside what is published.
+/// The tests of a section beside the published ones.
 #[derive(Serialize)]
 struct Compared {
     section: &'static str,
@@ -52,7 +52,7 @@ struct Compared {
 
 #[derive(Serialize)]
 struct ComparedRow {
-    /// The measured test; `None` where only a publication has it.
+    /// The measured test; `None` if only a publication has it.
     id: Option<String>,
     title: String,
     value: String,
@@ -79,7 +79,7 @@ struct SweepRow {
     cells: Vec<Cell>,
     displacement: String,
     picture: Option<String>,
-    /// Where its picture stands on the page.
+    /// The anchor of its picture on the page.
     anchor: Option<String>,
 }
 
@@ -101,11 +101,11 @@ struct Picture {
     anchor: String,
     path: String,
     caption: String,
-    /// The picture as a data URI, for the page that holds everything.
+    /// The picture as a data URI, for the self-contained page.
     uri: Option<String>,
 }
 
-/// The view of a card; `uris` has the pictures' data URIs by path.
+/// Makes the view of a card; `uris` has the pictures' data URIs by path.
 pub(super) fn view<'a>(card: &'a Card, uris: &BTreeMap<String, String>) -> View<'a> {
     let published = card.published_card.as_ref();
     View {
@@ -170,7 +170,7 @@ pub(super) fn view<'a>(card: &'a Card, uris: &BTreeMap<String, String>) -> View<
     }
 }
 
-/// The card's rule in words; empty for one that is not known, which no valid card has.
+/// Returns the card's rule in words; empty for an unknown rule, which no valid card has.
 fn rule(card: &Card) -> String {
     let sure = match Rule::named(&card.rule_id) {
         None => return String::new(),

@@ -1,4 +1,4 @@
-//! A card for tests: plausible numbers in all grades, none of them measured.
+//! A card for tests: plausible numbers with all grades, none of them measured.
 use std::collections::BTreeMap;
 
 use super::super::*;
@@ -7,7 +7,7 @@ use crate::statistics::{Gate, Grade, RULE};
 
 const HASH: &str = "c5e7a6c1b2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d1e2f3a4b5c6d7e8f9";
 
-/// A picture of 24 × 24 pixels as a PNG, without compression.
+/// Makes a picture of 24 × 24 pixels as an uncompressed PNG.
 pub(in crate::card) fn picture(path: &str) -> Option<Vec<u8>> {
     let shade = path.len() as u8;
     let mut raw = Vec::new();

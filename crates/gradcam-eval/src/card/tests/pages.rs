@@ -1,4 +1,4 @@
-//! Tests: the pages of a card, and how a browser shows them.
+//! Tests of a card's pages, and of their display in a browser.
 use std::fs;
 use std::process::Command;
 
@@ -24,7 +24,7 @@ fn the_same_card_gives_the_same_pages() {
             .unwrap()
             .contains("<h1>Grad-CAM on VGG-16</h1>")
     );
-    // A card by an earlier rule keeps it, and its pages say what it was.
+    // A card by an earlier rule keeps it, and its pages describe that rule.
     let corrected = "corrected for all tests of the card";
     other.rule_id = "measured-card/1".to_string();
     for (card, rule) in [(&other, "measured-card/1"), (&card, "measured-card/2")] {
@@ -113,7 +113,7 @@ fn the_html_loads_nothing_and_escapes_everything() {
         html.matches("https:").count(),
         html.matches("<a href=\"https:").count()
     );
-    // The pictures are inside, with their texts.
+    // The pictures are embedded, with their texts.
     assert_eq!(html.matches("<img src=\"data:image/png;base64,").count(), 5);
     assert_eq!(
         html.matches("<img").count(),
@@ -130,7 +130,7 @@ fn the_html_loads_nothing_and_escapes_everything() {
     assert!(markdown.contains("- &lt;script>alert(1)&lt;/script> \\| &amp; \""));
 }
 
-/// Every table of the Markdown has as many cells in each row as in its head.
+/// Every row of a Markdown table has as many cells as its header.
 #[test]
 fn markdown_tables_are_whole() {
     let markdown = render_markdown(&example()).unwrap();
@@ -150,7 +150,7 @@ fn markdown_tables_are_whole() {
     );
 }
 
-/// In a browser, where `GRADCAM_CHROMIUM` names one: no page is wider than its window, and nothing is complained about.
+/// In a browser, if `GRADCAM_CHROMIUM` names one: no page is wider than its window, and the browser logs no error.
 #[test]
 fn a_browser_shows_the_page_without_overflow() {
     let Some(browser) = std::env::var_os("GRADCAM_CHROMIUM") else {
@@ -160,7 +160,7 @@ fn a_browser_shows_the_page_without_overflow() {
     let folder = tempfile::tempdir().unwrap();
     for width in [390, 1280] {
         for open in ["", " open"] {
-            // The page is shown in a frame, since a window has a least width of its own.
+            // The page is shown in a frame, because a window has a minimum width.
             let page = html.replace(
                 "<details class=\"test\"",
                 &format!("<details class=\"test\"{open}"),
@@ -209,7 +209,7 @@ fn skipped() {
     eprintln!("skipped: GRADCAM_CHROMIUM does not name a browser");
 }
 
-/// A card with as little on it as there may be.
+/// A card with as little on it as possible.
 #[test]
 fn a_bare_card_has_pages() {
     let mut card = example();

@@ -1,4 +1,4 @@
-//! Tests: the JSON of a card and its schema say the same.
+//! Tests that a card's JSON and its schema agree.
 use serde_json::{Value, json};
 
 use super::super::{Card, SCHEMA, SCHEMA_VERSION};
@@ -17,7 +17,7 @@ fn schema() -> jsonschema::Validator {
     jsonschema::draft202012::new(&schema).unwrap()
 }
 
-/// The pointers of all fields, each with whether the schema lets it be absent.
+/// Collects the pointers of all fields.
 fn fields(value: &Value, at: &str, all: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
@@ -27,7 +27,7 @@ fn fields(value: &Value, at: &str, all: &mut Vec<String>) {
                 fields(value, &at, all);
             }
         }
-        // The first of a list stands for the others.
+        // The first item of a list represents the others.
         Value::Array(list) => {
             if let Some(first) = list.first() {
                 fields(first, &format!("{at}/0"), all);
@@ -62,7 +62,7 @@ fn a_card_fits_the_schema_and_comes_back() {
     assert!(!text.contains("started") && !text.contains("wall_s"));
 }
 
-/// Every field is needed but those that are left out when there is nothing to say.
+/// Every field is required except those that are omitted if empty.
 #[test]
 fn a_card_with_a_field_missing_is_refused() {
     let schema = schema();

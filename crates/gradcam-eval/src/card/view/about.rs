@@ -1,4 +1,4 @@
-//! What was measured, on what and by what: names with their values.
+//! The method, model, data and environment: names with their values.
 
 use serde::Serialize;
 
@@ -159,7 +159,7 @@ fn describe(data: &Data) -> String {
     text
 }
 
-/// A plain enum's key in the JSON.
+/// Returns a plain enum's key in the JSON.
 pub(super) fn key(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(key)) => key,

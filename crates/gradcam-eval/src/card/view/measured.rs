@@ -1,4 +1,4 @@
-//! One test in words.
+//! The wording of one test.
 
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ pub(super) struct TestView {
     reason: String,
     metric: String,
     value: String,
-    /// Why there is no value.
+    /// The reason why there is no value.
     missing: Option<String>,
     better: &'static str,
     description: String,
@@ -58,7 +58,7 @@ struct GateView {
 struct CurveView {
     name: String,
     text: String,
-    /// Whether it says why values are missing.
+    /// Whether the line gives a reason for missing values.
     gaps: bool,
 }
 
@@ -219,7 +219,7 @@ fn rows(test: &Test) -> Vec<RowView> {
         ));
     }
     for reference in &test.references {
-        // What is not comparable has no place on the same scale.
+        // A reference that is not comparable is not drawn on the scale.
         let shown = reference.comparable;
         dots.push(Dot {
             value: reference.value.filter(|_| shown),

@@ -1,18 +1,18 @@
-//! What views are made of.
+//! The parts of views.
 
 use serde::Serialize;
 
 use crate::card::number::address;
 use crate::statistics::Grade;
 
-/// A name and what belongs to it.
+/// A name and its text.
 #[derive(Serialize)]
 pub(super) struct Fact {
     name: String,
     text: String,
 }
 
-/// A grade as key and as word.
+/// A grade as a key and as a word.
 #[derive(Serialize)]
 pub(super) struct Mark {
     key: String,
@@ -43,14 +43,14 @@ pub(super) struct Group {
     pub(super) facts: Vec<Fact>,
 }
 
-/// A text that may lead somewhere.
+/// A text with an optional link.
 #[derive(Serialize)]
 pub(super) struct Link {
     text: String,
     address: Option<String>,
 }
 
-/// The sources that a text names.
+/// Splits a text into the sources that it names.
 pub(super) fn papers(text: &str) -> Vec<Link> {
     // `doi:…, figure 2` is one source, `arXiv:…, arXiv:…` are two.
     let mut links: Vec<Link> = Vec::new();
