@@ -49,9 +49,10 @@ pub(crate) fn run(sh: &Shell, folder: &Path, compute_capability: u32) -> Result<
         .ignore_stderr()
         .read()
         .unwrap_or_default();
-    let stub = match loader.contains("libcuda.so.1") {
-        true => String::new(),
-        false => format!(":{root}/lib/stubs"),
+    let stub = if loader.contains("libcuda.so.1") {
+        String::new()
+    } else {
+        format!(":{root}/lib/stubs")
     };
     println!("export LIBRARY_PATH={libraries}:{root}/lib/stubs");
     println!("export LD_LIBRARY_PATH={libraries}{stub}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}");

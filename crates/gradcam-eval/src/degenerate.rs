@@ -14,9 +14,10 @@ use crate::{Error, Result, Undefined};
 /// # Errors
 /// [`Undefined::NonFinite`].
 pub fn check_finite(map: &Grid) -> Result<()> {
-    match map.values().iter().all(|v| v.is_finite()) {
-        true => Ok(()),
-        false => Err(Undefined::NonFinite.into()),
+    if map.values().iter().all(|v| v.is_finite()) {
+        Ok(())
+    } else {
+        Err(Undefined::NonFinite.into())
     }
 }
 
@@ -31,20 +32,22 @@ pub fn check(map: &Grid) -> Result<()> {
     if largest == 0.0 {
         return Err(Undefined::Zero.into());
     }
-    match high - low > 1e-6 * largest {
-        true => Ok(()),
-        false => Err(Undefined::Constant.into()),
+    if high - low > 1e-6 * largest {
+        Ok(())
+    } else {
+        Err(Undefined::Constant.into())
     }
 }
 
 /// Checks that two maps have the same size.
 pub(crate) fn check_pair(a: &Grid, b: &Grid) -> Result<()> {
-    match a.size() == b.size() {
-        true => Ok(()),
-        false => Err(Error::Size {
+    if a.size() == b.size() {
+        Ok(())
+    } else {
+        Err(Error::Size {
             expected: a.size(),
             found: b.size(),
-        }),
+        })
     }
 }
 
@@ -56,9 +59,10 @@ pub(crate) fn check_mask(map: &Grid, mask: &[bool]) -> Result<()> {
             found: mask.len(),
         });
     }
-    match mask.contains(&true) {
-        true => Ok(()),
-        false => Err(Undefined::EmptyMask.into()),
+    if mask.contains(&true) {
+        Ok(())
+    } else {
+        Err(Undefined::EmptyMask.into())
     }
 }
 

@@ -405,8 +405,9 @@ fn once<T>(seen: &mut Once<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
 
 /// Returns the area of a curve, or its correlation.
 fn of_curve(area: bool, found: &asked::Calibrated) -> Result<f64> {
-    match area {
-        true => Ok(found.curve.area),
-        false => Ok(found.correlation?),
+    if area {
+        Ok(found.curve.area)
+    } else {
+        Ok(found.correlation?)
     }
 }

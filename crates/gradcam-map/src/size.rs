@@ -19,9 +19,10 @@ impl Size {
     /// # Errors
     /// [`Error::Empty`] if one of them is 0.
     pub const fn new(height: usize, width: usize) -> Result<Self, Error> {
-        match height == 0 || width == 0 {
-            true => Err(Error::Empty { height, width }),
-            false => Ok(Self { height, width }),
+        if height == 0 || width == 0 {
+            Err(Error::Empty { height, width })
+        } else {
+            Ok(Self { height, width })
         }
     }
 

@@ -158,13 +158,14 @@ impl Config {
         preprocess
             .check()
             .map_err(|error| invalid(&error.to_string()))?;
-        let assumed = match unsaid.is_empty() {
-            true => Vec::new(),
-            false => vec![format!(
+        let assumed = if unsaid.is_empty() {
+            Vec::new()
+        } else {
+            vec![format!(
                 "`config.json` does not say `{}` under `pretrained_cfg`; {}",
                 unsaid.join("`, `"),
                 assumed(architecture, &preprocess)
-            )],
+            )]
         };
         Ok(Config {
             architecture,

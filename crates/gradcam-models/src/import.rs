@@ -166,9 +166,10 @@ fn described(
     classes: usize,
 ) -> Result<(Config, String), LoadError> {
     let beside = file.with_file_name("config.json");
-    let found = match beside.is_file() {
-        true => Some(Config::read(file.parent().unwrap_or(Path::new("")))),
-        false => None,
+    let found = if beside.is_file() {
+        Some(Config::read(file.parent().unwrap_or(Path::new(""))))
+    } else {
+        None
     };
     let reason = match found {
         Some(Ok(config)) if config.classes != classes => format!(
@@ -192,9 +193,10 @@ fn described(
         None => format!("there is no `{}`", beside.display()),
     };
     let config = Config::of(architecture, classes);
-    let names = match config.labels.is_empty() {
-        true => format!("`class 0` to `class {}`", classes - 1),
-        false => "assumed to be ImageNet's".to_string(),
+    let names = if config.labels.is_empty() {
+        format!("`class 0` to `class {}`", classes - 1)
+    } else {
+        "assumed to be ImageNet's".to_string()
     };
     Ok((config, format!("{reason}; label names are {names}")))
 }

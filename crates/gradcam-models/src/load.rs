@@ -210,9 +210,10 @@ impl Model {
             device: device.clone(),
             dtype: DType::F32,
             // Made only after the weights have proved the description's number of classes.
-            labels: match config.labels.is_empty() {
-                true => labels::numbered(config.classes),
-                false => config.labels,
+            labels: if config.labels.is_empty() {
+                labels::numbered(config.classes)
+            } else {
+                config.labels
             },
             preprocess: config.preprocess,
             assumed: config.assumed,
@@ -251,9 +252,10 @@ impl Model {
             .architecture
             .build(&changed, *classes)
             .map_err(&misfit)?;
-        let network = match self.source.embedding {
-            true => network.embedding().unwrap_or(network),
-            false => network,
+        let network = if self.source.embedding {
+            network.embedding().unwrap_or(network)
+        } else {
+            network
         };
         Ok(Model {
             network,
@@ -280,9 +282,10 @@ impl Model {
     /// Makes a model whose output is an embedding: the input of the linear classifier, or CLIP's usual output. It has no labels. `None` if
     /// the network does not end in a linear classifier.
     pub fn embedding(&self) -> Option<Model> {
-        let network = match self.architecture.is_clip() {
-            true => self.network.clone(),
-            false => self.network.embedding()?,
+        let network = if self.architecture.is_clip() {
+            self.network.clone()
+        } else {
+            self.network.embedding()?
         };
         let mut model = self.clone();
         model.source.embedding = !self.architecture.is_clip();

@@ -197,9 +197,10 @@ impl TextEncoder {
         let ids = self.tokens(text)?;
         let end = end(&ids, self.end).ok_or(TextError::NoEnd { end: self.end })?;
         let embedding = self.tower.embed(&ids[..=end])?;
-        match embedding.iter().all(|value| value.is_finite()) {
-            true => Ok(embedding),
-            false => Err(TextError::NotFinite),
+        if embedding.iter().all(|value| value.is_finite()) {
+            Ok(embedding)
+        } else {
+            Err(TextError::NotFinite)
         }
     }
 }

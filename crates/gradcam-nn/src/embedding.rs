@@ -87,9 +87,12 @@ fn cubic_weights(from: usize, to: usize) -> Vec<f64> {
         let first = (centre - 2.0 * width + 0.5).max(0.0) as usize;
         let end = ((centre + 2.0 * width + 0.5) as usize).min(from);
         let row: Vec<f64> = (0..from)
-            .map(|input| match (first..end).contains(&input) {
-                true => cubic((input as f64 - centre + 0.5) / width),
-                false => 0.0,
+            .map(|input| {
+                if (first..end).contains(&input) {
+                    cubic((input as f64 - centre + 0.5) / width)
+                } else {
+                    0.0
+                }
             })
             .collect();
         let total: f64 = row.iter().sum();

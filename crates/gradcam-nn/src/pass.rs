@@ -211,9 +211,10 @@ impl dyn Pass + '_ {
     /// Offers `x` under each of its names in turn, made contiguous if the pass wants it.
     pub(crate) fn tap_all(&mut self, names: &[String], x: Tensor) -> Result<Tensor> {
         names.iter().try_fold(x, |x, name| {
-            let x = match self.wants(name) {
-                true => self.linear_map(&LinearMap::Contiguous, &x)?,
-                false => x,
+            let x = if self.wants(name) {
+                self.linear_map(&LinearMap::Contiguous, &x)?
+            } else {
+                x
             };
             self.tap(name, x)
         })

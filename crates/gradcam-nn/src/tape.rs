@@ -126,9 +126,10 @@ impl Tape {
         let mut grads = HashMap::from([(output.id(), grad)]);
         let kept: HashSet<TensorId> = sources.iter().map(|source| source.id()).collect();
         for step in self.steps.iter().rev() {
-            let found = match kept.contains(&step.output) {
-                true => grads.get(&step.output).cloned(),
-                false => grads.remove(&step.output),
+            let found = if kept.contains(&step.output) {
+                grads.get(&step.output).cloned()
+            } else {
+                grads.remove(&step.output)
             };
             let Some(grad) = found else { continue };
             for (input, back) in &step.back {

@@ -62,11 +62,12 @@ pub fn file(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
 pub fn open(path: &Path) -> Result<File, ReadError> {
     // Checked before opening, because opening a pipe blocks until it has a writer.
     let found = std::fs::metadata(path)?;
-    match found.is_file() {
-        true => Ok(File::open(path)?),
-        false => Err(ReadError::NotAFile {
+    if found.is_file() {
+        Ok(File::open(path)?)
+    } else {
+        Err(ReadError::NotAFile {
             found: kind(found.file_type()),
-        }),
+        })
     }
 }
 
@@ -106,9 +107,10 @@ pub fn all(reader: impl Read, limit: u64) -> Result<Vec<u8>, ReadError> {
     reader
         .take(limit.saturating_add(1))
         .read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > limit {
-        true => Err(ReadError::TooLong { limit }),
-        false => Ok(bytes),
+    if bytes.len() as u64 > limit {
+        Err(ReadError::TooLong { limit })
+    } else {
+        Ok(bytes)
     }
 }
 

@@ -167,12 +167,13 @@ fn grey(
 ) -> Picture {
     let inverted = set.photometric == "MONOCHROME1";
     let rescale = |value: f64| set.slope * value + set.intercept;
-    let (least, most) = match signed {
-        true => (
+    let (least, most) = if signed {
+        (
             -(2f64.powi(bits as i32 - 1)),
             2f64.powi(bits as i32 - 1) - 1.0,
-        ),
-        false => (0.0, 2f64.powi(bits as i32) - 1.0),
+        )
+    } else {
+        (0.0, 2f64.powi(bits as i32) - 1.0)
     };
     let (a, b) = (rescale(least), rescale(most));
     let usual = set.window.unwrap_or((a.min(b), a.max(b)));

@@ -28,11 +28,12 @@ fn broken(reason: impl Into<String>) -> PictureError {
 fn head(bytes: &[u8]) -> Vec<u8> {
     let mut head = Vec::with_capacity(LENGTH);
     // After an error the head is too short for a header.
-    let _ = match bytes.starts_with(b"\x1f\x8b") {
-        true => GzDecoder::new(bytes)
+    let _ = if bytes.starts_with(b"\x1f\x8b") {
+        GzDecoder::new(bytes)
             .take(LENGTH as u64)
-            .read_to_end(&mut head),
-        false => bytes.take(LENGTH as u64).read_to_end(&mut head),
+            .read_to_end(&mut head)
+    } else {
+        bytes.take(LENGTH as u64).read_to_end(&mut head)
     };
     head
 }
@@ -141,15 +142,19 @@ impl Volume {
                 "its data are in a separate `.img` file; join the two first, for example with `fslchfiletype NIFTI` or `nifti_tool`",
             ));
         }
-        let short = |at: usize| match big {
-            true => i16::from_be_bytes([head[at], head[at + 1]]),
-            false => i16::from_le_bytes([head[at], head[at + 1]]),
+        let short = |at: usize| {
+            if big {
+                i16::from_be_bytes([head[at], head[at + 1]])
+            } else {
+                i16::from_le_bytes([head[at], head[at + 1]])
+            }
         };
         let float = |at: usize| {
             let bytes = [head[at], head[at + 1], head[at + 2], head[at + 3]];
-            match big {
-                true => f32::from_be_bytes(bytes),
-                false => f32::from_le_bytes(bytes),
+            if big {
+                f32::from_be_bytes(bytes)
+            } else {
+                f32::from_le_bytes(bytes)
             }
         };
         let axes = short(40);

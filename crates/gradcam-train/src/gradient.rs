@@ -110,9 +110,10 @@ impl Rules for Noted {
         Box::new(move |grad| {
             noted.note(Some(layer.weight()), kernel_gradient(&layer, &x, grad)?);
             noted.note(layer.bias(), channel_sums(grad)?);
-            match x.id() == noted.input {
-                true => x.zeros_like(),
-                false => layer.backward(x.dims(), grad),
+            if x.id() == noted.input {
+                x.zeros_like()
+            } else {
+                layer.backward(x.dims(), grad)
             }
         })
     }

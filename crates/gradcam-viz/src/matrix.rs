@@ -39,9 +39,10 @@ pub fn matrix(
     let left = 2 * margin + label_width;
     let width = u64::from(left) + count as u64 * u64::from(cell) + u64::from(margin);
     let width = width.max(u64::from(2 * margin) + u64::from(font.width(title)));
-    let head = match title.is_empty() {
-        true => margin,
-        false => margin + line + line / 2,
+    let head = if title.is_empty() {
+        margin
+    } else {
+        margin + line + line / 2
     };
     let top = head + line;
     let rows = u64::from(top + margin) + count as u64 * u64::from(height);

@@ -282,9 +282,10 @@ impl<'a> Features<'a> {
             map: Grid::from_fn(self.size, |i| sums[i].sum as f32),
             error: None,
             // Zero is not a fraction of zero.
-            measures: match share.is_finite() {
-                true => vec![("share-of-parts", share)],
-                false => Vec::new(),
+            measures: if share.is_finite() {
+                vec![("share-of-parts", share)]
+            } else {
+                Vec::new()
             },
         }
     }

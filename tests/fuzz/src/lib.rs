@@ -13,10 +13,11 @@ fn root() -> &'static Path {
     static ROOT: OnceLock<PathBuf> = OnceLock::new();
     ROOT.get_or_init(|| {
         let memory = Path::new("/dev/shm");
-        let base = match memory.is_dir() {
-            true => memory.to_path_buf(),
-            false => std::env::temp_dir(),
-        };
+        let base = if memory.is_dir() {
+memory.to_path_buf()
+} else {
+std::env::temp_dir()
+};
         let root = base.join(format!("gradcam-fuzz-{}", std::process::id()));
         std::fs::create_dir_all(&root).unwrap();
         root

@@ -186,9 +186,10 @@ fn cascading_randomization() {
     let rebuild = |change: &dyn Fn(&str, &Tensor) -> Candle<Tensor>| {
         let by_formula = |name: &str, trained: &Tensor| {
             let changed = change(name, trained)?;
-            match changed.id() == trained.id() {
-                true => Ok(changed),
-                false => parameter(name, trained.dims(), golden.gain),
+            if changed.id() == trained.id() {
+                Ok(changed)
+            } else {
+                parameter(name, trained.dims(), golden.gain)
             }
         };
         let rebuilt = model

@@ -377,13 +377,12 @@ impl Network for Normed {
     fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
         let x = pass.tap("maps", x.clone())?;
         let channels = x.dim(1)?;
-        let y = match self.0 {
-            true => {
-                let centred = x.broadcast_sub(&x.mean_keepdim(1)?)?;
-                let variance = centred.sqr()?.mean_keepdim(1)?;
-                centred.broadcast_div(&(variance + 1e-5)?.sqrt()?)?
-            }
-            false => x,
+        let y = if self.0 {
+            let centred = x.broadcast_sub(&x.mean_keepdim(1)?)?;
+            let variance = centred.sqr()?.mean_keepdim(1)?;
+            centred.broadcast_div(&(variance + 1e-5)?.sqrt()?)?
+        } else {
+            x
         };
         let weights: Vec<f32> = (0..channels).map(|c| (c as f32 * 1.7).sin()).collect();
         let weights = Tensor::new(weights, y.device())?.to_dtype(y.dtype())?;

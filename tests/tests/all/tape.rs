@@ -126,9 +126,10 @@ impl Network for Broadcast {
     fn forward(&self, x: &Tensor, pass: &mut dyn Pass) -> Result<Tensor> {
         let x = pass.conv2d(&self.conv, x)?;
         // The gate depends on the map too, if the pass can see it.
-        let gate = match self.by_tape {
-            true => (self.shape)(&x)?.detach(),
-            false => (self.shape)(&x.detach())?,
+        let gate = if self.by_tape {
+            (self.shape)(&x)?.detach()
+        } else {
+            (self.shape)(&x.detach())?
         };
         let y = pass.multiply(&x, &gate)?;
         let y = pass.adaptive_avg_pool(&AdaptiveAvgPool2d::new(1), &y)?;

@@ -57,9 +57,12 @@ pub(crate) struct Plan {
 impl Plan {
     /// Makes the plan from the command line, and fills in the defaults.
     pub(crate) fn new(flags: Bench) -> Result<Self> {
-        let or = |given: Vec<String>, default: &[&str]| match given.is_empty() {
-            true => default.iter().map(ToString::to_string).collect(),
-            false => given,
+        let or = |given: Vec<String>, default: &[&str]| {
+            if given.is_empty() {
+                default.iter().map(ToString::to_string).collect()
+            } else {
+                given
+            }
         };
         let usual: &[&str] = match flags.peers {
             Some(_) => &COMPARED,
@@ -68,10 +71,12 @@ impl Plan {
         let device = flags.device.unwrap_or_else(|| "cpu".to_string());
         let plan = Plan {
             architectures: or(flags.architecture, usual),
-            batches: match flags.batch.is_empty() {
-                true if device == "cpu" => vec![1, 8],
-                true => vec![1, 8, 64, 256],
-                false => flags.batch,
+            batches: if !flags.batch.is_empty() {
+                flags.batch
+            } else if device == "cpu" {
+                vec![1, 8]
+            } else {
+                vec![1, 8, 64, 256]
             },
             device,
             precision: flags.precision.unwrap_or_else(|| "f32".to_string()),

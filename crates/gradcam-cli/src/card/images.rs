@@ -97,9 +97,10 @@ pub(crate) fn measure(
             .with_mask(prepared.mask.as_deref())
             .with_class(class.and_then(|class| class_of(class, &subject.model.labels)))
             .with_difficult(difficult(sample, prepared.mask.as_deref()));
-        let metrics = match number < subject.effort.slow {
-            true => &metrics,
-            false => &quick,
+        let metrics = if number < subject.effort.slow {
+            &metrics
+        } else {
+            &quick
         };
         let study = Study::new(&subject.model.network, &explainers, metrics)
             .with_untrained(Some(&random))

@@ -12,11 +12,10 @@ pub(super) fn compared(method: usize, metric: Metric, null: Null) -> bool {
 
 /// Why no image has a metric that could be measured.
 pub(super) fn no_image(metric: Metric) -> &'static str {
-    match metric.about().needs.contains(&Need::Distractor) {
-        true => {
-            "no image has an object of under a quarter of the picture beside one of another class"
-        }
-        false => "no image has a class that the network knows",
+    if metric.about().needs.contains(&Need::Distractor) {
+        "no image has an object of under a quarter of the picture beside one of another class"
+    } else {
+        "no image has a class that the network knows"
     }
 }
 

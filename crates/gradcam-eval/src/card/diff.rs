@@ -128,9 +128,10 @@ impl fmt::Display for Difference {
         }
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_string());
         for change in &self.about {
-            let rules = match change.field == RULE_ID {
-                true => ": the rules differ, so grades may differ although numbers do not",
-                false => "",
+            let rules = if change.field == RULE_ID {
+                ": the rules differ, so grades may differ although numbers do not"
+            } else {
+                ""
             };
             writeln!(
                 f,

@@ -98,9 +98,10 @@ impl Look<'_> {
             Ok(maps)
         };
         let seen = of(self.seen)?;
-        let named = match self.named == self.seen {
-            true => Vec::new(),
-            false => of(self.named)?,
+        let named = if self.named == self.seen {
+            Vec::new()
+        } else {
+            of(self.named)?
         };
         let mut named = named.into_iter();
         let pair = |seen: Maps| Pair {

@@ -51,9 +51,10 @@ pub fn measure(study: &Study<'_>, item: &Item<'_>) -> Result<ImageRecord> {
         study,
         item,
         // No map is made that no metric uses.
-        seen: match metrics.iter().all(localises) {
-            true => annotated,
-            false => predicted,
+        seen: if metrics.iter().all(localises) {
+            annotated
+        } else {
+            predicted
         },
         named: annotated,
         rank,

@@ -172,9 +172,10 @@ fn of_metric(metric: Metric, header: &Header, records: &[ImageRecord]) -> Result
         }
     }
     for &null in &header.nulls {
-        let served: Vec<Vec<usize>> = match null.is_of_a_method() {
-            true => (0..methods.len()).map(|method| vec![method]).collect(),
-            false => groups.iter().map(|group| group.methods.clone()).collect(),
+        let served: Vec<Vec<usize>> = if null.is_of_a_method() {
+            (0..methods.len()).map(|method| vec![method]).collect()
+        } else {
+            groups.iter().map(|group| group.methods.clone()).collect()
         };
         for served in served {
             let Some(&first) = served.first() else {
@@ -231,9 +232,10 @@ fn groups(metric: Metric, methods: usize, records: &[ImageRecord]) -> Vec<Group>
         let (least, most) = (text(usize::min), text(usize::max));
         Group {
             methods,
-            resolution: match least == most {
-                true => most,
-                false => least.zip(most).map(|(a, b)| format!("{a} to {b}")),
+            resolution: if least == most {
+                most
+            } else {
+                least.zip(most).map(|(a, b)| format!("{a} to {b}"))
             },
         }
     };
@@ -267,9 +269,10 @@ fn column<'a>(
             outcomes.push(outcome);
         }
     }
-    let best = match metric.about().needs.contains(&Need::Threshold) {
-        true => tuned(&outcomes)?,
-        false => [None; 2],
+    let best = if metric.about().needs.contains(&Need::Threshold) {
+        tuned(&outcomes)?
+    } else {
+        [None; 2]
     };
     let value = |(i, outcome): (usize, &Outcome)| match *outcome {
         Outcome::Value(value) => Ok(value),

@@ -42,9 +42,10 @@ pub fn average_drop(sample: &Sample<'_>, map: &Grid) -> Result<Drop> {
             drop: (whole - shown).max(0.0) / whole,
             increase: shown > whole,
             drop_in_deletion: (whole - hidden) / whole,
-            gain: match whole < 1.0 {
-                true => Ok((shown - whole).max(0.0) / (1.0 - whole)),
-                false => Err(Undefined::FullScore),
+            gain: if whole < 1.0 {
+                Ok((shown - whole).max(0.0) / (1.0 - whole))
+            } else {
+                Err(Undefined::FullScore)
             },
         }),
         _ => Err(Undefined::NoScore.into()),

@@ -47,9 +47,10 @@ impl Steps<'_> {
         let ranks = ranks(map, order, whole);
         let mask = |index: usize| {
             let end = (index * size).min(count);
-            let start = match self.cumulative {
-                true => 0,
-                false => index.saturating_sub(1) * size,
+            let start = if self.cumulative {
+                0
+            } else {
+                index.saturating_sub(1) * size
             };
             Mask::Ranked {
                 size: whole,

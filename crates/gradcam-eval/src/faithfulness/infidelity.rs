@@ -88,10 +88,12 @@ pub fn infidelity(sample: &Sample<'_>, map: &Grid, squares: Squares) -> Result<f
         .collect();
     let product: f64 = pairs.iter().map(|(p, d)| p * d).sum();
     let square: f64 = pairs.iter().map(|(p, _)| p * p).sum();
-    let beta = match squares.scaled {
-        true if square > 0.0 => product / square,
-        true => 0.0,
-        false => 1.0,
+    let beta = if !squares.scaled {
+        1.0
+    } else if square > 0.0 {
+        product / square
+    } else {
+        0.0
     };
     let errors = pairs.iter().map(|(p, d)| (beta * p - d).powi(2));
     Ok(errors.sum::<f64>() / squares.count as f64)

@@ -81,9 +81,10 @@ impl Sample<'_> {
         let (_, height, width) = self.shape()?;
         check(map)?;
         let (expected, found) = (Size::new(height, width)?, map.size());
-        match expected == found {
-            true => Ok(()),
-            false => Err(Error::Size { expected, found }),
+        if expected == found {
+            Ok(())
+        } else {
+            Err(Error::Size { expected, found })
         }
     }
 

@@ -106,12 +106,15 @@ pub fn determinism(
     if count == 0 || all.is_empty() {
         return Err(Undefined::Empty.into());
     }
-    let whole = |maps: Vec<Grid>| match maps.len() == count {
-        true => Ok(maps),
-        false => Err(Error::Length {
-            expected: count,
-            found: maps.len(),
-        }),
+    let whole = |maps: Vec<Grid>| {
+        if maps.len() == count {
+            Ok(maps)
+        } else {
+            Err(Error::Length {
+                expected: count,
+                found: maps.len(),
+            })
+        }
     };
     let batched = |size: usize| -> Result<Vec<Grid>> {
         let mut maps = Vec::with_capacity(count);
@@ -164,12 +167,14 @@ fn difference(a: &Grid, b: &Grid) -> f64 {
         .iter()
         .fold(0.0_f64, |m, &v| m.max(f64::from(v).abs()));
     let pairs = a.values().iter().zip(b.values());
-    let apart = |(a, b): (&f32, &f32)| match a.to_bits() == b.to_bits() || a == b {
-        true => 0.0,
-        false if a.is_finite() && b.is_finite() && largest > 0.0 => {
+    let apart = |(a, b): (&f32, &f32)| {
+        if a.to_bits() == b.to_bits() || a == b {
+            0.0
+        } else if a.is_finite() && b.is_finite() && largest > 0.0 {
             (f64::from(*a) - f64::from(*b)).abs() / largest
+        } else {
+            f64::INFINITY
         }
-        false => f64::INFINITY,
     };
     pairs.map(apart).fold(0.0, f64::max)
 }

@@ -40,9 +40,10 @@ pub fn directness(
     let layer = layers.find(layer)?;
     let share = |map: &Grid| {
         check_finite(map)?;
-        match map.values().iter().all(|&v| v == 0.0) {
-            true => Err(Undefined::Zero.into()),
-            false => Ok(f64::from(map.negative_mass())),
+        if map.values().iter().all(|&v| v == 0.0) {
+            Err(Undefined::Zero.into())
+        } else {
+            Ok(f64::from(map.negative_mass()))
         }
     };
     let removed = Measured::of(Tally::collect(signed.iter().map(share))?, seed)?;

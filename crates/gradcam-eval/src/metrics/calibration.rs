@@ -34,9 +34,10 @@ pub fn pearson(a: &[f64], b: &[f64]) -> Result<f64> {
     let (a, b) = (centred(a), centred(b));
     let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
     let length = dot(&a, &a).sqrt() * dot(&b, &b).sqrt();
-    match length > 0.0 {
-        true => Ok((dot(&a, &b) / length).clamp(-1.0, 1.0)),
-        false => Err(Undefined::ConstantScores.into()),
+    if length > 0.0 {
+        Ok((dot(&a, &b) / length).clamp(-1.0, 1.0))
+    } else {
+        Err(Undefined::ConstantScores.into())
     }
 }
 

@@ -19,9 +19,12 @@ fn wide(map: &Grid) -> Vec<f64> {
 
 /// Returns the largest of some non-negative numbers, 0 if there are none; unlike [`f64::max`] it keeps a NaN.
 pub(crate) fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
-    let larger = |m: f64, v: f64| match m.is_nan() || v.is_nan() {
-        true => f64::NAN,
-        false => m.max(v),
+    let larger = |m: f64, v: f64| {
+        if m.is_nan() || v.is_nan() {
+            f64::NAN
+        } else {
+            m.max(v)
+        }
     };
     values.into_iter().fold(0.0, larger)
 }

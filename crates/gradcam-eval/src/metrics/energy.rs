@@ -26,9 +26,10 @@ pub fn energy_inside(map: &Grid, mask: &[bool]) -> Result<f64> {
     let mass = |i: usize| f64::from(map.values()[i].max(0.0));
     let total: f64 = (0..mask.len()).map(mass).sum();
     let inside: f64 = (0..mask.len()).filter(|&i| mask[i]).map(mass).sum();
-    match total > 0.0 {
-        true => Ok(inside / total),
-        false => Err(Undefined::NoMass.into()),
+    if total > 0.0 {
+        Ok(inside / total)
+    } else {
+        Err(Undefined::NoMass.into())
     }
 }
 

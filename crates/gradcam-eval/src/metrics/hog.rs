@@ -55,13 +55,15 @@ fn cells(values: &[f64], map: &Grid, rows: usize, columns: usize) -> Vec<[f64; O
         for x in 0..columns * CELL {
             // The gradient is 0 at the border.
             let at = y * width + x;
-            let down = match y > 0 && y + 1 < height {
-                true => values[at + width] - values[at - width],
-                false => 0.0,
+            let down = if y > 0 && y + 1 < height {
+                values[at + width] - values[at - width]
+            } else {
+                0.0
             };
-            let right = match x > 0 && x + 1 < width {
-                true => values[at + 1] - values[at - 1],
-                false => 0.0,
+            let right = if x > 0 && x + 1 < width {
+                values[at + 1] - values[at - 1]
+            } else {
+                0.0
             };
             let degrees = down.atan2(right).to_degrees().rem_euclid(180.0);
             let bin = (degrees / (180.0 / ORIENTATIONS as f64)) as usize;
@@ -88,9 +90,10 @@ pub fn hog_correlation(a: &Grid, b: &Grid) -> Result<f64> {
     check_pair(a, b)?;
     let features = |map: &Grid| -> Result<Grid> {
         let values: Vec<f32> = hog(map)?.into_iter().map(|v| v as f32).collect();
-        match values.iter().all(|&v| v == 0.0) {
-            true => Err(Undefined::Constant.into()),
-            false => Ok(Grid::new(Size::new(1, values.len())?, values)?),
+        if values.iter().all(|&v| v == 0.0) {
+            Err(Undefined::Constant.into())
+        } else {
+            Ok(Grid::new(Size::new(1, values.len())?, values)?)
         }
     };
     spearman(&features(a)?, &features(b)?)

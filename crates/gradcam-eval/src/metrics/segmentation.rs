@@ -78,10 +78,8 @@ pub fn cuts(map: &Grid, mask: &[bool]) -> Result<Cuts> {
 /// [`Undefined::Empty`] if there are no maps.
 pub fn tuned_threshold(maps: &[Cuts]) -> Result<usize> {
     let sum = |threshold: usize| maps.iter().map(|ious| ious[threshold]).sum::<f64>();
-    let best = (0..THRESHOLDS.len()).reduce(|best, next| match sum(next) > sum(best) {
-        true => next,
-        false => best,
-    });
+    let best =
+        (0..THRESHOLDS.len()).reduce(|best, next| if sum(next) > sum(best) { next } else { best });
     best.filter(|_| !maps.is_empty())
         .ok_or_else(|| Undefined::Empty.into())
 }

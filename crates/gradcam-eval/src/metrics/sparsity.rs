@@ -34,9 +34,10 @@ pub fn sparsity(map: &Grid, scale: Scale) -> Result<f64> {
     };
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    match mean > 0.0 {
-        true => Ok(largest / mean),
-        false => Err(Undefined::NoMass.into()),
+    if mean > 0.0 {
+        Ok(largest / mean)
+    } else {
+        Err(Undefined::NoMass.into())
     }
 }
 

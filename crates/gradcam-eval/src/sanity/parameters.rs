@@ -160,9 +160,10 @@ pub fn randomize(
         let rows = images.each(|i, image| {
             let map = explain(network, &image, classes[i])?;
             let class = predicted(network, &image)?;
-            let own = match class == classes[i] {
-                true => map.clone(),
-                false => explain(network, &image, class)?,
+            let own = if class == classes[i] {
+                map.clone()
+            } else {
+                explain(network, &image, class)?
             };
             let fixed = compare(metrics, &maps[i], &map);
             Ok((fixed, compare(metrics, &maps[i], &own), class))
@@ -211,9 +212,12 @@ fn randomized(
             && (name.ends_with(".running_mean") || name.ends_with(".running_var"))
             && modules.contains(module_of(name))
     };
-    let change = |name: &str, tensor: &Tensor| match names.contains(name) || statistic(name) {
-        true => fresh(name, tensor, protocol.seed),
-        false => Ok(tensor.clone()),
+    let change = |name: &str, tensor: &Tensor| {
+        if names.contains(name) || statistic(name) {
+            fresh(name, tensor, protocol.seed)
+        } else {
+            Ok(tensor.clone())
+        }
     };
     Ok(rebuild(&change)?)
 }

@@ -71,9 +71,10 @@ pub fn twin_test(twin: &Twin, tolerance: f64) -> Graded {
             twin.logits
         ));
     }
-    match twin.maps.values().is_empty() {
-        true => not_run("no image has a map".to_string()),
-        false => grade_exact(twin.largest(), tolerance),
+    if twin.maps.values().is_empty() {
+        not_run("no image has a map".to_string())
+    } else {
+        grade_exact(twin.largest(), tolerance)
     }
 }
 

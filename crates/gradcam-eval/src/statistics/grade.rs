@@ -282,15 +282,16 @@ pub fn corrected(graded: Graded, p: Option<f64>, tests: usize) -> Graded {
 /// Grades an exact test (determinism, invariances): `Pass` if the largest error is at most the tolerance, otherwise `Fail`; never in
 /// between.
 pub fn grade_exact(error: f64, tolerance: f64) -> Graded {
-    match error <= tolerance {
-        true => Graded::new(
+    if error <= tolerance {
+        Graded::new(
             Grade::Pass,
             format!("the largest error {error:e} is at most {tolerance:e}"),
-        ),
-        false => Graded::new(
+        )
+    } else {
+        Graded::new(
             Grade::Fail,
             format!("the largest error {error:e} is above {tolerance:e}"),
-        ),
+        )
     }
 }
 

@@ -24,9 +24,10 @@ impl Measured {
     /// As [`mean_interval`]; finite values cause none.
     pub fn of(values: Tally, seed: u64) -> Result<Self> {
         let known = values.values();
-        let mean = match known.is_empty() {
-            true => None,
-            false => Some(mean_interval(&known, seed)?),
+        let mean = if known.is_empty() {
+            None
+        } else {
+            Some(mean_interval(&known, seed)?)
         };
         Ok(Measured { values, mean })
     }
@@ -55,9 +56,10 @@ impl Measured {
                 Direction::Up | Direction::None => sum,
             }
         };
-        let p = match own.is_empty() {
-            true => None,
-            false => Some(permutation(all.len(), seed, first)?),
+        let p = if own.is_empty() {
+            None
+        } else {
+            Some(permutation(all.len(), seed, first)?)
         };
         Ok(Some(Null {
             name: name.to_string(),
@@ -84,9 +86,10 @@ impl Measured {
             Direction::Up | Direction::None => Side::Greater,
         };
         let distances: Vec<f64> = self.values.values().iter().map(|v| v - value).collect();
-        let p = match distances.is_empty() {
-            true => None,
-            false => Some(sign_flip(&distances, side, seed)?),
+        let p = if distances.is_empty() {
+            None
+        } else {
+            Some(sign_flip(&distances, side, seed)?)
         };
         Ok(Null {
             name: name.to_string(),

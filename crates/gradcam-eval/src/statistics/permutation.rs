@@ -29,9 +29,10 @@ pub fn permutation(
     let close = 1e-12 * (1.0 + observed.abs());
     let one = |number: usize| {
         let found = statistic(&Random::of_draw(seed, number).draws(count, count));
-        match found.is_finite() {
-            true => Ok(usize::from(found >= observed - close)),
-            false => Err(Undefined::NonFinite),
+        if found.is_finite() {
+            Ok(usize::from(found >= observed - close))
+        } else {
+            Err(Undefined::NonFinite)
         }
     };
     if !observed.is_finite() {

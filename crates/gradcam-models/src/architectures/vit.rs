@@ -165,9 +165,10 @@ impl Vit {
         };
         let module = Module::new(w.path("pos_drop"), Kind::Embedding(Box::new(embedding)))
             .also(w.path("patch_drop"));
-        Ok(match self.pre_norm {
-            true => module,
-            false => module.also(w.path("norm_pre")),
+        Ok(if self.pre_norm {
+            module
+        } else {
+            module.also(w.path("norm_pre"))
         })
     }
 

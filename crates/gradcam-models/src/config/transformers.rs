@@ -40,10 +40,13 @@ impl Fields {
         let name = match kind {
             "resnet" => self.resnet(),
             "vit" => self.vit("vit", ""),
-            "deit" => match self.is("WithTeacher") {
-                true => self.vit("deit", "_distilled"),
-                false => self.vit("deit", ""),
-            },
+            "deit" => {
+                if self.is("WithTeacher") {
+                    self.vit("deit", "_distilled")
+                } else {
+                    self.vit("deit", "")
+                }
+            }
             "dinov2" => self.dinov2(""),
             "dinov2_with_registers" => self.dinov2("_reg"),
             "swin" => self.swin(),

@@ -63,9 +63,10 @@ mod tests {
             companions(&config).unwrap().to_vec()
         };
         let with_text = [PROCESSOR, TOKENIZER];
-        let clip = match cfg!(feature = "text") {
-            true => &with_text[..],
-            false => &with_text[..1],
+        let clip = if cfg!(feature = "text") {
+            &with_text[..]
+        } else {
+            &with_text[..1]
         };
         assert_eq!(wanted(r#"{"model_type": "clip"}"#), clip);
         assert_eq!(wanted(r#"{"model_type": "vit"}"#), [PROCESSOR]);

@@ -251,9 +251,10 @@ fn described(objects: &Objects) -> String {
                     _ => None,
                 });
             let keys: Vec<String> = keys.take(5).collect();
-            match keys.is_empty() {
-                true => "an empty dictionary".to_string(),
-                false => format!("a dictionary with {}", keys.join(", ")),
+            if keys.is_empty() {
+                "an empty dictionary".to_string()
+            } else {
+                format!("a dictionary with {}", keys.join(", "))
             }
         }
         Node::Tensor(_) => "a single tensor".to_string(),

@@ -274,9 +274,10 @@ impl<'a> Machine<'a> {
 
     fn name(&mut self, module: &str, name: &str) -> Step<()> {
         let whole = format!("{module}.{name}");
-        match is_known(&whole) {
-            true => self.push(Node::Name(whole)),
-            false => Err(Stop::Unknown(whole)),
+        if is_known(&whole) {
+            self.push(Node::Name(whole))
+        } else {
+            Err(Stop::Unknown(whole))
         }
     }
 

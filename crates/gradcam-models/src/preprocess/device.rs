@@ -92,9 +92,12 @@ impl Filter {
                 x if x < 2.0 => (((x - 5.0) * x + 8.0) * x - 4.0) * -0.5,
                 _ => 0.0,
             }),
-            Interpolation::Lanczos => (3.0, |x| match (-3.0..3.0).contains(&x) {
-                true => sine_over(x) * sine_over(x / 3.0),
-                false => 0.0,
+            Interpolation::Lanczos => (3.0, |x| {
+                if (-3.0..3.0).contains(&x) {
+                    sine_over(x) * sine_over(x / 3.0)
+                } else {
+                    0.0
+                }
             }),
         };
         Some(Filter { reach, weight })

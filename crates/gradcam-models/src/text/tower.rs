@@ -151,9 +151,12 @@ impl Block {
 /// Makes the causal mask that is added to the attention logits, `(1, heads, tokens, tokens)`: 0 for visible tokens, the smallest number
 /// elsewhere.
 fn causal(heads: usize, tokens: usize) -> candle_core::Result<Tensor> {
-    let seen = |i: usize| match i % tokens <= i / tokens {
-        true => 0.0,
-        false => f32::MIN,
+    let seen = |i: usize| {
+        if i % tokens <= i / tokens {
+            0.0
+        } else {
+            f32::MIN
+        }
     };
     let mask: Vec<f32> = (0..tokens * tokens).map(seen).collect();
     Tensor::from_vec(mask, (1, 1, tokens, tokens), &Device::Cpu)?

@@ -65,9 +65,10 @@ impl Product {
             _ => sys::cublasComputeType_t::CUBLAS_COMPUTE_32F,
         };
         // cuBLAS is column-major: its matrix is the transpose of ours.
-        let (turn, lead) = match self.transposed {
-            true => (sys::cublasOperation_t::CUBLAS_OP_T, inner),
-            false => (sys::cublasOperation_t::CUBLAS_OP_N, columns),
+        let (turn, lead) = if self.transposed {
+            (sys::cublasOperation_t::CUBLAS_OP_T, inner)
+        } else {
+            (sys::cublasOperation_t::CUBLAS_OP_N, columns)
         };
         let (one, zero) = (Scale::new(dtype, 1.0), Scale::new(dtype, 0.0));
         let (storage, layout) = right.storage_and_layout();

@@ -4,9 +4,10 @@ use candle_core::{Result, Shape, Tensor};
 
 /// Brings a feature map on a device into the layout of its kernels, channels last. The CPU's kernels copy what they need themselves.
 pub(super) fn on_device(x: &Tensor) -> Result<Tensor> {
-    match x.device().is_cpu() || x.rank() != 4 {
-        true => Ok(x.clone()),
-        false => channels_first(&channels_last(x)?.contiguous()?),
+    if x.device().is_cpu() || x.rank() != 4 {
+        Ok(x.clone())
+    } else {
+        channels_first(&channels_last(x)?.contiguous()?)
     }
 }
 

@@ -84,9 +84,10 @@ pub(crate) fn gate_backward(x: &Tensor, gate: &Tensor, grad: &Tensor) -> Result<
 
 /// Adds two gradients without recording.
 pub(crate) fn accumulate(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    match keeps_order(a, b) {
-        true => a + b,
-        false => map2(&Add, a, b),
+    if keeps_order(a, b) {
+        a + b
+    } else {
+        map2(&Add, a, b)
     }
 }
 

@@ -21,9 +21,10 @@ impl Reduce {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let dims = self.output_dims(x.dims())?;
         let y = x.sum_keepdim(self.dims.as_slice())?.reshape(dims)?;
-        match self.mean {
-            true => y / self.terms(x.dims()) as f64,
-            false => Ok(y),
+        if self.mean {
+            y / self.terms(x.dims()) as f64
+        } else {
+            Ok(y)
         }
     }
 
@@ -33,9 +34,10 @@ impl Reduce {
     /// When the shapes do not fit.
     pub fn adjoint(&self, dims: &[usize], grad: &Tensor) -> Result<Tensor> {
         let grad = grad.reshape(self.kept(dims)?)?;
-        let grad = match self.mean {
-            true => (grad / self.terms(dims) as f64)?,
-            false => grad,
+        let grad = if self.mean {
+            (grad / self.terms(dims) as f64)?
+        } else {
+            grad
         };
         grad.broadcast_as(dims)
     }

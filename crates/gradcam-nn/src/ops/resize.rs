@@ -110,10 +110,14 @@ pub fn resize_taps(
         return Vec::new();
     }
     let last = input - 1;
-    let position = |i: usize| match align_corners {
-        true if output == 1 => 0.0,
-        true => i as f64 * last as f64 / (output - 1) as f64,
-        false => (i as f64 + 0.5) * input as f64 / output as f64 - 0.5,
+    let position = |i: usize| {
+        if !align_corners {
+            (i as f64 + 0.5) * input as f64 / output as f64 - 0.5
+        } else if output == 1 {
+            0.0
+        } else {
+            i as f64 * last as f64 / (output - 1) as f64
+        }
     };
     let tap = |i: usize| match mode {
         ResizeMode::Nearest => {

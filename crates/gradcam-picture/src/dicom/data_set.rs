@@ -77,9 +77,10 @@ impl<'a> Rest<'a> {
     fn u32(&mut self) -> Result<u32, PictureError> {
         let bytes = self.take(4)?;
         let bytes = [bytes[0], bytes[1], bytes[2], bytes[3]];
-        Ok(match self.encoding.big {
-            true => u32::from_be_bytes(bytes),
-            false => u32::from_le_bytes(bytes),
+        Ok(if self.encoding.big {
+            u32::from_be_bytes(bytes)
+        } else {
+            u32::from_le_bytes(bytes)
         })
     }
 
@@ -140,9 +141,10 @@ impl<'a> Rest<'a> {
 
 fn u16_of(bytes: &[u8], big: bool) -> u16 {
     let bytes = [bytes[0], bytes[1]];
-    match big {
-        true => u16::from_be_bytes(bytes),
-        false => u16::from_le_bytes(bytes),
+    if big {
+        u16::from_be_bytes(bytes)
+    } else {
+        u16::from_le_bytes(bytes)
     }
 }
 

@@ -59,9 +59,10 @@ fn plane(set: &DataSet<'_>, data: &[u8], planar: bool, big: bool) -> Result<Plan
     // Shifts the sample to the top of 32 bits, then back down with or without its sign.
     let value = |raw: u32| {
         let top = raw << (31 - high);
-        match set.signed {
-            true => (top as i32 >> (32 - bits)) as f32,
-            false => (top >> (32 - bits)) as f32,
+        if set.signed {
+            (top as i32 >> (32 - bits)) as f32
+        } else {
+            (top >> (32 - bits)) as f32
         }
     };
     let values = match set.bits_allocated {
@@ -70,18 +71,24 @@ fn plane(set: &DataSet<'_>, data: &[u8], planar: bool, big: bool) -> Result<Plan
             .as_chunks()
             .0
             .iter()
-            .map(|bytes| match big {
-                true => value(u16::from_be_bytes(*bytes).into()),
-                false => value(u16::from_le_bytes(*bytes).into()),
+            .map(|bytes| {
+                if big {
+                    value(u16::from_be_bytes(*bytes).into())
+                } else {
+                    value(u16::from_le_bytes(*bytes).into())
+                }
             })
             .collect(),
         _ => data
             .as_chunks()
             .0
             .iter()
-            .map(|bytes| match big {
-                true => value(u32::from_be_bytes(*bytes)),
-                false => value(u32::from_le_bytes(*bytes)),
+            .map(|bytes| {
+                if big {
+                    value(u32::from_be_bytes(*bytes))
+                } else {
+                    value(u32::from_le_bytes(*bytes))
+                }
             })
             .collect(),
     };
@@ -102,9 +109,12 @@ fn unknown_colours(set: &DataSet<'_>) -> PictureError {
 /// Converts three bytes per pixel, interleaved or in planes.
 fn colours(set: &DataSet<'_>, data: &[u8], planar: bool) -> Result<RgbImage, PictureError> {
     let count = data.len() / 3;
-    let at = |pixel: usize| match planar {
-        true => [data[pixel], data[count + pixel], data[2 * count + pixel]],
-        false => [data[3 * pixel], data[3 * pixel + 1], data[3 * pixel + 2]],
+    let at = |pixel: usize| {
+        if planar {
+            [data[pixel], data[count + pixel], data[2 * count + pixel]]
+        } else {
+            [data[3 * pixel], data[3 * pixel + 1], data[3 * pixel + 2]]
+        }
     };
     let convert: fn([u8; 3]) -> [u8; 3] = match set.photometric {
         "RGB" => |rgb| rgb,

@@ -365,14 +365,13 @@ impl<M: Saliency> Explainer<M> {
                 objectives.push(objective.or_else(|| target.clone()));
                 asked.push(target);
             }
-            let gradients = match self.method.needs_gradient() {
-                true => {
-                    let score = Score::of(output, logits, &objectives)?;
-                    let taken = observation.taken(&score.signed(self.sign())?)?;
-                    passes.push(taken.clone());
-                    taken.gradients
-                }
-                false => Default::default(),
+            let gradients = if self.method.needs_gradient() {
+                let score = Score::of(output, logits, &objectives)?;
+                let taken = observation.taken(&score.signed(self.sign())?)?;
+                passes.push(taken.clone());
+                taken.gradients
+            } else {
+                Default::default()
             };
             for (image, target) in asked.iter().enumerate() {
                 let Some(target) = target else { continue };
@@ -458,9 +457,12 @@ impl<M: Saliency> Explainer<M> {
             .collect();
         let positions = |layer: &LayerMap| layer.map.size().area();
         let coarsest = layers.iter().map(positions).min();
-        let lifted = |layer: usize, v: f32| match Some(positions(&layers[layer])) == coarsest {
-            true => v,
-            false => (2.0 * v).tanh(),
+        let lifted = |layer: usize, v: f32| {
+            if Some(positions(&layers[layer])) == coarsest {
+                v
+            } else {
+                (2.0 * v).tanh()
+            }
         };
         Grid::from_fn(size, |i| {
             let values = maps.iter().map(|map| map.values()[i]);

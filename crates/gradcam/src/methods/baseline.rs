@@ -97,12 +97,13 @@ impl Baseline {
 }
 
 fn check(channels: usize, colour: &[f32]) -> Result<()> {
-    match colour.len() == channels {
-        true => Ok(()),
-        false => Err(Error::Inputs {
+    if colour.len() == channels {
+        Ok(())
+    } else {
+        Err(Error::Inputs {
             channels,
             found: colour.len(),
-        }),
+        })
     }
 }
 

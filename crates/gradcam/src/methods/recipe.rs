@@ -79,9 +79,10 @@ impl Check {
         expected: &'static str,
         found: impl ToString,
     ) -> Result<()> {
-        match fits {
-            true => Ok(()),
-            false => Err(Error::option(self.method, option, expected, found)),
+        if fits {
+            Ok(())
+        } else {
+            Err(Error::option(self.method, option, expected, found))
         }
     }
 

@@ -48,10 +48,10 @@ impl<'a> Head<'a> {
         let mut before = Vec::new();
         pass.outputs.truncate(pass.cut);
         for output in pass.outputs {
-            before.push(match pass.used.contains(&output.id()) {
-                true => output,
-                false => Tensor::zeros((), output.dtype(), output.device())?
-                    .broadcast_as(output.shape())?,
+            before.push(if pass.used.contains(&output.id()) {
+                output
+            } else {
+                Tensor::zeros((), output.dtype(), output.device())?.broadcast_as(output.shape())?
             });
         }
         let (_, _, height, width) = image.dims4()?;
@@ -94,13 +94,14 @@ impl<'a> Head<'a> {
         score: impl Fn(&[f32]) -> crate::Result<f64> + Sync,
     ) -> crate::Result<Vec<f64>> {
         let one = |index: usize| score(&values(&self.output(at_layer(index))?)?);
-        let found: Vec<crate::Result<f64>> = match self.image.device().is_cpu() {
-            true => (0..count)
+        let found: Vec<crate::Result<f64>> = if self.image.device().is_cpu() {
+            (0..count)
                 .into_par_iter()
                 .with_max_len(1)
                 .map(one)
-                .collect(),
-            false => (0..count).map(one).collect(),
+                .collect()
+        } else {
+            (0..count).map(one).collect()
         };
         found.into_iter().collect()
     }
@@ -112,13 +113,12 @@ impl<'a> Head<'a> {
         score: impl FnOnce(&Tensor) -> crate::Result<Tensor>,
     ) -> crate::Result<Vec<f32>> {
         let activation = self.at_layer(values)?;
-        let gradient = match self.network.passes_all() {
-            true => self.by_tape(&activation, score)?,
-            false => {
-                let variable = Var::from_tensor(&activation)?;
-                let output = self.run(variable.as_tensor(), &mut ())?;
-                score(&output)?.backward()?.remove(variable.as_tensor())
-            }
+        let gradient = if self.network.passes_all() {
+            self.by_tape(&activation, score)?
+        } else {
+            let variable = Var::from_tensor(&activation)?;
+            let output = self.run(variable.as_tensor(), &mut ())?;
+            score(&output)?.backward()?.remove(variable.as_tensor())
         };
         let gradient = gradient.map_or_else(|| activation.zeros_like(), Ok)?;
         let (_, _, height, width) = self.image.dims4()?;
@@ -217,9 +217,10 @@ impl Pass for Replay<'_> {
         self.head.layer == name
     }
     fn tap(&mut self, name: &str, x: Tensor) -> Result<Tensor> {
-        match self.head.layer == name && self.next >= self.head.before.len() {
-            true => Ok(self.activation.clone()),
-            false => Ok(x),
+        if self.head.layer == name && self.next >= self.head.before.len() {
+            Ok(self.activation.clone())
+        } else {
+            Ok(x)
         }
     }
     fn operation(&mut self, op: Op<'_>, inputs: &[&Tensor]) -> Result<Tensor> {

@@ -100,9 +100,10 @@ impl Subject<'_> {
     pub fn gradients(&self, images: &Tensor) -> Result<Tensor> {
         let targets = vec![self.target.clone(); images.dim(0)?];
         let gradients = input_gradient(self.network, images, &targets)?;
-        match self.sign < 0.0 {
-            true => Ok(gradients.neg()?),
-            false => Ok(gradients),
+        if self.sign < 0.0 {
+            Ok(gradients.neg()?)
+        } else {
+            Ok(gradients)
         }
     }
 }

@@ -227,13 +227,14 @@ struct Trace<'a> {
 impl<'a> Trace<'a> {
     fn of(network: &dyn Network, images: &Tensor, layer: Option<&'a str>) -> Result<Self> {
         let (_, channels, height, width) = images.dims4()?;
-        let x = match network.passes_all() {
-            true => blank((channels, height, width))?,
-            false => Tensor::zeros(
+        let x = if network.passes_all() {
+            blank((channels, height, width))?
+        } else {
+            Tensor::zeros(
                 (1, channels, height, width),
                 images.dtype(),
                 images.device(),
-            )?,
+            )?
         };
         let mut trace = Trace {
             input: (height, width),
@@ -499,9 +500,10 @@ impl Pass for Trace<'_> {
                 let [x, gate] = op.inputs(inputs)?;
                 let y = self.same(x)?;
                 // A constant has no field of its own.
-                Ok(match self.fields.contains_key(&gate.id()) {
-                    true => self.joined(y, &[x, gate]),
-                    false => y,
+                Ok(if self.fields.contains_key(&gate.id()) {
+                    self.joined(y, &[x, gate])
+                } else {
+                    y
                 })
             }
             Op::Matmul => {

@@ -79,12 +79,11 @@ pub fn masked_logits<M: Into<Mask>>(
             found: baseline.len(),
         });
     }
-    let baseline: Cow<'_, [f32]> = match whole {
-        true => baseline.into(),
-        false => {
-            let plane = |&value: &f32| std::iter::repeat_n(value, size.area());
-            baseline.iter().flat_map(plane).collect()
-        }
+    let baseline: Cow<'_, [f32]> = if whole {
+        baseline.into()
+    } else {
+        let plane = |&value: &f32| std::iter::repeat_n(value, size.area());
+        baseline.iter().flat_map(plane).collect()
     };
     let mask = |index: usize| -> Result<Mask> {
         let mask: Mask = mask(index).into();
@@ -111,10 +110,9 @@ pub fn masked_logits<M: Into<Mask>>(
         for (plane, baseline) in planes.zip(baseline.chunks_exact(size.area())) {
             let blended = plane.iter().zip(baseline).zip(mask.values());
             // A pixel that stays has the image's own number, without rounding.
-            values.extend(blended.map(|((&x, &base), &m)| match m == 1.0 {
-                true => x,
-                false => base + m * (x - base),
-            }));
+            values.extend(
+                blended.map(|((&x, &base), &m)| if m == 1.0 { x } else { base + m * (x - base) }),
+            );
         }
         let input = Tensor::from_vec(values, (1, channels, height, width), &Device::Cpu)?;
         let logits = network.forward(&input.to_dtype(image.dtype())?, &mut ())?;

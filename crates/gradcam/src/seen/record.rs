@@ -116,9 +116,10 @@ impl Record {
 /// Runs `f` in the thread pool, which is then entered once instead of for every operation. On a device, `f` runs in the calling thread,
 /// since the work of a device may be ordered by threads.
 pub(crate) fn in_pool<T: Send>(device: &Device, f: impl FnOnce() -> T + Send) -> T {
-    match device.is_cpu() {
-        true => rayon::scope(|_| f()),
-        false => f(),
+    if device.is_cpu() {
+        rayon::scope(|_| f())
+    } else {
+        f()
     }
 }
 

@@ -189,10 +189,11 @@ fn nulls_have_the_resolution_that_the_metric_looks_at() {
         assert_eq!(cells(1, Metric::DeletionCorrelation), Some(coarse));
         let maps = record.nulls.iter().filter(|map| map.source == null.name());
         let of: Vec<_> = maps.map(|map| (map.of, map.cells)).collect();
-        match null.is_of_a_method() {
-            true => assert_eq!(of, [(Some(0), fine), (Some(1), coarse), (Some(2), coarse)]),
+        if null.is_of_a_method() {
+            assert_eq!(of, [(Some(0), fine), (Some(1), coarse), (Some(2), coarse)])
+        } else {
             // The two methods of the layer share one null.
-            false => assert_eq!(of, [(None, coarse), (None, fine)]),
+            assert_eq!(of, [(None, coarse), (None, fine)])
         }
     }
     let random = |method, metric| {

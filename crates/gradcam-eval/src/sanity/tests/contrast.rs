@@ -221,10 +221,7 @@ impl Network for Leans {
 fn giving(value: f32) -> impl Fn(&dyn Network, &Tensor, usize) -> Result<Grid> {
     move |_, _, _| {
         let values = object().into_iter().enumerate();
-        let values = values.map(|(i, inside)| match inside {
-            true => value,
-            false => (i % 2) as f32,
-        });
+        let values = values.map(|(i, inside)| if inside { value } else { (i % 2) as f32 });
         Ok(grid(SIDE, SIDE, &values.collect::<Vec<_>>()))
     }
 }

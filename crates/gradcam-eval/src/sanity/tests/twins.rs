@@ -13,9 +13,12 @@ fn moved(seed: u64, by: f64) -> Box<dyn Network> {
         let noise = Tensor::from_vec(noise.collect(), tensor.shape(), tensor.device())?;
         tensor + noise
     };
-    let change = |name: &str, tensor: &Tensor| match name.contains("running") {
-        true => Ok(tensor.clone()),
-        false => change(name, tensor),
+    let change = |name: &str, tensor: &Tensor| {
+        if name.contains("running") {
+            Ok(tensor.clone())
+        } else {
+            change(name, tensor)
+        }
     };
     rebuilt(&tensors, &change).unwrap()
 }

@@ -68,9 +68,12 @@ impl Recipe for ReciproCam {
             }
             kept
         };
-        let scores = head.scores(positions, values, |logits| match self.probability {
-            true => subject.probability(logits),
-            false => subject.score(logits),
+        let scores = head.scores(positions, values, |logits| {
+            if self.probability {
+                subject.probability(logits)
+            } else {
+                subject.score(logits)
+            }
         })?;
         Ok(features.summed(&stretched(&scores)))
     }

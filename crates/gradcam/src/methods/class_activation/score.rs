@@ -164,10 +164,7 @@ impl Enlarged {
         });
         let range = high - low;
         // The same as stretching after the upsampling, whose weights sum to 1.
-        cells.map(|v| match range > 0.0 {
-            true => (v - low) / range,
-            false => 0.0,
-        })
+        cells.map(|v| if range > 0.0 { (v - low) / range } else { 0.0 })
     }
 
     fn mask(&self, cells: Grid) -> Mask {
@@ -295,9 +292,10 @@ mod tests {
                 let (low, high) = (mask.min(), mask.max());
                 let score: f64 = (0..144)
                     .map(|i| {
-                        let mask = match high > low {
-                            true => (mask.values()[i % 48] - low) / (high - low) * share(sample),
-                            false => 0.0,
+                        let mask = if high > low {
+                            (mask.values()[i % 48] - low) / (high - low) * share(sample)
+                        } else {
+                            0.0
                         };
                         f64::from(mask * pixels[i]).powi(2)
                     })

@@ -81,9 +81,10 @@ impl Recipe for SmoothGradCamPlusPlus {
                 let term = |power: &[f64; 3]| {
                     let [first, second, third] = power.map(|v| v / samples);
                     let denominator = 2.0 * second + third * sum / samples;
-                    match first <= 0.0 || denominator == 0.0 {
-                        true => 0.0,
-                        false => second / denominator * first,
+                    if first <= 0.0 || denominator == 0.0 {
+                        0.0
+                    } else {
+                        second / denominator * first
                     }
                 };
                 powers.iter().map(term).sum()

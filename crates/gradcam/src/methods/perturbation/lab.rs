@@ -12,9 +12,12 @@ pub(super) fn lab(values: &[f32], pixels: usize, inputs: &Inputs) -> Vec<[f64; 3
         .zip(inputs.black.iter().zip(&inputs.white))
         .map(|(plane, (&black, &white))| {
             let (black, range) = (f64::from(black), f64::from(white) - f64::from(black));
-            let share = |&v: &f32| match range == 0.0 {
-                true => 0.0,
-                false => ((f64::from(v) - black) / range).clamp(0.0, 1.0),
+            let share = |&v: &f32| {
+                if range == 0.0 {
+                    0.0
+                } else {
+                    ((f64::from(v) - black) / range).clamp(0.0, 1.0)
+                }
             };
             plane.iter().map(share).collect()
         })
@@ -32,9 +35,12 @@ pub(super) fn lab(values: &[f32], pixels: usize, inputs: &Inputs) -> Vec<[f64; 3
 
 /// Converts sRGB (IEC 61966-2-1) to CIELAB (CIE 15).
 fn of_rgb(rgb: [f64; 3]) -> [f64; 3] {
-    let [r, g, b] = rgb.map(|v| match v <= 0.04045 {
-        true => v / 12.92,
-        false => ((v + 0.055) / 1.055).powf(2.4),
+    let [r, g, b] = rgb.map(|v| {
+        if v <= 0.04045 {
+            v / 12.92
+        } else {
+            ((v + 0.055) / 1.055).powf(2.4)
+        }
     });
     // XYZ as fractions of the white point's, which are these rows' sums.
     let xyz = [
@@ -42,9 +48,12 @@ fn of_rgb(rgb: [f64; 3]) -> [f64; 3] {
         0.2126729 * r + 0.7151522 * g + 0.0721750 * b,
         (0.0193339 * r + 0.1191920 * g + 0.9503041 * b) / 1.0888300,
     ];
-    let [x, y, z] = xyz.map(|t| match t > 216.0 / 24389.0 {
-        true => t.cbrt(),
-        false => (24389.0 / 27.0 * t + 16.0) / 116.0,
+    let [x, y, z] = xyz.map(|t| {
+        if t > 216.0 / 24389.0 {
+            t.cbrt()
+        } else {
+            (24389.0 / 27.0 * t + 16.0) / 116.0
+        }
     });
     [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
 }

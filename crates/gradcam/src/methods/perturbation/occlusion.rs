@@ -134,9 +134,12 @@ mod tests {
         let starts = |size: usize| {
             let mut starts = (0..size).step_by(stride);
             let mut reached = 0;
-            std::iter::from_fn(move || match reached < size {
-                true => starts.next().inspect(|s| reached = s + window),
-                false => None,
+            std::iter::from_fn(move || {
+                if reached < size {
+                    starts.next().inspect(|s| reached = s + window)
+                } else {
+                    None
+                }
             })
         };
         for y in 0..height {

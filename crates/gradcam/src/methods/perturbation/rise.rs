@@ -127,9 +127,10 @@ impl Recipe for Rise {
 impl Rise {
     /// Returns the score of the class under a mask.
     fn score(&self, subject: &Subject<'_>, logits: &[f32]) -> Result<f64> {
-        match self.probability {
-            true => subject.probability(logits),
-            false => subject.score(logits),
+        if self.probability {
+            subject.probability(logits)
+        } else {
+            subject.score(logits)
         }
     }
 }
@@ -177,9 +178,10 @@ impl Sums {
         let count = self.count as f64;
         // A single score has no covariance, and is taken as it is.
         let centered = options.centered && self.count > 1;
-        let (mean, divisor) = match centered {
-            true => (self.scores / count, (count - 1.0) * options.keep),
-            false => (0.0, count * options.keep),
+        let (mean, divisor) = if centered {
+            (self.scores / count, (count - 1.0) * options.keep)
+        } else {
+            (0.0, count * options.keep)
         };
         let sum = |sums: &[f64; 6]| sums[2] - mean * sums[0];
         // The variance of `s m`, or of `(s - mean s) (m - mean m)`.
@@ -329,9 +331,10 @@ mod tests {
         // The mean score is `keep` times the score of the whole.
         let flat = rise(1, 0).keep * parts.iter().sum::<f64>();
         for centered in [false, true] {
-            let expected: Vec<f64> = match centered {
-                true => plain.iter().map(|v| v - flat).collect(),
-                false => plain.clone(),
+            let expected: Vec<f64> = if centered {
+                plain.iter().map(|v| v - flat).collect()
+            } else {
+                plain.clone()
             };
             within_errors(&network, &image, centered, &expected);
         }

@@ -35,9 +35,10 @@ impl Estimate {
         let mean = errors.iter().sum::<f64>() / errors.len().max(1) as f64;
         let high = self.values.iter().copied().fold(f64::MIN, f64::max);
         let low = self.values.iter().copied().fold(f64::MAX, f64::min);
-        Some(match mean == 0.0 {
-            true => 0.0,
-            false => mean / (high - low),
+        Some(if mean == 0.0 {
+            0.0
+        } else {
+            mean / (high - low)
         })
     }
 

@@ -284,9 +284,10 @@ mod tests {
             assert!(measure(&found, "completeness-error") < 1e-9);
             let exact = segments == 6;
             assert_eq!(found.error.is_none(), exact);
-            let forwards = match exact {
-                true => (1 << parts.count()) as f64 - 1.0,
-                false => 299.0,
+            let forwards = if exact {
+                (1 << parts.count()) as f64 - 1.0
+            } else {
+                299.0
             };
             assert_eq!(measure(&found, "samples"), forwards);
         }

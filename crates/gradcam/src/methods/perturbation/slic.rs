@@ -166,9 +166,10 @@ fn connected(labels: &[usize], (height, width): (usize, usize), least: f64) -> V
                 }
             }
         }
-        match before != NONE && (piece.len() as f64) < least {
-            true => piece.into_iter().for_each(|i| result[i] = before),
-            false => count += 1,
+        if before != NONE && (piece.len() as f64) < least {
+            piece.into_iter().for_each(|i| result[i] = before)
+        } else {
+            count += 1
         }
     }
     result

@@ -110,9 +110,12 @@ impl Rules for Rescale {
             let ((x, x0), (y, y0), (m, _)) = (halves(&x)?, halves(&y)?, halves(grad)?);
             let found = pointwise(
                 [&x, &x0, &y, &y0, &m, &plain],
-                |[x, x0, y, y0, m, plain]| match (x - x0).abs() < NONE {
-                    true => plain,
-                    false => m * (y - y0) / (x - x0),
+                |[x, x0, y, y0, m, plain]| {
+                    if (x - x0).abs() < NONE {
+                        plain
+                    } else {
+                        m * (y - y0) / (x - x0)
+                    }
                 },
             )?;
             twice(&found)
@@ -129,9 +132,12 @@ impl Rules for Rescale {
             let plain = pool.backward(&x, &m)?;
             let found = pointwise(
                 [&x, &x0, &rise, &fall, &plain],
-                |[x, x0, rise, fall, plain]| match (x - x0).abs() < NONE {
-                    true => plain,
-                    false => (rise + fall) / (x - x0),
+                |[x, x0, rise, fall, plain]| {
+                    if (x - x0).abs() < NONE {
+                        plain
+                    } else {
+                        (rise + fall) / (x - x0)
+                    }
                 },
             )?;
             twice(&found)

@@ -308,9 +308,10 @@ pub(super) fn complete(sum: f64, expected: f64) -> Vec<(&'static str, f64)> {
 /// Returns the distance of `found` from `expected` as a fraction of `expected`; the distance itself if `expected` is 0.
 pub(crate) fn relative(found: f64, expected: f64) -> f64 {
     let distance = (found - expected).abs();
-    match expected == 0.0 {
-        true => distance,
-        false => distance / expected.abs(),
+    if expected == 0.0 {
+        distance
+    } else {
+        distance / expected.abs()
     }
 }
 

@@ -179,9 +179,10 @@ fn product(a: &Tensor, b: &Tensor) -> Tensors<Tensor> {
 impl Relevance {
     fn affine(&self, layer: Affine, x: &Tensor, is_conv: bool) -> Backward {
         let (options, x, kept) = (self.options, x.clone(), self.kept.clone());
-        let layer = match options.biases {
-            true => layer,
-            false => layer.without_bias(),
+        let layer = if options.biases {
+            layer
+        } else {
+            layer.without_bias()
         };
         let rule = match options.rule {
             LrpRule::EpsilonPlusFlat if x.id() == self.input => {
@@ -236,9 +237,10 @@ fn gamma(layer: &Affine, x: &Tensor, r: &Tensor, options: Lrp, kept: &Kept) -> T
     let z = layer.forward(x)?;
     let mut found = x.zeros_like()?;
     for sign in [1.0, -1.0] {
-        let (with, without) = match sign > 0.0 {
-            true => (&more_bias, &less),
-            false => (&less_bias, &more),
+        let (with, without) = if sign > 0.0 {
+            (&more_bias, &less)
+        } else {
+            (&less_bias, &more)
         };
         let total = sum(&with.forward(&positive)?, &without.forward(&negative)?)?;
         let r = pointwise([r, &z], |[r, z]| if z * sign > 0.0 { r } else { 0.0 })?;

@@ -32,8 +32,9 @@ pub(crate) fn through(
 
 /// Refuses a network with operations that no rule sees; the error names `method`.
 pub(crate) fn all_pass(method: &str, network: &dyn Network) -> Result<()> {
-    match network.passes_all() {
-        true => Ok(()),
-        false => Err(Error::NeedsPass(method.to_string())),
+    if network.passes_all() {
+        Ok(())
+    } else {
+        Err(Error::NeedsPass(method.to_string()))
     }
 }

@@ -101,9 +101,10 @@ impl Mask {
             }
             Mask::Ranked { ranks, .. } => ranks.len() == size.area(),
         };
-        match whole {
-            true => Ok(()),
-            false => Err(Error::BadMask(size)),
+        if whole {
+            Ok(())
+        } else {
+            Err(Error::BadMask(size))
         }
     }
 
@@ -140,9 +141,12 @@ impl Mask {
                 values: (inside, outside),
                 ..
             } => {
-                let value = |rank| match changed.contains(rank) {
-                    true => inside,
-                    false => outside,
+                let value = |rank| {
+                    if changed.contains(rank) {
+                        inside
+                    } else {
+                        outside
+                    }
                 };
                 ranks.iter().map(value).collect()
             }

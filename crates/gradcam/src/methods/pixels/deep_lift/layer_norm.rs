@@ -10,9 +10,10 @@ use gradcam_nn::ops::{Axis, LayerNorm};
 pub(super) fn rescaled(layer: &LayerNorm, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
     let over_channels = layer.axis == Axis::Channel;
     let rows = |x: &Tensor| -> Result<(Vec<usize>, Vec<f64>)> {
-        let x = match over_channels {
-            true => x.permute((0, 2, 3, 1))?,
-            false => x.clone(),
+        let x = if over_channels {
+            x.permute((0, 2, 3, 1))?
+        } else {
+            x.clone()
         };
         let values = x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
         Ok((x.dims().to_vec(), values))
@@ -34,9 +35,10 @@ pub(super) fn rescaled(layer: &LayerNorm, x: &Tensor, grad: &Tensor) -> Result<T
         let sums: Vec<f64> = c1.iter().zip(&c0).map(|(a, b)| a + b).collect();
         let to_r: f64 = m.iter().zip(&sums).map(|(m, sum)| m * sum / 2.0).sum();
         // The slope of the chord, or of the tangent if the two points coincide.
-        let slope = match (s1 - s0).abs() < 1e-10 * (s1 + s0 + layer.eps) {
-            true => -0.5 * r1.powi(3),
-            false => (r1 - r0) / (s1 - s0),
+        let slope = if (s1 - s0).abs() < 1e-10 * (s1 + s0 + layer.eps) {
+            -0.5 * r1.powi(3)
+        } else {
+            (r1 - r0) / (s1 - s0)
         };
         let to_c = m
             .iter()
@@ -48,9 +50,10 @@ pub(super) fn rescaled(layer: &LayerNorm, x: &Tensor, grad: &Tensor) -> Result<T
     }
     found.extend_from_within(..);
     let found = Tensor::from_vec(found, dims, x.device())?.to_dtype(x.dtype())?;
-    match over_channels {
-        true => found.permute((0, 3, 1, 2)),
-        false => Ok(found),
+    if over_channels {
+        found.permute((0, 3, 1, 2))
+    } else {
+        Ok(found)
     }
 }
 

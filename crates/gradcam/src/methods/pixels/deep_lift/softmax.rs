@@ -31,9 +31,10 @@ pub(super) fn rescaled(x: &Tensor, grad: &Tensor) -> Result<Tensor> {
         let to_r: f64 = (0..len).map(|i| m[i] * (a[i] + a0[i]) / 2.0).sum();
         found.extend((0..len).map(|i| {
             let to_a = m[i] * (r + r0) / 2.0 - to_r * r * r0;
-            let slope = match (x[i] - x0[i]).abs() < 1e-10 {
-                true => a[i],
-                false => (a[i] - a0[i]) / (x[i] - x0[i]),
+            let slope = if (x[i] - x0[i]).abs() < 1e-10 {
+                a[i]
+            } else {
+                (a[i] - a0[i]) / (x[i] - x0[i])
             };
             to_a * slope
         }));
