@@ -1,6 +1,6 @@
 //! Does a map depend on what the network has learned?
 //!
-//! If a map stays the same when the network's parameters are redrawn, or when the network was trained on random labels, it shows the
+//! A map should change when the network's parameters are redrawn, or when the network is trained on random labels. Otherwise it shows the
 //! picture and not the network (Adebayo et al. 2018). Other tests ask whether networks with the same outputs have the same maps
 //! ([`agreement`], Arun et al. 2021; [`implementation_invariance`], Sundararajan et al. 2017). Others ask whether a map depends on what a
 //! network looks for ([`model_contrast`], Yang and Kim 2019).

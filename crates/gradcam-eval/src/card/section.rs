@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A heading of the saliency card's template with tests under it.
+/// A heading of the saliency card's template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Section {
-    /// Does the map follow what the input changes in the output?
+    /// Does the map follow changes of the input that change the output?
     InputSensitivity,
     /// Does the map follow the labels that the network learnt?
     LabelSensitivity,
@@ -19,7 +19,7 @@ pub enum Section {
 }
 
 impl Section {
-    /// All of them, in the template's order.
+    /// All sections, in the template's order.
     pub const ALL: [Section; 5] = [
         Section::InputSensitivity,
         Section::LabelSensitivity,
@@ -28,7 +28,7 @@ impl Section {
         Section::PerceptualCorrespondence,
     ];
 
-    /// Its key in the JSON.
+    /// Returns its key in the JSON.
     pub fn key(self) -> &'static str {
         match self {
             Section::InputSensitivity => "input_sensitivity",
@@ -39,7 +39,7 @@ impl Section {
         }
     }
 
-    /// Its heading.
+    /// Returns its heading.
     pub fn title(self) -> &'static str {
         match self {
             Section::InputSensitivity => "Input sensitivity",
@@ -50,7 +50,7 @@ impl Section {
         }
     }
 
-    /// What its tests ask, as a question.
+    /// Returns the question that its tests answer.
     pub fn question(self) -> &'static str {
         match self {
             Section::InputSensitivity => "Does the score follow when what the map shows changes?",

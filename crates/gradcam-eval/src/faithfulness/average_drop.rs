@@ -1,4 +1,4 @@
-//! What the network says when it sees only what the map shows, or all but that.
+//! The network's score when it sees only what the map shows, or everything else.
 
 use gradcam_map::Grid;
 
@@ -6,7 +6,7 @@ use super::sample::{Output, Sample};
 use crate::metrics::brought_to_one;
 use crate::{Result, Undefined};
 
-/// How the probability `p` of the target changes on an image; the papers' numbers are the means over images.
+/// The changes of the target's probability `p` on an image; the papers report means over images.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Drop {
@@ -17,16 +17,16 @@ pub struct Drop {
     /// `(p - p_hidden) / p`, at most 1, higher is better: the mean is the average drop in deletion (Jung and Oh 2021).
     pub drop_in_deletion: f64,
     /// `max(0, p_shown - p) / (1 - p)`, 0 to 1, higher is better: the mean is the average gain (Zhang et al. 2024, Opti-CAM).
-    /// [`Undefined::FullScore`] where `p` is 1.
+    /// [`Undefined::FullScore`] if `p` is 1.
     pub gain: std::result::Result<f64, Undefined>,
 }
 
-/// What the target's probability becomes when the image is multiplied by the map, brought to 0 to 1, and by one less the map.
+/// Measures the target's probability when the image is multiplied by the map, rescaled to 0 to 1, and by one minus the map.
 ///
-/// `map` is at the image's resolution. 0 in the image is the data set's mean, so what is hidden is grey. It costs three forwards.
+/// `map` is at the image's resolution. 0 in the image is the data set's mean, so hidden pixels are grey. It costs three forward passes.
 ///
 /// # Errors
-/// When the map does not fit or the network fails; [`check`](crate::check)'s; [`Undefined::NoScore`] where `p` is 0.
+/// If the map does not fit or the network fails; the errors of [`check`](crate::check); [`Undefined::NoScore`] if `p` is 0.
 pub fn average_drop(sample: &Sample<'_>, map: &Grid) -> Result<Drop> {
     sample.check(map)?;
     let (channels, ..) = sample.shape()?;
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
     use crate::testing::{Patch, SIDE, grid, on_any_threads};
 
-    /// The patch alone keeps the logit of 4, without it there is 0; half of it makes 2.
+    /// The patch alone keeps the logit of 4; without it the logit is 0, and half of it gives 2.
     #[test]
     fn the_patch_is_all_that_counts() {
         let network = Patch::new();
@@ -75,7 +75,7 @@ mod tests {
         let found = on_any_threads(|| average_drop(&sample, &grid(SIDE, SIDE, &whole)).unwrap());
         assert_eq!((found.drop, found.increase), (0.0, false));
         assert!((found.drop_in_deletion - (p(4.0) - 0.5) / p(4.0)).abs() < 1e-6);
-        // At half the height of the map's peak, which lies elsewhere.
+        // The patch at half the height of the map's peak, which is elsewhere.
         let mut half: Vec<f32> = whole.iter().map(|v| 0.5 * v).collect();
         half[0] = 1.0;
         let found = average_drop(&sample, &grid(SIDE, SIDE, &half)).unwrap();
@@ -84,7 +84,8 @@ mod tests {
         assert!((found.drop_in_deletion - expected).abs() < 1e-6);
     }
 
-    /// The upper half of the patch speaks for the class as much as the lower one against it: the logit is 0, and 2 or -2 with one half alone.
+    /// The upper half of the patch is as much evidence for the class as the lower one against it. The logit is 0, and 2 or -2 with one half
+    /// alone.
     #[test]
     fn the_gain_is_a_share_of_what_the_probability_lacks() {
         let network = Patch::new();

@@ -45,7 +45,7 @@ pub struct RoadCurves {
     pub combined: f64,
 }
 
-/// Measures the target's probability when the most and the least salient pixels are removed and imputed from their surroundings
+/// Measures the target's probability when the most and the least salient pixels are removed. They are imputed from their surroundings
 /// ([`impute`], and noise), so that the shape of the removed region cannot give the class away.
 ///
 /// `map` is at the image's resolution. Each share costs two forward passes.

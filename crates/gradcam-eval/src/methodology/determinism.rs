@@ -56,8 +56,8 @@ impl fmt::Debug for Varied<'_> {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Determinism {
-    /// For each variation the share of maps that are bitwise equal, 0 to 1, and the largest difference, as a share of the first map's
-    /// largest absolute value (infinite if only one of two values is finite).
+    /// For each variation, the share of bitwise equal maps, 0 to 1, and the largest difference. The difference is a share of the first
+    /// map's largest absolute value (infinite if only one of two values is finite).
     pub variations: Vec<(Variation, f64, f64)>,
 }
 

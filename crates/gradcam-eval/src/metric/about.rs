@@ -1,4 +1,4 @@
-//! What there is to know about a metric before it is measured.
+//! A metric's properties, known before it is measured.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::range::Range;
 use crate::Resolution;
 use crate::evaluate::Null;
 
-/// Which way is better. There is no fourth case, so that a match can be exhaustive.
+/// Which direction is better. There is no fourth case, so that a match can be exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
@@ -17,16 +17,16 @@ pub enum Direction {
     Up,
     /// Lower.
     Down,
-    /// Neither: the metric describes.
+    /// Neither: the metric only describes.
     None,
 }
 
-/// What a metric needs beside the map.
+/// An input that a metric needs besides the map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Need {
-    /// Where the object is.
+    /// A mask of the object.
     Mask,
     /// The network and its input.
     Network,
@@ -56,68 +56,68 @@ impl fmt::Display for Need {
     }
 }
 
-/// What a metric takes of a map's places.
+/// The property of a map's positions that a metric uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Places {
     /// Their values.
     Values,
-    /// Their order: it matters how many of them are tied.
+    /// Their order: the number of ties matters.
     Order,
-    /// The highest one: where several are, all of them count.
+    /// The peak: if several positions tie for it, all of them count.
     Peak,
 }
 
-/// How often a metric asks the network an image.
+/// How often a metric runs the network for an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cost {
-    /// Never, or so seldom that a quick card has time for it.
+    /// Never, or so rarely that a quick card has time for it.
     Quick,
     /// Hundreds of times.
     Slow,
 }
 
-/// What the mean of a metric is over.
+/// The items that the mean of a metric is taken over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mean {
     /// Images.
     Images,
-    /// Classes, of each class's mean over its images.
+    /// Classes, after averaging each class over its images.
     Classes,
 }
 
-/// What there is to know about a metric before it is measured.
+/// A metric's properties, known before it is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct About {
-    /// Its title, for a table.
+    /// The title, for a table.
     pub title: &'static str,
     /// Authors, year and title; empty for what is common practice.
     pub paper: &'static str,
     /// Which way is better.
     pub direction: Direction,
-    /// What values it can have.
+    /// Its possible values.
     pub range: Range,
-    /// What it can at worst be, for samples without a value; none where it has no bound or no bad side.
+    /// The worst possible value, used for samples without a value; `None` if the metric has no bound or no worse side.
     pub worst: Option<f64>,
-    /// What it needs.
+    /// The inputs that it needs.
     pub needs: &'static [Need],
-    /// Which of a map's resolutions it looks at.
+    /// The resolution of the map that it uses.
     pub resolution: Resolution,
-    /// What it takes of the map's places there.
+    /// The property of the map's positions that it uses.
     pub places: Places,
-    /// How often it asks the network.
+    /// How often it runs the network.
     pub cost: Cost,
-    /// What its mean is over.
+    /// The items that its mean is taken over.
     pub mean: Mean,
-    /// What it is as a test of a card; `None` if it is not one.
+    /// Its test on a card; `None` if it is not one.
     pub test: Option<CardTest>,
 }
 
 impl About {
-    /// The maps that know nothing which a card holds it against.
+    /// Returns the uninformed maps that a card compares it with.
     pub fn nulls(&self) -> &'static [Null] {
         self.test.map_or(&[], |test| test.against.nulls())
     }

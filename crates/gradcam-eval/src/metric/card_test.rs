@@ -1,4 +1,4 @@
-//! What a card says of a metric that is one of its tests.
+//! The properties of a metric as a test of a card.
 
 use serde::Serialize;
 
@@ -9,20 +9,20 @@ use crate::evaluate::Null;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct CardTest {
-    /// The id. What several readings of one published test have in common stands before the first `.`.
+    /// The id. The part before the first `.` is common to several readings of one published test.
     pub id: &'static str,
-    /// The heading that it stands under.
+    /// Its heading on the card.
     pub section: Section,
-    /// Its group among those of the section, from 1 on. Tests of one group stand in the order of [`Metric::ALL`](crate::Metric::ALL).
+    /// Its group within the section, from 1. Tests of one group are in the order of [`Metric::ALL`](crate::Metric::ALL).
     pub group: u8,
-    /// What it is graded by.
+    /// The nulls or the bound that grade it, if any.
     pub against: Against,
-    /// What is done, in a sentence or two.
+    /// A description in one or two sentences.
     pub protocol: &'static str,
-    /// What the curve beside the number goes along; `None` if the metric is not the area of a curve.
+    /// The x axis of the curve beside the number; `None` if the metric is not the area of a curve.
     pub curve: Option<&'static str>,
-    /// Among how many of the network's first classes an image's must be, so that the share of images where it is not stands beside the number;
-    /// `None` if the metric does not ask for the class.
+    /// The number of the network's top classes that must include an image's class. The share of images that miss it is shown beside the
+    /// number. `None` if the metric does not use the class.
     pub first: Option<usize>,
 }
 
@@ -42,11 +42,11 @@ impl CardTest {
     }
 }
 
-/// What a card holds a metric against. A match over it is exhaustive, so that a case more is a grade to decide on.
+/// What a card compares a metric with. A match over it is exhaustive, so that each new case needs a decision on its grade.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Against {
-    /// Maps that know nothing; none for a metric that describes.
+    /// Uninformed maps; empty for a metric that only describes.
     Nulls(&'static [Null]),
     /// A bound that no image may exceed.
     Bound(f64),
@@ -55,7 +55,7 @@ pub enum Against {
 }
 
 impl Against {
-    /// The maps that know nothing among it.
+    /// Returns the uninformed maps; empty for a bound or for nothing.
     pub fn nulls(self) -> &'static [Null] {
         match self {
             Against::Nulls(nulls) => nulls,

@@ -1,4 +1,4 @@
-//! What the tests of a card do, in a sentence or two.
+//! The descriptions of a card's tests, in one or two sentences.
 
 use crate::evaluate::SHUFFLES;
 
@@ -14,7 +14,7 @@ pub(super) const CLASS_MEAN: &str = "As the pointing game, with the mean over cl
 pub(super) const DIFFICULT: &str = "The pointing game on the images whose object covers less than a quarter of the picture, with an object of another class beside it.";
 pub(super) const LOCALISATION_ERROR: &str = "An image is right where its class is among the network's first ones and the box around the largest segment of the class's map, at 15 % of the maximum, overlaps the object's by half (IoU). The maps of the other classes are not made, since they cannot be right.";
 
-// The words below say so.
+// The texts below name this number.
 const _: () = assert!(SHUFFLES == 100);
 pub(super) const CORRELATION: &str = "How the score changes with each place of the map, taken one on top of the other, against the place's saliency. Null `permuted`: the same values in random places, for which the network is asked anew; `shuffled`: the mean over 100 random orders of the saliency an image, against the same changes.";
 pub(super) const CORRELATION_ALONE: &str = "How the score changes with each place of the map alone, from that before the first, against the place's saliency. Nulls as with cumulative steps.";

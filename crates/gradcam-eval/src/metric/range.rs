@@ -18,17 +18,17 @@ pub(super) fn range(least: Option<f64>, most: Option<f64>, unit: &'static str) -
     Range { least, most, unit }
 }
 
-/// 0 to 1.
+/// A range from 0 to 1.
 pub(super) fn share(unit: &'static str) -> Range {
     range(Some(0.0), Some(1.0), unit)
 }
 
-/// -1 to 1.
+/// A range from -1 to 1.
 pub(super) fn signed(unit: &'static str) -> Range {
     range(Some(-1.0), Some(1.0), unit)
 }
 
-/// At least 0.
+/// A range from 0 up.
 pub(super) fn from_zero(unit: &'static str) -> Range {
     range(Some(0.0), None, unit)
 }

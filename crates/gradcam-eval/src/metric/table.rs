@@ -13,8 +13,8 @@ use crate::card::Section::{self, InputSensitivity, Minimality, PerceptualCorresp
 use crate::evaluate::Null;
 use crate::{Error, Resolution, Result};
 
-/// Writes the enum and its table. A row has all that is to know of a metric but how it is measured: name, title, paper; direction, range, the
-/// worst that it can be, needs, resolution, places, cost, what its mean is over; the test of a card that it is.
+/// Generates the enum and its table. A row has everything about a metric except how it is measured: name, title, paper; direction, range,
+/// worst value, needs, resolution, places, cost, mean; and its test on a card.
 macro_rules! metrics {
     ($(
         $(#[doc = $doc:literal])*
@@ -22,7 +22,7 @@ macro_rules! metrics {
             $direction:ident, $range:expr, $worst:expr, [$($need:ident),*], $resolution:ident, $places:ident, $cost:ident, $mean:ident;
             $test:expr;
     )*) => {
-        /// A metric with its usual options: it parses from and prints to its name. The functions of this crate have the options.
+        /// A metric with its usual options, parsed from and printed as its name. The functions of this crate take other options.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[non_exhaustive]
         pub enum Metric {
@@ -33,14 +33,14 @@ macro_rules! metrics {
             /// Every metric, in the order of the documentation.
             pub const ALL: &[Metric] = &[$(Metric::$variant),*];
 
-            /// The usual name.
+            /// Returns the usual name.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Metric::$variant => $name,)*
                 }
             }
 
-            /// What there is to know about it before it is measured.
+            /// Returns its properties, known before it is measured.
             pub fn about(self) -> About {
                 match self {
                     $(Metric::$variant => About {
@@ -78,12 +78,12 @@ const NONE: &str = "";
 
 /// Pixels in a random order, and the centre.
 const BLIND: Against = Against::Nulls(&[Null::Random, Null::Centre]);
-/// The map's own values in other places.
+/// The map's own values in other positions.
 const CELLS: Against = Against::Nulls(&[Null::Permuted]);
 const ORDERS: Against = Against::Nulls(&[Null::Permuted, Null::Shuffled]);
 const OBJECTS: Against = Against::Nulls(&[Null::Random, Null::Untrained, Null::MeanMask]);
 const PLACES: Against = Against::Nulls(&[Null::Random, Null::Centre, Null::Untrained]);
-/// Not graded, since no direction is better.
+/// Not graded, because neither direction is better.
 const DESCRIBED: Against = Against::Nulls(&[]);
 
 fn test(
@@ -105,7 +105,7 @@ fn test(
 }
 
 metrics! {
-    /// [`sparsity`](crate::metrics::sparsity) of the map brought to 0 to 1, at the map's own resolution.
+    /// [`sparsity`](crate::metrics::sparsity) of the map rescaled to 0 to 1, at the map's own resolution.
     Sparsity = "sparsity", "Sparsity", GOMEZ;
         None, range(Some(1.0), None, "largest value over the mean"), None, [], Own, Values, Quick, Images;
         Some(test("sparsity", Minimality, 1, DESCRIBED, protocols::READ));
@@ -121,11 +121,11 @@ metrics! {
     Entropy = "entropy", "Entropy", "Bhatt et al. 2020, Evaluating and Aggregating Feature-based Model Explanations";
         None, from_zero("nats"), None, [], Own, Values, Quick, Images;
         Some(test("entropy", Minimality, 1, DESCRIBED, protocols::READ));
-    /// [`ssim`](crate::metrics::ssim) with another map, both brought to 0 to 1, in 7 × 7 windows with a range of 1.
+    /// [`ssim`](crate::metrics::ssim) with another map, both rescaled to 0 to 1, in 7 × 7 windows with a range of 1.
     Ssim = "ssim", "Structural similarity", "Wang et al. 2004, Image Quality Assessment: From Error Visibility to Structural Similarity";
         Up, signed("similarity"), Some(-1.0), [OtherMap], Input, Values, Quick, Images;
         None;
-    /// [`ssim`](crate::metrics::ssim) with another map, both brought to 0 to 1, in Gaussian windows with a range of 1.
+    /// [`ssim`](crate::metrics::ssim) with another map, both rescaled to 0 to 1, in Gaussian windows with a range of 1.
     SsimGaussian = "ssim-gaussian", "Structural similarity in Gaussian windows", "Wang et al. 2004, Image Quality Assessment: From Error Visibility to Structural Similarity";
         Up, signed("similarity"), Some(-1.0), [OtherMap], Input, Values, Quick, Images;
         None;
@@ -173,11 +173,11 @@ metrics! {
     Pointing = "pointing", "Pointing game", ZHANG;
         Up, share("share of the images"), Some(0.0), [Mask], Input, Peak, Quick, Images;
         Some(test("pointing_game", PerceptualCorrespondence, 3, PLACES, protocols::MASK));
-    /// The same, with the mean over classes of their images' means in place of that over images.
+    /// The same, but the mean over images is taken within each class first, then over the classes.
     PointingClassMean = "pointing-class-mean", "Pointing game, mean over classes", ZHANG;
         Up, share("share of the images"), Some(0.0), [Mask, Class], Input, Peak, Quick, Classes;
         Some(test("pointing_game.class_mean", PerceptualCorrespondence, 3, PLACES, protocols::CLASS_MEAN));
-    /// The same on the images whose object covers less than a quarter, with an object of another class beside it.
+    /// The same on images whose object covers less than a quarter of the picture, beside an object of another class.
     PointingDifficult = "pointing-difficult", "Pointing game, difficult images", ZHANG;
         Up, share("share of the images"), Some(0.0), [Mask, Distractor], Input, Peak, Quick, Images;
         Some(test("pointing_game.difficult", PerceptualCorrespondence, 3, PLACES, protocols::DIFFICULT));
@@ -193,11 +193,12 @@ metrics! {
     Localisation = "localisation", "Localisation within IoU 0.5", SELVARAJU;
         Up, share("share of the images"), Some(0.0), [Mask], Input, Values, Quick, Images;
         Some(test("weak_localization.annotated", PerceptualCorrespondence, 3, PLACES, protocols::MASK));
-    /// 0 where the class is the network's first and its map a hit of [`localise`](crate::metrics::localise), else 1; maps of other classes cannot be right.
+    /// 0 if the class is the network's first and its map a hit of [`localise`](crate::metrics::localise), otherwise 1: a map of another
+    /// class cannot be correct.
     LocalisationErrorTop1 = "localisation-error-top1", "Localisation error, top 1", SELVARAJU;
         Down, share("share of the images"), Some(1.0), [Mask, Class], Input, Values, Quick, Images;
         Some(test("weak_localization.top1", PerceptualCorrespondence, 3, PLACES, protocols::LOCALISATION_ERROR).with_first(1));
-    /// The same where the class is among the network's first five.
+    /// The same if the class is among the network's first five.
     LocalisationErrorTop5 = "localisation-error-top5", "Localisation error, top 5", SELVARAJU;
         Down, share("share of the images"), Some(1.0), [Mask, Class], Input, Values, Quick, Images;
         Some(test("weak_localization.top5", PerceptualCorrespondence, 3, PLACES, protocols::LOCALISATION_ERROR).with_first(5));
@@ -241,7 +242,7 @@ metrics! {
     AverageDrop = "average-drop", "Average drop", CHATTOPADHAY;
         Down, share("share of the probability"), Some(1.0), [Network], Input, Values, Quick, Images;
         Some(test("average_drop", InputSensitivity, 5, BLIND, protocols::NETWORK));
-    /// The increase of [`average_drop`](crate::faithfulness::average_drop): 1 where there is one.
+    /// The increase of [`average_drop`](crate::faithfulness::average_drop): 1 if there is one.
     Increase = "increase", "Increase in confidence", CHATTOPADHAY;
         Up, share("share of the images"), Some(0.0), [Network], Input, Values, Quick, Images;
         Some(test("increase_in_confidence", InputSensitivity, 5, BLIND, protocols::NETWORK));
@@ -276,7 +277,7 @@ metrics! {
 }
 
 impl Metric {
-    /// The metrics that are tests of a card, in its order: by section, by group, and then as in [`ALL`](Metric::ALL).
+    /// Returns the metrics that are tests of a card, in its order: by section, by group, and then as in [`ALL`](Metric::ALL).
     pub fn of_card() -> Vec<(Metric, CardTest)> {
         let test = |&metric: &Metric| Some((metric, metric.about().test?));
         let mut tests: Vec<_> = Metric::ALL.iter().filter_map(test).collect();

@@ -268,7 +268,7 @@ fn what_is_needed_is_asked_for() {
     );
 }
 
-/// What stands for a missing value is a value.
+/// The value that replaces a missing one is a possible value.
 #[test]
 fn the_worst_is_within_the_range() {
     for metric in Metric::ALL {
@@ -282,7 +282,7 @@ fn the_worst_is_within_the_range() {
     }
 }
 
-/// The curves that a card draws are those that are kept, and what it holds against other orders has a value there.
+/// A card draws exactly the curves that are kept, and a metric with shuffled orders as its null has a value there.
 #[test]
 fn what_a_card_asks_for_is_kept() {
     let (image, map) = (image(), right(SIDE));
@@ -310,7 +310,7 @@ fn what_a_card_asks_for_is_kept() {
     }
 }
 
-/// A card finds a test by its id, and grades no metric with a direction against nothing.
+/// A card finds a test by its id, and only metrics without a direction have an empty list of nulls.
 #[test]
 fn tests_of_a_card_have_ids_of_their_own() {
     let tests = Metric::of_card();

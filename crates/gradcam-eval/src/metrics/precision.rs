@@ -24,8 +24,8 @@ pub fn average_precision(map: &Grid, mask: &[bool]) -> Result<f64> {
 
 /// Computes the area under the same curve by the trapezoid rule, from precision 1 at recall 0, as reported by Arun et al. 2021.
 ///
-/// Use it only for comparison with that paper: the rule draws a line from (0, 1), so a constant map, which has no information, gets
-/// `(1 + p) / 2` if a share `p` of the pixels is marked.
+/// Use it only for comparison with that paper. The rule draws a line from (0, 1), so a constant map, which has no information, gets
+/// `(1 + p) / 2` if a share `p` is marked.
 ///
 /// # Errors
 /// As [`average_precision`].

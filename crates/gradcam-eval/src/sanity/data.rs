@@ -25,8 +25,8 @@ pub struct DataRandomization {
     pub different_images: Vec<Likeness>,
 }
 
-/// Compares the maps of a network trained on true labels with those of one trained on permuted labels and of one trained on the true labels
-/// from another seed, image by image. Use images that were not in the training set.
+/// Compares the maps of a network trained on true labels with those of two others, image by image: one trained on permuted labels, and one
+/// trained on the true labels from another seed. Use images that were not in the training set.
 ///
 /// # Errors
 /// If a network, the loading or an explanation fails, or the maps have different sizes.
