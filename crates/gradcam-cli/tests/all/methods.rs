@@ -98,7 +98,7 @@ fn what_no_method_has_is_refused() {
         ),
         (
             &["--method", "cam", "--layer", "blocks.3"],
-            &["cam needs a layer behind which", "`blocks.3`"],
+            &["cam needs a layer that is followed by", "`blocks.3`"],
         ),
         (
             &["--method", "fem", "--counterfactual"],
