@@ -91,7 +91,7 @@ impl Picture {
 
     /// Returns the stored height and width, and the turn to apply.
     pub(crate) fn header(&self) -> Result<((usize, usize), Orientation)> {
-        let (width, height) = match self {
+        let size = match self {
             Picture::File(path) => {
                 let header = gradcam_picture::header(path, Limits::default());
                 let header = header.map_err(Error::picture(path))?;
@@ -100,9 +100,9 @@ impl Picture {
             }
             Picture::Record { images, .. } => images.size(),
             Picture::Generated { generator, .. } => (generator.size(), generator.size()),
-            Picture::Memory(image) => (image.width() as usize, image.height() as usize),
+            Picture::Memory(image) => (image.height() as usize, image.width() as usize),
         };
-        Ok(((height, width), Orientation::NoTransforms))
+        Ok((size, Orientation::NoTransforms))
     }
 
     /// Returns the picture's own file; `None` if it has none.
