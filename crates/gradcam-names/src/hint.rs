@@ -1,6 +1,6 @@
 //! The nearest names in words.
 
-/// Says which names are the nearest, to stand behind a message; empty if there are none.
+/// Puts the nearest names into words, for the end of a message; empty if there are none.
 pub fn hint(nearest: &[String]) -> String {
     match nearest {
         [] => String::new(),

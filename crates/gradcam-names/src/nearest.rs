@@ -1,12 +1,12 @@
-//! The measure, and the names that it finds.
+//! The distance between names, and the nearest ones.
 
 use std::cmp::Ordering;
 
-/// The most names that a message lists.
+/// The most names in a message.
 const MOST: usize = 3;
 
-/// Finds up to three of `names` near to `name`, the nearest first and of equally near ones the first by the alphabet. A name that differs in
-/// case, spaces, `-` and `_` alone leaves no room for others.
+/// Finds up to three of `names` near `name`, nearest first, ties in alphabetical order. If a name differs only in case, spaces, `-` and
+/// `_`, farther ones are left out.
 ///
 /// ```
 /// use gradcam_names::nearest;
@@ -31,7 +31,7 @@ pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<
     near.into_iter().map(|near| near.name.to_string()).collect()
 }
 
-/// A known name near to the wanted one.
+/// A known name near the wanted one.
 struct Near<'a> {
     name: &'a str,
     /// Letters that change.
@@ -46,7 +46,7 @@ impl<'a> Near<'a> {
         let known = plain(name);
         let (a, b) = (wanted.chars().count(), known.chars().count());
         let length = a.max(b);
-        // As many letters change as one name is longer, so there is no need to measure whatever somebody pastes.
+        // At least the difference in length changes, so pasted text of any length need not be measured.
         if 2 * a.abs_diff(b) > length {
             return None;
         }
@@ -58,14 +58,14 @@ impl<'a> Near<'a> {
         })
     }
 
-    /// Orders by the share of the letters that change, then by the alphabet.
+    /// Orders by the share of the letters that change, then alphabetically.
     fn compare(&self, other: &Self) -> Ordering {
         let shares = (self.distance * other.length).cmp(&(other.distance * self.length));
         shares.then_with(|| self.name.cmp(other.name))
     }
 }
 
-/// The letters that count, in lower case.
+/// Returns the letters that count, in lower case.
 fn plain(name: &str) -> String {
     let letters = name.chars().filter(|c| !matches!(c, ' ' | '-' | '_'));
     letters.flat_map(char::to_lowercase).collect()
@@ -90,9 +90,9 @@ mod tests {
         let found = nearest("grad-cm", METHODS);
         assert_eq!(found, ["grad-cam", "xgrad-cam", "grad-cam++"]);
         assert!(nearest("rise", METHODS).is_empty());
-        // Two neighbours that change places are one change; half the letters are just near enough.
+        // Swapping two neighbours is one change; half the letters is just near enough.
         assert_eq!(nearest("cooc", ["cub", "voc", "coco"]), ["coco", "voc"]);
-        // A longer name is nearer with as many changes, and the alphabet decides between equals.
+        // With equally many changes the longer name is nearer; ties are alphabetical.
         let sizes = ["vgg19", "resnet152", "vgg16", "vgg11", "resnet50", "vgg13"];
         assert_eq!(nearest("resnet51", sizes), ["resnet50", "resnet152"]);
         assert_eq!(nearest("vgg17", sizes), ["vgg11", "vgg13", "vgg16"]);

@@ -1,9 +1,9 @@
-//! The generator: a seed, a stream, and the bits that they give.
+//! The generator: ChaCha8's bits for a seed and a stream.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-/// Numbers that follow from a seed and a stream, ChaCha8's (Bernstein 2008).
+/// A generator of numbers from a seed and a stream, by ChaCha8 (Bernstein 2008).
 ///
 /// ```
 /// use gradcam_random::Random;
@@ -15,19 +15,19 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 pub struct Random(pub(crate) ChaCha8Rng);
 
 impl Random {
-    /// Begins the stream number `stream` of the seed.
+    /// Begins stream `stream` of the seed.
     pub fn new(seed: u64, stream: u64) -> Self {
         let mut generator = ChaCha8Rng::seed_from_u64(seed);
         generator.set_stream(stream);
         Random(generator)
     }
 
-    /// Begins the stream of the draw number `draw`, one of several that are the same but for their numbers.
+    /// Begins the stream of draw `draw`, for draws that differ only in their number.
     pub fn of_draw(seed: u64, draw: usize) -> Self {
         Random::new(seed, draw as u64)
     }
 
-    /// Begins the stream of what is called `name`: that of the name's FNV-1a (Fowler, Noll and Vo), a hash that never changes.
+    /// Begins the stream of `name`, numbered by the name's FNV-1a (Fowler, Noll and Vo), a hash that never changes.
     pub fn of_name(seed: u64, name: &str) -> Self {
         let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -41,7 +41,7 @@ impl Random {
         self.0.next_u64()
     }
 
-    /// Draws 32 bits: half of what [`number`](Random::number) takes from the stream.
+    /// Draws 32 bits, half as many as [`number`](Random::number) takes from the stream.
     #[inline]
     pub fn word(&mut self) -> u32 {
         self.0.next_u32()
@@ -64,7 +64,7 @@ mod tests {
                 0xb8bb_8bda_f784_db52
             ]
         );
-        // Two words are a number, its lower half first.
+        // Two words make a number, the lower half first.
         let mut random = Random::of_draw(7, 1);
         let words = [(); 3].map(|()| random.word());
         assert_eq!(words, [0xa8d7_aac7, 0xfdfa_d737, 0x1b7a_4e55]);

@@ -13,7 +13,7 @@ impl Random {
         StandardNormal.sample(&mut self.0)
     }
 
-    /// Draws a standard [`normal`](Random::normal) number that is not beyond ±`cut`: those that are, are drawn again. `cut` is above 0.
+    /// Draws a standard [`normal`](Random::normal) number within ±`cut`, redrawing those beyond. `cut` is above 0.
     #[inline]
     pub fn truncated_normal(&mut self, cut: f64) -> f64 {
         loop {
@@ -24,13 +24,13 @@ impl Random {
         }
     }
 
-    /// Draws `count` [`normal`](Random::normal) numbers of the mean 0 and this standard deviation.
+    /// Draws `count` [`normal`](Random::normal) numbers with mean 0 and this standard deviation.
     pub fn normals(&mut self, count: usize, deviation: f64) -> Vec<f64> {
         (0..count).map(|_| deviation * self.normal()).collect()
     }
 
-    /// Draws two normal numbers of the mean 0 and this standard deviation, by Box and Muller's transform (1958). Other numbers than those of
-    /// [`normal`](Random::normal), from a formula that no other crate can change.
+    /// Draws two normal numbers with mean 0 and this standard deviation, by the Box–Muller transform (1958). They differ from those of
+    /// [`normal`](Random::normal), and no other crate can change their formula.
     #[inline]
     pub fn normal_pair(&mut self, deviation: f64) -> [f64; 2] {
         let radius = (-2.0 * self.inner().ln()).sqrt() * deviation;
@@ -38,8 +38,8 @@ impl Random {
         [radius * cos, radius * sin]
     }
 
-    /// Draws a nearly normal number of the mean 0 and standard deviation 1: the sum of twelve uniform ones, within ±6. It takes no logarithm,
-    /// whose last bit differs between machines.
+    /// Draws an approximately normal number with mean 0 and standard deviation 1: the sum of twelve uniform numbers, within ±6. It uses no
+    /// logarithm, whose last bit differs between machines.
     pub fn bell(&mut self) -> f64 {
         (0..12).map(|_| self.between(-0.5, 0.5)).sum()
     }
@@ -73,7 +73,7 @@ mod tests {
         assert_eq!(pairs, [[-0.3740544, 0.6555232], [-0.12785158, -0.20779741]]);
     }
 
-    /// All branches of the ziggurat come up in so many draws, its tail as well.
+    /// This many draws reach all branches of the ziggurat, including its tail.
     #[test]
     fn the_ziggurat_is_fixed() {
         let mut random = Random::new(7, 1);

@@ -3,15 +3,15 @@
 use crate::Random;
 
 impl Random {
-    /// Puts the items into a random order, from the last place to the first, by [`fair`](Random::fair) numbers.
+    /// Shuffles the items, from the last place to the first, by [`fair`](Random::fair) numbers.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.fair(last + 1));
         }
     }
 
-    /// Draws `count` different numbers from 0 to below `end`, or all of them if there are fewer: the beginning of a random order, from the
-    /// first place on, by numbers [`below`](Random::below).
+    /// Draws `count` distinct numbers from 0 to below `end`, or all of them if there are fewer. They begin a random order, shuffled from
+    /// the first place on by [`below`](Random::below).
     pub fn draws(&mut self, count: usize, end: usize) -> Vec<usize> {
         let mut numbers: Vec<usize> = (0..end).collect();
         for i in 0..count.min(end) {

@@ -9,25 +9,25 @@ impl Random {
         (self.number() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Draws a number from `low` to below `high`: a [`unit`](Random::unit) of the range.
+    /// Draws a number from `low` to below `high`, scaled from a [`unit`](Random::unit).
     #[inline]
     pub fn between(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.unit()
     }
 
-    /// Draws a number from 0 to 1, both of which come up, from 32 bits: for mixtures of two ends.
+    /// Draws a number from 0 to 1, both included, from 32 bits: for mixing two values.
     #[inline]
     pub fn share(&mut self) -> f64 {
         f64::from(self.word()) / f64::from(u32::MAX)
     }
 
-    /// Draws a [`share`](Random::share) in single precision. Its bits are rounded before the division, so it is not that number rounded.
+    /// Draws a [`share`](Random::share) in single precision. Its bits are rounded before the division, so it is not a rounded `share`.
     #[inline]
     pub fn level(&mut self) -> f32 {
         self.word() as f32 / u32::MAX as f32
     }
 
-    /// Draws a number between 0 and 1, neither of which comes up, in steps of 2⁻⁵³: for logarithms.
+    /// Draws a number between 0 and 1, both excluded, in steps of 2⁻⁵³: for logarithms.
     #[inline]
     pub(crate) fn inner(&mut self) -> f64 {
         ((self.number() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64

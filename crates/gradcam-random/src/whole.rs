@@ -1,28 +1,28 @@
-//! Whole numbers below an end.
+//! Whole numbers below a bound.
 //!
-//! There are three formulas, and no two give the same number for all bits.
+//! No two of the three formulas give the same number for all bits.
 
 use std::ops::RangeInclusive;
 
 use crate::Random;
 
 impl Random {
-    /// Draws a whole number from 0 to below `end`, or 0 if `end` is 0. By Lemire's multiplication (2019) without its correction: the bias of
-    /// `end` / 2⁶⁴ is beyond any test.
+    /// Draws a whole number from 0 to below `end`, or 0 if `end` is 0, by Lemire's multiplication (2019) without its correction. The bias
+    /// of `end` / 2⁶⁴ is too small to detect.
     #[inline]
     pub fn below(&mut self, end: usize) -> usize {
         ((u128::from(self.number()) * end as u128) >> 64) as usize
     }
 
-    /// Draws a whole number from 0 to below `end`, or 0 if `end` is 0: a [`unit`](Random::unit) of `end`, rounded down. It sees 53 bits where
-    /// [`below`](Random::below) sees 64, so the two may differ at the edge of a number.
+    /// Draws a whole number from 0 to below `end`, or 0 if `end` is 0: a [`unit`](Random::unit) times `end`, rounded down. It uses 53 bits
+    /// and [`below`](Random::below) 64, so the two may differ where the product is near a whole number.
     #[inline]
     pub fn part(&mut self, end: usize) -> usize {
         (self.unit() * end as f64) as usize
     }
 
-    /// Draws a whole number from 0 to below `end`, or 0 if `end` is 0, each exactly as likely as the others: a remainder, with bits of the
-    /// last, partial run of `end` drawn again.
+    /// Draws a whole number from 0 to below `end`, or 0 if `end` is 0, all exactly equally likely. The number is a remainder; bits in the
+    /// last, partial run of `end` are redrawn.
     #[inline]
     pub fn fair(&mut self, end: usize) -> usize {
         let end = (end as u64).max(1);
@@ -52,7 +52,7 @@ mod tests {
         assert_eq!(three(|random| random.fair(1000)), [175, 533, 538]);
     }
 
-    /// With an end above half of all numbers, about every other number is drawn again.
+    /// With `end` above half the range, about every other number is redrawn.
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn a_partial_run_is_drawn_again() {
