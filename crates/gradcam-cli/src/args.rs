@@ -1,4 +1,4 @@
-//! The command line: one file for each command, and for each group of options that commands share.
+//! The command line: one file for each command and each group of shared options.
 
 mod card;
 mod check;
@@ -45,49 +45,49 @@ pub(crate) use self::sampling::Sampling;
 #[derive(Debug, Parser)]
 #[command(name = "gradcam", version, max_term_width = 100)]
 #[command(
-    after_help = "Data goes to stdout, everything else to stderr. Exit status: 0 done, 1 a check failed, 2 an error or a bad image, 130 interrupted, 141 nobody read on."
+    after_help = "Data goes to stdout, everything else to stderr. Exit status: 0 done, 1 a check failed, 2 an error or a bad image, 130 interrupted, 141 the reader of stdout went away."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Say less: once for errors and warnings only, twice for nothing.
+    /// Print less: once for errors and warnings only, twice for nothing.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "verbose")]
     pub(crate) quiet: u8,
-    /// Say more.
+    /// Print more.
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Explain why the network gives its classes, as pictures, maps and records.
+    /// Explain the network's classes with pictures, maps and records.
     #[command(after_long_help = explain::EXAMPLES)]
     Explain(Box<Explain>),
-    /// Explain one picture by several methods, side by side, with times and rank correlations.
+    /// Explain one picture with several methods, side by side, with times and rank correlations.
     Compare(Box<Compare>),
-    /// Name what the pictures show: the classes with the highest probabilities.
+    /// Classify pictures: list the classes with the highest probabilities.
     Classify(Classify),
     /// List the supported networks.
     Models(Models),
-    /// Make a model's folder of a checkpoint: what PyTorch saves, or safetensors.
+    /// Make a model folder from a PyTorch checkpoint or a safetensors file.
     Import(Import),
-    /// List the layers of a network that can be explained.
+    /// List a network's layers with their shapes, strides and parameters.
     Layers(Layers),
     /// List the methods with their papers, costs and options.
     Methods(Methods),
     /// List the metrics with their papers, ranges and needs.
     Metrics(Metrics),
-    /// Check a network's gradient against finite differences, and what methods promise: sums, and the same bytes.
+    /// Check a network's gradient against finite differences, and the sums and determinism of methods.
     Check(Check),
-    /// Measure methods on a data set: faithfulness, localisation and more, with intervals and what knows nothing beside them.
+    /// Measure methods on a data set: faithfulness, localisation and more, with confidence intervals and uninformed baselines.
     #[command(after_help = evaluate::NUMBERS)]
     Evaluate(Box<Evaluate>),
-    /// Measure a saliency card: what a method does and how it fares in every test, as JSON, Markdown and a page.
+    /// Measure a saliency card: a method's properties and its result in every test, as JSON, Markdown and HTML.
     Card(Box<CardArgs>),
-    /// Look at data sets, draw them, or compose them; says how your own pictures become one.
+    /// Inspect, draw or compose data sets; the help shows how to make one of your own pictures.
     #[command(subcommand, after_help = data::OWN)]
     Data(Data),
-    /// Print a script that completes gradcam's arguments in a shell.
+    /// Print a shell's completion script for gradcam.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,

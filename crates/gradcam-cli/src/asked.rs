@@ -1,4 +1,4 @@
-//! From arguments to what is asked: of which network, by which methods, at which layers, for which targets.
+//! Turns arguments into a request: the network, methods, layers and targets.
 
 mod device;
 pub(crate) mod explainers;

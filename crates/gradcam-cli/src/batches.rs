@@ -1,4 +1,4 @@
-//! Pictures in batches: read and prepared side by side, handed on in order, with bounded memory.
+//! Pictures in batches: read and prepared in parallel, handed on in order, with bounded memory.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,7 +15,7 @@ use crate::inputs::Input;
 use crate::reading::{Keep, Loaded, Reading, prepared};
 use crate::workers::Workers;
 
-/// Reports pictures that were read but that the network cannot take, most often for their size, and returns how many they are.
+/// Reports pictures that were read but that the network cannot take, mostly because of their size. Returns their number.
 pub(crate) fn refuse(
     batch: &[Loaded<'_>],
     error: impl std::fmt::Display,
@@ -27,15 +27,15 @@ pub(crate) fn refuse(
     batch.len()
 }
 
-/// What is done with a batch; pictures of one batch have one size. Returns how many of them failed. A step that fails because the memory
-/// of a device is full is asked again for fewer.
+/// Processes a batch of pictures of one size, and returns how many of them failed. If it fails because a device's memory is full, it is
+/// called again with fewer.
 pub(crate) type Step<'s> =
     dyn FnMut(&[Loaded<'_>], &Tensor, &mut Console<'_>) -> Result<usize> + 's;
 
-/// The most that the decoded pictures of a batch take in bytes; a larger one comes alone.
+/// The most bytes that the decoded pictures of a batch take; a larger picture comes alone.
 pub(crate) const MEMORY: u64 = 256 << 20;
 
-/// How many of the first inputs make a batch: `most`, or fewer where they are large.
+/// Returns how many of the first inputs make a batch: `most`, or fewer if they are large.
 fn together(inputs: &[Input], most: usize, fit: Fit, limits: picture::Limits) -> usize {
     let mut bytes = 0_u64;
     for (count, input) in inputs.iter().take(most).enumerate() {
@@ -47,22 +47,22 @@ fn together(inputs: &[Input], most: usize, fit: Fit, limits: picture::Limits) ->
     most.min(inputs.len())
 }
 
-/// The bytes that a picture takes, as its header says.
+/// Returns the bytes that a picture takes, according to its header.
 fn memory(input: &Input, fit: Fit, limits: picture::Limits) -> u64 {
-    // What comes through a pipe comes once.
+    // A pipe can be read only once.
     let Some(path) = input.path.as_deref().filter(|path| path.is_file()) else {
         return MEMORY;
     };
-    // Without a header it is refused when it is read.
+    // A picture without a header is refused when it is read.
     let Ok(header) = picture::header(path, limits) else {
         return 0;
     };
-    // A file of many frames is held whole.
+    // A file of many frames is held in full.
     let file = std::fs::metadata(path).map_or(0, |found| found.len());
     let held = file.saturating_add(header.unfolded);
     let decoded = match fit {
         Fit::Crop | Fit::Squash => header.bytes(),
-        // The network's input is as large, in numbers of four bytes.
+        // The network's input is just as large, in numbers of four bytes.
         Fit::None => header.bytes().saturating_mul(5),
     };
     decoded.saturating_add(held)
@@ -70,7 +70,7 @@ fn memory(input: &Input, fit: Fit, limits: picture::Limits) -> u64 {
 
 /// Feeds `inputs` to `step` in batches, and returns how many failed.
 ///
-/// A picture that cannot be read is reported and passed over. After an interruption no further batch is begun.
+/// A picture that cannot be read is reported and skipped. After an interruption no further batch begins.
 ///
 /// # Errors
 /// When a step fails as a whole, or the run was interrupted.
@@ -97,7 +97,7 @@ pub(crate) fn batches(
         if interrupted.load(Ordering::SeqCst) {
             bar.abandon();
             anyhow::bail!(
-                "interrupted after {done} of {} images; what was written is whole",
+                "interrupted after {done} of {} images; the written files are complete",
                 inputs.len()
             );
         }
@@ -122,7 +122,7 @@ pub(crate) fn batches(
                 }
             }
         }
-        // Pictures that keep their own size form batches of equals; runs keep the order.
+        // Pictures that keep their own size form batches of equal size; consecutive groups keep the order.
         for group in batch.chunk_by(|a, b| a.tensor.dims() == b.tensor.dims()) {
             failed += bar.suspend(|| fitting(group, &mut most, step, console))?;
         }
@@ -133,7 +133,7 @@ pub(crate) fn batches(
     Ok(failed)
 }
 
-/// Hands `group` to `step`, `most` pictures at once, and halves that where a device's memory does not hold so many.
+/// Hands `group` to `step` in parts of `most` pictures, and halves that number if a device's memory is too small.
 fn fitting(
     group: &[Loaded<'_>],
     most: &mut usize,
@@ -151,7 +151,7 @@ fn fitting(
             Err(error) if part.len() > 1 && out_of_memory(error.as_ref()) => {
                 *most = part.len() / 2;
                 console.warn(format!(
-                    "the device's memory does not hold {} pictures at once; going on with {most} (`--batch {most}`)",
+                    "the device's memory does not hold {} pictures at once; continuing with {most} (`--batch {most}`)",
                     part.len()
                 ));
             }
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
     use crate::inputs;
 
-    /// The beginning of a PNG that claims a size.
+    /// Writes the beginning of a PNG that claims a size.
     fn claim(path: &std::path::Path, width: u32, height: u32) {
         let mut bytes = Vec::new();
         let picture = RgbImage::new(1, 1);
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn a_batch_is_limited_by_bytes() {
         let folder = tempfile::tempdir().unwrap();
-        // 243 MB, then three of 36 MB, one of 324 MB, and one that is no picture.
+        // 243 MB, then three of 36 MB, one of 324 MB, and one that is not a picture.
         let sides = [
             (9000, 9000),
             (4000, 3000),

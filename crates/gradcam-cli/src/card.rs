@@ -1,4 +1,4 @@
-//! A measured saliency card: what is asked of a method, on which images, and the tests that come of it.
+//! A measured saliency card: its subject, its images, and the tests that come of them.
 
 mod about;
 mod curves;
@@ -39,10 +39,10 @@ use self::subject::Subject;
 use self::unfinished::Unfinished;
 use crate::console::Console;
 
-/// Files beside the card: paths from its folder, and bytes.
+/// Files beside the card: paths relative to its folder, and bytes.
 pub(crate) type Files = Vec<(String, Vec<u8>)>;
 
-/// Measures everything that was not kept before. Beside the card come the files that it names, with their paths.
+/// Measures everything that is not stored yet. Returns the card and the files that it names, with their paths.
 pub(crate) fn measure(
     subject: &Subject<'_>,
     unfinished: &Unfinished,
@@ -123,7 +123,7 @@ pub(crate) fn measure(
     Ok((card, files))
 }
 
-/// Measures the tests of a stage and puts them in their sections.
+/// Measures the tests of a stage and adds them to their sections.
 type Measure = fn(&Subject<'_>, &mut Sections, &mut Console<'_>) -> Result<()>;
 
 #[derive(Clone, Copy)]
@@ -135,12 +135,12 @@ enum Stage {
     Scenes,
 }
 
-/// Grades the tests as one of many, and puts the published grades and figures beside the measured ones.
+/// Grades the tests as a family, and puts the published grades and figures beside the measured ones.
 fn finish(card: &mut Card, published: &Published) -> Result<()> {
     card.correct()?;
     let method = card.method.name.clone();
     let data = card.data.clone();
-    // What was measured on drawn data is never compared with what was published.
+    // Measurements on drawn data are never compared with published ones.
     let real = |test: &str| {
         let own = data.iter().find(|data| data.id == measured_on(test));
         own.is_some_and(|data| data.kind == Kind::Real)
@@ -158,7 +158,7 @@ fn finish(card: &mut Card, published: &Published) -> Result<()> {
     Ok(())
 }
 
-/// What a reader must know before believing the card.
+/// Lists the limitations that a reader must know before trusting the card.
 fn limitations(subject: &Subject<'_>, images: usize) -> Vec<String> {
     let mut all = vec![
         "The grades hold for this model and this data; the published card's were obtained on others, so agreement is a comparison of claims, not of numbers."

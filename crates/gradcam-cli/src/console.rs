@@ -1,4 +1,4 @@
-//! What is said, and where.
+//! Messages and their streams.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{escape, words};
 
-/// The two streams, and how much is said on the second.
+/// The two streams, and the amount of messages on the second.
 pub(crate) struct Console<'a> {
     out: &'a mut dyn Write,
     err: &'a mut dyn Write,
@@ -33,7 +33,7 @@ impl<'a> Console<'a> {
         }
     }
 
-    /// Bytes for standard output.
+    /// Writes bytes to standard output.
     pub(crate) fn data(&mut self, bytes: &[u8]) -> Result<()> {
         self.out
             .write_all(bytes)
@@ -41,12 +41,12 @@ impl<'a> Console<'a> {
             .context("cannot write to standard output")
     }
 
-    /// One line for standard output, whatever is in it: a record, or a text for a reader.
+    /// Writes one line to standard output, a record or a text for a reader, with control characters escaped.
     pub(crate) fn line(&mut self, line: impl Display) -> Result<()> {
         self.data(format!("{}\n", escape::line(&line.to_string())).as_bytes())
     }
 
-    /// A file's name on a line of standard output: for a terminal as any line, for a program as it is, so that `xargs` finds the file.
+    /// Writes a file's name on a line of standard output: escaped for a terminal, unchanged for a program, so that `xargs` finds the file.
     pub(crate) fn path(&mut self, path: &Path) -> Result<()> {
         if io::stdout().is_terminal() {
             return self.line(path.display());
@@ -56,35 +56,35 @@ impl<'a> Console<'a> {
         self.data(&bytes)
     }
 
-    /// What was done, for a reader at the terminal.
+    /// Reports what was done, for a reader at the terminal.
     pub(crate) fn note(&mut self, line: impl Display) {
         if self.quiet == 0 {
             self.say(line);
         }
     }
 
-    /// What helps to find out why.
+    /// Reports details that help to find a cause.
     pub(crate) fn detail(&mut self, line: impl Display) {
         if self.verbose {
             self.say(line);
         }
     }
 
-    /// Something that the user should know although the run goes on.
+    /// Reports a problem that does not stop the run.
     pub(crate) fn warn(&mut self, line: impl Display) {
         if self.quiet < 2 {
             self.say(format!("warning: {}", words::plain(&line.to_string())));
         }
     }
 
-    /// Why the run ends.
+    /// Reports why the run ends.
     pub(crate) fn error(&mut self, error: &anyhow::Error) {
         if self.quiet < 2 {
             self.say(format!("error: {}", words::plain(&format!("{error:#}"))));
         }
     }
 
-    /// What ended the run before everything was done.
+    /// Reports what ended the run early.
     pub(crate) fn stopped(&mut self, why: &anyhow::Error) {
         if self.quiet < 2 {
             self.say(format!("{why:#}"));
@@ -92,11 +92,11 @@ impl<'a> Console<'a> {
     }
 
     fn say(&mut self, line: impl Display) {
-        // Standard error may be closed; there is nobody left to tell.
+        // If standard error is closed, nobody is left to tell.
         let _ = writeln!(self.err, "{}", escape::message(&line.to_string()));
     }
 
-    /// A bar on standard error for `total` steps; hidden where nobody looks.
+    /// Makes a progress bar on standard error for `total` steps; hidden if nobody watches.
     pub(crate) fn bar(&self, total: u64, unit: Unit) -> ProgressBar {
         let hidden = self.quiet > 0
             || self.verbose
@@ -123,7 +123,7 @@ impl<'a> Console<'a> {
     }
 }
 
-/// What a bar counts.
+/// The unit of a bar.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Unit {
     Images,
@@ -133,7 +133,7 @@ pub(crate) enum Unit {
     Bytes,
 }
 
-/// Whether the reader of standard output went away: no reason for a message.
+/// Whether the reader of standard output went away, which needs no message.
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()

@@ -1,4 +1,4 @@
-//! Samples of a data set, made ready for a network.
+//! Samples of a data set, prepared for a network.
 
 use anyhow::{Context, Result, bail};
 use candle_core::Tensor;
@@ -9,24 +9,24 @@ use image::{DynamicImage, RgbImage};
 
 use crate::reading::{Reading, remark, with_flag};
 
-/// A sample that a network can take.
+/// A sample ready for a network.
 pub(crate) struct Prepared {
     /// `(1, 3, height, width)`.
     pub(crate) image: Tensor,
-    /// Which pixels of the input show the target, if that is annotated.
+    /// The input's pixels that show the target, if they are annotated.
     pub(crate) mask: Option<Vec<bool>>,
-    /// What the network sees, before normalisation.
+    /// The picture that the network sees, before normalisation.
     pub(crate) view: RgbImage,
-    /// Whether the picture lies on its side: its EXIF data would turn it, and its annotations forbid that.
+    /// Whether the picture lies on its side: its EXIF data would turn it, but its annotations forbid that.
     pub(crate) lies: bool,
-    /// The same with all its bits, where the picture has more than 8.
+    /// The same with all its bits, if the picture has more than 8.
     words: Option<Rgb16Image>,
-    /// What the user should know of the picture.
+    /// A remark for the user about the picture.
     pub(crate) remark: Option<String>,
 }
 
 impl Prepared {
-    /// The network's input, and what it saw with all its bits.
+    /// Returns the network's input, and the picture that it sees with all its bits.
     pub(crate) fn seen(self) -> (Tensor, DynamicImage) {
         let seen = match self.words {
             Some(words) => DynamicImage::ImageRgb16(words),
@@ -36,7 +36,7 @@ impl Prepared {
     }
 }
 
-/// Decodes a sample and brings picture and mask to the network's input.
+/// Decodes a sample and fits its picture and mask to the network's input.
 pub(crate) fn prepare(sample: &Sample, reading: &Reading<'_>) -> Result<Prepared> {
     let read = || -> Result<Prepared> {
         let options = reading.options(Turn::AsStored);
@@ -74,14 +74,14 @@ pub(crate) fn prepare(sample: &Sample, reading: &Reading<'_>) -> Result<Prepared
     read().with_context(|| format!("`{}`", sample.id))
 }
 
-/// What is said of pictures that lie on their sides.
+/// Words the warning about pictures that lie on their sides.
 pub(crate) fn lying(count: usize) -> String {
     format!(
-        "{count} of the pictures are measured as they are stored and not turned by their EXIF orientation, since their masks or boxes count the stored pixels"
+        "{count} of the pictures are measured as stored, not turned by their EXIF orientation, since their masks or boxes refer to the stored pixels"
     )
 }
 
-/// A data set's error with the flag that changes what it says.
+/// Adds to a data set's error the flag that changes its limit.
 fn with_flags(error: gradcam_data::Error) -> anyhow::Error {
     match error {
         gradcam_data::Error::Picture { path, source } => {
@@ -91,8 +91,8 @@ fn with_flags(error: gradcam_data::Error) -> anyhow::Error {
     }
 }
 
-/// How often each pixel of the input is marked over some samples, `done` being told of each. What cannot be read is passed over: it is said
-/// when it is measured.
+/// Counts how often each pixel of the input is marked over some samples, calling `done` after each. Unreadable samples are skipped, as they
+/// are reported when they are measured.
 pub(crate) fn count_masks<'a>(
     samples: impl IntoIterator<Item = &'a Sample>,
     reading: &Reading<'_>,
@@ -116,7 +116,7 @@ pub(crate) fn count_masks<'a>(
     masks
 }
 
-/// The network's index of a data set's class: the label of the same name, in any case. `None` if the network does not have it.
+/// Returns the network's index of a data set's class, by the label with the same name, ignoring case. `None` if the network lacks it.
 pub(crate) fn class_of(class: &Class, labels: &[String]) -> Option<usize> {
     let name = class.name.to_lowercase();
     let mut same = labels.iter().enumerate();
@@ -134,8 +134,8 @@ pub(crate) fn class_of(class: &Class, labels: &[String]) -> Option<usize> {
     }
 }
 
-/// Whether the pointing game calls an image difficult (Zhang et al. 2016): its object covers less than a quarter of what the network sees,
-/// and another class has an object in the picture.
+/// Whether the pointing game calls an image difficult (Zhang et al. 2016): its object covers less than a quarter of the network's view, and
+/// the picture has an object of another class.
 pub(crate) fn difficult(sample: &Sample, mask: Option<&[bool]>) -> bool {
     let small = mask.is_some_and(|mask| {
         let inside = mask.iter().filter(|inside| **inside).count();

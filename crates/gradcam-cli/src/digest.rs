@@ -1,15 +1,15 @@
-//! Digests: what tells bytes from all others, and numbers as bytes.
+//! Digests that identify bytes, and numbers as bytes.
 
 use gradcam_models::sha256;
 
-/// The first half of the SHA-256, for what is written many times.
+/// Returns the first half of the SHA-256, for digests that are written many times.
 pub(crate) fn half(bytes: &[u8]) -> String {
     let mut digits = sha256(bytes);
     digits.truncate(32);
     digits
 }
 
-/// Numbers as the bytes that digests and files have of them.
+/// Returns the numbers as bytes, as digests and files store them.
 pub(crate) fn little_endian(values: &[f32]) -> Vec<u8> {
     values
         .iter()

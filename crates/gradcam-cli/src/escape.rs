@@ -1,11 +1,11 @@
-//! What others wrote (names of files, labels, words of a system), shown so that a terminal shows it and does nothing else.
+//! Text from elsewhere (file names, labels, system messages), escaped so that a terminal shows it and does nothing else.
 
 use std::borrow::Cow;
 
-/// What a hint begins with; it stands below its message, after an empty line.
+/// The beginning of a hint, which stands below its message, after an empty line.
 const HINT: &str = "\n\nhint: ";
 
-/// Whether a character moves, hides, colours or reverses what stands around it: C0, DEL and C1, the line and paragraph separators, and the
+/// Whether a character moves, hides, colours or reverses its surroundings: C0, DEL and C1, the line and paragraph separators, and the
 /// marks, embeddings, overrides and isolates of Unicode's bidirectional algorithm (UAX #9, table 4).
 fn acts(letter: char) -> bool {
     letter.is_control()
@@ -13,7 +13,7 @@ fn acts(letter: char) -> bool {
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// The text on one line, with what acts on a terminal written as JSON does it (`\n`, `\u001b`). JSON stays the same JSON.
+/// Puts the text on one line, with characters that act on a terminal escaped as in JSON (`\n`, `\u001b`). JSON keeps its meaning.
 pub(crate) fn line(text: &str) -> Cow<'_, str> {
     if !text.contains(acts) {
         return Cow::Borrowed(text);
@@ -32,7 +32,7 @@ pub(crate) fn line(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// A message on one line, and its hint, if there is one, on another.
+/// Puts a message on one line, and its hint, if any, on another.
 pub(crate) fn message(text: &str) -> String {
     match text.rsplit_once(HINT) {
         Some((message, hint)) => format!("{}{HINT}{}", line(message), line(hint)),
@@ -40,7 +40,7 @@ pub(crate) fn message(text: &str) -> String {
     }
 }
 
-/// A text of our own that has several lines.
+/// Escapes a text of our own with several lines.
 pub(crate) fn lines(text: &str) -> String {
     let lines: Vec<Cow<'_, str>> = text.split('\n').map(line).collect();
     lines.join("\n")

@@ -24,7 +24,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Error => 2,
-            // As shells say of a program that SIGINT or SIGPIPE ended: 128 and the signal's number.
+            // As shells report a program that SIGINT or SIGPIPE ended: 128 plus the signal's number.
             Exit::Interrupted => 130,
             Exit::Unread => 141,
         }

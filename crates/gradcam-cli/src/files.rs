@@ -1,11 +1,11 @@
-//! Files that are written: their places are looked at before anything is computed, and they are whole or not there.
+//! Output files: their places are checked before anything is computed, and they are written completely or not at all.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-/// The folder itself, or the one that is worked in for an empty path.
+/// Returns the folder itself, or the working folder for an empty path.
 pub(crate) fn here(folder: &Path) -> &Path {
     if folder == Path::new("") {
         Path::new(".")
@@ -14,7 +14,7 @@ pub(crate) fn here(folder: &Path) -> &Path {
     }
 }
 
-/// The folder that a file lies in.
+/// Returns the folder that contains a file.
 pub(crate) fn folder_of(file: &Path) -> &Path {
     here(file.parent().unwrap_or(Path::new("")))
 }
@@ -22,10 +22,10 @@ pub(crate) fn folder_of(file: &Path) -> &Path {
 /// The hint of a command whose `--force` replaces a file.
 pub(crate) const FORCE: &str = "`--force` replaces it";
 
-/// Refuses files that exist, unless `replace` is on, and folders in their places; `hint` says what helps. Nothing is written yet.
+/// Refuses files that exist, unless `replace` is on, and folders in their places; `hint` says how to proceed. Nothing is written yet.
 ///
 /// # Errors
-/// For the first place that is taken.
+/// For the first place that is occupied.
 pub(crate) fn check_free<P: AsRef<Path>>(
     files: impl IntoIterator<Item = P>,
     replace: bool,
@@ -35,7 +35,7 @@ pub(crate) fn check_free<P: AsRef<Path>>(
         let file = file.as_ref();
         if file.is_dir() {
             bail!(
-                "`{}` is a folder, where a file is to be written",
+                "`{}` is a folder, but a file is to be written there",
                 file.display()
             );
         }
@@ -46,10 +46,10 @@ pub(crate) fn check_free<P: AsRef<Path>>(
     Ok(())
 }
 
-/// Refuses a folder that files could not be written to. It is not made yet.
+/// Refuses a folder that cannot be written to. It is not created yet.
 ///
 /// # Errors
-/// When the folder, or the one that it would be made in, is no folder or takes no file.
+/// When the folder, or the one that it would be created in, is not a folder or cannot be written to.
 pub(crate) fn check_place(folder: &Path) -> Result<()> {
     let there = folder.ancestors().map(here).find(|f| f.exists());
     let there = there.unwrap_or(Path::new("."));
@@ -73,10 +73,10 @@ pub(crate) fn is_hopeless(error: &anyhow::Error) -> bool {
     })
 }
 
-/// Writes a file beside its place and then renames it, so that no reader and no interruption ever meets half of it.
+/// Writes a file beside its place and then renames it, so that no reader and no interruption sees a partial file.
 ///
 /// # Errors
-/// When the folder cannot be made or written to, the disk is full, or the file exists and `replace` is off.
+/// When the folder cannot be created or written to, the disk is full, or the file exists and `replace` is off.
 pub(crate) fn write(path: &Path, bytes: &[u8], replace: bool) -> Result<()> {
     let folder = folder_of(path);
     std::fs::create_dir_all(folder)
@@ -94,7 +94,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8], replace: bool) -> Result<()> {
         .with_context(fail)
 }
 
-/// A hidden file in `folder` that disappears unless it is kept, with the permissions that an ordinary new file has.
+/// Makes a hidden file in `folder` that disappears unless it is kept, with the permissions of an ordinary new file.
 fn beside(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".gradcam-");

@@ -4,10 +4,10 @@ use anyhow::Result;
 use candle_core::DType;
 use gradcam_models::Model;
 
-/// How far a gradient may be from the differences, as a share of the largest.
+/// The largest deviation of a gradient from the differences, as a share of the largest gradient.
 pub(crate) const DEVIATION: f64 = 0.02;
 
-/// The network that the differences are taken of, in `f64`: rounding is no fault, and in `f32` it may be larger than what is measured.
+/// Returns the network in `f64`, for the differences: in `f32`, rounding may exceed what is measured, and it is not an error.
 pub(crate) fn exact(model: &Model) -> Result<Model> {
     Ok(model.rebuilt(&|_, parameter| parameter.to_dtype(DType::F64))?)
 }

@@ -1,4 +1,4 @@
-//! The pictures that the arguments stand for.
+//! Resolves arguments into pictures.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -15,13 +15,13 @@ use crate::stems;
 pub(crate) struct Input {
     /// The file; `None` for standard input.
     pub(crate) path: Option<PathBuf>,
-    /// Where its outputs go inside an output folder, without an ending: its path below the folder that was searched, or its name, and what
-    /// tells it apart from the others.
+    /// The path of its outputs inside an output folder, without an ending: its path below the searched folder, or its name, made distinct
+    /// from the others.
     pub(crate) stem: PathBuf,
 }
 
 impl Input {
-    /// How messages and records call it.
+    /// Returns its name in messages and records.
     pub(crate) fn name(&self) -> String {
         match &self.path {
             Some(path) => path.display().to_string(),
@@ -29,7 +29,7 @@ impl Input {
         }
     }
 
-    /// Its bytes, no more than `limits` allow.
+    /// Reads its bytes, at most as many as `limits` allow.
     pub(crate) fn read(&self, limits: Limits) -> Result<Vec<u8>> {
         let limit = limits.max_bytes();
         let read = match &self.path {
@@ -40,29 +40,29 @@ impl Input {
             }
         };
         read.map_err(|error| match error.downcast_ref() {
-            Some(ReadError::TooLong { .. }) => error.context("`--max-pixels` is the limit"),
+            Some(ReadError::TooLong { .. }) => error.context("`--max-pixels` sets the limit"),
             _ => error,
         })
     }
 }
 
-/// What arguments stand for.
+/// The pictures of some arguments.
 #[derive(Default)]
 pub(crate) struct Found {
-    /// Sorted inside each argument, none twice.
+    /// The pictures, sorted within each argument, without duplicates.
     pub(crate) inputs: Vec<Input>,
-    /// What was passed over in folders and patterns.
+    /// The files skipped in folders and patterns.
     pub(crate) skipped: Skipped,
-    /// Why folders could not be searched.
+    /// Errors of folders that could not be searched.
     pub(crate) unreadable: Vec<anyhow::Error>,
     /// Whether a folder or a pattern was among the arguments.
     pub(crate) searched: bool,
 }
 
-/// Resolves files, folders (searched through), patterns and `-`. What the program itself made is passed over, unless it is named.
+/// Resolves files, folders (searched recursively), patterns and `-`. Files made by this program are skipped, unless they are named.
 ///
 /// # Errors
-/// When nothing is found at all. A file that does not exist stays in the list, so that it is reported like any other bad picture.
+/// When nothing is found. A file that does not exist stays in the list, so that it is reported like any other bad picture.
 pub(crate) fn find(arguments: &[String]) -> Result<Found> {
     let mut search = Search::default();
     for argument in arguments {
@@ -88,7 +88,7 @@ pub(crate) fn find(arguments: &[String]) -> Result<Found> {
     search.finish()
 }
 
-/// The pictures alone, for arguments of which all have to be read.
+/// Resolves arguments whose pictures must all be read.
 ///
 /// # Errors
 /// As [`find`], and when a folder cannot be searched or a file does not exist.
@@ -110,15 +110,15 @@ fn name(path: &Path) -> PathBuf {
 #[derive(Default)]
 struct Search {
     found: Found,
-    /// Each input with the part of its path that its outputs keep.
+    /// For each input, the part of its path that its outputs keep.
     kept: Vec<PathBuf>,
     seen: HashSet<Option<PathBuf>>,
-    /// The folders of the files, under one name each.
+    /// The folders of the files, each with its canonical path.
     folders: HashMap<PathBuf, PathBuf>,
 }
 
 impl Search {
-    /// Adds a picture, unless it is there; one file may be named in several ways.
+    /// Adds a picture unless it is already listed; one file may have several names.
     fn add(&mut self, path: Option<PathBuf>, kept: PathBuf) {
         let folders = &mut self.folders;
         let one = path.as_deref().map(|path| {
@@ -160,7 +160,7 @@ impl Search {
         }
     }
 
-    /// Adds a file of a folder to `files`, or says why not.
+    /// Adds a file of a folder to `files`, or counts it as skipped.
     fn file(&mut self, path: PathBuf, files: &mut Vec<PathBuf>) {
         match Kind::of(&path) {
             None => files.push(path),
@@ -168,7 +168,7 @@ impl Search {
         }
     }
 
-    /// Adds the files that a pattern fits.
+    /// Adds the files that match a pattern.
     fn pattern(&mut self, pattern: &str) -> Result<()> {
         let paths = glob::glob(pattern).with_context(|| format!("`{pattern}` is not a pattern"))?;
         let mut files = Vec::new();
@@ -208,7 +208,7 @@ impl Search {
             }
             let passed = match found.skipped.count() {
                 0 => String::new(),
-                _ => format!("; {}; one that is named is taken", found.skipped),
+                _ => format!("; {}; a file that is named is read", found.skipped),
             };
             bail!(
                 "no pictures found; folders are searched for files that end in {}{passed}",

@@ -1,9 +1,9 @@
-//! What becomes of a training when the run is interrupted.
+//! Stops a training when the run is interrupted.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether it goes on.
+/// Tells a training whether to continue.
 pub(crate) fn flow(interrupted: &AtomicBool) -> ControlFlow<()> {
     if interrupted.load(Ordering::SeqCst) {
         ControlFlow::Break(())

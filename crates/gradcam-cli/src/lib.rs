@@ -12,8 +12,8 @@
 //! # Ok::<(), std::string::FromUtf8Error>(())
 //! ```
 //!
-//! Data goes to the first writer, everything else to the second. A bad image is reported and the others go on. What others wrote, the names of
-//! files and labels, is shown with its control characters written out, on lines that are for readers; JSON is JSON.
+//! Data goes to the first writer, everything else to the second. A bad image is reported and the others continue. Text from elsewhere, such
+//! as file names and labels, is shown with its control characters escaped on lines for readers; JSON is unchanged.
 
 mod args;
 mod asked;
@@ -58,7 +58,7 @@ pub use crate::exit::Exit;
 
 /// Runs `gradcam` with these arguments, the first of which is the program's name.
 ///
-/// When `interrupted` becomes true the run ends after the batch that it is at, with every file whole, as [`Exit::Interrupted`].
+/// When `interrupted` becomes true, the run ends after the current batch, with every file complete, as [`Exit::Interrupted`].
 pub fn run<A: Into<OsString> + Clone>(
     args: impl IntoIterator<Item = A>,
     out: &mut dyn Write,
@@ -71,7 +71,7 @@ pub fn run<A: Into<OsString> + Clone>(
             let to_error = error.use_stderr();
             let text = escape::lines(&words::plain(&plain(error).render().to_string()));
             if to_error {
-                // Standard error may be closed; there is nobody left to tell.
+                // If standard error is closed, nobody is left to tell.
                 let _ = write!(err, "{text}");
                 return Exit::Error;
             }
@@ -119,7 +119,7 @@ pub fn run<A: Into<OsString> + Clone>(
     finish(result, !lists, &mut console, interrupted)
 }
 
-/// The same error with the arguments that it quotes on one line each.
+/// Returns the same error with each quoted argument on one line.
 fn plain(mut error: clap::Error) -> clap::Error {
     let quoted: Vec<(ContextKind, ContextValue)> = error
         .context()
@@ -137,7 +137,7 @@ fn plain(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// Says what went wrong. That the reader of a list went away is nothing to speak of; of a command that `works`, it leaves a rest undone.
+/// Reports the error of a run. If the reader of a list went away, nothing needs reporting; a command that `works` leaves work undone.
 fn finish(
     result: anyhow::Result<Exit>,
     works: bool,
@@ -152,7 +152,7 @@ fn finish(
         if !works {
             return Exit::Done;
         }
-        console.warn("nobody reads standard output any more; what was left is not done");
+        console.warn("nobody reads standard output any more; the rest is not done");
         return Exit::Unread;
     }
     if interrupted.load(Ordering::SeqCst) {

@@ -1,4 +1,4 @@
-//! The files of maps that `explain --save-maps` writes: safetensors with a note of how they were made.
+//! The map files of `explain --save-maps`: safetensors with a note on how they were made.
 
 use std::io::Read;
 use std::path::Path;
@@ -11,12 +11,12 @@ use safetensors::{Dtype, SafeTensors};
 
 use crate::digest::little_endian;
 
-/// The entry of the metadata that has the note.
+/// The metadata entry that holds the note.
 const NOTE: &str = "gradcam";
-/// The largest header that is read for its note.
+/// The largest header to read for its note, in bytes.
 const HEADER: u64 = 1 << 20;
 
-/// The numbers of one image and target, all of them `f32`.
+/// Serialises the numbers of one image and target, all of them `f32`.
 pub(crate) fn bytes(heatmap: &Heatmap, note: String) -> Result<Vec<u8>> {
     let several = heatmap.layers.len() > 1;
     let logits = little_endian(&heatmap.logits);
@@ -54,7 +54,7 @@ pub(crate) fn bytes(heatmap: &Heatmap, note: String) -> Result<Vec<u8>> {
     Ok(safetensors::serialize(views, metadata)?)
 }
 
-/// The note of a file; `None` if it has none that can be read.
+/// Reads the note of a file; `None` if it has none that can be read.
 pub(crate) fn note(mut file: impl Read) -> Option<String> {
     let mut length = [0; 8];
     file.read_exact(&mut length).ok()?;
@@ -67,9 +67,9 @@ pub(crate) fn note(mut file: impl Read) -> Option<String> {
     Some(header["__metadata__"][NOTE].as_str()?.to_string())
 }
 
-/// The map at the input's resolution in a file.
+/// Reads the map at the input's resolution.
 pub(crate) fn upsampled(path: &Path) -> Result<Grid> {
-    // A map of the longest sides that a network takes.
+    // A map with the longest sides that a network takes.
     let bytes = bounded::file(path, 1 << 30)
         .with_context(|| format!("cannot read `{}`", path.display()))?;
     let tensors = SafeTensors::deserialize(&bytes)?;

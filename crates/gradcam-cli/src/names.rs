@@ -1,4 +1,4 @@
-//! The names of the files that a run writes, planned before anything is computed.
+//! The names of a run's output files, planned before anything is computed.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -9,19 +9,19 @@ use gradcam_viz::Format;
 use crate::files::{folder_of, here};
 use crate::inputs::Input;
 
-/// Where one kind of output goes.
+/// The place of one kind of output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Destination {
     /// Standard output.
     Stdout,
     /// This one file.
     File(PathBuf),
-    /// One file for each image and target below this folder, with this put before the ending.
+    /// One file for each image and target below this folder, with this mark before the ending.
     Folder(PathBuf, &'static str),
 }
 
 impl Destination {
-    /// Where pictures go by `-o`; without it here, with `mark` before the ending.
+    /// Reads `-o` for pictures; without it, pictures go to the working folder, with `mark` before the ending.
     pub(crate) fn pictures(option: Option<&str>, mark: &'static str) -> Result<Self> {
         Ok(match option {
             None => Destination::Folder(PathBuf::new(), mark),
@@ -34,10 +34,10 @@ impl Destination {
         })
     }
 
-    /// The format of pictures there.
+    /// Returns the format of the pictures.
     ///
     /// # Errors
-    /// When a file's ending names none.
+    /// When a file's ending names no format.
     pub(crate) fn format(&self) -> Result<Format> {
         match self {
             Destination::File(path) => Ok(Format::from_path(path)?),
@@ -45,7 +45,7 @@ impl Destination {
         }
     }
 
-    /// Where maps go by `--save-maps`.
+    /// Reads `--save-maps` for maps.
     pub(crate) fn maps(path: &Path) -> Result<Self> {
         let text = path.to_string_lossy();
         if is_folder(&text) {
@@ -61,18 +61,18 @@ impl Destination {
     }
 }
 
-/// Whether an output argument names a folder: one that exists, ends in a separator, or has no ending.
+/// Whether an output argument names a folder: it is one, ends in a separator, or has no ending.
 fn is_folder(text: &str) -> bool {
     let path = Path::new(text);
     path.is_dir() || text.ends_with(std::path::is_separator) || path.extension().is_none()
 }
 
-/// The names of all files that a run writes of one kind.
+/// The names of all files of one kind that a run writes.
 #[derive(Debug)]
 pub(crate) struct Names {
     destination: Destination,
     ending: &'static str,
-    /// One part of the name for each target; a single empty one where there is one target.
+    /// A part of the name for each target; a single empty one if there is one target.
     targets: Vec<String>,
 }
 
@@ -111,7 +111,7 @@ impl Names {
         })
     }
 
-    /// The file for one image and target; `None` for standard output.
+    /// Returns the file for one image and target; `None` for standard output.
     pub(crate) fn path(&self, input: &Input, target: usize) -> Option<PathBuf> {
         match &self.destination {
             Destination::Stdout => None,
@@ -125,7 +125,7 @@ impl Names {
         }
     }
 
-    /// The folder that all files lie in or below; `None` for standard output.
+    /// Returns the folder that contains all files; `None` for standard output.
     pub(crate) fn folder(&self) -> Option<&Path> {
         let folder = match &self.destination {
             Destination::Stdout => return None,
@@ -135,13 +135,13 @@ impl Names {
         Some(folder)
     }
 
-    /// All files for one image.
+    /// Returns all files for one image.
     pub(crate) fn paths(&self, input: &Input) -> impl Iterator<Item = PathBuf> {
         (0..self.targets.len()).filter_map(|target| self.path(input, target))
     }
 }
 
-/// A part of a file name for each target; no two are alike, in any case of letters.
+/// Returns a file name part for each target; no two are equal, ignoring case.
 ///
 /// # Errors
 /// When a target is given twice.
@@ -167,7 +167,7 @@ pub(crate) fn slugs(targets: &[String]) -> Result<Vec<String>> {
     Ok(slugs)
 }
 
-/// A target's text as a part of a file name: letters and digits, the rest as hyphens.
+/// Turns a target's text into a file name part: letters and digits, with hyphens for the rest.
 fn slug(text: &str) -> String {
     let plain: String = text
         .chars()

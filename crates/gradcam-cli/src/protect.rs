@@ -1,4 +1,4 @@
-//! No output takes the place of what is read.
+//! Keeps outputs from replacing inputs.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -8,16 +8,16 @@ use gradcam_models::Model;
 
 use crate::inputs::Input;
 
-/// What tells a file from all others, by whatever name or link it is reached.
+/// Identifies a file, whatever name or link leads to it.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Identity(
     #[cfg(unix)] (u64, u64),
-    // The path without links, in the case of letters that the file system has.
+    // The path without links, in the file system's own case.
     #[cfg(not(unix))] PathBuf,
 );
 
 impl Identity {
-    /// `None` where there is no file.
+    /// `None` if there is no file.
     #[cfg(unix)]
     fn of(path: &Path) -> Option<Self> {
         std::fs::metadata(path).ok().map(|found| Self::from(&found))
@@ -34,7 +34,7 @@ impl Identity {
         Identity((found.dev(), found.ino()))
     }
 
-    /// Of the file that standard input comes from.
+    /// Identifies the file behind standard input.
     #[cfg(unix)]
     fn of_stdin() -> Option<Self> {
         use std::os::fd::AsFd;
@@ -49,7 +49,7 @@ impl Identity {
     }
 }
 
-/// The files that a run reads, as they were named.
+/// The files that a run reads, under the names given.
 #[derive(Debug, Default)]
 pub(crate) struct Sources(HashMap<Identity, String>);
 
@@ -76,7 +76,7 @@ impl Sources {
         }
     }
 
-    /// Adds the file of weights that `--model` names, with the description beside it; a name of anything else is no file.
+    /// Adds the weights file that `--model` names, with the description beside it; names of other models are not files.
     pub(crate) fn add_weights(&mut self, model: &str) {
         let path = Path::new(model);
         if path.is_file() {
@@ -93,10 +93,10 @@ impl Sources {
         }
     }
 
-    /// Refuses files to be written that are among those that are read, `--force` or not.
+    /// Refuses output files that are also inputs, with or without `--force`.
     ///
     /// # Errors
-    /// When one is.
+    /// For the first such file.
     pub(crate) fn refuse<P: AsRef<Path>>(
         &self,
         outputs: impl IntoIterator<Item = P>,
@@ -106,7 +106,7 @@ impl Sources {
             let source = Identity::of(output).and_then(|identity| self.0.get(&identity));
             if let Some(source) = source {
                 bail!(
-                    "`{}` would replace the input `{source}`, which no option allows\n\nhint: name another place for what is written",
+                    "`{}` would replace the input `{source}`, which no option allows\n\nhint: name another place for the output",
                     output.display()
                 );
             }
@@ -115,7 +115,7 @@ impl Sources {
     }
 }
 
-/// Refuses a folder to be made inside one that is read: it would be read as a part of it the next time.
+/// Refuses a new folder inside a folder that is read: it would be read as a part of it the next time.
 ///
 /// # Errors
 /// When `output` is `source` or lies in it.
@@ -133,7 +133,7 @@ pub(crate) fn refuse_inside(output: &Path, source: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A path without links, as far as it exists.
+/// Resolves the links of a path, as far as it exists.
 pub(crate) fn resolved(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let found = path.ancestors().find_map(|folder| {

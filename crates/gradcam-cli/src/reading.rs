@@ -1,4 +1,4 @@
-//! How a picture is read and brought to a network's input.
+//! Reads a picture and fits it to a network's input.
 
 use anyhow::{Result, anyhow};
 use candle_core::{DType, Device, Tensor};
@@ -12,44 +12,44 @@ use crate::console::Console;
 use crate::digest;
 use crate::inputs::Input;
 
-/// A picture that a network can take.
+/// A picture ready for a network.
 pub(crate) struct Loaded<'a> {
     /// Where it came from.
     pub(crate) input: &'a Input,
-    /// The part of the original that the network sees, at the original's resolution; where that is not kept, at the network's.
+    /// The part of the original that the network sees, at the original's resolution; at the network's if the original is not kept.
     pub(crate) photo: RgbImage,
     /// `(3, height, width)`.
     pub(crate) tensor: Tensor,
     /// The [`half`](digest::half) digest of its file.
     pub(crate) digest: String,
-    /// What the user should know of the picture.
+    /// A remark for the user about the picture.
     pub(crate) remark: Option<String>,
 }
 
-/// What stays of a picture beside the network's input.
+/// The part of a picture that is kept beside the network's input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keep {
-    /// What maps are painted on.
+    /// The photo that maps are painted on.
     Photo,
     /// Nothing that grows with the picture.
     View,
 }
 
-/// How pictures are read and brought to a network's input.
+/// How pictures are read and fitted to a network's input.
 #[derive(Clone, Copy)]
 pub(crate) struct Reading<'a> {
     pub(crate) preprocess: &'a Preprocess,
     pub(crate) fit: Fit,
     pub(crate) limits: picture::Limits,
     pub(crate) pictures: Pictures,
-    /// Where the network is.
+    /// The network's device.
     pub(crate) device: &'a Device,
     /// The type of the network's inputs.
     pub(crate) dtype: DType,
 }
 
 impl<'a> Reading<'a> {
-    /// As the network wants them and the arguments say.
+    /// Combines the network's preprocessing and the arguments.
     pub(crate) fn of(model: &'a Model, options: &Network) -> Self {
         Reading {
             preprocess: &model.preprocess,
@@ -63,7 +63,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// How a file becomes pixels.
+    /// Returns the options for decoding a file.
     pub(crate) fn options(&self, turn: picture::Turn) -> picture::Options {
         picture::Options {
             limits: self.limits,
@@ -73,7 +73,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Height and width of the network's inputs; `None` if each picture keeps its own.
+    /// Returns height and width of the network's inputs; `None` if each picture keeps its own.
     pub(crate) fn input_size(&self) -> Option<(usize, usize)> {
         let (height, width) = self.preprocess.input_size;
         match self.fit {
@@ -83,7 +83,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Reads one picture, prepares it for the network, and says what is to be known of it.
+/// Reads one picture, prepares it for the network, and prints a remark about it, if any.
 pub(crate) fn load<'a>(
     input: &'a Input,
     reading: &Reading<'_>,
@@ -122,26 +122,26 @@ pub(crate) fn prepared<'a>(
     })
 }
 
-/// The error with the flag that changes a limit.
+/// Adds to the error the flag that changes its limit.
 pub(crate) fn with_flag(error: PictureError) -> anyhow::Error {
     match error {
         PictureError::TooLarge { .. } | PictureError::TooLong { .. } => {
-            anyhow!("{error} (`--max-pixels` changes it)")
+            anyhow!("{error} (`--max-pixels` sets the limit)")
         }
         PictureError::NoFrame { .. } => anyhow!("`--frame`: {error}"),
         other => other.into(),
     }
 }
 
-/// What to say of a picture whose values lie close together: the network would see next to nothing of it.
+/// Returns a remark on a picture whose values lie close together: the network would see almost nothing of it.
 pub(crate) fn remark(picture: &Picture) -> Option<String> {
     let narrow = picture.range.filter(Range::is_narrow)?;
     Some(format!(
-        "{narrow}: the network sees little contrast; `--window auto` or `--window LO:HI` changes what is shown"
+        "{narrow}: the network sees little contrast; `--window auto` or `--window LO:HI` raises it"
     ))
 }
 
-/// The part of the original that the network sees; what the network got where that reaches beyond the picture.
+/// Returns the part of the original that the network sees, or the network's view if it reaches beyond the picture.
 fn seen(original: RgbImage, view: RgbImage, region: Region) -> RgbImage {
     let (width, height) = (f64::from(original.width()), f64::from(original.height()));
     let inside = region.x >= -0.5
@@ -158,7 +158,7 @@ fn seen(original: RgbImage, view: RgbImage, region: Region) -> RgbImage {
     cropped(original, (x, y), (width, height)).unwrap_or(view)
 }
 
-/// The rectangle of a picture, in the picture's own memory: a large one does not take it twice. `None` if it does not lie inside.
+/// Cuts a rectangle out of a picture in its own memory, so that a large one is not held twice. `None` if the rectangle does not lie inside.
 fn cropped(
     original: RgbImage,
     (x, y): (u32, u32),

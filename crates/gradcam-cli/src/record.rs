@@ -1,4 +1,4 @@
-//! What `--json` prints: one object a line for each image and target.
+//! The output of `--json`: one object per line for each image and target.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,12 +13,12 @@ use crate::digest::little_endian;
 /// One explained image and target.
 #[derive(Debug, Serialize)]
 pub(crate) struct Record {
-    /// The picture as it was named.
+    /// The picture as named by the user.
     pub(crate) image: String,
-    /// The model as it was named.
+    /// The model as named by the user.
     pub(crate) model: String,
     pub(crate) method: &'static str,
-    /// Of the method, with their values.
+    /// The method's options with their values.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub(crate) options: Map<String, Value>,
     /// The layer, or several joined by `+`.
@@ -32,14 +32,14 @@ pub(crate) struct Record {
     pub(crate) millis: f64,
 }
 
-/// What was explained.
+/// The explained target.
 #[derive(Debug, Serialize)]
 pub(crate) struct TargetRecord {
-    /// As it was asked for.
+    /// As written by the user.
     pub(crate) asked: String,
-    /// The number that was explained.
+    /// The explained number.
     pub(crate) score: f32,
-    /// The class, if it is one; for a difference, the first one.
+    /// The class, if it is one; the first one of a difference.
     pub(crate) index: Option<usize>,
     pub(crate) label: Option<String>,
     /// The class that it is compared with.
@@ -67,7 +67,7 @@ impl TargetRecord {
         }
     }
 
-    /// The class with its probability; a difference or likeness alone.
+    /// Returns the class with its probability; for a difference or similarity, the text alone.
     pub(crate) fn with_probability(&self) -> String {
         match self.probability {
             Some(p) if self.against.is_none() => format!("{self} {:.1} %", p * 100.0),
@@ -75,10 +75,10 @@ impl TargetRecord {
         }
     }
 
-    /// What was explained with its probability, or else its score.
+    /// Returns the target with its probability, or else its score.
     pub(crate) fn scored(&self) -> String {
         match (self.probability, &self.label) {
-            // Without a label the text has the score already.
+            // Without a label the text already has the score.
             (Some(_), _) if self.against.is_none() => self.with_probability(),
             (_, Some(_)) => format!("{self} {:.3}", self.score),
             (_, None) => self.to_string(),
@@ -105,25 +105,25 @@ pub(crate) struct Prediction {
     pub(crate) probability: f32,
 }
 
-/// The signed map at the layer's resolution; of the first layer where several were fused.
+/// The signed map at the layer's resolution; of the first layer if several were fused.
 #[derive(Debug, Serialize)]
 pub(crate) struct MapRecord {
     pub(crate) height: usize,
     pub(crate) width: usize,
-    /// `null` where the map holds no number.
+    /// `null` if the map has no finite number.
     pub(crate) raw_min: f32,
     pub(crate) raw_max: f32,
     /// The share of the map's absolute mass that is negative.
     pub(crate) negative_mass: f32,
     pub(crate) verdict: String,
-    /// What the method measured beside the map.
+    /// Further measurements by the method.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) measures: BTreeMap<&'static str, f64>,
-    /// Of the values as little-endian `f32`, row after row.
+    /// The digest of the values as little-endian `f32`, row after row.
     pub(crate) sha256: String,
 }
 
-/// The files that were written.
+/// The written files.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Outputs {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,7 +132,7 @@ pub(crate) struct Outputs {
     pub(crate) maps: Option<String>,
 }
 
-/// The `count` classes with the highest probabilities; none of an embedding, which has no labels.
+/// Returns the `count` classes with the highest probabilities; none for an embedding, which has no labels.
 pub(crate) fn predictions(logits: &[f32], labels: &[String], count: usize) -> Vec<Prediction> {
     if labels.is_empty() {
         return Vec::new();
@@ -150,7 +150,7 @@ pub(crate) fn predictions(logits: &[f32], labels: &[String], count: usize) -> Ve
         .collect()
 }
 
-/// What is said of a heat map's raw map.
+/// Describes a heat map's raw map.
 pub(crate) fn map(heatmap: &Heatmap) -> MapRecord {
     let raw = heatmap.raw();
     MapRecord {

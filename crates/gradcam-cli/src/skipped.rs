@@ -1,4 +1,4 @@
-//! What a search through folders passes over, and how it is said.
+//! The files that a search through folders skips, and their summary.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,26 +7,26 @@ use std::path::Path;
 
 use gradcam_models::picture::has_ending;
 
-/// Why a file is passed over.
+/// The reason why a file is skipped.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
-    /// The program made it.
+    /// This program made it.
     Own,
-    /// A picture of a format that is not read.
+    /// A picture in an unsupported format.
     Unsupported(&'static str),
-    /// No picture, by its ending.
+    /// Not a picture, judging by its ending.
     Ending(String),
-    /// It has no ending, or one that is none.
+    /// It has no ending, or an implausible one.
     Other,
-    /// A link to a folder: it may lead in a circle.
+    /// A link to a folder, which may form a cycle.
     LinkedFolder,
-    /// A link to what is not there.
+    /// A link to a missing file.
     BrokenLink,
     /// A pipe, a socket or a device.
     Special,
 }
 
-/// The endings of formats that are not read, and what they are called.
+/// The endings of unsupported formats, and their names.
 const UNSUPPORTED: [(&str, &str); 6] = [
     ("avif", "AVIF"),
     ("heic", "HEIC"),
@@ -36,11 +36,11 @@ const UNSUPPORTED: [(&str, &str); 6] = [
     ("jxls", "JPEG XL"),
 ];
 
-/// The longest ending that is named; a longer one is a name with a dot in it.
+/// The longest ending that is listed; a longer one is a name with a dot in it.
 const LONGEST: usize = 12;
 
 impl Kind {
-    /// Why a file in a folder is passed over; `None` for a picture.
+    /// Returns why a file in a folder is skipped; `None` for a picture.
     pub(crate) fn of(path: &Path) -> Option<Kind> {
         if path.is_dir() {
             return Some(Kind::LinkedFolder);
@@ -65,14 +65,14 @@ impl Kind {
         })
     }
 
-    /// [`Kind::Own`] for a picture that the program made: by what its file says, or by its name.
+    /// Returns [`Kind::Own`] for a picture that this program made, judging by the file's note or by its name.
     pub(crate) fn own(path: &Path) -> Option<Kind> {
         let says = || File::open(path).ok().and_then(gradcam_viz::note).is_some();
         (is_named_so(path) || says()).then_some(Kind::Own)
     }
 }
 
-/// Whether a file is called `NAME.gradcam.png` or `NAME.gradcam.TARGET.png`, as the outputs that have no folder of their own.
+/// Whether a file is called `NAME.gradcam.png` or `NAME.gradcam.TARGET.png`, like outputs without a folder of their own.
 fn is_named_so(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut parts = name.rsplit('.');
@@ -81,7 +81,7 @@ fn is_named_so(path: &Path) -> bool {
         && parts.next().is_some()
 }
 
-/// How many files of each kind were passed over.
+/// The number of skipped files of each kind.
 #[derive(Debug, Default)]
 pub(crate) struct Skipped(BTreeMap<Kind, usize>);
 
@@ -94,7 +94,7 @@ impl Skipped {
         self.0.values().sum()
     }
 
-    /// What to do about pictures of formats that are not read.
+    /// Advises on pictures in unsupported formats.
     pub(crate) fn advice(&self) -> Vec<String> {
         let unsupported = self.0.iter().filter_map(|(kind, count)| match kind {
             Kind::Unsupported(name) => Some((name, count)),
@@ -108,13 +108,13 @@ impl Skipped {
         unsupported
             .map(|(name, count)| {
                 let files = if *count == 1 { "file is" } else { "files are" };
-                format!("{count} {name} {files} passed over: {name} is not supported; convert to PNG or JPEG first")
+                format!("{count} {name} {files} skipped: {name} is not supported; convert to PNG or JPEG first")
             })
             .collect()
     }
 }
 
-/// `4 skipped (3 made by gradcam, 1 .txt)`.
+/// Writes `4 skipped (3 made by gradcam, 1 .txt)`.
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kinds: Vec<String> = self

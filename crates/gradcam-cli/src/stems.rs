@@ -1,4 +1,4 @@
-//! What the outputs of pictures are called: as short as can be, and no two alike.
+//! Names the outputs of pictures: as short as possible, and no two alike.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -7,10 +7,10 @@ use std::path::{Component, Path, PathBuf};
 /// The endings of outputs.
 const ENDINGS: [&str; 2] = [".png", ".safetensors"];
 
-/// Gives each picture a path for its outputs, without an ending. Each is given as its path and the part of it that is kept at least.
+/// Gives each picture a path for its outputs, without an ending. A picture is given by its path and the part of it that is kept at least.
 ///
-/// Where two would be alike, in any case of letters, the folders that tell them apart come in front; where they lie in one folder, they keep
-/// their endings; where even these are alike, the later ones are numbered. So is one whose output would be the folder of another: `x.png` of
+/// If two names are equal, ignoring case, the folders that tell them apart come in front. In one folder, the pictures keep their endings
+/// instead; if even these are equal, the later ones are numbered. So is a picture whose output would be the folder of another: `x.png` of
 /// `x.jpg` beside a folder `x.png`.
 pub(crate) fn distinct<'a>(
     pictures: impl IntoIterator<Item = (&'a Path, &'a Path)>,
@@ -44,11 +44,11 @@ pub(crate) fn distinct<'a>(
     }
 }
 
-/// The names of which an output may be the folder of another.
+/// Returns the names of which an output may be the folder of another.
 fn hidden(names: &[Name]) -> Vec<usize> {
     let mut folders: HashSet<String> = names.iter().flat_map(Name::above).collect();
     folders.retain(|folder| ENDINGS.iter().any(|ending| folder.ends_with(ending)));
-    // Behind the stem an output's name goes on with a mark, a target and the ending.
+    // After the stem, an output's name continues with a mark, a target and the ending.
     let beginnings: HashSet<&str> = folders
         .iter()
         .flat_map(|folder| {
@@ -62,13 +62,13 @@ fn hidden(names: &[Name]) -> Vec<usize> {
 }
 
 struct Name {
-    /// All folders on the way to the picture.
+    /// All folders that lead to the picture.
     folders: Vec<OsString>,
-    /// The first of them that is a part of the name.
+    /// The index of the first one that is part of the name.
     from: usize,
     file: OsString,
     ending: bool,
-    /// Put behind the name from 2 on.
+    /// Appended to the name from 2 on.
     number: usize,
 }
 
@@ -109,12 +109,12 @@ impl Name {
         path
     }
 
-    /// What two names share that are one file to a file system which does not tell capitals from small letters.
+    /// Returns the name in lower case: equal keys are one file on a case-insensitive file system.
     fn key(&self) -> String {
         lower(self.stem().as_os_str())
     }
 
-    /// The keys of the folders that its outputs lie in.
+    /// Returns the keys of the folders that contain its outputs.
     fn above(&self) -> Vec<String> {
         let stem = self.stem();
         let folders = stem.ancestors().skip(1);
@@ -126,7 +126,7 @@ fn lower(text: &OsStr) -> String {
     text.to_string_lossy().to_lowercase()
 }
 
-/// Puts the folders below the last one that all of a group share in front. Returns whether that changed a name.
+/// Adds the folders below the last one that a whole group shares. Returns whether that changed a name.
 fn add_folders(names: &mut [Name], group: &[usize]) -> bool {
     let first = &names[group[0]].folders;
     let shared = group
@@ -145,7 +145,7 @@ fn add_folders(names: &mut [Name], group: &[usize]) -> bool {
     changed
 }
 
-/// Keeps the endings of a group where they differ. Returns whether that changed a name.
+/// Keeps the endings of a group if they differ. Returns whether that changed a name.
 fn add_endings(names: &mut [Name], group: &[usize]) -> bool {
     let files: HashSet<String> = group.iter().map(|&i| lower(&names[i].file)).collect();
     let mut changed = false;
@@ -159,7 +159,7 @@ fn add_endings(names: &mut [Name], group: &[usize]) -> bool {
     changed
 }
 
-/// Numbers all of a group.
+/// Numbers every name of a group.
 fn add_numbers(names: &mut [Name], group: &[usize], taken: &mut HashSet<String>) {
     let mut number = 1;
     for &i in group {
@@ -178,7 +178,7 @@ fn add_numbers(names: &mut [Name], group: &[usize], taken: &mut HashSet<String>)
 mod tests {
     use super::*;
 
-    /// The names of files that were named themselves.
+    /// Returns the names of files that were named explicitly.
     fn named(paths: &[&str]) -> Vec<String> {
         let pairs = paths.iter().map(|path| (*path, file(path)));
         below(&pairs.collect::<Vec<_>>())
@@ -249,7 +249,7 @@ mod tests {
             in_one(&["a/x.jpg", "a/x.png/y.jpg", "a/x-2.png/z.jpg"]),
             ["a/x-3", "a/x.png/y", "a/x-2.png/z"]
         );
-        // A folder that no output is called like.
+        // Folders that no output is named like.
         assert_eq!(
             in_one(&["x.jpg", "x/y.jpg", "x.d/z.jpg"]),
             ["x", "x/y", "x.d/z"]
@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(in_one(&["a/x.png", "a.x"]), ["a/x", "a"]);
     }
 
-    /// Whatever the names, no two outputs are one file, and none is a folder of others.
+    /// Checks that no two outputs are one file, and none is a folder of others, whatever the names.
     #[test]
     fn all_are_distinct() {
         let parts = ["x", "X", "x.png", "x.jpg", "x.jpg.png", "x-2.png", "x-2"];

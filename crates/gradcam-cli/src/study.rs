@@ -1,4 +1,4 @@
-//! What the numbers of a study depend on, and how it says so.
+//! Everything that the numbers of a study depend on, and its record.
 
 use anyhow::{Result, anyhow};
 use candle_core::{DType, Device, Tensor};
@@ -12,7 +12,7 @@ use gradcam_nn::{ModuleTree, Weights};
 use crate::digest::little_endian;
 use crate::reading::Reading;
 
-/// All that the numbers of a study depend on.
+/// Collects everything that the numbers of a study depend on.
 pub(crate) fn header(
     (model, reading): (&Model, &Reading<'_>),
     data: &Dataset,
@@ -20,7 +20,7 @@ pub(crate) fn header(
     (nulls, metrics): (Vec<Null>, Vec<Metric>),
     seed: u64,
 ) -> Result<Header> {
-    // Only with numbers of 32 bits may the convolutions' factors have fewer.
+    // Only `f32` networks can have less precise factors in convolutions.
     let precision = match model.dtype {
         DType::F32 => model.network.precision().name(),
         other => other.as_str(),
@@ -62,7 +62,7 @@ pub(crate) fn header(
     })
 }
 
-/// Of pictures as the network gets them: their shape and their numbers.
+/// Returns the digest of pictures as the network gets them: their shape and numbers.
 fn pixels_sha256(pictures: &Tensor) -> Result<String> {
     let mut bytes = format!("{:?}\n", pictures.dims()).into_bytes();
     let numbers = pictures.to_dtype(DType::F32)?.flatten_all()?;
@@ -70,7 +70,7 @@ fn pixels_sha256(pictures: &Tensor) -> Result<String> {
     Ok(sha256(&bytes))
 }
 
-/// The SHA-256 of what a data set's annotations say: names, classes and objects, in their order.
+/// Returns the SHA-256 of a data set's annotations: names, classes and objects, in order.
 pub(crate) fn fingerprint(data: &Dataset) -> String {
     let mut said = String::new();
     for sample in &data.samples {
@@ -82,7 +82,7 @@ pub(crate) fn fingerprint(data: &Dataset) -> String {
         let rects: Vec<Option<Rect>> = if sample.objects.is_empty() {
             Vec::new()
         } else {
-            // Of a picture that cannot be read; it is said when it is measured.
+            // An unreadable picture is reported when it is measured.
             sample
                 .rects()
                 .unwrap_or_else(|_| sample.objects.iter().map(annotated).collect())
@@ -98,14 +98,14 @@ pub(crate) fn fingerprint(data: &Dataset) -> String {
     sha256(said.as_bytes())
 }
 
-/// The model's network with random parameters.
+/// Returns the model's network with random parameters.
 pub(crate) fn untrained(model: &Model, seed: u64) -> Result<ModuleTree> {
     Ok(model
         .architecture
         .build(&Weights::random(seed), model.labels.len())?)
 }
 
-/// Says what argument makes the study another one.
+/// Names the argument that makes the study a different one.
 pub(crate) fn another(error: JournalError) -> anyhow::Error {
     let JournalError::Study { field, .. } = &error else {
         return error.into();
@@ -116,7 +116,7 @@ pub(crate) fn another(error: JournalError) -> anyhow::Error {
         "background_sha256" => "`--background`",
         "layers" => "`--layer`",
         "max_pixels" => "`--max-pixels`, which decides about the null `mean-mask`,",
-        // The others are called as their arguments.
+        // The other fields are named like their arguments.
         own => &format!("`--{own}`"),
     };
     let hint = format!(

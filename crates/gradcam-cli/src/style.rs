@@ -1,4 +1,4 @@
-//! How pictures of maps look.
+//! The look of map pictures.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use image::imageops::{FilterType, resize};
 
 use crate::args::Explain;
 
-/// The style that the arguments ask for.
+/// Returns the style that the arguments ask for.
 ///
 /// # Errors
 /// When one of them is out of range.
@@ -30,7 +30,7 @@ pub(crate) fn of(args: &Explain) -> Result<Style> {
     })
 }
 
-/// Paints a method's map, which is as large as the photo.
+/// Paints a method's map, which has the photo's size.
 pub(crate) fn paint(
     view: View,
     photo: &RgbImage,
@@ -41,7 +41,7 @@ pub(crate) fn paint(
     Ok(view.draw(photo, map, &suited(style, method, map))?)
 }
 
-/// The style of a method's picture: single pixels stand out of a map of the pixels, and must not hide the rest of it.
+/// Returns the style of a method's picture: in a map of the pixels, single pixels stand out, and must not hide the rest.
 fn suited(style: &Style, method: &Method, map: &Grid) -> Style {
     let scale = match (method.about().resolution, style.colors.is_diverging()) {
         (Source::Pixels, false) => Some(map.positive_quantile(0.99)),
@@ -54,8 +54,8 @@ fn suited(style: &Style, method: &Method, map: &Grid) -> Style {
     }
 }
 
-/// A photo that is less than half as large as `most` pixels, by the largest whole factor that keeps its longer side within them; any other as
-/// it is. Each pixel becomes a square, so that nothing is seen that the photo does not show.
+/// Enlarges a photo by the largest whole factor that keeps its longer side within `most` pixels; a photo above half of that stays as it is.
+/// Each pixel becomes a square, so that nothing appears that the photo does not show.
 pub(crate) fn enlarged(photo: &RgbImage, most: u32) -> Cow<'_, RgbImage> {
     let (width, height) = enlarged_size(photo, most);
     if (width, height) == photo.dimensions() {
@@ -65,7 +65,7 @@ pub(crate) fn enlarged(photo: &RgbImage, most: u32) -> Cow<'_, RgbImage> {
     }
 }
 
-/// Width and height of the photo when it is enlarged so.
+/// Returns width and height of the enlarged photo.
 pub(crate) fn enlarged_size(photo: &RgbImage, most: u32) -> (u32, u32) {
     let (width, height) = photo.dimensions();
     let factor = (most / width.max(height).max(1)).max(1);

@@ -1,4 +1,4 @@
-//! A study's summary as tables, with what their headings mean.
+//! A study's summary as tables, with the meaning of their headings.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use gradcam_eval::{Direction, Places};
 
 use crate::console::Console;
 
-/// A number with three significant digits; of more than six digits, or of less than a ten-thousandth, with its power of ten.
+/// Formats a number with three significant digits; above six digits, or below a ten-thousandth, with its power of ten.
 pub(crate) fn significant(value: f64) -> String {
     let short = format!("{value:.2e}");
     let Some((digits, power)) = short
@@ -27,12 +27,12 @@ pub(crate) fn significant(value: f64) -> String {
     }
 }
 
-/// `[low, high]`.
+/// Formats `[low, high]`.
 fn ends(interval: Interval, number: impl Fn(f64) -> String) -> String {
     format!("[{}, {}]", number(interval.low), number(interval.high))
 }
 
-/// Which way is better, in words.
+/// Words which way is better.
 pub(crate) fn way(direction: Direction) -> &'static str {
     match direction {
         Direction::Up => "higher is better",
@@ -41,7 +41,7 @@ pub(crate) fn way(direction: Direction) -> &'static str {
     }
 }
 
-/// What the tables have that needs an explanation.
+/// The parts of the tables that need an explanation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Mark {
     Mean,
@@ -54,25 +54,25 @@ enum Mark {
     Cut,
 }
 
-/// What a mark means.
+/// Explains a mark.
 fn meaning(mark: Mark) -> String {
     match mark {
         Mark::Mean => "mean, 95 % interval: over the n images with a value, by the bootstrap".to_string(),
         Mark::Undefined => {
-            "undefined: images without a value, most often because their map is flat".to_string()
+            "undefined: images without a value, mostly because their map is flat".to_string()
         }
         Mark::Few => {
-            format!("*: fewer than {MIN_SAMPLES} images; an interval of so few is too narrow")
+            format!("*: fewer than {MIN_SAMPLES} images, whose interval is too narrow")
         }
-        Mark::Rank => "rank: the method's place among the methods by their means on the images where all have a value, 1 for the best, with its 95 % interval".to_string(),
+        Mark::Rank => "rank: the method's rank by the means over the images where all methods have a value, 1 for the best, with its 95 % interval".to_string(),
         Mark::Group => "maps of …: the metric looks at a map's own resolution, so only maps of one resolution are compared".to_string(),
-        Mark::Worst => "worst p (Holm): of the one-sided sign-flip tests that the method is better than what knows nothing, the largest p-value, and in brackets what it was held against; corrected by Holm over the methods and nulls of one metric, not over the metrics".to_string(),
-        Mark::Ties => "hit, pointing: of several equally high places all must hit; a flat map misses".to_string(),
-        Mark::Cut => "cut at: the thresholds of the two halves of the images, each the best one of the other half".to_string(),
+        Mark::Worst => "worst p (Holm): the largest p-value of the one-sided sign-flip tests that the method is better than a null, with that null in brackets; Holm's correction covers the methods and nulls of one metric, not several metrics".to_string(),
+        Mark::Ties => "hit, pointing: if several places are equally high, all must hit; a flat map misses".to_string(),
+        Mark::Cut => "cut at: the thresholds of the two halves of the images, each tuned on the other half".to_string(),
     }
 }
 
-/// Prints a summary, one table a metric, and below them what the headings mean.
+/// Prints a summary, one table per metric, followed by the meaning of the headings.
 pub(crate) fn print(summary: &Summary, console: &mut Console<'_>) -> Result<()> {
     console.line(format!(
         "{} on {}: {} of {} images",
@@ -145,7 +145,7 @@ fn row(source: &SourceSummary, width: usize, marks: &mut BTreeSet<Mark>) -> Stri
     let few = source.values < MIN_SAMPLES;
     let range = match source.mean {
         None => String::new(),
-        // The place of the mark is kept, so that the brackets stand below each other.
+        // The mark's place is kept, so that the brackets align.
         Some(mean) if few => {
             marks.insert(Mark::Few);
             ends(mean, significant) + "*"
@@ -172,10 +172,10 @@ fn row(source: &SourceSummary, width: usize, marks: &mut BTreeSet<Mark>) -> Stri
     )
 }
 
-/// The least width of the first column.
+/// The minimum width of the first column.
 const NAME: usize = 28;
 
-/// One line of a table, the first column as wide as the longest name.
+/// Formats one line of a table, the first column as wide as the longest name.
 fn line(
     width: usize,
     [name, mean, range, values, undefined]: [&str; 5],

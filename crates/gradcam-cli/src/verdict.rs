@@ -2,7 +2,7 @@
 
 use gradcam::Verdict;
 
-/// What a verdict means for the reader of the picture.
+/// Explains a verdict to the reader of the picture.
 pub(crate) fn meaning(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Ok => "the map shows positive evidence",
@@ -13,13 +13,13 @@ pub(crate) fn meaning(verdict: Verdict) -> &'static str {
         Verdict::ZeroGradient => "zero-gradient: the score does not depend on this layer",
         Verdict::Flat => "flat: no position stands out",
         Verdict::Vanishing => {
-            "vanishing: the parts that the map sums cancel, and what is left is rounding; another layer may show more"
+            "vanishing: the parts of the map cancel, and only rounding is left; another layer may show more"
         }
         Verdict::Incomplete => {
-            "incomplete: what the pixels get does not add up to the score; more steps or another baseline may help, by `--set`"
+            "incomplete: the pixels' shares do not add up to the score; more steps or another baseline may help, by `--set`"
         }
         Verdict::AllNegative => {
-            "all-negative: nothing at this layer speaks for the target; `--no-relu` shows what speaks against it"
+            "all-negative: this layer has no evidence for the target; `--no-relu` shows the evidence against it"
         }
     }
 }

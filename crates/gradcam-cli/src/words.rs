@@ -1,8 +1,8 @@
-//! What serde says of a file, and Rust of a number, in Rust's words, said in plain ones.
+//! Translates serde's messages on files, and Rust's on numbers, into plain words.
 //!
-//! The libraries hand on what serde says: those who call them know its words. Those who wrote a `config.json` or annotations need not.
+//! The libraries pass serde's messages on, since their callers know its terms. The authors of a `config.json` or of annotations need not.
 
-/// Rust's types, and what they are in a file.
+/// Rust's types, and their names in plain words.
 const TYPES: [(&str, &str); 18] = [
     ("usize", "a whole number from 0"),
     ("u8", "a whole number from 0 to 255"),
@@ -24,7 +24,7 @@ const TYPES: [(&str, &str); 18] = [
     ("unit", "`null`"),
 ];
 
-/// What was found, by serde's name for it.
+/// serde's names for what was found, and plain ones.
 const FOUND: [(&str, &str); 8] = [
     ("string ", "the text "),
     ("integer ", "the number "),
@@ -55,7 +55,7 @@ const PHRASES: [(&str, &str); 9] = [
     ),
 ];
 
-/// The message in plain words.
+/// Rewrites the message in plain words.
 pub(crate) fn plain(message: &str) -> String {
     let mut said = message.to_string();
     for kind in ["invalid type: ", "invalid value: "] {
@@ -70,7 +70,7 @@ pub(crate) fn plain(message: &str) -> String {
             &format!("expected {plain}"),
         );
     }
-    // Of these serde names a type of the program.
+    // After these words serde names a type of the program.
     for (begins, plain) in [
         ("expected struct ", "expected an object"),
         ("expected internally tagged enum ", "expected an object"),
@@ -90,21 +90,21 @@ pub(crate) fn plain(message: &str) -> String {
     for (phrase, plain) in PHRASES {
         said = said.replace(phrase, plain);
     }
-    // A list in the place of an object: its entries would be the fields.
+    // A list instead of an object: its entries would be the fields.
     said = said.replace(
         "invalid length 0, expected an object",
         "found an empty list, expected an object",
     );
-    // Where a message says of the whole what was expected and found.
+    // Some messages already begin with what was found.
     said.replace("found found ", "found ")
 }
 
-/// `text` with each `from` that is not the beginning of a longer word as `to`.
+/// Replaces each `from` in `text` by `to`, unless a longer word begins there.
 fn word(text: &str, from: &str, to: &str) -> String {
     let mut parts = text.split(from);
     let mut said = parts.next().unwrap_or_default().to_string();
     for part in parts {
-        // `a map of (7, 7) rows` is our own; serde ends there.
+        // `a map of (7, 7) rows` is a text of our own; serde's ends there.
         let longer =
             part.starts_with(|c: char| c.is_alphanumeric() || c == '_') || part.starts_with(" of ");
         said.push_str(if longer { from } else { to });

@@ -1,12 +1,12 @@
-//! The threads that work is done on.
+//! The threads of a run.
 
 use anyhow::{Context, Result};
 
-/// The threads that work is done on.
+/// The threads of a run.
 pub(crate) struct Workers(Option<rayon::ThreadPool>);
 
 impl Workers {
-    /// As many as `--threads` says; the usual ones without it.
+    /// Starts as many threads as `--threads` says; uses the default pool without it.
     pub(crate) fn new(threads: Option<u64>) -> Result<Self> {
         let pool = threads
             .map(|n| {

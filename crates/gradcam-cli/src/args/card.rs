@@ -14,7 +14,7 @@ pub(crate) struct CardArgs {
     pub(crate) command: Option<CardCommand>,
     #[command(flatten)]
     pub(crate) network: Network,
-    /// The method that the card is about.
+    /// The method that the card describes.
     #[arg(
         long,
         value_name = "NAME",
@@ -23,7 +23,7 @@ pub(crate) struct CardArgs {
         value_parser = known::method()
     )]
     pub(crate) method: String,
-    /// Methods measured beside it, separated by commas.
+    /// Methods to compare it with, separated by commas.
     #[arg(
         long,
         value_name = "NAME,…",
@@ -32,28 +32,28 @@ pub(crate) struct CardArgs {
         value_parser = known::method()
     )]
     pub(crate) against: Vec<String>,
-    /// The layer, for methods that look at one [default: the last one with a spatial map].
+    /// The layer, for methods that use one [default: the last one with a spatial map].
     #[arg(long, value_name = "NAME", help_heading = "Card", value_hint = ValueHint::Other)]
     pub(crate) layer: Option<String>,
     /// The data set's folder, with masks or boxes for the tests that need them.
     #[arg(long, value_name = "DIR", help_heading = "Card")]
     pub(crate) data: Option<PathBuf>,
-    /// Small pictures of classes (MNIST's IDX files) for the label test [default: drawn glyphs].
+    /// Small labelled pictures (MNIST's IDX files) for the label test [default: drawn glyphs].
     #[arg(long, value_name = "DIR", help_heading = "Card")]
     pub(crate) labels_data: Option<PathBuf>,
-    /// As many images as the grading rule asks for; the default.
+    /// Measure as many images as the grading rule requires; this is the default.
     #[arg(long, help_heading = "Card", conflicts_with = "full")]
     pub(crate) quick: bool,
-    /// All images and every block of the network.
+    /// Measure all images and every block of the network.
     #[arg(long, help_heading = "Card")]
     pub(crate) full: bool,
-    /// Seed of whatever is drawn.
+    /// Seed of all random draws.
     #[arg(long, value_name = "N", help_heading = "Card", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Example pictures on the card, and those of the sweep; 0 for none.
+    /// Number of example pictures on the card; 0 also leaves out the sweep's pictures.
     #[arg(long, value_name = "N", help_heading = "Card", default_value_t = 6, value_parser = clap::value_parser!(u64).range(0..=100))]
     pub(crate) examples: u64,
-    /// Exit with 1 where one of these tests fails, separated by commas.
+    /// Tests whose failure makes the exit status 1, separated by commas.
     #[arg(
         long,
         value_name = "TEST,…",
@@ -64,30 +64,30 @@ pub(crate) struct CardArgs {
     /// The folder for card.json, card.md and card.html.
     #[arg(short, long, value_name = "DIR", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
-    /// Go on with a card in that folder whose measurement was interrupted or failed.
+    /// Continue a card in that folder whose measurement was interrupted or failed.
     #[arg(long, help_heading = "Output")]
     pub(crate) resume: bool,
-    /// Replace files that exist.
+    /// Replace existing files.
     #[arg(long, help_heading = "Output")]
     pub(crate) force: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CardCommand {
-    /// Make the pages of a card again.
+    /// Render the pages of a card again.
     Render(CardRender),
-    /// Say what differs between two cards; exit status 1 where something does.
+    /// Print the differences between two cards; exit status 1 if there are any.
     Diff(CardDiff),
-    /// Train the small networks again that come with the program, for the tests of objects before scenes.
+    /// Retrain the small networks that come with the program, for the tests of objects before scenes.
     Train(CardTrain),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CardTrain {
-    /// The file to write, safetensors.
+    /// The safetensors file to write.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// Replace a file that exists.
+    /// Replace an existing file.
     #[arg(long)]
     pub(crate) force: bool,
 }
@@ -100,10 +100,10 @@ pub(crate) struct CardRender {
     /// The folder for card.md and card.html.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
-    /// Name the card's pictures only, which need not lie beside it then.
+    /// Only name the card's pictures, which then need not lie beside it.
     #[arg(long)]
     pub(crate) no_pictures: bool,
-    /// Replace files that exist.
+    /// Replace existing files.
     #[arg(long)]
     pub(crate) force: bool,
 }

@@ -9,7 +9,7 @@ use super::pictures::Pictures;
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) network: Model,
-    /// A picture to check with [default: a seeded pattern].
+    /// The picture to check with [default: a seeded pattern].
     #[arg(long, value_name = "IMAGE")]
     pub(crate) image: Option<String>,
     #[command(flatten)]
@@ -17,13 +17,13 @@ pub(crate) struct Check {
     /// The layer [default: the last one with a spatial map].
     #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
     pub(crate) layer: Option<String>,
-    /// Units whose derivative is measured.
+    /// Number of units whose derivative is measured.
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub(crate) units: u64,
     /// Seed of the pattern and of the choice of units.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Print one JSON object a line for each check.
+    /// Print a line of JSON for each check.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -28,10 +28,10 @@ pub(crate) struct Compare {
     /// Set an option of one of the methods; may be given more than once.
     #[arg(long, value_name = "METHOD.OPTION=VALUE", help_heading = "Method", value_hint = ValueHint::Other, value_parser = option)]
     pub(crate) set: Vec<(String, String)>,
-    /// The layer, for the methods that look at one [default: the last one with a spatial map].
+    /// The layer, for methods that use one [default: the last one with a spatial map].
     #[arg(long, value_name = "NAME", help_heading = "Method", value_hint = ValueHint::Other)]
     pub(crate) layer: Option<String>,
-    /// What to explain: top, a class's index or label, a difference A-B, or likeness to another picture or (with a CLIP) to a text.
+    /// The target: top, a class's index or label, a difference A-B, or similarity to another picture or (with CLIP) to a text.
     #[arg(
         long,
         value_name = "top|INDEX|LABEL|A-B|like:IMAGE|text:WORDS",
@@ -41,16 +41,16 @@ pub(crate) struct Compare {
     pub(crate) target: String,
     #[command(flatten)]
     pub(crate) sampling: Sampling,
-    /// The pictures: overlay, heatmap, side-by-side, contour or boxes.
+    /// How maps are drawn: overlay, heatmap, side-by-side, contour or boxes.
     #[arg(long, help_heading = "Picture", default_value_t = View::Overlay, value_parser = known::view(), hide_possible_values = true)]
     pub(crate) view: View,
-    /// The sheet's file, a folder, or - for standard output [default: NAME.compare.png here].
+    /// The sheet's file, a folder, or - for standard output [default: NAME.compare.png in the working folder].
     #[arg(short, long, value_name = "FILE|DIR|-", help_heading = "Output")]
     pub(crate) output: Option<String>,
     /// Print one JSON object with the methods and the correlations.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
-    /// Replace a file that exists.
+    /// Replace an existing file.
     #[arg(long, help_heading = "Output")]
     pub(crate) force: bool,
 }

@@ -7,16 +7,16 @@ use clap::{Args, Subcommand};
 use super::known;
 use super::option::option;
 
-/// How a user's own pictures become a data set.
+/// The help on turning a user's own pictures into a data set.
 pub(crate) const OWN: &str = include_str!("own_data.txt");
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Data {
-    /// Say what a data set has: layout, pictures, classes, objects.
+    /// Describe a data set: layout, pictures, classes, objects.
     Info(DataInfo),
     /// Draw a data set from a seed: shapes, pasted, glyphs or lesions.
     Make(DataMake),
-    /// Paste cut-outs (CUTOUTS/CLASS/*.png with alpha) on scenes, with masks.
+    /// Paste cut-outs (CUTOUTS/CLASS/*.png with alpha) onto scenes, with masks.
     Paste(DataPaste),
 }
 
@@ -32,13 +32,13 @@ pub(crate) struct DataInfo {
 
 #[derive(Debug, Args)]
 pub(crate) struct DataMake {
-    /// What draws it: shapes, pasted, glyphs or lesions.
+    /// The generator: shapes, pasted, glyphs or lesions.
     #[arg(value_name = "GENERATOR", value_parser = known::generator(), hide_possible_values = true)]
     pub(crate) generator: String,
-    /// Pictures to train with.
+    /// Number of training pictures.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(0..=10_000_000))]
     pub(crate) train: u64,
-    /// Pictures to test with.
+    /// Number of test pictures.
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(0..=10_000_000))]
     pub(crate) test: u64,
     /// Set a parameter of the generator; may be given more than once.
@@ -47,32 +47,32 @@ pub(crate) struct DataMake {
     /// The seed.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// The folder to make.
+    /// The folder to create.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DataPaste {
-    /// A folder of cut-outs, one folder a class.
+    /// A folder of cut-outs, with one folder per class.
     #[arg(value_name = "CUTOUTS")]
     pub(crate) cutouts: PathBuf,
-    /// A folder of pictures.
+    /// A folder of background pictures.
     #[arg(value_name = "SCENES")]
     pub(crate) scenes: PathBuf,
-    /// Pictures to make.
+    /// Number of pictures to compose.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     pub(crate) count: u64,
-    /// Their side in pixels.
+    /// Side of the pictures in pixels.
     #[arg(long, value_name = "PIXELS", default_value_t = 320, value_parser = clap::value_parser!(u64).range(16..=4096))]
     pub(crate) size: u64,
-    /// Without a second object of another class.
+    /// Leave out the second object, which is of another class.
     #[arg(long)]
     pub(crate) no_distractor: bool,
     /// The seed.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// The folder to make.
+    /// The folder to create.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
 }

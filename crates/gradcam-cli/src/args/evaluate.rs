@@ -10,20 +10,20 @@ use super::network::Network;
 use super::sampling::Sampling;
 
 pub(crate) const NUMBERS: &str = "Intervals are 95 % bootstrap intervals of the mean; * marks those of fewer than 30 images, which are too narrow. \
-p-values are of one-sided sign-flip tests that a method is better than a map that knows nothing, on the same images; Holm's \
-correction is over the methods and nulls of one metric, not over the metrics.";
+p-values are of one-sided sign-flip tests that a method is better than an uninformed map on the same images. Holm's \
+correction covers the methods and nulls of one metric, not several metrics.";
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Evaluate {
     #[command(subcommand)]
     pub(crate) command: Option<EvaluateCommand>,
-    /// The data set's folder; `gradcam data info` says what is found there.
+    /// The data set's folder; `gradcam data info` describes it.
     #[arg(value_name = "DATA", required = true)]
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) network: Network,
-    /// The methods, separated by commas, or all that suit the network; `gradcam methods` lists them.
+    /// The methods, separated by commas, or all for those that suit the network; `gradcam methods` lists them.
     #[arg(
         long,
         value_name = "NAME,…|all",
@@ -33,7 +33,7 @@ pub(crate) struct Evaluate {
         value_parser = known::methods()
     )]
     pub(crate) methods: Vec<String>,
-    /// The metrics, separated by commas, or all that the data set allows; `gradcam metrics` lists them.
+    /// The metrics, separated by commas, or all for those that the data set allows; `gradcam metrics` lists them.
     #[arg(
         long,
         value_name = "NAME,…|all",
@@ -43,7 +43,7 @@ pub(crate) struct Evaluate {
         value_parser = known::metrics()
     )]
     pub(crate) metrics: Vec<String>,
-    /// Maps that know nothing, to compare with: random, centre, permuted, shuffled, untrained or mean-mask; each method has its own.
+    /// Uninformed maps to compare with: random, centre, permuted, shuffled, untrained or mean-mask; each method has its own.
     #[arg(
         long,
         value_name = "NAME,…",
@@ -54,18 +54,18 @@ pub(crate) struct Evaluate {
         hide_possible_values = true
     )]
     pub(crate) nulls: Vec<Null>,
-    /// The layer, for the methods that look at one [default: the last one with a spatial map].
+    /// The layer, for methods that use one [default: the last one with a spatial map].
     #[arg(long, value_name = "NAME", help_heading = "Study", value_hint = ValueHint::Other)]
     pub(crate) layer: Option<String>,
     #[command(flatten)]
     pub(crate) sampling: Sampling,
-    /// Seed of whatever is drawn.
+    /// Seed of all random draws.
     #[arg(long, value_name = "N", help_heading = "Study", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Write one JSON object a line for each image, as the images finish.
+    /// Write a line of JSON for each image as soon as it is measured.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) records: Option<PathBuf>,
-    /// Go on with the records that are there.
+    /// Continue from the existing records.
     #[arg(long, help_heading = "Output", requires = "records")]
     pub(crate) resume: bool,
     /// Measure part K of N of the images; `gradcam evaluate merge` joins the records.
@@ -83,14 +83,14 @@ pub(crate) struct Evaluate {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EvaluateCommand {
-    /// Summarise the records of one run or of its parts.
+    /// Summarise the records of one run or of its shards.
     #[command(after_help = NUMBERS)]
     Merge(Merge),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Merge {
-    /// Files that `--records` wrote.
+    /// Files written by `--records`.
     #[arg(value_name = "RECORDS", required = true)]
     pub(crate) records: Vec<PathBuf>,
     /// Print one JSON object.

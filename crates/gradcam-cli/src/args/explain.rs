@@ -13,8 +13,8 @@ use super::sampling::Sampling;
 
 pub(crate) const EXAMPLES: &str = "Examples:
   gradcam explain cat.jpg                            writes cat.gradcam.png
-  gradcam explain cat.jpg --target tabby-lynx        what speaks for tabby rather than lynx
-  gradcam explain cat.jpg --target like:other.jpg    what makes the two pictures alike
+  gradcam explain cat.jpg --target tabby-lynx        the evidence for tabby rather than lynx
+  gradcam explain cat.jpg --target like:other.jpg    the evidence that the two are similar
   gradcam explain cat.jpg --model hf:openai/clip-vit-base-patch32 --target 'text:a photo of a cat'
   gradcam explain photos/ -o maps/ --top 3 --json    three maps for each picture of a folder
   gradcam explain cat.jpg --method grad-cam++        another method of the family
@@ -23,15 +23,15 @@ pub(crate) const EXAMPLES: &str = "Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// Pictures: files, folders (searched through), quoted patterns, or - for standard input.
+    /// Pictures: files, folders (searched recursively), quoted patterns, or - for standard input.
     #[arg(value_name = "IMAGE", required = true)]
     pub(crate) images: Vec<String>,
     #[command(flatten)]
     pub(crate) network: Network,
-    /// The layer to look at; given more than once, the maps are fused [default: the last one with a spatial map].
+    /// The layer to explain; if given more than once, the maps are fused [default: the last one with a spatial map].
     #[arg(long, value_name = "NAME", help_heading = "Method", value_hint = ValueHint::Other)]
     pub(crate) layer: Vec<String>,
-    /// What to explain: top, a class's index or label, a difference A-B, or likeness to another picture or (with a CLIP) to a text; may be given more than once [default: top].
+    /// The target: top, a class's index or label, a difference A-B, or similarity to another picture or (with CLIP) to a text; may be given more than once [default: top].
     #[arg(
         long,
         value_name = "top|INDEX|LABEL|A-B|like:IMAGE|text:WORDS",
@@ -42,7 +42,7 @@ pub(crate) struct Explain {
     /// Explain the K classes with the highest scores.
     #[arg(long, value_name = "K", help_heading = "Method", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub(crate) top: Option<u64>,
-    /// How the map is made; `gradcam methods` lists them.
+    /// The method; `gradcam methods` lists them.
     #[arg(
         long,
         value_name = "NAME",
@@ -60,51 +60,51 @@ pub(crate) struct Explain {
         value_parser = option
     )]
     pub(crate) set: Vec<(String, String)>,
-    /// How the map is enlarged: nearest, bilinear, bicubic or lanczos3.
+    /// How the map is upsampled: nearest, bilinear, bicubic or lanczos3.
     #[arg(long, help_heading = "Method", default_value_t = Interpolation::Bilinear, value_parser = known::interpolation(), hide_possible_values = true)]
     pub(crate) interpolation: Interpolation,
     /// Keep negative evidence.
     #[arg(long, help_heading = "Method")]
     pub(crate) no_relu: bool,
-    /// Show what speaks against the target; not for maps without a sign or a target.
+    /// Show the evidence against the target; not for maps without a sign or a target.
     #[arg(long, help_heading = "Method")]
     pub(crate) counterfactual: bool,
     #[command(flatten)]
     pub(crate) sampling: Sampling,
-    /// Fuse several layers by the mean, the maximum, or LayerCAM's maximum, which lifts the finer ones by tanh.
+    /// How the maps of several layers are fused: by the mean, the maximum, or LayerCAM's maximum, which raises finer maps by tanh.
     #[arg(long, help_heading = "Method", default_value_t = Fusion::Mean, value_parser = known::fusion())]
     pub(crate) fusion: Fusion,
-    /// The picture: overlay, heatmap, side-by-side, contour or boxes.
+    /// How the map is drawn: overlay, heatmap, side-by-side, contour or boxes.
     #[arg(long, help_heading = "Picture", default_value_t = View::Overlay, value_parser = known::view(), hide_possible_values = true)]
     pub(crate) view: View,
-    /// Colours: turbo, viridis, inferno, magma, cividis, jet or coolwarm [default: turbo; coolwarm with --no-relu].
+    /// The colour map: turbo, viridis, inferno, magma, cividis, jet or coolwarm [default: turbo; coolwarm with --no-relu].
     #[arg(long, help_heading = "Picture", value_parser = known::colormap(), hide_possible_values = true)]
     pub(crate) colormap: Option<ColorMap>,
     /// Opacity of the strongest evidence over the photo, 0 to 1.
     #[arg(long, help_heading = "Picture", default_value_t = 0.5)]
     pub(crate) alpha: f32,
-    /// Write class, probability or score, and method below the picture.
+    /// Write the class, the probability or score, and the method below the picture.
     #[arg(long, help_heading = "Picture")]
     pub(crate) caption: bool,
-    /// Draw a small picture larger, by the largest whole factor that keeps it within this many pixels; 0 draws it as it is.
+    /// Enlarge a small picture by the largest whole factor that keeps it within this many pixels; 0 keeps its own size.
     #[arg(long, value_name = "PIXELS", help_heading = "Picture", default_value_t = 256, value_parser = clap::value_parser!(u32).range(0..=8192))]
     pub(crate) enlarge: u32,
     /// Show the picture in the terminal.
     #[arg(long, help_heading = "Picture", conflicts_with = "json")]
     pub(crate) show: bool,
-    /// The picture's file, a folder for the pictures, or - for standard output [default: NAME.gradcam.png here].
+    /// The picture's file, a folder for the pictures, or - for standard output [default: NAME.gradcam.png in the working folder].
     #[arg(short, long, value_name = "FILE|DIR|-", help_heading = "Output")]
     pub(crate) output: Option<String>,
     /// Write logits and maps as safetensors to a file or folder.
     #[arg(long, value_name = "FILE|DIR", help_heading = "Output")]
     pub(crate) save_maps: Option<PathBuf>,
-    /// Print one JSON object a line for each map.
+    /// Print a line of JSON for each map.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
-    /// Replace files that exist.
+    /// Replace existing files.
     #[arg(long, help_heading = "Output")]
     pub(crate) force: bool,
-    /// Keep the files that are there, and skip the pictures whose files all are; refused where they were made in another way.
+    /// Keep existing files and skip pictures whose files all exist; refused if they were made with other settings.
     #[arg(long, help_heading = "Output", conflicts_with = "force")]
     pub(crate) resume: bool,
 }

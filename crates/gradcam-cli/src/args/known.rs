@@ -1,4 +1,4 @@
-//! Arguments whose values are known by name: each says them in its help, and to a shell that completes.
+//! Parsers of arguments with named values, which appear in the help and in shell completions.
 
 use std::ffi::OsStr;
 use std::str::FromStr;
@@ -16,8 +16,8 @@ use crate::escape;
 
 pub(super) fn fit() -> impl TypedValueParser<Value = Fit> {
     listed(&Fit::ALL, Fit::name, |fit| match fit {
-        Fit::Crop => "Resize the shorter side, cut out the centre: as the network was evaluated",
-        Fit::Squash => "Resize both sides, whatever their ratio: the whole picture is seen",
+        Fit::Crop => "Resize the shorter side and crop the centre, as in the network's evaluation",
+        Fit::Squash => "Resize both sides, whatever their ratio, so that the whole picture is seen",
         Fit::None => "Leave the picture as it is",
     })
 }
@@ -28,10 +28,10 @@ pub(super) fn precision() -> impl TypedValueParser<Value = Precision> {
         Precision::name,
         |precision| match precision {
             Precision::F32 => "24 significant bits",
-            Precision::Tf32 => "The convolutions' factors have 11 significant bits, sums 24",
-            Precision::F16 => "11 significant bits, up to 65,504; sums have 24",
+            Precision::Tf32 => "11 significant bits for the convolutions' factors, 24 for sums",
+            Precision::F16 => "11 significant bits, up to 65,504; 24 for sums",
             Precision::Bf16 => {
-                "8 significant bits; sums have 24. On a processor the convolutions' factors alone"
+                "8 significant bits, 24 for sums; on a CPU only for the convolutions' factors"
             }
         },
     )
@@ -65,7 +65,7 @@ pub(super) fn methods() -> Known<String> {
     untyped(Method::all().iter().map(Method::name).chain([ALL]))
 }
 
-/// Those that need one map; the others are of two, and `gradcam evaluate` says so.
+/// Lists the metrics of one map; `gradcam evaluate` says why it refuses those of two.
 pub(super) fn metrics() -> Known<String> {
     let alone = |metric: &&Metric| !metric.about().needs.contains(&Need::OtherMap);
     let names = Metric::ALL.iter().filter(alone).map(|metric| metric.name());
@@ -77,10 +77,10 @@ pub(super) fn generator() -> Known<String> {
     untyped(known.iter().map(|generator| generator.name()))
 }
 
-/// The name that stands for every other.
+/// The name that stands for all others.
 const ALL: &str = "all";
 
-/// A parser of one of some names. What is said about another name is `parse`'s own.
+/// Parses one of several names; `parse` words the error for any other.
 #[derive(Clone)]
 pub(super) struct Known<T> {
     names: Vec<&'static str>,
@@ -99,7 +99,7 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for Known<T> {
     }
 }
 
-/// `T`'s names, and `T` of one of them.
+/// Parses a `T` from one of its names.
 fn typed<T>(names: impl IntoIterator<Item = &'static str>) -> Known<T>
 where
     T: FromStr<Err: ToString>,
@@ -113,7 +113,7 @@ where
     }
 }
 
-/// Names that are looked up where more is known of them: together with options, or beside `all`.
+/// Accepts any text: the names are looked up later, together with options or `all`.
 fn untyped(names: impl IntoIterator<Item = &'static str>) -> Known<String> {
     Known {
         names: names.into_iter().collect(),
@@ -121,7 +121,7 @@ fn untyped(names: impl IntoIterator<Item = &'static str>) -> Known<String> {
     }
 }
 
-/// The names of all values, with a sentence on each.
+/// Parses a value from its name; the help has a sentence on each.
 fn listed<T: Copy + Send + Sync + 'static>(
     all: &'static [T],
     name: fn(T) -> &'static str,
@@ -142,7 +142,7 @@ mod tests {
 
     use crate::args::Cli;
 
-    /// Adds the arguments of `command`, and of those below it, whose help lacks one of their values.
+    /// Adds the arguments of `command` and its subcommands whose help lacks one of their values.
     fn add_silent(command: &Command, found: &mut Vec<String>) {
         for arg in command.get_arguments() {
             let help = arg.get_long_help().or(arg.get_help());
@@ -157,7 +157,7 @@ mod tests {
         }
     }
 
-    /// clap lists the values of the other arguments.
+    /// For the other arguments, clap lists the values itself.
     #[test]
     fn a_sentence_that_lists_values_has_them_all() {
         let mut silent = Vec::new();

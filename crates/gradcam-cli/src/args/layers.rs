@@ -11,7 +11,7 @@ pub(crate) struct Layers {
     /// Height and width of the input in pixels [default: the network's].
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=8192))]
     pub(crate) size: Option<u32>,
-    /// Print one JSON object a line for each layer.
+    /// Print a line of JSON for each layer.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -4,16 +4,16 @@ use clap::{Args, ValueHint};
 
 #[derive(Debug, Args)]
 pub(crate) struct Methods {
-    /// Say which methods coincide on this network.
+    /// Show which methods coincide on this network.
     #[arg(long, value_name = "NAME|DIR|FILE|hf:REPO[@REV]")]
     pub(crate) model: Option<String>,
-    /// The architecture of a file of weights.
+    /// The architecture, if --model is a weights file.
     #[arg(long, value_name = "NAME", requires = "model")]
     pub(crate) arch: Option<String>,
-    /// The layer for that [default: the last one with a spatial map].
+    /// The layer at which they coincide [default: the last one with a spatial map].
     #[arg(long, value_name = "NAME", requires = "model", value_hint = ValueHint::Other)]
     pub(crate) layer: Option<String>,
-    /// Print one JSON object a line for each method.
+    /// Print a line of JSON for each method.
     #[arg(long)]
     pub(crate) json: bool,
 }

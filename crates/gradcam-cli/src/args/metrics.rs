@@ -4,7 +4,7 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub(crate) struct Metrics {
-    /// Print one JSON object a line for each metric.
+    /// Print a line of JSON for each metric.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -1,17 +1,17 @@
-//! The network that a command looks at: its first argument.
+//! The network that a command examines: its first argument.
 
 use clap::Args;
 
-/// The network that a command looks at.
+/// The network that a command examines.
 #[derive(Debug, Args)]
 pub(crate) struct Model {
-    /// The name of an architecture, a folder, a repository of the hub, or with --arch a file of weights.
+    /// An architecture's name, a folder, a hub repository, or (with --arch) a weights file.
     #[arg(
         value_name = "NAME|DIR|FILE|hf:REPO[@REV]",
         default_value = "efficientnet-lite0"
     )]
     pub(crate) model: String,
-    /// The architecture of a file of weights.
+    /// The architecture of a weights file.
     #[arg(long, value_name = "NAME")]
     pub(crate) arch: Option<String>,
 }

@@ -4,7 +4,7 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub(crate) struct Models {
-    /// Print one JSON object a line for each network.
+    /// Print a line of JSON for each network.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -1,6 +1,6 @@
 //! Options of methods and generators.
 
-/// `OPTION=VALUE`.
+/// Parses `OPTION=VALUE`.
 pub(super) fn option(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((option, value)) if !option.is_empty() => Ok((option.to_string(), value.to_string())),

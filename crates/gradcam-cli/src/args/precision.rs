@@ -2,21 +2,21 @@
 
 use std::fmt;
 
-/// How exactly a network's numbers are kept.
+/// The precision of a network's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Precision {
     /// 24 significant bits.
     F32,
-    /// The convolutions' factors have 11 significant bits, sums 24.
+    /// 11 significant bits for the convolutions' factors, 24 for sums.
     Tf32,
-    /// 11 significant bits, up to 65,504; sums have 24.
+    /// 11 significant bits, up to 65,504; 24 for sums.
     F16,
-    /// 8 significant bits; sums have 24. On a processor the convolutions' factors alone.
+    /// 8 significant bits, 24 for sums; on a CPU only for the convolutions' factors.
     Bf16,
 }
 
 impl Precision {
-    /// Every choice.
+    /// All precisions.
     pub(crate) const ALL: [Precision; 4] = [
         Precision::F32,
         Precision::Tf32,
@@ -24,7 +24,7 @@ impl Precision {
         Precision::Bf16,
     ];
 
-    /// Its name.
+    /// Returns its name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Precision::F32 => "f32",

@@ -1,4 +1,4 @@
-//! Where a network runs, and how exactly.
+//! `--device` and `--precision`: where and with which precision a network runs.
 
 use anyhow::{Result, bail};
 use candle_core::{DType, Device};
@@ -8,10 +8,10 @@ use gradcam_nn::ops;
 use crate::args::{Network, Precision};
 
 impl Network {
-    /// The device that `--device` names.
+    /// Returns the device that `--device` names.
     ///
     /// # Errors
-    /// When there is none, or it does not compute as `--precision` says.
+    /// When there is no such device, or it does not support `--precision`.
     pub(crate) fn device(&self) -> Result<Device> {
         let device = named(&self.device)?;
         match self.precision {
@@ -47,9 +47,9 @@ fn cuda(text: &str, index: usize) -> Result<Device> {
     use candle_core::Tensor;
 
     let device = gradcam_nn::cuda_device(index).with_context(|| {
-        format!("`--device {text}`: there is no NVIDIA GPU of this number with a driver for it")
+        format!("`--device {text}`: there is no NVIDIA GPU with this number, or no driver for it")
     })?;
-    // A first kernel: candle's are built for one compute capability and those after it.
+    // A first kernel: candle's kernels are built for one compute capability and later ones.
     Tensor::ones(1, DType::F32, &device)
         .and_then(|one| one.affine(2.0, 1.0))
         .and_then(|_| device.synchronize())
@@ -68,7 +68,7 @@ fn cuda(text: &str, _: usize) -> Result<Device> {
     )
 }
 
-/// Sets `--precision`, which [`Network::device`] allows.
+/// Sets `--precision`, which [`Network::device`] has checked.
 pub(super) fn set_precision(model: &mut Model, precision: Precision) -> Result<()> {
     match precision {
         Precision::F32 => {}

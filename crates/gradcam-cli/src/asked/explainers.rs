@@ -1,4 +1,4 @@
-//! Explainers by the arguments, and what they are told of a network once it is loaded.
+//! Builds explainers from the arguments, and the inputs that they need from a loaded network.
 
 use anyhow::{Context, Result};
 use candle_core::{DType, Device, Tensor};
@@ -10,7 +10,7 @@ use crate::console::Console;
 use crate::inputs::{Input, resolve};
 use crate::reading::{self, Reading};
 
-/// The pictures that `--background` names. None is read yet.
+/// Finds the pictures that `--background` names, without reading them.
 pub(crate) fn background(sampling: &Sampling) -> Result<Vec<Input>> {
     match sampling.background.as_slice() {
         [] => Ok(Vec::new()),
@@ -18,13 +18,13 @@ pub(crate) fn background(sampling: &Sampling) -> Result<Vec<Input>> {
     }
 }
 
-/// The explainer of a method, as far as arguments tell: its layers and inputs are a network's.
+/// Builds a method's explainer from the arguments alone; its layers and inputs depend on the network.
 pub(crate) fn explainer(
     method: Method,
     sampling: &Sampling,
     background: &[Input],
 ) -> Result<Explainer> {
-    // Stands for the pictures until they are read: options are checked against whether there are any.
+    // Stands for the pictures until they are read, since option checks depend on whether there are any.
     let stand_in = || Tensor::zeros((1, 3, 1, 1), DType::F32, &Device::Cpu);
     Ok(Explainer {
         inputs: Inputs {
@@ -37,7 +37,7 @@ pub(crate) fn explainer(
     })
 }
 
-/// What the network's inputs look like, with the pictures of the background, which are read here.
+/// Describes the network's inputs, with the background's pictures, which are read here.
 pub(crate) fn inputs(
     background: &[Input],
     reading: &Reading<'_>,
@@ -56,7 +56,7 @@ pub(crate) fn inputs(
     })
 }
 
-/// What the network's inputs look like.
+/// Describes the network's inputs.
 pub(crate) fn inputs_of(preprocess: &Preprocess) -> Inputs {
     let value = |sample: f32| {
         let each = preprocess.mean.iter().zip(&preprocess.std);

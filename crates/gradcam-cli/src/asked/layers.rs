@@ -1,11 +1,12 @@
-//! From `--layer` to layers.
+//! Turns `--layer` into layers.
 
 use anyhow::{Result, anyhow};
 use gradcam_models::Model;
 
 use super::model::shape;
 
-/// The layers to look at, under the tree's own paths. Whether one has a spatial map is told by the model's own input size, also with `--fit none`.
+/// Resolves the layers to the tree's own paths. The model's own input size decides whether a layer has a spatial map, even with
+/// `--fit none`.
 pub(crate) fn layers(wanted: &[String], name: &str, model: &Model) -> Result<Vec<String>> {
     if wanted.is_empty() {
         return Ok(vec![model.default_layer().to_string()]);
@@ -14,7 +15,7 @@ pub(crate) fn layers(wanted: &[String], name: &str, model: &Model) -> Result<Vec
     let mut names: Vec<String> = Vec::new();
     for wanted in wanted {
         let layer = known.find(wanted).or_else(|error| {
-            // torchvision's path of the same module is understood too.
+            // torchvision's path of the same module is accepted too.
             model
                 .architecture
                 .from_torchvision(wanted)

@@ -1,9 +1,9 @@
-//! From `--method` and `--methods` to methods.
+//! Turns `--method` and `--methods` into methods.
 
 use anyhow::{Result, anyhow, bail};
 use gradcam::{Method, Saliency};
 
-/// The names of several methods, each once; `all` stands for every one.
+/// Returns the names of several methods, each once; `all` stands for every method.
 pub(crate) fn names(asked: &[String]) -> Result<Vec<String>> {
     let names: Vec<String> = match asked {
         [all] if all == "all" => Method::all().iter().map(ToString::to_string).collect(),
@@ -15,7 +15,7 @@ pub(crate) fn names(asked: &[String]) -> Result<Vec<String>> {
     }
 }
 
-/// The method with its options.
+/// Makes the method with its options.
 pub(crate) fn method(name: &str, options: &[(String, String)]) -> Result<Method> {
     let hint = |error: &dyn std::fmt::Display| {
         anyhow!("{error}\n\nhint: `gradcam methods` lists them with their options")

@@ -1,4 +1,4 @@
-//! From `--model` to a network.
+//! Turns `--model` into a network.
 
 use std::path::{Path, PathBuf};
 
@@ -12,24 +12,24 @@ use super::device;
 use crate::args::Network;
 use crate::console::Console;
 
-/// What `--model` names.
+/// The kind of model that `--model` names.
 pub(crate) enum Choice {
     /// The embedded model.
     Default,
     /// A folder.
     Folder(PathBuf),
-    /// A file of weights, of the architecture of this name.
+    /// A weights file, and the name of its architecture.
     File(PathBuf, String),
-    /// A repository of the hub.
+    /// A hub repository.
     Repository(String),
     /// An architecture, which stands for its repository.
     Architecture(&'static Architecture),
 }
 
-/// The names that the embedded model goes by.
+/// The names of the embedded model.
 const DEFAULT: [&str; 2] = ["efficientnet-lite0", "default"];
 
-/// Whether a name stands for the embedded model, in any case and punctuation.
+/// Whether a name stands for the embedded model, ignoring case and punctuation.
 pub(crate) fn is_default(text: &str) -> bool {
     let plain = architectures::letters(text);
     DEFAULT
@@ -37,12 +37,12 @@ pub(crate) fn is_default(text: &str) -> bool {
         .any(|name| architectures::letters(name) == plain)
 }
 
-/// Endings of files of weights.
+/// Endings of weights files.
 const WEIGHTS: [&str; 6] = ["pth", "pt", "ckpt", "bin", "tar", "safetensors"];
 
-/// Reads `--model` and `--arch`: the default model's name, `hf:REPO`, a folder, a file of weights with its architecture, or the name of an
-/// architecture, which stands for `models/NAME` where that folder exists and else for its repository of the hub. Case and punctuation of
-/// names do not count where nothing has the very name.
+/// Reads `--model` and `--arch`: the default model's name, `hf:REPO`, a folder, a weights file with its architecture, or the name of an
+/// architecture. That stands for `models/NAME` if the folder exists, else for the architecture's hub repository. If no name matches
+/// exactly, case and punctuation are ignored.
 pub(crate) fn choose(text: &str, arch: Option<&str>) -> Result<Choice> {
     let path = Path::new(text);
     let local = Path::new("models").join(text);
@@ -69,7 +69,7 @@ pub(crate) fn choose(text: &str, arch: Option<&str>) -> Result<Choice> {
     };
     if let Some(arch) = arch {
         bail!(
-            "`--arch {arch}` is for a file of weights, and `{text}` is none: it says its architecture itself; leave `--arch` out"
+            "`--arch {arch}` is for a weights file, but `{text}` names its own architecture; leave `--arch` out"
         );
     }
     Ok(choice)
@@ -80,7 +80,7 @@ fn has_weights_ending(path: &Path) -> bool {
     ending.is_some_and(|ending| WEIGHTS.contains(&ending.to_ascii_lowercase().as_str()))
 }
 
-/// A file of weights, which does not say its architecture.
+/// Chooses a weights file, which does not name its architecture.
 fn file(path: &Path, arch: Option<&str>) -> Result<Choice> {
     let text = path.display();
     if !path.exists() {
@@ -108,13 +108,13 @@ fn file(path: &Path, arch: Option<&str>) -> Result<Choice> {
         _ => String::new(),
     };
     bail!(
-        "`{text}` is a file of weights, which does not say its architecture{beside}\n\nhint: make a model's folder of it with `gradcam import {} {guess} -o {}`, or name the architecture with `--arch {guess}`{list}",
+        "`{text}` is a weights file, which does not name its architecture{beside}\n\nhint: make a model folder from it with `gradcam import {} {guess} -o {}`, or name the architecture with `--arch {guess}`{list}",
         word(&text.to_string()),
         word(stem)
     )
 }
 
-/// A word of a command line, in quotes where a shell would split it.
+/// Quotes a word of a command line if a shell would split it.
 fn word(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./+=:@,".contains(c);
     if text.chars().all(plain) {
@@ -124,7 +124,7 @@ fn word(text: &str) -> String {
     }
 }
 
-/// Loads the network that `--model` and `--arch` name, and says what was assumed of it.
+/// Loads the network that `--model` and `--arch` name, and reports the assumptions made about it.
 pub(crate) fn load(
     text: &str,
     arch: Option<&str>,
@@ -158,14 +158,14 @@ pub(crate) fn load(
     Ok(model)
 }
 
-/// Channels, rows and columns of the pictures that a model was made for.
+/// Returns the channels, rows and columns of the pictures that a model was made for.
 pub(crate) fn shape(model: &Model) -> (usize, usize, usize) {
     let (height, width) = model.preprocess.input_size;
     (3, height as usize, width as usize)
 }
 
 impl Network {
-    /// Loads the network that `--model` and `--arch` name on [`Network::device`], as exactly as `--precision` says.
+    /// Loads the network that `--model` and `--arch` name on `device`, with the precision of `--precision`.
     pub(crate) fn load(&self, device: &Device, console: &mut Console<'_>) -> Result<Model> {
         let mut model = load(&self.model, self.arch.as_deref(), device, console)?;
         device::set_precision(&mut model, self.precision)?;

@@ -1,4 +1,4 @@
-//! What `--target` names.
+//! Turns `--target` into targets.
 
 use anyhow::{Context, Result, anyhow, bail};
 use gradcam::Target;
@@ -9,19 +9,19 @@ use crate::console::Console;
 use crate::inputs::{self, Input};
 use crate::reading::{self, Reading};
 
-/// What a target begins with that is likeness to a picture, or to a text.
+/// The prefixes of targets that are the similarity to a picture or to a text.
 const LIKE: &str = "like:";
 const TEXT: &str = "text:";
 
-/// What the texts of `--target` ask for, as far as they tell without a network.
+/// The targets that `--target` asks for, as far as they are known without a network.
 pub(crate) enum Wanted<'a> {
-    /// Scores of classes, as they were written.
+    /// Scores of classes, as written.
     Classes(&'a [String]),
-    /// Likenesses of embeddings.
+    /// Similarities of embeddings.
     Likenesses(Vec<Likeness<'a>>),
 }
 
-/// What an image's embedding is compared with.
+/// The picture or text whose embedding an image's is compared with.
 pub(crate) enum Likeness<'a> {
     /// A picture, and the argument that names it.
     Picture(&'a str, Input),
@@ -30,10 +30,10 @@ pub(crate) enum Likeness<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    /// Of the `texts` of `--target`. No picture is read.
+    /// Reads the `texts` of `--target`, but no picture.
     ///
     /// # Errors
-    /// When classes and likenesses are asked for together: they are scores of different outputs. When there is no such picture.
+    /// When classes and similarities are mixed: they are scores of different outputs. When a picture does not exist.
     pub(crate) fn of(texts: &'a [String]) -> Result<Self> {
         let likenesses: Vec<Likeness<'a>> = texts
             .iter()
@@ -42,13 +42,13 @@ impl<'a> Wanted<'a> {
         match likenesses.len() {
             0 => Ok(Wanted::Classes(texts)),
             count if count < texts.len() => bail!(
-                "`{LIKE}…` and `{TEXT}…` compare embeddings, which are another output than the classes; ask for them in a run of their own"
+                "`{LIKE}…` and `{TEXT}…` compare embeddings, not classes; ask for them in a run of their own"
             ),
             _ => Ok(Wanted::Likenesses(likenesses)),
         }
     }
 
-    /// The pictures that are compared with.
+    /// Returns the pictures to compare with.
     pub(crate) fn pictures(&self) -> impl Iterator<Item = &Input> {
         let likenesses = match self {
             Wanted::Classes(_) => &[],
@@ -60,7 +60,7 @@ impl<'a> Wanted<'a> {
         })
     }
 
-    /// The network whose outputs are meant: the model's, or the one without its classifier.
+    /// Returns the network that computes the scores: the model's own, or the one without its classifier.
     ///
     /// # Errors
     /// When embeddings are compared, and the model has none.
@@ -69,14 +69,14 @@ impl<'a> Wanted<'a> {
             Wanted::Classes(_) => Ok(model),
             Wanted::Likenesses(_) => model.embedding().ok_or_else(|| {
                 anyhow!(
-                    "`--target`: `{}` does not end in a linear classifier, before which an embedding would be",
+                    "`--target`: `{}` has no embedding, since it does not end in a linear classifier",
                     model.name
                 )
             }),
         }
     }
 
-    /// The targets, of a model that [`network`](Wanted::network) gave.
+    /// Makes the targets, for a model returned by [`network`](Wanted::network).
     ///
     /// # Errors
     /// When a text names no class, or a picture or text has no embedding.
@@ -106,7 +106,7 @@ impl<'a> Wanted<'a> {
 }
 
 impl<'a> Likeness<'a> {
-    /// `None` for a text that names classes.
+    /// Reads a target; `None` if it names classes.
     fn of(text: &'a str) -> Result<Option<Self>> {
         if let Some(words) = text.strip_prefix(TEXT) {
             return Ok(Some(Likeness::Text(words)));
@@ -123,7 +123,7 @@ impl<'a> Likeness<'a> {
     }
 }
 
-/// Likeness to texts.
+/// Makes targets that are the similarity to texts.
 #[cfg(feature = "text")]
 fn of_texts(texts: &[&str], model: &Model) -> Result<Vec<Target>> {
     if texts.is_empty() {
@@ -150,18 +150,18 @@ fn of_texts(texts: &[&str], _: &Model) -> Result<Vec<Target>> {
     }
 }
 
-/// A class, or a difference of two.
+/// Reads a class, or a difference of two.
 fn class(text: &str, model: &Model) -> Result<Target> {
     Target::parse(text, &model.labels)
         .with_context(|| format!("`--target {text}`"))
         .map_err(|error| {
             anyhow!(
-                "{error:#}\n\nhint: `gradcam classify IMAGE` names the classes that the model sees"
+                "{error:#}\n\nhint: `gradcam classify IMAGE` lists the classes that the model sees"
             )
         })
 }
 
-/// Likeness to a picture.
+/// Makes a target that is the similarity to a picture.
 fn like(
     input: &Input,
     model: &Model,

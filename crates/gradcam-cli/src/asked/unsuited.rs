@@ -1,4 +1,4 @@
-//! Which of the methods that were asked for do not suit the network.
+//! Finds the requested methods that do not suit the network.
 
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
@@ -8,11 +8,11 @@ use gradcam_models::Model;
 use super::model::shape;
 use crate::console::Console;
 
-/// Refuses an explainer that cannot explain the network for inputs of this height and width; if each picture keeps its own, for inputs of any
-/// size. Nothing is computed but shapes.
+/// Refuses an explainer that cannot explain the network for inputs of this height and width, or of any size if each picture keeps its own.
+/// Only shapes are computed.
 ///
 /// # Errors
-/// For the first reason.
+/// For the first obstacle.
 pub(crate) fn check(
     asked: &Explainer,
     model: &Model,
@@ -22,14 +22,14 @@ pub(crate) fn check(
         return asked.check(&model.network, (3, height, width));
     }
     asked.check_options(None)?;
-    // Whether a method suits a network's operations is the same at every size.
+    // Whether a method suits a network's operations does not depend on the size.
     let (channels, height, width) = shape(model);
     let image = Tensor::zeros((1, channels, height, width), DType::F32, &Device::Cpu)?;
     let layers: Vec<&str> = asked.layers.iter().map(String::as_str).collect();
     asked.method.suits(&model.network, &image, &layers)
 }
 
-/// The methods that [`check`] refuses, by their places among those that were asked for, with the reason.
+/// Returns the methods that [`check`] refuses: their places in `asked`, with the reason.
 pub(crate) fn unsuited(
     asked: &[Explainer],
     model: &Model,
@@ -42,7 +42,7 @@ pub(crate) fn unsuited(
         .collect()
 }
 
-/// Says what is left out.
+/// Warns of the methods that are left out.
 pub(crate) fn warn(
     asked: &[Explainer],
     left: &[(usize, gradcam::Error)],
@@ -53,7 +53,7 @@ pub(crate) fn warn(
     }
 }
 
-/// Refuses what is named and does not suit.
+/// Refuses a named method that does not suit the network.
 pub(crate) fn refuse(
     asked: &[Explainer],
     model: &Model,

@@ -1,4 +1,4 @@
-//! What the card is about.
+//! The subject of the card.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::scenes;
 use super::subject::Subject;
 use crate::study::fingerprint;
 
-/// The method as the card names it.
+/// Describes the method for the card.
 pub(super) fn of_method(subject: &Subject<'_>) -> Method {
     let method = &subject.explainer.method;
     let grad_cam = *method == gradcam::Method::GradCam;
@@ -31,7 +31,7 @@ pub(super) fn of_method(subject: &Subject<'_>) -> Method {
     }
 }
 
-/// The model as the card names it.
+/// Describes the model for the card.
 pub(super) fn model(subject: &Subject<'_>) -> Result<Model> {
     let model = subject.model;
     let (channels, height, width) = subject.input();
@@ -49,7 +49,7 @@ pub(super) fn model(subject: &Subject<'_>) -> Result<Model> {
     })
 }
 
-/// The data sets as the card names them.
+/// Describes the data sets for the card.
 pub(super) fn of_data(subject: &Subject<'_>) -> Result<Vec<Data>> {
     let all = [
         (subject.data, IMAGES, Role::Eval),
@@ -98,7 +98,7 @@ pub(super) fn of_data(subject: &Subject<'_>) -> Result<Vec<Data>> {
     Ok(found)
 }
 
-/// Where the card was made.
+/// Describes the machine and build that made the card.
 pub(super) fn environment(seed: u64) -> Environment {
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cpu = cpu

@@ -6,7 +6,7 @@ use gradcam_eval::card::Curve;
 use gradcam_eval::evaluate::{ImageRecord, MapRecord, Null};
 use gradcam_eval::statistics::mean_interval;
 
-/// The mean curves of the method and its nulls, with their bands.
+/// Returns the mean curves of the method and its nulls, with their bands.
 pub(super) fn curves(
     records: &[ImageRecord],
     metric: Metric,
@@ -21,7 +21,7 @@ pub(super) fn curves(
         });
         let maps: Vec<&MapRecord> = maps.collect();
         let Some(first) = maps.first() else { continue };
-        // A map that says nothing has no order, and is counted where its area is.
+        // A flat map has no order; it is counted with its area.
         let own = maps.iter().filter_map(|map| map.curves.get(&metric));
         let own: Vec<&Vec<f64>> = own.collect();
         let steps = own.iter().map(|scores| scores.len()).min().unwrap_or(0);

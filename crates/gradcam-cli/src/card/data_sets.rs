@@ -1,13 +1,13 @@
-//! The names of the data sets on a card.
+//! The names of a card's data sets.
 
-/// The user's.
+/// The user's data set.
 pub(super) const IMAGES: &str = "images";
-/// Small pictures of classes.
+/// Small labelled pictures.
 pub(super) const DIGITS: &str = "digits";
-/// Drawn objects before drawn scenes.
+/// Drawn objects on drawn scenes.
 pub(super) const SCENES: &str = "scenes";
 
-/// The data set that a test was measured on.
+/// Returns the data set that a test was measured on.
 pub(super) fn measured_on(test: &str) -> &'static str {
     match test {
         "data_randomization" | "repeatability" | "reproducibility" => DIGITS,

@@ -1,4 +1,4 @@
-//! Small pictures of classes, and the networks that learn them.
+//! Small labelled pictures, and the networks that learn them.
 
 use anyhow::{Context, Result, bail};
 use candle_core::Tensor;
@@ -9,13 +9,13 @@ use gradcam_train::{Examples, Family, NetworkSpec, build, initial};
 
 use super::sample::order;
 
-/// The network that is trained several times, and another one.
+/// The network that is trained several times, and a second one.
 pub(super) const RESIDUAL: Family = Family::Residual { width: 8 };
 pub(super) const CNN: Family = Family::Cnn { hidden: 64 };
-/// The network of Adebayo et al.
+/// The network of Adebayo et al. (2018).
 pub(super) const PAPER: Family = Family::Cnn { hidden: 1024 };
 
-/// Images that the maps are made of.
+/// The number of images that maps are made for.
 const LOOKED_AT: usize = 100;
 
 /// Small pictures with labels.
@@ -27,10 +27,10 @@ pub(crate) struct Digits {
 }
 
 impl Digits {
-    /// At most `count` pictures to train with, and those to test with, drawn from the seed in the proportions of their classes.
+    /// Draws at most `count` training pictures, and the test pictures, from the seed in the proportions of their classes.
     ///
     /// # Errors
-    /// When there are none of either, one cannot be read or has no class, or the networks cannot be made for them.
+    /// When either are missing, one cannot be read or has no class, or the networks cannot be made for them.
     pub(crate) fn load(data: &Dataset, count: usize, seed: u64) -> Result<Self> {
         let of = |split: Split| -> Vec<&Sample> {
             let own = data.samples.iter().filter(|s| s.split == Some(split));
@@ -38,17 +38,14 @@ impl Digits {
         };
         let (train, test) = (of(Split::Train), of(Split::Test));
         if train.is_empty() || test.is_empty() {
-            bail!(
-                "`{}` has no pictures to train with, or none to test with",
-                data.name
-            );
+            bail!("`{}` lacks training pictures or test pictures", data.name);
         }
-        // The sets may be sorted by class, or have the classes in turn.
+        // The sets may be sorted by class, or cycle through the classes.
         let mut drawn = order(train.iter().copied(), seed);
         drawn.truncate(count);
         drawn.sort_unstable();
         let train: Vec<&Sample> = drawn.into_iter().map(|i| train[i]).collect();
-        // The first ones are looked at.
+        // The first ones are explained.
         let drawn = order(test.iter().copied(), seed);
         let test: Vec<&Sample> = drawn.into_iter().map(|i| test[i]).collect();
         let train = examples(&train)?;
@@ -60,7 +57,7 @@ impl Digits {
         };
         if digits.test.images.dims()[1..] != digits.train.images.dims()[1..] {
             bail!(
-                "`{}` has pictures to test with of another size than those to train with",
+                "`{}` has test pictures of another size than its training pictures",
                 data.name
             );
         }
@@ -79,7 +76,7 @@ impl Digits {
         Ok(digits)
     }
 
-    /// The network of a family for them.
+    /// Returns the network of a family for these pictures.
     pub(super) fn spec(&self, family: Family) -> NetworkSpec {
         let labels = self.train.labels.iter().chain(&self.test.labels);
         NetworkSpec {
@@ -89,12 +86,12 @@ impl Digits {
         }
     }
 
-    /// The input of a test image.
+    /// Returns the input of a test image.
     pub(super) fn image(&self, i: usize) -> gradcam_eval::Result<Tensor> {
         Ok(self.test.images.narrow(0, i, 1)?.contiguous()?)
     }
 
-    /// The images that maps are made of.
+    /// Returns the images that maps are made for.
     pub(super) fn images<'a>(
         &self,
         load: &'a (dyn Fn(usize) -> gradcam_eval::Result<Tensor> + Sync),
@@ -103,7 +100,7 @@ impl Digits {
     }
 }
 
-/// Grey pictures from 0 to 1 with their classes.
+/// Reads grey pictures, 0 to 1, with their classes.
 fn examples(samples: &[&Sample]) -> Result<Examples> {
     let mut pixels = Vec::new();
     let mut labels = Vec::with_capacity(samples.len());

@@ -1,30 +1,30 @@
-//! How much of a card is measured.
+//! The extent of a card's measurements.
 
 use serde::Serialize;
 
-/// How much is measured.
+/// The extent of a card's measurements.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Effort {
-    /// Images of the data set.
+    /// Number of images of the data set.
     pub(crate) images: usize,
-    /// Images under randomised parameters, and of the determinism test.
+    /// Number of images for the tests with randomised parameters and the determinism test.
     pub(crate) few: usize,
-    /// Steps of the cascade at most.
+    /// The most steps of the cascade.
     pub(crate) blocks: usize,
-    /// Images for the metrics that ask the network hundreds of times; 0 leaves them out.
+    /// Number of images for metrics that run the network hundreds of times; 0 leaves these out.
     pub(crate) slow: usize,
-    /// Small pictures that the networks of the label test are trained on.
+    /// Number of small pictures that the networks of the label test are trained on.
     pub(crate) digits: usize,
-    /// Whether the label test is run on the paper's network too.
+    /// Whether the label test also uses the paper's network.
     pub(crate) paper: bool,
-    /// Drawn scenes with an object.
+    /// Number of drawn scenes with an object.
     pub(crate) scenes: usize,
-    /// Runs of the clock.
+    /// Number of timed runs.
     pub(crate) runs: usize,
 }
 
 impl Effort {
-    /// A card in minutes, with the least number of images that the rule asks for.
+    /// A card in minutes, with the fewest images that the rule allows.
     pub(crate) const QUICK: Effort = Effort {
         images: 30,
         few: 30,

@@ -1,10 +1,10 @@
-//! From measurements to the tests of a card.
+//! Turns measurements into the tests of a card.
 
 use gradcam_eval::card::{Measurement, Null, Protocol, Test};
 use gradcam_eval::statistics::{self, Grade, Graded};
 use gradcam_eval::{Direction, card};
 
-/// What a test is called.
+/// The identity of a test.
 #[derive(Clone, Copy)]
 pub(crate) struct Named<'a> {
     pub(crate) id: &'a str,
@@ -13,18 +13,18 @@ pub(crate) struct Named<'a> {
     /// The quantity and its unit.
     pub(crate) metric: &'a str,
     pub(crate) unit: &'a str,
-    /// What is done, in a sentence or two.
+    /// The procedure, in a sentence or two.
     pub(crate) protocol: &'a str,
 }
 
-/// How many of the images have no value.
+/// The numbers of images with and without a value.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Counts {
     pub(crate) values: usize,
     pub(crate) degenerate: usize,
 }
 
-/// A test that was measured over images.
+/// Makes a test that was measured over images.
 pub(crate) fn measured(
     named: Named<'_>,
     found: &statistics::Measurement,
@@ -57,7 +57,7 @@ pub(crate) fn measured(
     }
 }
 
-/// A test of one exact number.
+/// Makes a test of one exact number.
 pub(crate) fn exact(named: Named<'_>, error: f64, n: usize, graded: Graded) -> Test {
     let finite = error.is_finite();
     Test {
@@ -71,7 +71,7 @@ pub(crate) fn exact(named: Named<'_>, error: f64, n: usize, graded: Graded) -> T
     }
 }
 
-/// A test that says why it has no number.
+/// Makes a test that says why it has no number.
 pub(crate) fn without(named: Named<'_>, grade: Grade, reason: &str) -> Test {
     let graded = Graded {
         grade,

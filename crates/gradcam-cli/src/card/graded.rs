@@ -1,4 +1,4 @@
-//! From a metric's summary over images to its test.
+//! Turns a metric's summary over images into its test.
 
 use gradcam_eval::card::{Reference, Source, Test};
 use gradcam_eval::evaluate::{ImageRecord, MetricSummary, Null, SourceSummary};
@@ -10,7 +10,7 @@ use gradcam_eval::{Against, CardTest, Metric, Resolution};
 use super::entry::{Counts, measured};
 use super::metrics::named;
 
-/// The test of one metric: the first method against the nulls.
+/// Makes the test of one metric: the first method against the nulls.
 pub(super) fn of_metric(found: &MetricSummary, of: &CardTest, against: usize) -> Test {
     let own = &found.sources[0];
     let others = found.sources.get(1..=against).unwrap_or_default();
@@ -61,17 +61,17 @@ pub(super) fn of_metric(found: &MetricSummary, of: &CardTest, against: usize) ->
     test
 }
 
-/// Of no image.
+/// The interval over no images.
 const NOTHING: Interval = Interval {
     value: f64::NAN,
     low: f64::NAN,
     high: f64::NAN,
 };
 
-/// A null on the same images, of no samples where it has no value.
+/// Returns a null on the same images, with no samples if it has no value.
 fn as_null(found: &MetricSummary, null: Null) -> statistics::Null {
     let resolution = &found.sources[0].resolution;
-    // The first of this resolution is the first method's.
+    // The first one with this resolution belongs to the first method.
     let own =
         |source: &&SourceSummary| source.source == null.name() && source.resolution == *resolution;
     let source = found.sources.iter().find(own);
@@ -87,7 +87,7 @@ fn as_null(found: &MetricSummary, null: Null) -> statistics::Null {
     }
 }
 
-/// The mean share of tied places of the method's maps, at the resolution that the metric looks at.
+/// Returns the mean share of tied places of the method's maps, at the resolution that the metric uses.
 pub(super) fn ties(records: &[ImageRecord], metric: Metric) -> Option<f64> {
     let measured = records.iter().filter_map(|record| record.maps.first());
     let measured = measured.filter(|map| map.values.contains_key(&metric));
@@ -101,7 +101,7 @@ pub(super) fn ties(records: &[ImageRecord], metric: Metric) -> Option<f64> {
     (!shares.is_empty()).then(|| shares.iter().sum::<f64>() / shares.len() as f64)
 }
 
-/// The share of images whose class is not among the network's first ones: below it no map can bring the localisation error.
+/// Returns the share of images whose class is not among the network's top `first`: no map can bring the localisation error below it.
 pub(super) fn classification_error(
     records: &[ImageRecord],
     first: usize,

@@ -1,4 +1,4 @@
-//! Tests over the images of the data set: input sensitivity, minimality, perceptual correspondence.
+//! Tests over the data set's images: input sensitivity, minimality, perceptual correspondence.
 
 use std::sync::atomic::Ordering;
 
@@ -24,20 +24,20 @@ use crate::console::{Console, Unit};
 use crate::dataset::{class_of, count_masks, difficult, prepare};
 use crate::study::{header, untrained};
 
-/// What else the images tell.
+/// The other results from the images.
 pub(crate) struct Found {
     /// The images' values: a file, and its entry among the card's artifacts.
     pub(crate) records: (Artifact, Vec<u8>),
-    /// How many of the images the network names rightly; `None` if it knows no class of theirs.
+    /// The share of images that the network classifies correctly; `None` if it knows none of their classes.
     pub(crate) accuracy: Option<Accuracy>,
-    /// How many images were looked at: those of the sample, and those that make up for some of them.
+    /// The number of images measured: the sample, and the replacements for some of it.
     pub(crate) images: usize,
 }
 
-/// Measures the tests and puts them in their sections. Each image is kept when it is measured; those that are kept already are not measured
+/// Measures the tests and adds them to their sections. Each image is stored as soon as it is measured; stored images are not measured
 /// again.
 ///
-/// Where images of the sample have a map, or a map of a null, with nothing to measure, so that a test has too few, further ones are drawn.
+/// If too many images of the sample have a map, or a null's map, with nothing to measure, further images are drawn.
 pub(crate) fn measure(
     subject: &Subject<'_>,
     unfinished: &Unfinished,
@@ -114,7 +114,7 @@ pub(crate) fn measure(
     bar.finish_and_clear();
     if looked_at > drawn.len() {
         console.note(format!(
-            "{} more images were drawn: of the sample some have nothing to measure",
+            "{} more images were drawn, since some of the sample have nothing to measure",
             looked_at - drawn.len()
         ));
     }
@@ -173,7 +173,7 @@ pub(crate) fn measure(
     })
 }
 
-/// Whether a test has too few images for the maps, the method's or a null's, that have nothing to measure, and more images can bring it to its
+/// Whether a test has too few images because maps, the method's or a null's, have nothing to measure, and more images can raise it to its
 /// number.
 fn lacking(records: &[ImageRecord], metrics: &[Metric]) -> bool {
     let valued = |map: &MapRecord, metric: Metric| {
@@ -197,7 +197,7 @@ fn lacking(records: &[ImageRecord], metrics: &[Metric]) -> bool {
             });
             both.count()
         };
-        // An image that the metric does not look at has nothing that could be made up for.
+        // Images that the metric does not apply to need no replacement.
         let asked = |record: &&ImageRecord| {
             let map = record.maps.first();
             map.is_some_and(|map| map.values.contains_key(metric))
@@ -222,7 +222,7 @@ fn accuracy(records: &[ImageRecord]) -> Option<Accuracy> {
 mod tests {
     use super::*;
 
-    /// Images with a map of a method and one of each of three nulls, of which the last has `flat` with nothing to measure.
+    /// Makes images with a method's map and a map of each of three nulls; the last null has `flat` maps with nothing to measure.
     fn records(images: usize, flat: usize) -> Vec<ImageRecord> {
         let map = |source: &str, flat: bool| MapRecord {
             source: source.to_string(),
@@ -260,7 +260,7 @@ mod tests {
         (0..images).map(record).collect()
     }
 
-    /// Six tests of localisation were not run since one null's map of thirty was flat.
+    /// Six localisation tests were not run because one of a null's thirty maps was flat.
     #[test]
     fn a_flat_map_of_a_null_is_made_up_for() {
         let all = [Metric::IouOtsu];
@@ -268,9 +268,9 @@ mod tests {
         assert!(lacking(&records(30, 1), &all));
         assert!(!lacking(&records(31, 1), &all));
         assert!(lacking(&records(32, 3), &all));
-        // Of these no number of images has enough.
+        // No number of such images is enough.
         assert!(!lacking(&records(30, 20), &all));
-        // Nobody asked.
+        // The metric was measured on no image.
         assert!(!lacking(&records(30, 1), &[Metric::Energy]));
     }
 }

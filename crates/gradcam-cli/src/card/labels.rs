@@ -1,4 +1,4 @@
-//! Label sensitivity and model sensitivity on small networks that are trained here, with true and with permuted labels.
+//! Label sensitivity and model sensitivity of small networks, trained here on true and on permuted labels.
 
 use anyhow::Result;
 use candle_core::Tensor;
@@ -70,7 +70,7 @@ pub(crate) const TESTS: [&str; 6] = [
     REPRODUCIBILITY.id,
 ];
 
-/// Measures the tests and puts them in their sections.
+/// Measures the tests and adds them to their sections.
 pub(crate) fn measure(
     subject: &Subject<'_>,
     sections: &mut Sections,
@@ -89,7 +89,7 @@ pub(crate) fn measure(
         models.extend([REPEATABILITY, REPRODUCIBILITY].map(|named| none(named, &reason)));
         return Ok(());
     }
-    // Both networks with full layers are of one family.
+    // Both networks with fully connected layers are of one family.
     let without_cnn = unsuited(method, digits, CNN, subject.seed)?;
     let paper = subject.effort.paper && without_cnn.is_none();
     let trainings = match (&without_cnn, paper) {
@@ -139,7 +139,7 @@ pub(crate) fn measure(
     Ok(())
 }
 
-/// Why a method cannot explain networks of a family, before one is trained; `None` if it can.
+/// Says why a method cannot explain networks of a family, before one is trained; `None` if it can.
 fn unsuited(method: &Method, digits: &Digits, family: Family, seed: u64) -> Result<Option<String>> {
     let spec = digits.spec(family);
     let fresh = build(&spec, &initial(&spec, seed)?)?;
@@ -149,7 +149,7 @@ fn unsuited(method: &Method, digits: &Digits, family: Family, seed: u64) -> Resu
     Ok(explained.err().map(reason))
 }
 
-/// A network's maps of the test images.
+/// Makes a network's maps of the test images.
 fn maps_of<'a>(
     method: &'a Method,
     net: &'a Net,
@@ -160,7 +160,7 @@ fn maps_of<'a>(
 // Digits are too small for histograms of gradients in cells of 16 pixels.
 const METRICS: [Metric; 2] = [Metric::Spearman, Metric::Ssim];
 
-/// Maps of true labels against those of permuted ones, for each network's own class and for the true one.
+/// Compares maps under true labels with maps under permuted labels, for each network's own class and for the true one.
 fn randomized(
     subject: &Subject<'_>,
     digits: &Digits,
@@ -201,7 +201,7 @@ fn randomized(
     Ok(tests)
 }
 
-/// Whether two networks that have learned the same have the same maps.
+/// Compares the maps of two networks that have learned the same task.
 fn alike(
     subject: &Subject<'_>,
     digits: &Digits,
@@ -239,7 +239,7 @@ fn counts(test: &Measurement, images: usize) -> Counts {
     }
 }
 
-/// The test with the accuracies of its networks.
+/// Adds the accuracies of its networks to a test.
 fn with_accuracy(mut test: Test, nets: &[(&str, &Net)]) -> Test {
     for (name, net) in nets {
         test.protocol.options.insert(
@@ -261,7 +261,7 @@ mod tests {
 
     use super::*;
 
-    /// CAM needs a global average, which the paper's network has not: that ended a card when four networks were trained.
+    /// CAM needs a global average, which the paper's network lacks: the card failed after training four networks.
     #[test]
     fn a_network_that_does_not_suit_is_known_before_it_is_trained() {
         let glyphs = generate(Generator::Glyphs(Glyphs::default()), 0, 10, 5).unwrap();

@@ -1,4 +1,4 @@
-//! How the method works: the first part of the card.
+//! The method's properties: the first part of the card.
 
 use anyhow::Result;
 use candle_core::{DType, Tensor};
@@ -17,7 +17,7 @@ use crate::console::{Console, Unit};
 use crate::dataset::{Prepared, prepare};
 use crate::gradient::{self, DEVIATION};
 
-/// Measures it.
+/// Measures the method's properties.
 pub(super) fn methodology(subject: &Subject<'_>, console: &mut Console<'_>) -> Result<Methodology> {
     let bar = console.bar(5, Unit::Checks);
     let step = |message: &'static str| {
@@ -98,8 +98,8 @@ fn same_bytes(subject: &Subject<'_>) -> Result<Test> {
     Ok(test)
 }
 
-/// The layers of the sweep: the method's own, then for each size of map, from the output down, the last of the outermost modules, if the method
-/// suits it.
+/// Returns the layers of the sweep: the method's own and, for each map size from the output down, the last of the outermost modules, if the
+/// method suits it.
 fn swept_layers(subject: &Subject<'_>) -> Result<Vec<String>> {
     let layers = gradcam::layers(&subject.model.network, subject.input())?;
     let mut wanted = vec![layers.find(subject.layer())?.name.clone()];
@@ -121,7 +121,7 @@ fn swept_layers(subject: &Subject<'_>) -> Result<Vec<String>> {
         }
         sizes.push(size(layer));
         let same = spatial().filter(|other| size(other) == size(layer));
-        // The first of the smallest: the last in the network.
+        // The first of the shallowest: the last in the network.
         if let Some(outermost) = same.min_by_key(|other| depth(other))
             && !wanted.contains(&outermost.name)
             && suits(outermost)

@@ -1,16 +1,16 @@
-//! The metrics that are tests over images: their names, and what they are held against.
+//! The metrics that are tests over images: their names and nulls.
 
 use gradcam_eval::evaluate::Null;
 use gradcam_eval::{CardTest, Metric, Need};
 
 use super::entry::Named;
 
-/// Whether a test holds the method in a metric against a null; the methods beside it are held against none.
+/// Whether a test compares the method with this null in this metric; the methods beside it are compared with none.
 pub(super) fn compared(method: usize, metric: Metric, null: Null) -> bool {
     method == 0 && metric.about().nulls().contains(&null)
 }
 
-/// Why no image has a metric that could be measured.
+/// Says why the metric could be measured on no image.
 pub(super) fn no_image(metric: Metric) -> &'static str {
     if metric.about().needs.contains(&Need::Distractor) {
         "no image has an object of under a quarter of the picture beside one of another class"
@@ -38,8 +38,7 @@ mod tests {
 
     use super::*;
 
-    /// The measured card of the default model, which the repository holds, has the tests in this order, under these headings and with these
-    /// words.
+    /// Checks that the committed card of the default model has the tests in this order, under these headings and with these texts.
     #[test]
     fn the_committed_card_has_the_tests_of_the_table() {
         let folder = concat!(

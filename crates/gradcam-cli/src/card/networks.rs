@@ -1,4 +1,4 @@
-//! The networks of BAM, trained beforehand on drawn objects before drawn scenes. They come with the program.
+//! The networks of BAM, trained beforehand on drawn objects before drawn scenes. They ship with the program.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -12,7 +12,7 @@ use gradcam_train::{
     to_bytes, train,
 };
 
-/// Objects, and scenes.
+/// Number of objects, and of scenes.
 pub(crate) const CLASSES: usize = 10;
 
 const FAMILY: Family = Family::Residual { width: 8 };
@@ -23,24 +23,24 @@ const SPEC: NetworkSpec = NetworkSpec {
     classes: CLASSES,
     family: FAMILY,
 };
-/// Where a method looks.
+/// The layer at which methods explain.
 pub(crate) const LAYER: &str = "layer3";
 
-/// The weights in half precision, by the network's name and the parameter's.
+/// The weights in half precision, under the network's and the parameter's name.
 const WEIGHTS: &[u8] = include_bytes!("../../pasted/networks.safetensors");
 
-/// The seed of the pictures that they were trained with, which nobody will choose for others by accident.
+/// The seed of the training pictures, which nobody will choose for other pictures by accident.
 const SEED: u64 = 1 << 40;
 const PICTURES: u64 = 6000;
 const TESTS: u64 = 500;
 
-/// A network, and what it has learned.
+/// A network and its training data.
 pub(crate) struct Recipe {
     pub(crate) name: String,
     pub(crate) data: Pasted,
 }
 
-/// One that names objects, one that names the scenes of the same pictures, one that never saw an object, and ten that saw the first object on
+/// Lists a network of objects, one of the scenes in the same pictures, one that never saw an object, and ten that saw the first object on
 /// one to all of the scenes.
 pub(crate) fn recipes() -> Vec<Recipe> {
     let recipe = |name: &str, labels, common| Recipe {
@@ -63,7 +63,7 @@ pub(crate) fn recipes() -> Vec<Recipe> {
     .collect()
 }
 
-/// The trained networks by name.
+/// Loads the trained networks by name.
 pub(crate) fn load() -> Result<BTreeMap<String, ModuleTree>> {
     let mut weights: BTreeMap<String, BTreeMap<String, Tensor>> = BTreeMap::new();
     for (path, tensor) in from_bytes(WEIGHTS)? {
@@ -75,7 +75,7 @@ pub(crate) fn load() -> Result<BTreeMap<String, ModuleTree>> {
     weights.into_iter().map(build).collect()
 }
 
-/// Pictures `(n, 3, side, side)` of numbers from 0 to 1 with their classes.
+/// Draws pictures `(n, 3, side, side)`, 0 to 1, with their classes.
 fn examples(data: &Pasted, pictures: std::ops::Range<u64>) -> Result<Examples> {
     let generator = Generator::Pasted(data.clone());
     let mut pixels = Vec::new();
@@ -88,14 +88,14 @@ fn examples(data: &Pasted, pictures: std::ops::Range<u64>) -> Result<Examples> {
     Ok(Examples::new(&pixels, SPEC.input, labels)?)
 }
 
-/// The numbers of a picture from 0 to 1, channel after channel.
+/// Returns a picture's numbers, 0 to 1, channel after channel.
 pub(crate) fn planes(picture: &image::RgbImage) -> Vec<f32> {
     let channel = |channel: usize| picture.iter().skip(channel).step_by(3);
     let bytes = (0..3).flat_map(channel);
     bytes.map(|&byte| f32::from(byte) / 255.0).collect()
 }
 
-/// Trains a network; `progress` hears of every step and may end the training.
+/// Trains a network; `progress` is called at every step and may stop the training.
 pub(crate) fn train_one(
     recipe: &Recipe,
     seed: u64,
@@ -105,7 +105,7 @@ pub(crate) fn train_one(
         examples(&recipe.data, 0..PICTURES)?,
         examples(&recipe.data, PICTURES..PICTURES + TESTS)?,
     );
-    // Scenes are learned in half as many epochs from these batches as from larger ones.
+    // With these batches, scenes are learned in half as many epochs as with larger ones.
     let settings = Settings {
         batch: 16,
         epochs: EPOCHS,
@@ -115,10 +115,10 @@ pub(crate) fn train_one(
     Ok(train(&SPEC, &on, Some(&test), &settings, seed, progress)?)
 }
 
-/// Over all pictures.
+/// Passes over all pictures.
 pub(crate) const EPOCHS: usize = 14;
 
-/// The bytes of the file that [`load`] reads.
+/// Returns the bytes of the file that [`load`] reads.
 pub(crate) fn bytes(trained: &[(String, Trained)]) -> Result<Vec<u8>> {
     let named = trained.iter().flat_map(|(network, trained)| {
         let own = trained.weights.iter();
@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    /// On pictures that none of them has seen.
+    /// Checks the networks on pictures that none of them has seen.
     #[test]
     fn the_networks_know_what_they_have_learned() {
         let networks = load().unwrap();

@@ -1,4 +1,4 @@
-//! A card's file, the pictures beside it and its pages.
+//! A card's file, its pictures and its pages.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use gradcam_models::{bounded, sha256};
 
 use super::place::PAGES;
 
-/// The largest card or picture that is read.
+/// The largest card or picture to read, in bytes.
 const MOST: u64 = 256 << 20;
 
 /// Reads a card.
@@ -19,7 +19,7 @@ pub(crate) fn load(path: &Path) -> Result<Card> {
     Card::from_json(&text).with_context(|| format!("`{}`", path.display()))
 }
 
-/// The pictures of a card, which lie in `folder`.
+/// Reads a card's pictures, which lie in `folder`.
 pub(crate) fn beside(card: &Card, folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let named: Vec<&Artifact> = card.pictures().collect();
     let mut found = BTreeMap::new();
@@ -47,7 +47,7 @@ pub(crate) fn beside(card: &Card, folder: &Path) -> Result<BTreeMap<String, Vec<
     Ok(found)
 }
 
-/// The pages of a card: their names and bytes.
+/// Renders the pages of a card: their names and bytes.
 pub(crate) fn pages(
     card: &Card,
     pictures: &BTreeMap<String, Vec<u8>>,

@@ -1,4 +1,4 @@
-//! Model sensitivity: maps under changed parameters of the user's own network.
+//! Model sensitivity: maps after changes to the parameters of the user's own network.
 
 mod cascade;
 mod invariances;
@@ -19,7 +19,7 @@ use super::papers::{ADEBAYO, ARUN};
 use super::subject::Subject;
 use crate::console::{Console, Unit};
 
-/// Likeness of maps, for the curves.
+/// Map similarities, for the curves.
 const METRICS: [Metric; 5] = [
     Metric::Ssim,
     Metric::SsimGaussian,
@@ -42,7 +42,7 @@ pub(crate) const TESTS: [&str; 10] = [
     "model_consistency",
 ];
 
-/// Measures the tests and puts them in their section.
+/// Measures the tests and adds them to their section.
 pub(crate) fn measure(
     subject: &Subject<'_>,
     sections: &mut Sections,
@@ -50,7 +50,7 @@ pub(crate) fn measure(
 ) -> Result<()> {
     let model = subject.model;
     let all = blocks(&model.network, subject.input())?;
-    // Spread over the network where there are too many; the last step of a cascade draws every block anew either way.
+    // Spread over the network if there are too many; the last step of a cascade redraws every block either way.
     let kept: Vec<_> = match subject.effort.blocks {
         limit if all.len() > limit => merge(&all, limit),
         _ => all,

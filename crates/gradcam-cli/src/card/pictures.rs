@@ -12,7 +12,7 @@ use super::subject::Subject;
 use crate::dataset::{class_of, prepare};
 use crate::style;
 
-/// Draws `count` examples and the sweep, names them in the card, and returns them with their paths.
+/// Draws `count` examples and the sweep, lists them in the card, and returns them with their paths.
 pub(crate) fn draw(
     subject: &Subject<'_>,
     card: &mut Card,
@@ -22,7 +22,7 @@ pub(crate) fn draw(
     if count == 0 {
         return Ok(drawn);
     }
-    // The samples' order has the classes in their proportions.
+    // The order of the samples keeps the classes' proportions.
     let shown = subject.samples.iter().take(count.min(subject.sample));
     for (number, (_, sample)) in shown.enumerate() {
         let prepared = prepare(sample, &subject.reading)?;
@@ -76,7 +76,7 @@ fn overlay(explainer: &Explainer, view: &RgbImage, map: &gradcam::Grid) -> Resul
     style::paint(View::Overlay, view, map, method, &style)
 }
 
-/// Names a picture among the card's artifacts.
+/// Adds a picture to the card's artifacts.
 fn add(
     card: &mut Card,
     path: String,

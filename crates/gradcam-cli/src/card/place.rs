@@ -1,4 +1,4 @@
-//! The folder of a card, looked at before anything is measured.
+//! The folder of a card, checked before anything is measured.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,28 +14,28 @@ use crate::protect::{Sources, refuse_inside, resolved};
 pub(crate) const CARD: &str = "card.json";
 /// Its pages.
 pub(crate) const PAGES: [&str; 2] = ["card.md", "card.html"];
-/// Each image's values, as `gradcam evaluate --records` writes them.
+/// The images' values, in the format of `gradcam evaluate --records`.
 pub(super) const RECORDS: &str = "records.jsonl";
 /// The folder of its pictures.
 pub(super) const PICTURES: &str = "pictures";
 
-/// How a card's folder is used.
+/// How the card's folder is used.
 pub(crate) struct Place<'a> {
     /// The folder.
     pub(crate) output: &'a Path,
-    /// Whether files that exist are replaced.
+    /// Whether existing files are replaced.
     pub(crate) force: bool,
-    /// Whether a card that was not finished is gone on with.
+    /// Whether an unfinished card is continued.
     pub(crate) resume: bool,
     /// Whether pictures are drawn.
     pub(crate) pictures: bool,
 }
 
 impl Place<'_> {
-    /// Looks whether everything may be put there, and leaves all as it is.
+    /// Checks that everything may be written there, and changes nothing.
     ///
     /// # Errors
-    /// When something is there already that is not to be replaced, the folder is in one of the data sets, or it takes no file.
+    /// When the folder holds something that must not be replaced, lies in one of the data sets, or cannot be written to.
     pub(crate) fn check(&self, data: &[&Path]) -> Result<()> {
         let Place { output, .. } = *self;
         if output.exists() && !output.is_dir() {
@@ -44,7 +44,7 @@ impl Place<'_> {
         let below = [FOLDER, PICTURES].map(|name| output.join(name));
         for folder in &below {
             if folder.exists() && !folder.is_dir() {
-                bail!("`{}` is a file, where a folder is needed", folder.display());
+                bail!("`{}` is a file, but a folder is needed", folder.display());
             }
         }
         for data in data {
@@ -58,10 +58,10 @@ impl Place<'_> {
         below.iter().try_for_each(|folder| check_place(folder))
     }
 
-    /// Refuses to put the card's files in the place of those that it is measured on, or its pictures among them.
+    /// Refuses to replace a picture of the data set by a file of the card, or to put the card's pictures among the data set's.
     ///
     /// # Errors
-    /// When one of them would be.
+    /// When either would happen.
     pub(crate) fn protect(&self, data: &Dataset) -> Result<()> {
         let mut sources = Sources::default();
         let mut folders = BTreeSet::new();
@@ -78,25 +78,25 @@ impl Place<'_> {
         sources.refuse(names.map(|name| self.output.join(name)))
     }
 
-    /// That nothing is replaced unasked.
+    /// Refuses to replace anything unasked.
     fn free(&self) -> Result<()> {
         let Place { output, resume, .. } = *self;
         let begun = Unfinished::is_in(output);
         let card = output.join(CARD);
         if begun && resume && card.is_file() && !self.force {
             bail!(
-                "`{}` exists, beside a card that is not finished\n\nhint: `--resume --force` finishes that and replaces it",
+                "`{}` exists beside a card that is not finished\n\nhint: `--resume --force` finishes that card and replaces this one",
                 card.display()
             );
         }
         check_free([&card], self.force, FORCE)?;
         if begun && !resume && !self.force {
             bail!(
-                "`{}` has a card that is not finished\n\nhint: `--resume` goes on with it, `--force` begins anew",
+                "`{}` has a card that is not finished\n\nhint: `--resume` continues it, `--force` starts over",
                 output.display()
             );
         }
-        // What was written of a card that was interrupted while it was written is its own.
+        // Files that an interrupted run wrote belong to the card itself.
         let own = self.force || (begun && resume);
         let files = PAGES.into_iter().chain([RECORDS]);
         check_free(files.map(|name| output.join(name)), own, FORCE)?;
@@ -119,7 +119,7 @@ impl Place<'_> {
 fn refuse_folder(output: &Path, data: &Path) -> Result<()> {
     match data.canonicalize() {
         Ok(data_at) if data_at == resolved(output) => bail!(
-            "`{}` is the input `{}`\n\nhint: name a folder of its own for the card",
+            "`{}` is the input `{}`\n\nhint: give the card a folder of its own",
             output.display(),
             data.display()
         ),

@@ -1,4 +1,4 @@
-//! The same maps from a process of its own.
+//! The same maps from a separate process.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,15 +10,15 @@ use image::DynamicImage;
 use crate::args::Network;
 use crate::map_file::upsampled;
 
-/// What starts this program again.
+/// Starts this program again.
 pub(crate) struct Restart {
     program: PathBuf,
-    /// How the network is named and computed.
+    /// The arguments for the network and its computation.
     network: Vec<String>,
 }
 
 impl Restart {
-    /// This program, where it runs as itself: inside of another (a test, a downstream crate) there is nothing to start.
+    /// Finds this program; `None` if it runs inside another (a test, a downstream crate), which cannot be started.
     pub(crate) fn new(network: &Network) -> Option<Self> {
         let program = std::env::current_exe().ok()?;
         (program.file_stem()? == "gradcam").then(|| Restart {
@@ -35,7 +35,8 @@ impl Restart {
         })
     }
 
-    /// The maps, at the input's resolution, of the class that the network sees in each picture, which has the input's size.
+    /// Makes the maps, at the input's resolution, of the class that the network predicts for each picture. The pictures have the input's
+    /// size.
     ///
     /// # Errors
     /// When the process cannot be started or fails, or its files cannot be read.

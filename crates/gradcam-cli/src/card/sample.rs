@@ -1,4 +1,4 @@
-//! Which images of a data set a card looks at.
+//! The images of a data set that a card measures.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,9 @@ use crate::console::Console;
 use crate::dataset::{lying, prepare};
 use crate::reading::Reading;
 
-/// The samples' numbers in an order that is drawn from the seed, of which any first part has the classes in their proportions: of classes of the
-/// same size none has two more than another. (Each class is shuffled and laid evenly over the order from a random start: systematic
-/// sampling of strata, Cochran 1977, chapter 8.) What has no class is a class of its own.
+/// Returns the samples' numbers in a random order from the seed, of which any beginning keeps the classes' proportions. Of classes of the
+/// same size, none has two more than another. Each class is shuffled and spread evenly over the order from a random start: systematic
+/// sampling of strata (Cochran 1977, chapter 8). Samples without a class form a class of their own.
 pub(super) fn order<'a>(samples: impl IntoIterator<Item = &'a Sample>, seed: u64) -> Vec<usize> {
     let mut classes: BTreeMap<Option<&Class>, Vec<usize>> = BTreeMap::new();
     for (index, sample) in samples.into_iter().enumerate() {
@@ -41,18 +41,18 @@ pub(super) fn order<'a>(samples: impl IntoIterator<Item = &'a Sample>, seed: u64
     places.into_iter().map(|(_, index)| index).collect()
 }
 
-/// How many images are looked at, at most, so that `count` have something to measure: with more, a larger share than the rule allows has not.
+/// Returns the most images to look at so that `count` have something to measure: beyond that, the share without exceeds the rule's limit.
 pub(super) fn at_most(count: usize) -> usize {
     (count as f64 / (1.0 - MAX_DEGENERATE)) as usize
 }
 
-/// Whether more images can bring a test with `values` of `images` to the rule's number: it has too few, but not for too large a share without.
+/// Whether more images can raise a test with `values` of `images` to the rule's number: it has too few, but not too large a share without.
 pub(super) fn mendable(values: usize, images: usize) -> bool {
     values < MIN_SAMPLES && values as f64 >= (1.0 - MAX_DEGENERATE) * images as f64
 }
 
-/// The samples that are looked at, and behind them those that make up for some of them. What cannot be read is said at once and the next one
-/// taken, so that every test looks at the same images.
+/// Draws the samples to measure, followed by those that replace some of them. A sample that cannot be read is reported at once and skipped,
+/// so that every test uses the same images.
 pub(crate) fn drawn<'a>(
     data: &'a Dataset,
     count: usize,
@@ -95,7 +95,7 @@ mod tests {
 
     use super::*;
 
-    /// Samples of classes of these sizes, one class after the other.
+    /// Makes samples of classes of these sizes, one class after the other.
     fn samples(sizes: &[usize]) -> Vec<Sample> {
         let picture = Arc::new(RgbImage::new(1, 1));
         let classes = sizes.iter().enumerate();
@@ -111,7 +111,7 @@ mod tests {
         classes.enumerate().map(sample).collect()
     }
 
-    /// How many of each class are among the first `count`.
+    /// Counts each class among the first `count`.
     fn counts(samples: &[Sample], count: usize, seed: u64) -> Vec<usize> {
         let mut counts = vec![0; 1 + samples.last().unwrap().class.as_ref().unwrap().number];
         for &index in &order(samples, seed)[..count] {
@@ -120,7 +120,8 @@ mod tests {
         counts
     }
 
-    /// Thirty pictures of five classes, of which every fifth would be of one class if they came in turn, or two classes if in a row.
+    /// Checks thirty pictures of five classes, of which every fifth would be of one class if they alternated, and any beginning of few if
+    /// sorted.
     #[test]
     fn classes_of_one_size_have_the_same_number() {
         let samples = samples(&[6; 5]);
@@ -147,7 +148,7 @@ mod tests {
                 assert!(found.abs_diff(expected) <= 1, "{counts:?}");
             }
         }
-        // Classes of one picture each have theirs together, beside one that is large.
+        // Classes of one picture each have their share together, beside one large class.
         let mut sizes = vec![900];
         sizes.extend([1; 100]);
         let single = samples(&sizes);

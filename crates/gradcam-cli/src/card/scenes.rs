@@ -1,4 +1,4 @@
-//! Label sensitivity on drawn objects before drawn scenes, by networks that learned to name the one or the other (BAM).
+//! Label sensitivity on drawn objects before drawn scenes, with networks that learned to name either (BAM).
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ use crate::console::{Console, Unit};
 const BAM: &str =
     "Yang and Kim 2019, Benchmarking Attribution Methods with Relative Feature Importance";
 
-/// The share of the pictures that a network has to name rightly, to be asked what it looks at.
+/// The accuracy that a network needs before its maps are measured.
 const ACCURATE: f64 = 0.8;
 
 const CONTRAST: Named<'_> = Named {
@@ -65,7 +65,7 @@ const INDEPENDENCE: Named<'_> = Named {
 /// The tests, in the card's order.
 pub(crate) const TESTS: [&str; 4] = [CONTRAST.id, RELATIVE.id, DEPENDENCE.id, INDEPENDENCE.id];
 
-/// Measures the tests and puts them in their section.
+/// Measures the tests and adds them to their section.
 pub(crate) fn measure(
     subject: &Subject<'_>,
     sections: &mut Sections,
@@ -125,7 +125,7 @@ pub(crate) fn measure(
     Ok(())
 }
 
-/// The pictures as the card names them.
+/// Describes the pictures for the card.
 pub(crate) fn of_data(subject: &Subject<'_>) -> Data {
     let pasted = pasted(None);
     Data {
@@ -158,7 +158,7 @@ impl Networks {
     }
 }
 
-/// What draws the pictures.
+/// Returns the generator of the pictures.
 fn pasted(common: Option<usize>) -> Pasted {
     Pasted {
         size: SIDE,
@@ -168,7 +168,7 @@ fn pasted(common: Option<usize>) -> Pasted {
     }
 }
 
-/// Draws pictures with and without their objects. They are small enough to be kept.
+/// Draws pictures with and without their objects, small enough to be kept.
 fn drawn(
     pasted: &Pasted,
     seed: u64,
@@ -204,7 +204,7 @@ fn scene(pasted: &Pasted, seed: u64, index: u64) -> gradcam_eval::Result<Scene> 
     })
 }
 
-/// The method's maps of a small network.
+/// Returns the method's maps of a small network.
 fn maps_of(
     method: &Method,
 ) -> impl Fn(&dyn Network, &Tensor, usize) -> gradcam_eval::Result<Grid> + Sync {
@@ -232,7 +232,7 @@ fn contrast(subject: &Subject<'_>, networks: &Networks, drawn: &[Scene]) -> Resu
     ];
     let mut references: Vec<Reference> = Vec::new();
     for other in subject.against {
-        // One that does not suit the small networks has no value to compare with.
+        // A method that does not suit the small networks has no value to compare with.
         let mean = run(&other.method).ok().and_then(|found| found.score.mean);
         references.extend(mean.map(|mean| Reference {
             name: other.method.name().to_string(),
@@ -268,7 +268,7 @@ fn relative(subject: &Subject<'_>, networks: &Networks) -> Result<Test> {
     let own = maps_of(&subject.explainer.method);
     let side = |name: &String| -> Result<Side<'_>> { Ok(Side::new(networks.get(name)?, &own)) };
     let sides = names.iter().map(side).collect::<Result<Vec<_>>>()?;
-    // The first object before the first scene, where every network but the last can learn from it.
+    // The first object on the first scene, which every network but the last can learn from.
     let draw = |i: usize| scene(&pasted(Some(CLASSES)), subject.seed, (i * CLASSES) as u64);
     let scenes: Scenes<'_> = (subject.effort.scenes, &draw);
     let found = match relative_contrast(&sides, scenes, subject.seed) {
@@ -303,7 +303,7 @@ fn relative(subject: &Subject<'_>, networks: &Networks) -> Result<Test> {
     Ok(test)
 }
 
-/// Whether a network names enough of the pictures rightly.
+/// Checks a network's accuracy on the pictures.
 fn accurate(
     name: &str,
     network: &dyn Network,

@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use gradcam::{Explainer, Grid, Inputs, Interpolation, Method, Size, Target};
 use gradcam_nn::Network;
 
-/// The method at a small network's last maps, signed, at the input's resolution. The network's input is a picture of numbers from 0 to 1.
+/// Computes the method's signed map at a small network's last maps, at the input's resolution. The input is a picture, 0 to 1.
 ///
 /// # Errors
 /// When the method does not suit the network.

@@ -1,4 +1,4 @@
-//! What the numbers of a card depend on.
+//! Everything that the numbers of a card depend on.
 
 use gradcam_models::sha256;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use super::subject::Subject;
 use crate::args::{Pictures, Precision};
 use crate::study::fingerprint;
 
-/// What the numbers of a card depend on.
+/// Everything that the numbers of a card depend on.
 #[derive(Serialize)]
 pub(crate) struct Study {
     toolkit: &'static str,
@@ -19,7 +19,7 @@ pub(crate) struct Study {
     fit: String,
     window: Option<String>,
     frame: Option<usize>,
-    /// Of the preprocessing and the labels.
+    /// A digest of the preprocessing and the labels.
     config: String,
     methods: Vec<gradcam::Method>,
     layer: Vec<String>,
@@ -31,7 +31,7 @@ pub(crate) struct Study {
 }
 
 impl Study {
-    /// Of a subject whose network computes with this precision.
+    /// Describes a subject whose network computes with this precision.
     pub(crate) fn of(subject: &Subject<'_>, precision: Precision) -> Self {
         let explainers = std::iter::once(subject.explainer).chain(subject.against);
         let Pictures { window, frame } = subject.reading.pictures;

@@ -1,4 +1,4 @@
-//! What a card is measured of.
+//! The subject of a card.
 
 use std::sync::atomic::AtomicBool;
 
@@ -18,42 +18,42 @@ use crate::asked::model::shape;
 use crate::dataset::prepare;
 use crate::reading::Reading;
 
-/// All that the tests look at.
+/// Everything that the tests use.
 pub(crate) struct Subject<'a> {
     pub(crate) model: &'a Model,
     pub(crate) explainer: &'a Explainer,
     pub(crate) against: &'a [Explainer],
     pub(crate) data: &'a Dataset,
-    /// Samples of the data set with their numbers, in the order in which they are drawn: those that are looked at, and behind them those that
-    /// make up for some that have nothing to measure.
+    /// Samples of the data set with their numbers, in the order of drawing: those measured, then those that replace samples with nothing to
+    /// measure.
     pub(crate) samples: Vec<(usize, &'a Sample)>,
-    /// How many of them are looked at in any case.
+    /// The number of samples that are measured in any case.
     pub(crate) sample: usize,
     pub(crate) reading: Reading<'a>,
     /// Small pictures of classes, for the networks of the label test.
     pub(crate) labels: &'a Dataset,
-    /// The same, read.
+    /// The pictures of `labels`, read.
     pub(crate) digits: &'a Digits,
     pub(crate) effort: Effort,
     pub(crate) seed: u64,
-    /// What makes the same maps in another process.
+    /// Makes the same maps in another process.
     pub(crate) restart: Option<Restart>,
     pub(crate) interrupted: &'a AtomicBool,
 }
 
 impl Subject<'_> {
-    /// The layer that the method looks at, or the network's default one.
+    /// Returns the layer that the method uses, or the network's default one.
     pub(crate) fn layer(&self) -> &str {
         let own = self.explainer.layers.first();
         own.map_or(self.model.default_layer(), String::as_str)
     }
 
-    /// Channels, rows and columns of the network's input.
+    /// Returns the channels, rows and columns of the network's input.
     pub(crate) fn input(&self) -> (usize, usize, usize) {
         shape(self.model)
     }
 
-    /// The network's input of sample number `i` of those that are looked at.
+    /// Loads the network's input for sample `i` of `samples`.
     pub(crate) fn load(&self, i: usize) -> gradcam_eval::Result<Tensor> {
         let (_, sample) = self.samples[i];
         let prepared = prepare(sample, &self.reading);
@@ -61,7 +61,7 @@ impl Subject<'_> {
         Ok(prepared.image)
     }
 
-    /// `few` images, one after the other.
+    /// Returns `effort.few` images at most, loaded one after the other.
     pub(crate) fn few<'b>(
         &'b self,
         load: &'b (dyn Fn(usize) -> gradcam_eval::Result<Tensor> + Sync),
@@ -69,8 +69,8 @@ impl Subject<'_> {
         Images::new(self.sample.min(self.effort.few), load)
     }
 
-    /// Runs a test on few images, and on more where so many of them have no value that the rule's number is not reached, but more bring it.
-    /// Returns how many they were as well.
+    /// Runs a test on few images, and on more if too many have no value for the rule's number and more images can reach it. Returns the
+    /// number of images too.
     pub(crate) fn made_up<T>(
         &self,
         run: impl Fn(usize) -> Result<T>,
@@ -85,7 +85,7 @@ impl Subject<'_> {
         Ok((count, found))
     }
 
-    /// The signed map of a class at the input's resolution: the tests that compare networks look at it before the ReLU.
+    /// Computes a class's signed map at the input's resolution: tests that compare networks use it before the ReLU.
     pub(crate) fn signed(
         &self,
         network: &dyn Network,

@@ -1,4 +1,4 @@
-//! The small networks that are trained here.
+//! Trains the small networks of the label test.
 
 use anyhow::{Result, bail};
 use gradcam_nn::ModuleTree;
@@ -9,12 +9,12 @@ use super::digits::Digits;
 use super::subject::Subject;
 use crate::interruption::flow;
 
-/// The accuracy on its training labels at which a network counts as having memorised them.
+/// The accuracy on its training labels from which a network counts as having memorised them.
 const MEMORISED: f64 = 0.95;
-/// Trainings that are begun before a network counts as one that does not learn.
+/// The number of trainings after which a network counts as unable to learn.
 const ATTEMPTS: u64 = 3;
 
-/// A network that was trained.
+/// A trained network.
 pub(super) struct Net {
     pub(super) tree: ModuleTree,
     pub(super) train_accuracy: f64,
@@ -22,14 +22,14 @@ pub(super) struct Net {
     pub(super) layer: &'static str,
 }
 
-/// Networks of one family: of true labels from two seeds, and of permuted labels.
+/// Networks of one family: two seeds with true labels, and one with permuted labels.
 pub(super) struct Labelled {
     pub(super) truth: Net,
     pub(super) second: Net,
     pub(super) permuted: Net,
 }
 
-/// What networks are trained on.
+/// Everything that training needs.
 pub(super) struct School<'a> {
     pub(super) subject: &'a Subject<'a>,
     pub(super) digits: &'a Digits,
@@ -50,7 +50,7 @@ impl School<'_> {
         })
     }
 
-    /// Trains a network; one that stays at chance is begun again with another seed.
+    /// Trains a network; one that stays at chance is trained again with another seed.
     pub(super) fn network(
         &self,
         what: &'static str,

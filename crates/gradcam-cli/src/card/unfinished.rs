@@ -1,4 +1,4 @@
-//! What is measured of a card, kept as it comes: an interruption, or a failure of a later stage, loses nothing.
+//! Stores a card's measurements as they are made, so that an interruption or a failure of a later stage loses nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -15,17 +15,17 @@ use serde_json::Value;
 
 use crate::files::write;
 
-/// The folder in the card's folder.
+/// The name of the folder inside the card's folder.
 pub(crate) const FOLDER: &str = "unfinished";
-/// What the numbers depend on. It is there where there is anything to go on with.
+/// Everything that the numbers depend on. The file exists if there is anything to continue.
 const STUDY: &str = "study.json";
-/// The images' values, as `gradcam evaluate --records` writes them.
+/// The images' values, in the format of `gradcam evaluate --records`.
 const RECORDS: &str = "records.jsonl";
-/// What such records do not have: the probabilities along curves.
+/// The probabilities along curves, which such records lack.
 const CURVES: &str = "curves.jsonl";
-/// The stages whose tests are kept in a file each.
+/// The stages whose tests are stored in one file each.
 const STAGES: [&str; 4] = ["methodology", "parameters", "labels", "scenes"];
-/// The largest file that is read back.
+/// The largest file to read back, in bytes.
 const MOST: u64 = 1 << 30;
 
 /// The folder of a card that is being measured.
@@ -34,15 +34,15 @@ pub(crate) struct Unfinished {
 }
 
 impl Unfinished {
-    /// Whether there is anything to go on with in the folder of a card.
+    /// Whether a card's folder has anything to continue.
     pub(crate) fn is_in(output: &Path) -> bool {
         output.join(FOLDER).join(STUDY).exists()
     }
 
-    /// Begins a card in `output`, or takes up one of the same study.
+    /// Begins a card in `output`, or continues one of the same study.
     ///
     /// # Errors
-    /// When what is there is of another study, or the folder cannot be written to.
+    /// When the stored card is of another study, or the folder cannot be written to.
     pub(crate) fn new(output: &Path, study: &impl Serialize, resume: bool) -> Result<Self> {
         let own = Unfinished {
             folder: output.join(FOLDER),
@@ -59,9 +59,9 @@ impl Unfinished {
         Ok(own)
     }
 
-    /// What a stage has made, if it was made before; else it is made and kept.
+    /// Returns the result of a stage if it is stored, else makes and stores it.
     ///
-    /// What is returned was read back, so that a card is the same to the bit however often it was interrupted.
+    /// The result is always read back, so that a card is the same to the bit however often it was interrupted.
     ///
     /// # Errors
     /// When the stage fails, or the folder cannot be read or written.
@@ -78,10 +78,10 @@ impl Unfinished {
         parsed(&path)
     }
 
-    /// The images' records, to be added to.
+    /// Opens the images' records for appending.
     ///
     /// # Errors
-    /// When what is there is of another study, or cannot be read or written.
+    /// When they are of another study, or cannot be read or written.
     pub(crate) fn images(&self, header: &Header) -> Result<Images> {
         let curves = self.folder.join(CURVES);
         let (known, whole) = lines::<Curves>(&curves)?;
@@ -99,14 +99,14 @@ impl Unfinished {
         })
     }
 
-    /// Removes what was kept, once the card is written.
+    /// Removes the stored files, once the card is written.
     ///
     /// # Errors
     /// When a file cannot be removed.
     pub(crate) fn clear(&self) -> Result<()> {
         let stages = STAGES.map(|stage| format!("{stage}.json"));
         let names = [STUDY, RECORDS, CURVES].into_iter();
-        // The study first: without it nothing is gone on with.
+        // The study first: without it nothing is continued.
         for name in names.chain(stages.iter().map(String::as_str)) {
             let path = self.folder.join(name);
             match fs::remove_file(&path) {
@@ -117,7 +117,7 @@ impl Unfinished {
                 _ => {}
             }
         }
-        // Anything else in it is not ours.
+        // Other files in it are not ours.
         let _ = fs::remove_dir(&self.folder);
         Ok(())
     }
@@ -134,11 +134,11 @@ pub(crate) struct Images {
     records: PathBuf,
     curves: File,
     path: PathBuf,
-    /// The images whose curves are there.
+    /// The images whose curves are stored.
     drawn: BTreeSet<usize>,
 }
 
-/// The curves of an image's maps, those of the methods first.
+/// The curves of an image's maps, the methods' first.
 #[derive(Serialize, Deserialize)]
 struct Curves {
     index: usize,
@@ -146,12 +146,12 @@ struct Curves {
 }
 
 impl Images {
-    /// Whether the image of this number is measured.
+    /// Whether the image with this number is measured.
     pub(crate) fn has(&self, index: usize) -> bool {
         self.journal.has(index)
     }
 
-    /// Adds an image; it is on its way to the disk when this returns.
+    /// Adds an image, which is on its way to the disk on return.
     ///
     /// # Errors
     /// When the files cannot be written.
@@ -165,7 +165,7 @@ impl Images {
                 .map(|map| map.curves.clone())
                 .collect(),
         };
-        // The record last: with it the image counts as measured.
+        // The record last: it marks the image as measured.
         if self.drawn.insert(record.index) {
             let line = serde_json::to_string(&curves)? + "\n";
             let written = self.curves.write_all(line.as_bytes());
@@ -174,7 +174,7 @@ impl Images {
         Ok(self.journal.add(record)?)
     }
 
-    /// All that were measured, in the order of their numbers, as they are read back.
+    /// Reads back all measured images, in the order of their numbers.
     ///
     /// # Errors
     /// When the files cannot be read, or an image has no curves.
@@ -189,7 +189,7 @@ impl Images {
             let maps = maps.filter(|maps| maps.len() == own);
             let maps = maps.with_context(|| {
                 let (path, id) = (self.path.display(), &record.id);
-                format!("`{path}` lacks the curves of `{id}`\n\nhint: `--force` measures anew")
+                format!("`{path}` lacks the curves of `{id}`\n\nhint: `--force` measures again")
             })?;
             let all = record.maps.iter_mut().chain(&mut record.nulls);
             for (map, curves) in all.zip(maps) {
@@ -200,7 +200,7 @@ impl Images {
     }
 }
 
-/// The values of a file's whole lines, and how many bytes these have. A file that is not there has none.
+/// Reads the values of a file's complete lines, and the length of these in bytes. A missing file has none.
 fn lines<T: DeserializeOwned>(path: &Path) -> Result<(Vec<T>, u64)> {
     if !path.exists() {
         return Ok((Vec::new(), 0));
@@ -217,7 +217,7 @@ fn lines<T: DeserializeOwned>(path: &Path) -> Result<(Vec<T>, u64)> {
 
 fn parsed<T: DeserializeOwned>(path: &Path) -> Result<T> {
     serde_json::from_slice(&bytes(path)?)
-        .with_context(|| format!("`{}`\n\nhint: `--force` measures anew", path.display()))
+        .with_context(|| format!("`{}`\n\nhint: `--force` measures again", path.display()))
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>> {
@@ -225,10 +225,10 @@ fn bytes(path: &Path) -> Result<Vec<u8>> {
     bounded::file(path, MOST).with_context(fail)
 }
 
-/// Checks that what is there is of the same study.
+/// Checks that the stored card is of the same study.
 fn same(path: &Path, found: &Value, expected: &Value) -> Result<()> {
     let (Value::Object(found), Value::Object(expected)) = (found, expected) else {
-        bail!("`{}` is no study of a card", path.display());
+        bail!("`{}` is not the study of a card", path.display());
     };
     let names: BTreeSet<&String> = found.keys().chain(expected.keys()).collect();
     let differs = |name: &&String| found.get(*name) != expected.get(*name);
@@ -237,7 +237,7 @@ fn same(path: &Path, found: &Value, expected: &Value) -> Result<()> {
     };
     let text = |value: Option<&Value>| value.map_or("nothing".to_string(), Value::to_string);
     bail!(
-        "the unfinished card in `{}` is another: its {name} is {}, expected {}\n\nhint: `--force` begins anew",
+        "the unfinished card in `{}` is another: its {name} is {}, expected {}\n\nhint: `--force` starts over",
         path.parent().unwrap_or(path).display(),
         text(found.get(name)),
         text(expected.get(name))

@@ -1,4 +1,4 @@
-//! The tests of a card by their names, before there is a card.
+//! Checks test names before there is a card.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use gradcam_names::{hint, nearest};
 
 use super::{labels, parameters, scenes};
 
-/// All tests of a card by their ids.
+/// Lists the ids of all tests of a card.
 fn ids() -> impl Iterator<Item = &'static str> {
     let methodology = ["determinism", "gradient_check"];
     let images = Metric::of_card().into_iter().map(|(_, test)| test.id);
@@ -17,15 +17,15 @@ fn ids() -> impl Iterator<Item = &'static str> {
     all.chain(scenes::TESTS)
 }
 
-/// What stands before the first `.` of an id: several readings of one published test.
+/// Returns the part of an id before the first `.`, which the variants of one published test share.
 fn published(id: &str) -> &str {
     id.split('.').next().unwrap_or(id)
 }
 
-/// Whether a card has tests of all these names, which are ids or what several of them have in common.
+/// Checks that a card has tests of all these names, which are ids or the shared parts of several.
 ///
 /// # Errors
-/// With the first name that no test has, and the nearest that one has.
+/// For the first unknown name, with the nearest known ones.
 pub(crate) fn wanted(names: &[String]) -> Result<()> {
     let known: BTreeSet<&str> = ids().flat_map(|id| [id, published(id)]).collect();
     for name in names {
@@ -48,7 +48,7 @@ mod tests {
 
     use super::*;
 
-    /// The measured card of the default model, which the repository holds, has these tests and no other.
+    /// Checks that the committed card of the default model has exactly these tests.
     #[test]
     fn all_tests_of_a_card_are_known() {
         let card = concat!(

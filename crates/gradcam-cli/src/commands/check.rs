@@ -82,7 +82,7 @@ pub(crate) fn run(args: &Check, console: &mut Console<'_>) -> Result<Exit> {
 
 const CHECKS: u64 = 2 + SUMS.len() as u64;
 
-/// The picture that is named, or a smooth one of random colours: of pure noise even the integral of the gradient would converge slowly.
+/// Returns the named picture, or a smooth one of random colours: on pure noise even the integral of the gradient would converge slowly.
 fn image(args: &Check, model: &Model, console: &mut Console<'_>) -> Result<Tensor> {
     if let Some(name) = &args.image {
         let found = inputs::resolve(std::slice::from_ref(name))?;
@@ -101,7 +101,7 @@ fn image(args: &Check, model: &Model, console: &mut Console<'_>) -> Result<Tenso
     }
     let inputs = inputs_of(&model.preprocess);
     let (channels, height, width) = model::shape(model);
-    // A colour for each of eight by eight squares, and mixtures between them.
+    // A colour for each of eight by eight squares, interpolated between them.
     let mut random = Random::new(args.seed, 0);
     let mut values = Vec::with_capacity(3 * height * width);
     for (&black, &white) in inputs.black.iter().zip(&inputs.white) {
@@ -118,7 +118,7 @@ fn image(args: &Check, model: &Model, console: &mut Console<'_>) -> Result<Tenso
     )?)
 }
 
-/// The gradient of the network as it is used against the differences of the exact one.
+/// Compares the gradient of the network as used with differences of the exact one.
 fn gradient(subject: &Subject<'_>, layer: &str, units: usize, seed: u64) -> Result<Row> {
     let audit = audit_gradient_by(
         (subject.network, &subject.image),
@@ -147,7 +147,7 @@ fn gradient(subject: &Subject<'_>, layer: &str, units: usize, seed: u64) -> Resu
     })
 }
 
-/// Grad-CAM's map again, on one thread, and in a batch.
+/// Computes Grad-CAM's map again, on one thread, and in a batch.
 fn determinism(subject: &Subject<'_>, layer: &str) -> Result<Vec<Row>> {
     let (network, image) = (subject.network, &subject.image);
     let explainer = Explainer::default().at(layer);
@@ -188,7 +188,7 @@ mod tests {
 
     use super::*;
 
-    /// The square, whose derivative is wrong by a factor.
+    /// The square, with a derivative that is wrong by a factor.
     struct Square(f64);
 
     impl CustomOp1 for Square {
@@ -222,7 +222,7 @@ mod tests {
         }
     }
 
-    /// Weighted means of the squares, by a derivative that is wrong by `factor`, beside a class that is always 1; all of it times `size`.
+    /// The mean of the squares, with a derivative that is wrong by `factor`, and a class that is always 1; both times `size`.
     struct Squares {
         factor: f64,
         size: f64,
@@ -244,7 +244,7 @@ mod tests {
         values.to_dtype(dtype).unwrap()
     }
 
-    /// The verdicts on a network, by the check's name.
+    /// Returns the verdicts on a network, each with its check.
     fn verdicts(
         network: &dyn Network,
         exact: &dyn Network,
@@ -270,7 +270,7 @@ mod tests {
         let found = |factor: f64, size: f64| {
             let network = Squares { factor, size };
             let rows = verdicts(&network, &network, "maps", 8);
-            // The gradient, and its integral; the other methods need a network whose operations go through the pass.
+            // The gradient and its integral; the other methods need a network whose operations go through the pass.
             rows.into_iter()
                 .map(|(_, verdict)| verdict)
                 .collect::<Vec<_>>()
@@ -280,9 +280,9 @@ mod tests {
         assert_eq!(found(1.0, 1.0), expect("ok", "ok"));
         assert_eq!(found(1.05, 1.0), expect("FAILS", "FAILS"));
         assert_eq!(found(2.0, 1.0), expect("FAILS", "FAILS"));
-        // A gradient that is cut off silently.
+        // A gradient that is silently cut.
         assert_eq!(found(0.0, 1.0), expect("FAILS", "FAILS"));
-        // A score that hardly depends on the picture, and one that does not: nothing is added up.
+        // A score that hardly depends on the picture, and one that does not: there is nothing to add up.
         assert_eq!(found(1.0, 1e-15), expect("cannot tell", "ok"));
         assert_eq!(found(1.0, 0.0), expect("cannot tell", "ok"));
     }

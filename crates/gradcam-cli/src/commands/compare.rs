@@ -30,7 +30,7 @@ use crate::record::{TargetRecord, map};
 use crate::verdict;
 use crate::workers::Workers;
 
-/// What a method made.
+/// A method's result.
 struct Made {
     index: usize,
     result: gradcam::Result<Heatmap>,
@@ -82,7 +82,7 @@ pub(crate) fn run(
     sources.refuse(names.paths(input))?;
     let reading = Reading::of(&model, &args.network);
     let layer = layers(args.layer.as_slice(), &args.network.model, &model)?;
-    // An option that was set is an error; a default that does not suit the input only keeps the method out.
+    // A bad option is an error; a default that does not suit the input only excludes the method.
     let set = |asked: &&Explainer| {
         let mut methods = args
             .set
@@ -148,7 +148,7 @@ pub(crate) fn run(
     for (Made { index, result, .. }, times) in made.iter().zip(&times) {
         console.detail(format!("{}: {times}", name(*index)));
         match result {
-            // That it does not suit was said before.
+            // That the method does not suit was reported before.
             Err(_) if unsuited.iter().any(|(left, _)| left == index) => {}
             Err(error) => console.warn(format!("{}: {error}", name(*index))),
             Ok(map) if map.verdict != Verdict::Ok => {
@@ -167,7 +167,7 @@ pub(crate) fn run(
         .filter_map(|(m, times)| Some((m.index, m.result.as_ref().ok()?, *times)))
         .collect();
     let Some((_, first, _)) = maps.first() else {
-        bail!("none of the methods can explain this");
+        bail!("none of the methods can explain this picture");
     };
     let size = first.upsampled.size();
     let signed: Vec<gradcam::Grid> = maps
@@ -232,7 +232,7 @@ pub(crate) fn run(
     Ok(Exit::Done)
 }
 
-/// The methods with their options.
+/// Returns the methods with their options.
 fn asked(args: &Compare) -> Result<Vec<Method>> {
     let names = methods::names(&args.methods)?;
     let mut options: BTreeMap<&str, Vec<(String, String)>> = BTreeMap::new();

@@ -86,7 +86,7 @@ fn info(args: &DataInfo, console: &mut Console<'_>) -> Result<Exit> {
     })
 }
 
-/// The generator of this name, with some of its parameters set.
+/// Returns the generator with this name, with some of its parameters set.
 fn generator(name: &str, parameters: &[(String, String)]) -> Result<Generator> {
     let known = Generator::defaults();
     let names: Vec<&str> = known.iter().map(Generator::name).collect();
@@ -148,7 +148,7 @@ fn paste(args: &DataPaste, console: &mut Console<'_>) -> Result<Exit> {
 
 fn refuse_existing(folder: &Path) -> Result<()> {
     if folder.exists() {
-        bail!("`{}` exists; name a folder that does not", folder.display())
+        bail!("`{}` exists; name a new folder", folder.display())
     } else {
         Ok(())
     }

@@ -22,9 +22,8 @@ use crate::reading::Reading;
 use crate::workers::Workers;
 use crate::{dataset, study, table};
 
-/// The hint where a new run finds a file of records.
-const RECORDS_EXIST: &str =
-    "`--resume` goes on with a file of records; a new run needs another name";
+/// The hint if a new run finds a records file.
+const RECORDS_EXIST: &str = "`--resume` continues a records file; a new run needs another name";
 
 pub(crate) fn run(
     args: &Evaluate,
@@ -94,7 +93,7 @@ pub(crate) fn run(
         if interrupted.load(Ordering::SeqCst) {
             bar.abandon();
             bail!(
-                "interrupted after {done} of {} images; `--records FILE` and `--resume` go on from there",
+                "interrupted after {done} of {} images; `--records FILE` and `--resume` continue from there",
                 samples.len()
             );
         }
@@ -136,7 +135,7 @@ pub(crate) fn run(
     bar.finish_and_clear();
     if unknown > 0 {
         console.warn(format!(
-            "{unknown} images have a class that the model does not: the class that it sees was explained there"
+            "{unknown} images have a class that the model does not: its predicted class was explained instead"
         ));
     }
     if lying > 0 {
@@ -150,7 +149,7 @@ pub(crate) fn run(
     Ok(if failed == 0 { Exit::Done } else { Exit::Error })
 }
 
-/// Those of the explainers that suit the network.
+/// Returns the explainers that suit the network.
 fn suited(
     mut asked: Vec<Explainer>,
     args: &Evaluate,
@@ -159,7 +158,7 @@ fn suited(
     console: &mut Console<'_>,
 ) -> Result<Vec<Explainer>> {
     let size = reading.input_size();
-    // Who asks for all of them asks for those that there are.
+    // `all` stands for the methods that suit; a named method must.
     match args.methods.as_slice() {
         [all] if all == "all" => {
             let left = unsuited::unsuited(&asked, model, size);
@@ -173,7 +172,7 @@ fn suited(
     Ok(asked)
 }
 
-/// The metrics by name. `all` is what the data set has the annotations for.
+/// Returns the metrics by name. `all` stands for those that the data set's annotations allow.
 fn metrics(names: &[String], data: &Dataset, console: &mut Console<'_>) -> Result<Vec<Metric>> {
     let masked = data.samples.iter().any(|sample| !sample.objects.is_empty());
     if let [all] = names
@@ -185,7 +184,10 @@ fn metrics(names: &[String], data: &Dataset, console: &mut Console<'_>) -> Resul
             .partition(|m| masked || !m.about().needs.contains(&Need::Mask));
         if !left.is_empty() {
             let names: Vec<&str> = left.iter().map(|m| m.name()).collect();
-            console.note(format!("no masks, so without {}", names.join(", ")));
+            console.note(format!(
+                "without masks, these are left out: {}",
+                names.join(", ")
+            ));
         }
         return Ok(kept);
     }
@@ -197,12 +199,12 @@ fn metrics(names: &[String], data: &Dataset, console: &mut Console<'_>) -> Resul
         let needs = metric.about().needs;
         if needs.contains(&Need::OtherMap) {
             bail!(
-                "`{metric}` compares two maps of an image; `gradcam compare` and `gradcam card` do"
+                "`{metric}` compares two maps of an image; `gradcam compare` and `gradcam card` measure it"
             );
         }
         if needs.contains(&Need::Mask) && !masked {
             bail!(
-                "`{metric}` needs masks or boxes, which `{}` has not",
+                "`{metric}` needs masks or boxes, which `{}` lacks",
                 data.name
             );
         }
@@ -214,7 +216,7 @@ fn metrics(names: &[String], data: &Dataset, console: &mut Console<'_>) -> Resul
     Ok(metrics)
 }
 
-/// Refuses nulls that the data set cannot give, or that are given twice.
+/// Refuses nulls that the data set cannot provide, or that are given twice.
 fn check_nulls(nulls: &[Null], data: &Dataset) -> Result<()> {
     if let Some(i) = (1..nulls.len()).find(|&i| nulls[..i].contains(&nulls[i])) {
         bail!("the null `{}` is given twice", nulls[i]);
@@ -222,14 +224,14 @@ fn check_nulls(nulls: &[Null], data: &Dataset) -> Result<()> {
     let masked = data.samples.iter().any(|sample| !sample.objects.is_empty());
     if nulls.contains(&Null::MeanMask) && !masked {
         bail!(
-            "`--nulls mean-mask` needs masks or boxes, which `{}` has not",
+            "`--nulls mean-mask` needs masks or boxes, which `{}` lacks",
             data.name
         );
     }
     Ok(())
 }
 
-/// `K/N` as the remainder and the divisor of the images' numbers.
+/// Reads `K/N` as the remainder and divisor of the images' numbers.
 fn shard(text: Option<&str>) -> Result<(usize, usize)> {
     let Some(text) = text else { return Ok((0, 1)) };
     let parts = text.split_once('/').and_then(|(part, parts)| {
@@ -241,7 +243,7 @@ fn shard(text: Option<&str>) -> Result<(usize, usize)> {
     }
 }
 
-/// How often each pixel of the input is marked over the whole data set.
+/// Counts how often each pixel of the input is marked over the whole data set.
 fn mean_mask(data: &Dataset, reading: &Reading<'_>, console: &mut Console<'_>) -> Result<Masks> {
     let bar = console.bar(data.samples.len() as u64, Unit::Images);
     bar.set_message("masks");
@@ -249,14 +251,14 @@ fn mean_mask(data: &Dataset, reading: &Reading<'_>, console: &mut Console<'_>) -
     bar.finish_and_clear();
     match masks.images {
         0 => bail!(
-            "`--nulls mean-mask` needs masks or boxes, which `{}` has not",
+            "`--nulls mean-mask` needs masks or boxes, which `{}` lacks",
             data.name
         ),
         _ => Ok(masks),
     }
 }
 
-/// Prints a summary: one object, or tables.
+/// Prints a summary as one object or as tables.
 fn report(summary: &Summary, json: bool, console: &mut Console<'_>) -> Result<()> {
     if json {
         console.line(serde_json::to_string(summary)?)

@@ -70,12 +70,12 @@ pub(crate) fn run(
     sources.refuse(files.all(&inputs))?;
     if !args.resume {
         files.folders().try_for_each(check_place)?;
-        // With it, one that cannot be replaced does not stop the others.
+        // With `--force`, one irreplaceable file does not stop the others.
         if !args.force {
             check_free(
                 files.all(&inputs),
                 false,
-                "`--force` replaces files, `--resume` keeps them and goes on with the others",
+                "`--force` replaces files, `--resume` keeps them and continues with the others",
             )?;
         }
     }
@@ -85,7 +85,7 @@ pub(crate) fn run(
     sources.refuse(files.all(&inputs))?;
     check_top(args, &model)?;
     let reading = Reading::of(&model, &args.network);
-    // Those of the network in the place of the names that were given.
+    // The network's own paths replace the names that were given.
     let explainer = Explainer {
         layers: Vec::new(),
         ..explainer
@@ -155,7 +155,7 @@ pub(crate) fn run(
     })
 }
 
-/// The targets as they are written: what `--target` says, the ranks of `--top`, or the class that is seen.
+/// Returns the targets as written: those of `--target`, the ranks of `--top`, or the predicted class.
 fn asked(args: &Explain) -> Result<Vec<String>> {
     if let Some(count) = args.top {
         let count = usize::try_from(count)?;

@@ -9,10 +9,10 @@ use crate::exit::Exit;
 use crate::files::{self, write};
 use crate::protect::Sources;
 
-/// The files of a model's folder.
+/// The files of a model folder.
 const WEIGHTS: &str = "model.safetensors";
 const CONFIG: &str = "config.json";
-/// Where it is there, it says how pictures are prepared.
+/// If this file exists, it defines the preprocessing.
 const PROCESSOR: &str = "preprocessor_config.json";
 
 pub(crate) fn run(args: &Import, console: &mut Console<'_>) -> Result<Exit> {
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Import, console: &mut Console<'_>) -> Result<Exit> {
         ..
     } = import(&args.file, &args.architecture, labels)
         .with_context(|| format!("cannot import `{}`", args.file.display()))?;
-    // The description last: without it the folder is no model.
+    // The description last: without it the folder is not a model.
     write(&folder.join(WEIGHTS), &weights, args.force)?;
     write(&folder.join(CONFIG), config.as_bytes(), args.force)?;
     let (shown, classes) = (folder.display(), model.labels.len());
@@ -37,21 +37,21 @@ pub(crate) fn run(args: &Import, console: &mut Console<'_>) -> Result<Exit> {
     ))?;
     if !unwrapped.is_empty() {
         console.note(format!(
-            "taken off the parameters' names: `{}`",
+            "removed from the parameter names: `{}`",
             unwrapped.concat()
         ));
     }
     if labels.is_none() {
         let names = match classes {
-            1000 => "ImageNet's, which is assumed",
+            1000 => "assumed to be ImageNet's",
             _ => "numbers",
         };
         console.note(format!(
-            "the classes' names are {names}; `--labels FILE` sets them"
+            "the class names are {names}; `--labels FILE` sets them"
         ));
     }
     console.note(format!(
-        "pictures are assumed to be prepared as usual for `{}`: {}; where training differs, change `pretrained_cfg` in `{}`",
+        "preprocessing is assumed to be the usual one for `{}`: {}; if training differed, change `pretrained_cfg` in `{}`",
         model.architecture.name,
         model.preprocess,
         folder.join(CONFIG).display()
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Import, console: &mut Console<'_>) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Whether the folder may be written, before anything is read.
+/// Checks that the folder may be written, before anything is read.
 fn check_place(args: &Import) -> Result<()> {
     let folder = &args.output;
     let shown = folder.display();

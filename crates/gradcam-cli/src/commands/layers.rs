@@ -23,7 +23,7 @@ struct Record<'a> {
 pub(crate) fn run(args: &Layers, console: &mut Console<'_>) -> Result<Exit> {
     let (name, arch) = (&args.network.model, args.network.arch.as_deref());
     let (network, architecture, size) = match model::choose(name, arch)? {
-        // An architecture's own name needs no weights.
+        // An architecture's layers can be listed without weights.
         Choice::Architecture(architecture) => {
             let network = architecture.build(&Weights::skeleton(), 1000)?;
             let side = architecture.input_size;

@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::files::{FORCE, check_free, write};
 
 pub(crate) fn run(args: &ManArgs, console: &mut Console<'_>) -> Result<Exit> {
-    // The command `help` has no page: `gradcam man` is it.
+    // The command `help` has no page, since `gradcam man` replaces it.
     let mut program = Cli::command().disable_help_subcommand(true);
     program.build();
     let Some(folder) = &args.output else {
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &ManArgs, console: &mut Console<'_>) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The command below `program` that these words name.
+/// Finds the subcommand of `program` that these words name.
 fn find<'a>(program: &'a Command, words: &[String]) -> Result<&'a Command> {
     let mut found = program;
     for word in words {
@@ -50,7 +50,7 @@ fn find<'a>(program: &'a Command, words: &[String]) -> Result<&'a Command> {
     Ok(found)
 }
 
-/// The pages of a command and of all below it, each with its file's name.
+/// Adds the pages of a command and all its subcommands, each with its file name.
 fn all(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> Result<()> {
     pages.push(page(command)?);
     for below in command.get_subcommands() {

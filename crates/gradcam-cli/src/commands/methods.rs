@@ -19,11 +19,11 @@ struct Record {
     cost: &'static str,
     needs: &'static str,
     source: gradcam::Source,
-    /// Whether it takes a gradient anywhere.
+    /// Whether it uses a gradient anywhere.
     backward: bool,
     /// Whether it depends on the target.
     target: bool,
-    /// With their defaults.
+    /// The options with their defaults.
     options: Map<String, Value>,
 }
 
@@ -32,7 +32,7 @@ struct Record {
 struct Coincide<'a> {
     model: &'a str,
     layer: &'a str,
-    /// Methods that give one map at the layer.
+    /// Methods with the same map at the layer.
     coincide: Vec<&'static str>,
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn run(args: &Methods, console: &mut Console<'_>) -> Result<Exit> {
             } else {
                 let names = coincide.join(", ");
                 console.line(format!(
-                    "at {layer} of {} these give one map: {names}",
+                    "at {layer} of {} these give the same map: {names}",
                     model.name
                 ))?;
             }

@@ -17,9 +17,9 @@ struct Record {
     title: &'static str,
     direction: Direction,
     range: Range,
-    /// What it needs beside the map.
+    /// Its inputs beside the map.
     needs: &'static [Need],
-    /// The maps that know nothing which a card holds it against.
+    /// The nulls that a card compares it with.
     nulls: &'static [Null],
     /// Whether `gradcam evaluate` measures it; the others compare two maps of an image.
     evaluate: bool,
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Metrics, console: &mut Console<'_>) -> Result<Exit> {
     }
     if !args.json {
         console.line("")?;
-        console.line("nulls are those of a card; `gradcam evaluate --nulls` holds every method against what it names")?;
+        console.line("nulls are those of a card; `gradcam evaluate --nulls` compares every method with the nulls that it names")?;
         console.line("metrics that need another map are measured by `gradcam compare` and `gradcam card`, not by `gradcam evaluate`")?;
     }
     Ok(Exit::Done)
@@ -79,7 +79,7 @@ fn describe(record: &Record, console: &mut Console<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A bound, most of which are whole.
+/// Formats a bound, most of which are whole.
 fn short(bound: f64) -> String {
     if bound.fract() == 0.0 {
         format!("{bound:.0}")

@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Models, console: &mut Console<'_>) -> Result<Exit> {
         let weights = match (r.embedded, r.hub) {
             (true, _) => "the default model, efficientnet-lite0 (Apache-2.0)".to_string(),
             (false, Some(hub)) if is_default(r.name) => {
-                format!("the name alone is the default model; else hf:{hub}")
+                format!("the plain name is the default model; use hf:{hub}")
             }
             (false, Some(hub)) => format!("hf:{hub}"),
             (false, None) => "a folder".to_string(),

@@ -20,7 +20,7 @@ fn methods_are_compared_on_one_sheet() {
         .map(|method| method["name"].as_str().unwrap())
         .collect();
     assert_eq!(names.join(","), methods);
-    // The network has no attention, which keeps nothing else from being shown.
+    // The network has no attention, but the other methods are still shown.
     let last = &record["methods"][4];
     assert!(
         last["error"].as_str().unwrap().contains("transformer"),
@@ -28,14 +28,14 @@ fn methods_are_compared_on_one_sheet() {
     );
     let rows = record["rank_correlations"].as_object().unwrap();
     assert_eq!(rows.len(), 4);
-    // One map at a global average and one linear layer.
+    // The maps are equal at a global average and one linear layer.
     let same = rows["grad-cam"][1].as_f64().unwrap();
     assert!((same - 1.0).abs() < 1e-4, "{same}");
     let other = rows["grad-cam"][2].as_f64().unwrap();
     assert!(other < 0.999, "{other}");
     let sheet = image::open(folder.path().join("chelsea.compare.png")).unwrap();
     assert!(sheet.width() > 600 && sheet.height() > 600);
-    // It is not replaced, and a method that is given twice is an error.
+    // An existing sheet is not replaced, and a method that is given twice is an error.
     gradcam(folder.path(), &args).refused(&["exist"]);
     let twice = ["compare", &chelsea, "--methods", "fem,fem", "--force"];
     gradcam(folder.path(), &twice).refused(&["given twice"]);
@@ -90,6 +90,6 @@ fn methods_that_coincide_are_named() {
         args.extend(layer);
         gradcam(folder.path(), &args).text().to_string()
     };
-    assert!(text(&[]).contains("give one map: cam, grad-cam, xgrad-cam, hires-cam"));
+    assert!(text(&[]).contains("give the same map: cam, grad-cam, xgrad-cam, hires-cam"));
     assert!(text(&["--layer", "blocks.3"]).contains("no two methods"));
 }

@@ -1,5 +1,5 @@
-//! What is there is kept: no output takes the place of an input or of another output, and what goes wrong with one file is said while the
-//! others go on.
+//! Existing files are kept: no output replaces an input or another output, and an error with one file is reported while the others
+//! continue.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -8,7 +8,7 @@ use tempfile::tempdir;
 
 use crate::binary::{Run, command, files, gradcam, photo, repository};
 
-/// A small picture, another one for each `seed`.
+/// Draws a small picture, a different one for each `seed`.
 fn draw(path: &Path, seed: u32) {
     let pixel = |x: u32, y: u32| [(x * 4) as u8, (y * 5 + seed * 40) as u8, (seed * 90) as u8];
     let picture = image::RgbImage::from_fn(60, 48, |x, y| image::Rgb(pixel(x, y)));
@@ -16,7 +16,7 @@ fn draw(path: &Path, seed: u32) {
     picture.save(path).unwrap();
 }
 
-/// A folder with these pictures.
+/// Makes a folder with these pictures.
 fn pictures(names: &[&str]) -> tempfile::TempDir {
     let folder = tempdir().unwrap();
     for (seed, name) in (0..).zip(names) {
@@ -25,7 +25,7 @@ fn pictures(names: &[&str]) -> tempfile::TempDir {
     folder
 }
 
-/// Runs a command that has to be refused with `words`, with nothing changed or made.
+/// Runs a command that must be refused with `words`, without changing or making any file.
 fn refused(folder: &Path, args: &[&str], words: &[&str]) {
     let contents = || -> Vec<(String, Vec<u8>)> {
         let names = files(folder).into_iter();
@@ -118,7 +118,7 @@ fn an_input_is_known_by_all_its_links() {
         let args = ["explain", input, "-o", output, "--force"];
         refused(at, &args, &["would replace the input"]);
     }
-    // Standard input comes from a file, too.
+    // Standard input also comes from a file.
     let before = fs::read(at.join("in/cat.png")).unwrap();
     let piped = command(at, &["explain", "-", "-o", "in/cat.png", "--force"])
         .stdin(File::open(at.join("in/cat.png")).unwrap())
@@ -241,7 +241,7 @@ fn two_pictures_have_two_outputs() {
             assert!(read(&format!("{out}/{name}")) == read(&format!("o/{name}")));
         }
     }
-    // One file by several names is one picture.
+    // One file under several names is one picture.
     gradcam(
         at,
         &["explain", "a/x.png", "./a/../a/x.png", "a", "-o", "one.png"],
@@ -284,10 +284,10 @@ fn resume_keeps_what_is_there() {
     fs::write(at.join("o/cat.top1.png"), "mine").unwrap();
     fs::remove_file(at.join("o/cat.top2.png")).unwrap();
     let kept = fs::read(at.join("m/cat.top2.safetensors")).unwrap();
-    // What is computed again does not replace the rest.
+    // Recomputing one file does not replace the rest.
     let run = gradcam(at, &resume);
     assert_eq!(run.text(), "o/cat.top2.png\n");
-    assert!(run.err.contains("1 of the files"), "{}", run.err);
+    assert!(run.err.contains("1 of the existing files"), "{}", run.err);
     assert_eq!(fs::read(at.join("o/cat.top1.png")).unwrap(), b"mine");
     assert!(fs::read(at.join("m/cat.top2.safetensors")).unwrap() == kept);
 }
@@ -343,7 +343,7 @@ fn resume_mixes_no_two_runs() {
         .map(|n| fs::read(at.join(n)).unwrap())
         .collect();
     assert!(before == after);
-    // The threads, the batch and the default's name are no difference.
+    // Threads, batch size and the default's name make no difference.
     let same = [
         "--target",
         "282",
@@ -363,7 +363,7 @@ fn resume_mixes_no_two_runs() {
         "{}",
         run.err
     );
-    // Another picture under the same name is not done.
+    // A different picture under the same name is not done.
     let args = [
         "explain",
         "other.png",
@@ -387,7 +387,7 @@ fn resume_compares_single_files_of_every_format() {
         let other = [&args[..], &["--resume", "--view", "contour"]].concat();
         refused(at, &other, &["--view", "`overlay` then, `contour` now"]);
     }
-    // Standard input, too.
+    // The same for standard input.
     let piped = [
         "explain",
         "-",
@@ -410,7 +410,7 @@ fn one_output_that_cannot_be_written_does_not_stop_the_others() {
     let at = folder.path();
     let long = "b".repeat(246);
     draw(&at.join(format!("in/{long}.png")), 5);
-    // With its mark this name is too long.
+    // With its mark, this name is too long.
     let run = gradcam(at, &["explain", "in", "--batch", "1"]);
     run.refused(&[
         "warning: ",
@@ -420,7 +420,7 @@ fn one_output_that_cannot_be_written_does_not_stop_the_others() {
     ]);
     assert_eq!(run.out, b"a.gradcam.png\nc.gradcam.png\n");
 
-    // A file where a folder is needed, a folder where a file is needed.
+    // A file instead of a folder, and a folder instead of a file.
     fs::remove_file(at.join(format!("in/{long}.png"))).unwrap();
     for name in ["in/deep/d.png", "in/e.png"] {
         draw(&at.join(name), 6);
@@ -445,7 +445,7 @@ fn one_output_that_cannot_be_written_does_not_stop_the_others() {
     assert_eq!(fs::read(at.join("o/deep")).unwrap(), b"mine");
 }
 
-/// A folder whose path is longer than the system takes cannot be read by anyone, whatever its permissions.
+/// Nobody can read a folder whose path is longer than the system allows, whatever its permissions.
 #[cfg(target_os = "linux")]
 #[test]
 fn one_unreadable_folder_does_not_stop_the_others() {
@@ -500,7 +500,7 @@ fn a_folder_ends_with_a_summary() {
     }
     let run = gradcam(at, &["classify", "in"]);
     run.refused(&[&format!("2 classified, 1 failed, {skipped}")]);
-    // One picture says what it has to say without.
+    // A single picture needs no summary.
     let run = gradcam(at, &["classify", "in/a.png"]);
     assert!(
         run.code == Some(0) && !run.err.contains("skipped"),
@@ -570,11 +570,11 @@ fn outputs_are_no_inputs() {
         "{}",
         run.err
     );
-    // One that is named is taken.
+    // A picture that is named is read.
     let run = gradcam(at, &["explain", "o/cat.png", "-o", "again.png"]);
     assert_eq!(run.text(), "again.png\n");
     gradcam(at, &["explain", "o"]).refused(&["no pictures found", "2 made by gradcam"]);
-    // A photo is not the program's for being in a folder of outputs.
+    // A photo in a folder of outputs is not taken for an output.
     fs::copy(photo("coffee.png"), at.join("o/coffee.png")).unwrap();
     assert_eq!(gradcam(at, &["classify", "o", "--json"]).records().len(), 1);
 }

@@ -1,4 +1,4 @@
-//! From a network whose blocks were drawn anew to tests and curves.
+//! Turns a network with redrawn blocks into tests and curves.
 
 use anyhow::Result;
 use gradcam_eval::card::{Curve, Test};
@@ -8,7 +8,7 @@ use gradcam_eval::{Direction, Metric};
 
 use crate::card::entry::{Counts, Named, exact, measured};
 
-/// Images of the fewest that a map of the last step can be compared for, by any metric.
+/// Returns the smallest number of images, over the metrics, for which a map of the last step can be compared.
 pub(super) fn fewest(cascade: &Randomized) -> usize {
     let last = cascade.steps.last();
     let last = last.into_iter().flat_map(|step| &step.fixed);
@@ -16,7 +16,7 @@ pub(super) fn fewest(cascade: &Randomized) -> usize {
     values.min().unwrap_or(0)
 }
 
-/// Neighbouring blocks joined, so that there are `limit` of them.
+/// Joins neighbouring blocks, so that there are at most `limit`.
 pub(super) fn merge(all: &[Block], limit: usize) -> Vec<Block> {
     let size = all.len().div_ceil(limit.max(1));
     all.chunks(size)
@@ -33,7 +33,7 @@ pub(super) fn merge(all: &[Block], limit: usize) -> Vec<Block> {
         .collect()
 }
 
-/// A test of the last step, with the curve of all steps.
+/// Makes a test of the last step, with the curve of all steps.
 pub(super) fn of_curve(
     named: Named<'_>,
     found: &Randomized,

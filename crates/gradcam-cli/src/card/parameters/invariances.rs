@@ -1,4 +1,4 @@
-//! What should leave maps as they are: another way to write the network, a sum of scores, weights in eight bits.
+//! Changes that should leave maps as they are: an equivalent network, a sum of scores, weights in eight bits.
 
 use anyhow::Result;
 use candle_core::{DType, Tensor};
@@ -19,13 +19,13 @@ use crate::card::subject::Subject;
 
 const DING: &str = "Ding and Koehn 2021, Evaluating Saliency Methods for Neural Language Models";
 
-/// Images of the tests whose answer is the same for every image.
+/// Number of images for tests whose result is the same for every image.
 const FEW: usize = 10;
 
-/// How far the maps of two ways to write one function may be apart.
+/// The largest allowed difference between the maps of two equivalent networks.
 const TWINS: f64 = 1e-4;
 
-/// The same function written in other ways: norms folded into convolutions, channels in another order.
+/// Compares equivalent networks: norms folded into convolutions, channels in another order.
 pub(super) fn twins(subject: &Subject<'_>, rebuild: &Rebuild<'_>) -> Result<Vec<Test>> {
     let explain = |network: &dyn Network,
                    image: &Tensor,
@@ -85,7 +85,7 @@ pub(super) fn twins(subject: &Subject<'_>, rebuild: &Rebuild<'_>) -> Result<Vec<
     Ok(tests)
 }
 
-/// Whether the map of a sum of scores is the sum of the maps.
+/// Compares the map of a sum of scores with the sum of the maps.
 pub(super) fn linear(subject: &Subject<'_>) -> Result<Test> {
     let named = Named {
         id: "linearity",
@@ -120,7 +120,7 @@ pub(super) fn linear(subject: &Subject<'_>) -> Result<Test> {
         differences.push(linearity(&parts, &explain));
     }
     let tally = Tally::collect(differences)?;
-    // NaN is above every number here.
+    // NaN sorts above every number.
     let Some(largest) = tally.values().into_iter().max_by(f64::total_cmp) else {
         let reason = "no image has maps to compare";
         return Ok(without(named, Grade::NotRun, reason));
@@ -129,7 +129,7 @@ pub(super) fn linear(subject: &Subject<'_>) -> Result<Test> {
     Ok(exact(named, largest, tally.values().len(), graded))
 }
 
-/// The same network with its weights in eight bits.
+/// Compares the network with itself after its weights are rounded to eight bits.
 pub(super) fn consistency(subject: &Subject<'_>, rebuild: &Rebuild<'_>) -> Result<Test> {
     let named = Named {
         id: "model_consistency",

@@ -33,7 +33,7 @@ use crate::exit::Exit;
 use crate::files::write;
 use crate::reading::Reading;
 
-/// Glyphs that are drawn to test with, where no digits are at hand.
+/// The number of glyphs drawn as test pictures if no digits are given.
 const DRAWN: usize = 300;
 
 pub(super) fn run(
@@ -69,7 +69,7 @@ pub(super) fn run(
         rayon::ThreadPoolBuilder::new()
             .num_threads(usize::try_from(threads)?)
             .build_global()
-            .context("`--threads`: the threads run already")?;
+            .context("`--threads`: the threads are already running")?;
     }
     let effort = if args.full {
         Effort::FULL
@@ -90,11 +90,11 @@ pub(super) fn run(
     unsuited::refuse(&explainers, &model, reading.input_size())?;
     let samples = drawn(&data, effort.images, args.seed, &reading, console);
     if samples.is_empty() {
-        bail!("`{}` has no picture that can be read", folder.display());
+        bail!("`{}` has no readable picture", folder.display());
     }
     if samples.len() < MIN_SAMPLES {
         console.warn(format!(
-            "`{}` has {} pictures: a test over images is only graded with {MIN_SAMPLES}",
+            "`{}` has {} pictures, but a test over images needs {MIN_SAMPLES} to be graded",
             folder.display(),
             samples.len()
         ));
@@ -123,12 +123,12 @@ pub(super) fn run(
         })
         .inspect_err(|_| {
             console.note(format!(
-                "what was measured is kept in `{}`; `--resume` goes on with it",
+                "the measurements are kept in `{}`; `--resume` continues from them",
                 output.display()
             ));
         })?;
     let pictures: BTreeMap<String, Vec<u8>> = files.iter().cloned().collect();
-    // The card last: where it is, it is whole.
+    // The card last: if it exists, it is complete.
     files.extend(pages(&card, &pictures)?);
     files.push((CARD.to_string(), card.to_json()?.into_bytes()));
     for (path, bytes) in files {
@@ -141,7 +141,7 @@ pub(super) fn run(
     verdicts(&card, &args.fail_on, console)
 }
 
-/// The card's method and those beside it.
+/// Builds the explainers of the card's method and of the methods beside it.
 fn explainers(methods: Vec<Method>, args: &CardArgs, model: &Model) -> Result<Vec<Explainer>> {
     let looks = |method: &Method| method.about().source == Source::Layer;
     let layers = if methods.iter().any(looks) {
@@ -158,7 +158,7 @@ fn explainers(methods: Vec<Method>, args: &CardArgs, model: &Model) -> Result<Ve
     Ok(methods.into_iter().map(explainer).collect())
 }
 
-/// Says how the tests came out; exit status 1 where one that must not fail does.
+/// Reports the grades; the exit status is 1 if a test of `fail_on` fails.
 fn verdicts(card: &Card, fail_on: &[String], console: &mut Console<'_>) -> Result<Exit> {
     let mut exit = Exit::Done;
     for wanted in fail_on {

@@ -34,7 +34,7 @@ pub(super) fn run(
             bail!("interrupted while training; nothing was written");
         }
         console.note(format!(
-            "{}: {:.1} % of the pictures that it was trained with, {:.1} % of others",
+            "{}: accuracy {:.1} % on training pictures, {:.1} % on test pictures",
             recipe.name,
             100.0 * found.train_accuracy,
             100.0 * found.test_accuracy.unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What a check found.
+//! The result of a check.
 
 use serde::Serialize;
 
@@ -6,11 +6,11 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 pub(super) struct Row {
     pub(super) check: String,
-    /// What was measured: a deviation as a share, or how many maps differ.
+    /// The measured value: a deviation as a share, or the number of maps that differ.
     pub(super) found: f64,
-    /// What is allowed.
+    /// The largest value that passes.
     pub(super) limit: f64,
-    /// `None` where there is nothing to tell by.
+    /// `None` if nothing can be decided.
     pub(super) passes: Option<bool>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) note: String,
@@ -33,7 +33,7 @@ impl Row {
         }
     }
 
-    /// A check that says nothing of this network and picture, and why.
+    /// Marks a check that decides nothing on this network and picture, and says why.
     pub(super) fn cannot_tell(self, why: impl Into<String>) -> Self {
         Row {
             passes: None,

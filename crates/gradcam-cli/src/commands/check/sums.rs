@@ -1,26 +1,26 @@
-//! What methods hand out against what it should add up to.
+//! Compares the sums of methods' parts with the totals that they should have.
 
 use gradcam::{Explainer, Heatmap, Method, Target};
 
 use super::row::Row;
 use super::subject::Subject;
 
-/// A method whose parts add up to a score, or to a difference of two.
+/// A method whose parts add up to a score, or to a difference of two scores.
 pub(super) struct Sum {
     pub(super) method: &'static str,
     options: &'static [(&'static str, &'static str)],
-    /// What its measures are called, before `-error` and `-gap`.
+    /// The prefix of its measures, before `-error` and `-gap`.
     measure: &'static str,
-    /// How large the error may be as a share, where nothing else explains it.
+    /// The largest error, as a share, unless something else explains it.
     limit: f64,
 }
 
-/// A limit above this says nothing: a sum may be wrong by half.
+/// A limit above this decides nothing: a sum may be wrong by half.
 const LOOSE: f64 = 0.5;
-/// The rounding error of scores and parts, as a share of them: they are handed out in `f32`.
+/// The rounding error of scores and parts, as a share of them: they are returned in `f32`.
 const ROUNDING: f64 = 1e-7;
 
-/// All that are checked.
+/// All checked methods.
 pub(super) const SUMS: [Sum; 4] = [
     Sum {
         method: "fullgrad",
@@ -32,7 +32,7 @@ pub(super) const SUMS: [Sum; 4] = [
         method: "integrated-gradients",
         options: &[],
         measure: "completeness",
-        // What fifty points leave on a network with many kinks.
+        // The error that fifty points leave on a network with many kinks.
         limit: 0.05,
     },
     Sum {
@@ -43,7 +43,7 @@ pub(super) const SUMS: [Sum; 4] = [
     },
     Sum {
         method: "lrp",
-        // A small stabiliser takes less.
+        // A small stabiliser absorbs less.
         options: &[("epsilon", "1e-9")],
         measure: "conservation",
         limit: 0.01,
@@ -51,7 +51,7 @@ pub(super) const SUMS: [Sum; 4] = [
 ];
 
 impl Sum {
-    /// Whether what the method hands out adds up.
+    /// Checks whether the method's parts add up.
     pub(super) fn row(&self, subject: &Subject<'_>) -> Row {
         let check = format!("{}: {} error", self.method, self.measure);
         let options: Vec<(String, String)> = self
@@ -81,20 +81,20 @@ impl Sum {
         };
         let named = |kind: &str| measured(&format!("{}-{kind}", self.measure)).unwrap_or(f64::NAN);
         let (error, gap) = (named("error"), named("gap"));
-        // What the parts should add up to; without a gap there is nothing to divide by, and nothing to find fault with.
+        // The total of the parts; without a gap there is nothing to divide by, and no error.
         let whole = if gap == 0.0 {
             f64::INFINITY
         } else {
             gap / error
         };
         let explained = measured("quadrature-gap").unwrap_or_default() / whole;
-        // The points are no excuse where none is needed.
+        // The number of points is no excuse if none is needed.
         let coarse = error > self.limit && explained > self.limit;
         let limit = if coarse { explained } else { self.limit };
-        // What biases keep counts as conserved, and does not reach the pixels.
+        // Relevance kept by biases counts as conserved, though it does not reach the pixels.
         let note = match (measured("bias-share"), coarse) {
             (Some(share), _) => format!("biases keep {:.1} % of it", 100.0 * share),
-            (None, true) => "the limit is what the points of the integral explain".to_string(),
+            (None, true) => "the limit is the error that the integral's points explain".to_string(),
             (None, false) => String::new(),
         };
         let row = Row::new(check, error, limit, note);
@@ -110,7 +110,7 @@ impl Sum {
         let rounding = ROUNDING * (parts + logits.fold(0.0, f64::max));
         if row.passes == Some(false) && gap <= 2.0 * rounding {
             row.cannot_tell(format!(
-                "{whole:.1e} is to be explained, which is lost in the rounding of its parts"
+                "the total of {whole:.1e} is lost in the rounding of its parts"
             ))
         } else {
             row

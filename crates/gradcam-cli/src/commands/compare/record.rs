@@ -1,4 +1,4 @@
-//! What `--json` prints.
+//! The output of `--json`.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,18 @@ use serde_json::{Map, Value};
 
 use crate::record::{MapRecord, TargetRecord};
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 pub(super) struct Record {
     pub(super) image: String,
     pub(super) model: String,
     pub(super) layer: String,
     pub(super) target: TargetRecord,
-    /// Of all methods together.
+    /// Time of all methods together.
     pub(super) seconds: f64,
     pub(super) methods: Vec<MethodRecord>,
-    /// Spearman's, of the signed maps at the input's size, for the methods that have a map, in their order; `null` for a flat map.
+    /// Spearman's rank correlations of the signed maps at the input's size, for the methods with a map, in their order; `null` for a flat
+    /// map.
     pub(super) rank_correlations: BTreeMap<&'static str, Vec<Option<f64>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) picture: Option<String>,
@@ -29,13 +30,13 @@ pub(super) struct MethodRecord {
     pub(super) name: &'static str,
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub(super) options: Map<String, Value>,
-    /// What was spent for this method alone.
+    /// Time spent for this method alone.
     pub(super) seconds: f64,
-    /// What passes took that it has in common with others of the methods; each of them needs them, and they were made once.
+    /// Time of the passes shared with other methods; each of them needs these passes, which ran once.
     pub(super) shared_seconds: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) map: Option<MapRecord>,
-    /// Why there is no map.
+    /// The reason if there is no map.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
 }

@@ -9,10 +9,10 @@ use image::imageops::{FilterType, resize};
 use super::times::Times;
 use crate::style;
 
-/// The width of a picture of the sheet in pixels.
+/// The width of a picture on the sheet in pixels.
 const PANEL: u32 = 224;
 
-/// The photo and the methods' pictures, each with its time, in about as many rows as columns.
+/// Draws the photo and the methods' pictures, each with its time, in about as many rows as columns.
 pub(super) fn sheet(
     view: View,
     photo: &RgbImage,

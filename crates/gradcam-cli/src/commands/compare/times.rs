@@ -1,15 +1,15 @@
-//! What methods took that were made together.
+//! Times of methods that were computed together.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gradcam::Cost;
 
-/// What a method took.
+/// The time of a method.
 #[derive(Clone, Copy)]
 pub(super) struct Times {
     pub(super) own: Duration,
-    /// In passes that other methods needed as well.
+    /// In passes that other methods needed too.
     pub(super) shared: Duration,
 }
 
@@ -24,7 +24,7 @@ impl std::fmt::Display for Times {
     }
 }
 
-/// The times of all methods, by their costs. A pass that only one of them needed is its own.
+/// Returns the times of all methods from their costs. A pass that only one method needed counts as its own.
 pub(super) fn times(costs: &[&Cost]) -> Vec<Times> {
     let mut users: BTreeMap<(usize, usize), usize> = BTreeMap::new();
     for pass in costs.iter().flat_map(|cost| &cost.passes) {
@@ -46,7 +46,7 @@ pub(super) fn times(costs: &[&Cost]) -> Vec<Times> {
     times.collect()
 }
 
-/// In seconds, to a tenth of a millisecond.
+/// Returns seconds, to a tenth of a millisecond.
 pub(super) fn rounded(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e4).round() / 1e4
 }

@@ -1,4 +1,4 @@
-//! What an earlier run left, which `--resume` keeps.
+//! The files of an earlier run, which `--resume` keeps.
 
 use std::path::PathBuf;
 
@@ -13,10 +13,10 @@ use crate::digest;
 use crate::inputs::Input;
 use crate::workers::Workers;
 
-/// Leaves out the images whose files are all there.
+/// Leaves out the images whose files all exist.
 ///
 /// # Errors
-/// When one of the files that are there was made in another way, or from another picture.
+/// When an existing file was made with other settings, or from another picture.
 pub(super) fn leave_out(
     inputs: &mut Vec<Input>,
     files: &Files,
@@ -34,7 +34,7 @@ pub(super) fn leave_out(
     let silent: usize = found.iter().map(|found| found.silent).sum();
     if silent > 0 {
         console.warn(format!(
-            "{silent} of the files that are there do not say how they were made; they are kept as they are"
+            "{silent} of the existing files do not record how they were made; they are kept as they are"
         ));
     }
     console.note(format!(
@@ -44,11 +44,11 @@ pub(super) fn leave_out(
     Ok(())
 }
 
-/// What an earlier run left of an image.
+/// The files of an earlier run for an image.
 struct Before {
-    /// Whether all its files are there.
+    /// Whether all its files exist.
     done: bool,
-    /// How many of them do not say how they were made.
+    /// The number of files that do not record how they were made.
     silent: usize,
 }
 
@@ -62,11 +62,11 @@ fn before(input: &Input, files: &Files, settings: &Settings, limits: Limits) -> 
     if !files.iter().any(|file| there(&file)) {
         return Ok(found);
     }
-    // Standard input is read once, and not for this.
+    // Standard input can be read only once, and not for this.
     let digest = match input.path.as_ref().map(|_| input.read(limits)) {
         None => None,
         Some(Ok(bytes)) => Some(digest::half(&bytes)),
-        // What cannot be read is reported when it is explained.
+        // An unreadable picture is reported when it is explained.
         Some(Err(_)) => {
             found.done = false;
             return Ok(found);

@@ -14,15 +14,15 @@ use crate::names::{Destination, Names};
 pub(super) struct Files {
     pub(super) pictures: Names,
     pub(super) maps: Option<Names>,
-    /// Of the pictures.
+    /// The format of the pictures.
     pub(super) format: Format,
 }
 
 impl Files {
-    /// Plans them for `inputs` and `targets`.
+    /// Plans the files for `inputs` and `targets`.
     ///
     /// # Errors
-    /// When one file would have to take several outputs, or is of an unknown format.
+    /// When one file would have to take several outputs, or has an unknown format.
     pub(super) fn new(
         args: &Explain,
         pictures: Destination,
@@ -39,7 +39,7 @@ impl Files {
         })
     }
 
-    /// The files that an image's outputs go to.
+    /// Returns the files for an image's outputs.
     pub(super) fn of(&self, input: &Input) -> impl Iterator<Item = (Output, PathBuf)> {
         let pictures = self
             .pictures
@@ -49,13 +49,13 @@ impl Files {
         pictures.chain(maps.map(|path| (Output::Maps, path)))
     }
 
-    /// The files that the outputs of all images go to.
+    /// Returns the files for the outputs of all images.
     pub(super) fn all(&self, inputs: &[Input]) -> impl Iterator<Item = PathBuf> {
         let files = inputs.iter().flat_map(|input| self.of(input));
         files.map(|(_, path)| path)
     }
 
-    /// The folders that all of them lie below.
+    /// Returns the folders that contain all of them.
     pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
         [Some(&self.pictures), self.maps.as_ref()]
             .into_iter()

@@ -1,4 +1,4 @@
-//! A batch of pictures explained, painted and written.
+//! Explains, paints and writes a batch of pictures.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -23,12 +23,12 @@ use crate::record::{self, Outputs, Record, TargetRecord};
 use crate::workers::Workers;
 use crate::{map_file, style, verdict};
 
-/// Everything that stays the same from batch to batch.
+/// The data that all batches share.
 pub(super) struct Job<'a> {
     pub(super) args: &'a Explain,
     pub(super) model: &'a Model,
     pub(super) explainer: Explainer,
-    /// The targets as they were written.
+    /// The targets as written.
     pub(super) asked: Vec<String>,
     pub(super) targets: Vec<Target>,
     pub(super) style: Style,
@@ -37,7 +37,7 @@ pub(super) struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Explains one batch, and writes what there is to write.
+    /// Explains one batch and writes its outputs.
     pub(super) fn step(
         &self,
         batch: &[Loaded<'_>],
@@ -62,7 +62,7 @@ impl Job<'_> {
         let largest = batch.iter().map(|loaded| self.painted_bytes(loaded)).max();
         let at_once = usize::try_from(MEMORY / largest.unwrap_or(1).max(1))?.max(1);
         let mut whole = vec![true; batch.len()];
-        // Pictures are painted side by side, as many as the memory is meant to hold, and written in order.
+        // Pictures are painted in parallel, as many as the memory limit allows, and written in order.
         for part in all.chunks(at_once) {
             let painted: Vec<Result<RgbImage>> = workers.run(|| {
                 let paint = |&(image, index): &(usize, usize)| {
@@ -78,13 +78,13 @@ impl Job<'_> {
         Ok(whole.iter().filter(|whole| !**whole).count())
     }
 
-    /// About how many bytes it takes to paint a map of this picture: two views side by side, and the map in numbers.
+    /// Estimates the bytes needed to paint a map of this picture: two views side by side, and the map's numbers.
     fn painted_bytes(&self, loaded: &Loaded<'_>) -> u64 {
         let photo = style::enlarged_size(&loaded.photo, self.args.enlarge);
         u64::from(photo.0) * u64::from(photo.1) * 10
     }
 
-    /// The picture of the target number `index`.
+    /// Paints the picture of target `index`.
     fn paint(&self, loaded: &Loaded<'_>, index: usize, heatmap: &Heatmap) -> Result<RgbImage> {
         let photo = style::enlarged(&loaded.photo, self.args.enlarge);
         let (width, height) = photo.dimensions();
@@ -101,7 +101,7 @@ impl Job<'_> {
         Ok(gradcam_viz::stack(&[&picture, &caption])?)
     }
 
-    /// Writes one map's files and says what came out. Returns whether all of them are there.
+    /// Writes the files of one map and reports them. Returns whether all of them exist.
     fn report(
         &self,
         loaded: &Loaded<'_>,
@@ -115,7 +115,7 @@ impl Job<'_> {
         let note = |output| self.settings.text(output, &loaded.digest);
         let mut written = Vec::new();
         let mut whole = true;
-        // What goes wrong with one file is said, and the others go on.
+        // An error with one file is reported, and the others continue.
         let mut kept = |file: Result<Kept>, console: &mut Console<'_>| match file {
             Ok(Kept::Before(path)) => Ok(Some(path.display().to_string())),
             Ok(Kept::Now(path)) => {
@@ -189,7 +189,7 @@ impl Job<'_> {
         Ok(whole)
     }
 
-    /// Writes a file; with `--resume` one that is there is left as it is.
+    /// Writes a file; with `--resume` an existing one is kept.
     fn keep(&self, path: PathBuf, bytes: impl FnOnce() -> Result<Vec<u8>>) -> Result<Kept> {
         if self.args.resume && path.is_file() {
             return Ok(Kept::Before(path));
@@ -199,7 +199,7 @@ impl Job<'_> {
     }
 }
 
-/// A file that is there in the end.
+/// A file that exists in the end.
 enum Kept {
     /// An earlier run wrote it.
     Before(PathBuf),

@@ -1,4 +1,4 @@
-//! What `explain` was asked for, as its outputs say it themselves: `--resume` does not mix two runs, whatever becomes of the files.
+//! The settings of `explain`, recorded in its outputs themselves: `--resume` never mixes two runs, wherever the files go.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -14,9 +14,9 @@ use crate::args::{Explain, Network, Pictures, Sampling};
 use crate::digest::{self, little_endian};
 use crate::map_file;
 
-/// The longest value that is written as it is; a digest stands for a longer one.
+/// The longest value that is written in full; a digest replaces a longer one.
 const LONGEST: usize = 200;
-/// The entry of a note for the picture that was explained.
+/// The entry of a note for the explained picture.
 const INPUT: &str = "input";
 
 type Note = BTreeMap<String, String>;
@@ -31,14 +31,14 @@ pub(super) enum Output {
 /// The arguments that outputs depend on, with their values.
 #[derive(Debug)]
 pub(super) struct Settings {
-    /// What the numbers depend on.
+    /// The arguments that the numbers depend on.
     map: Vec<(&'static str, String)>,
-    /// What the pictures depend on beside them.
+    /// The further arguments that the pictures depend on.
     drawn: Vec<(&'static str, String)>,
 }
 
 impl Settings {
-    /// Of the arguments, with what stands for the ones that were left out. Nothing names a folder of the user's: pictures are passed on.
+    /// Collects the arguments, with the defaults of those left out. Nothing names a folder of the user's, since pictures are passed on.
     pub(super) fn of(
         args: &Explain,
         model: &Model,
@@ -46,7 +46,7 @@ impl Settings {
         targets: &[Target],
         style: &Style,
     ) -> Result<Self> {
-        // Every argument is named, so that a new one is not forgotten.
+        // Every field is named, so that a new one is not forgotten.
         let Explain {
             images: _,
             network,
@@ -80,7 +80,7 @@ impl Settings {
             precision,
             device: _,
             max_pixels: _,
-            // Said by the model's own architecture.
+            // Implied by the model's own architecture.
             arch: _,
             pictures: Pictures { window, frame },
         } = network;
@@ -137,7 +137,7 @@ impl Settings {
         Ok(Settings { map, drawn })
     }
 
-    /// The note of an output for a picture with these bytes.
+    /// Makes the note of an output for a picture with this digest.
     fn note(&self, output: Output, input: &str) -> Note {
         let drawn = match output {
             Output::Picture => self.drawn.as_slice(),
@@ -155,15 +155,15 @@ impl Settings {
         values.chain([input]).collect()
     }
 
-    /// The note of an output as it is written; `input` is the [`digest`] of the picture's file.
+    /// Returns the note of an output as text; `input` is the [`digest`] of the picture's file.
     pub(super) fn text(&self, output: Output, input: &str) -> Result<String> {
         Ok(serde_json::to_string(&self.note(output, input))?)
     }
 
-    /// Compares the file `path` of an earlier run; without an `input`, all but that. Returns whether it says how it was made.
+    /// Compares the file `path` of an earlier run; without an `input`, everything else. Returns whether the file records how it was made.
     ///
     /// # Errors
-    /// When it was made in another way, or from another picture.
+    /// When it was made with other settings, or from another picture.
     pub(super) fn compare(&self, path: &Path, output: Output, input: Option<&str>) -> Result<bool> {
         let Some(before) = read(path, output) else {
             return Ok(false);
@@ -175,7 +175,7 @@ impl Settings {
         for name in names {
             let of = |note: &Note| {
                 note.get(name)
-                    .map_or("not said".into(), |v| format!("`{v}`"))
+                    .map_or("not recorded".into(), |v| format!("`{v}`"))
             };
             if before.get(name) == now.get(name) {
                 continue;
@@ -188,7 +188,7 @@ impl Settings {
         }
         if !differ.is_empty() {
             bail!(
-                "`--resume`: `{}` was made with {}\n\nhint: give the same arguments again, or name another folder; `--force` makes the files anew",
+                "`--resume`: `{}` was made with {}\n\nhint: give the same arguments again, or name another folder; `--force` makes the files again",
                 path.display(),
                 differ.join(", ")
             );
@@ -197,7 +197,7 @@ impl Settings {
     }
 }
 
-/// What a file says of how it was made; `None` where it says nothing that can be read.
+/// Reads the note of a file; `None` if it has none that can be read.
 fn read(path: &Path, output: Output) -> Option<Note> {
     let file = File::open(path).ok()?;
     let text = match output {
@@ -207,7 +207,7 @@ fn read(path: &Path, output: Output) -> Option<Note> {
     serde_json::from_str(&text).ok()
 }
 
-/// A target as it was written; another picture by what it is rather than where.
+/// Returns a target as written; another picture is identified by its embedding, not by its path.
 fn target_text((text, target): (&String, &Target)) -> String {
     match (text.split_once(':'), target) {
         (Some(("like", _)), Target::Similarity(embedding)) => {
