@@ -1,4 +1,4 @@
-//! Bad pictures, bad arguments and bad places for files: exit status 2, a message that helps, and nothing lost.
+//! Bad pictures, arguments and file places: exit status 2, a helpful message, and nothing lost.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use tempfile::tempdir;
 
 use crate::binary::{files, gradcam, photo};
 
-/// The first half of a picture's file.
+/// Writes the first half of a picture's file.
 fn truncated(name: &str, to: &Path) {
     let bytes = fs::read(photo(name)).unwrap();
     fs::write(to, &bytes[..bytes.len() / 2]).unwrap();
@@ -90,7 +90,7 @@ fn one_bad_picture_does_not_stop_the_others() {
     assert_eq!(files(&folder.path().join("out")), ["a.png", "c.png"]);
 }
 
-/// Pictures as they are, some of them too small for the network.
+/// Explains pictures in their own sizes, some too small for the network.
 #[test]
 fn a_picture_too_small_for_the_layer_does_not_stop_the_others() {
     let folder = tempdir().unwrap();
@@ -203,7 +203,7 @@ fn a_place_that_cannot_be_written_is_named() {
     assert_eq!(fs::read(folder.path().join("file")).unwrap(), b"mine");
 }
 
-/// A limit on the size of files fails a write half-way, as a full disk does.
+/// Limits the file size, so that a write fails half-way, as on a full disk.
 #[cfg(unix)]
 #[test]
 fn a_write_that_fails_leaves_nothing_behind() {

@@ -1,4 +1,4 @@
-//! Models that do not exist, cannot be reached or are damaged.
+//! Models that do not exist, cannot be reached or are corrupt.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -51,7 +51,7 @@ fn with(change: impl FnOnce(&mut Parameters)) -> Run {
 #[test]
 fn the_same_weights_in_a_folder_work() {
     assert!(with(|_| {}).text().contains("espresso"));
-    // Training's counters belong to no layer and do not matter.
+    // Training's counters belong to no layer and are ignored.
     let counter = (Dtype::I64, vec![], vec![0; 8]);
     let run = with(|p| drop(p.insert("bn1.num_batches_tracked".into(), counter)));
     assert!(run.text().contains("espresso"));

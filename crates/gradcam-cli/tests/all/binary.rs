@@ -1,11 +1,11 @@
-//! Running the binary.
+//! Runs the binary.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-/// The picture `name` of `models/photos`.
+/// Returns the path of the picture `name` in `models/photos`.
 pub(crate) fn photo(name: &str) -> String {
     repository()
         .join("models/photos")
@@ -14,13 +14,13 @@ pub(crate) fn photo(name: &str) -> String {
         .to_string()
 }
 
-/// The workspace's folder.
+/// Returns the workspace's folder.
 pub(crate) fn repository() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     folder.canonicalize().unwrap()
 }
 
-/// How a run ended.
+/// The result of a run.
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
     pub(crate) out: Vec<u8>,
@@ -38,13 +38,13 @@ impl Run {
         }
     }
 
-    /// The text on standard output of a run that must have gone well.
+    /// Returns the standard output of a run that must succeed.
     pub(crate) fn text(&self) -> &str {
         assert_eq!(self.code, Some(0), "{}", self.err);
         std::str::from_utf8(&self.out).unwrap()
     }
 
-    /// The lines of a `--json` run that must have gone well.
+    /// Returns the lines of a `--json` run that must succeed.
     pub(crate) fn records(&self) -> Vec<Value> {
         let lines = self.text().lines();
         lines
@@ -52,7 +52,7 @@ impl Run {
             .collect()
     }
 
-    /// Fails unless the run ended with exit status 2 and a message that has all these words.
+    /// Fails unless the run ended with exit status 2 and a message that contains all these words.
     pub(crate) fn refused(&self, words: &[&str]) {
         assert_eq!(self.code, Some(2), "{}", self.err);
         for word in words {
@@ -61,7 +61,7 @@ impl Run {
     }
 }
 
-/// The binary in the working folder `folder`, without the variables that change what it does.
+/// Prepares the binary in the working folder `folder`, without the variables that change its behaviour.
 pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gradcam"));
     command.current_dir(folder).args(args).stdin(Stdio::null());
@@ -73,7 +73,7 @@ pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
     ] {
         command.env_remove(name);
     }
-    // No message may grow a backtrace.
+    // No message may contain a backtrace.
     command.env("RUST_BACKTRACE", "1");
     command
 }
@@ -83,7 +83,7 @@ pub(crate) fn gradcam(folder: &Path, args: &[&str]) -> Run {
     Run::of(command(folder, args).output().unwrap())
 }
 
-/// The names of the files below `folder`, sorted, with `/` between folders.
+/// Returns the names of the files below `folder`, sorted, with `/` between folders.
 pub(crate) fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_path_buf()];

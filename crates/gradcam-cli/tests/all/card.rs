@@ -7,7 +7,7 @@ use tempfile::tempdir;
 
 use crate::binary::{files, gradcam, repository};
 
-/// The measured card of the default model, which the repository holds.
+/// Returns the committed card of the default model.
 fn committed() -> String {
     let card = repository().join("models/efficientnet-lite0/card/card.json");
     card.display().to_string()
@@ -57,7 +57,7 @@ fn what_a_card_needs_is_said() {
     gradcam(folder.path(), &["card", "train", "-o", "networks"]).refused(&["exists"]);
 }
 
-/// Every section of a card that is measured on drawn pictures; it takes minutes.
+/// Checks every section of a card measured on drawn pictures, which takes minutes.
 #[test]
 #[allow(clippy::print_stderr)]
 fn a_card_is_measured() {
@@ -114,7 +114,7 @@ fn a_card_is_measured() {
     assert!(folder.path().join("card/pictures/example-01.png").is_file());
     let setting = &card["methodology"]["hyperparameters"]["sweep"][0];
     assert_eq!(setting["picture"], "pictures/sweep-01.png");
-    // Drawn data is never compared with published grades.
+    // Drawn data are never compared with published grades.
     let tests = card["sections"]["perceptual_correspondence"]
         .as_array()
         .unwrap();
@@ -125,7 +125,7 @@ fn a_card_is_measured() {
             "{test}"
         );
     }
-    // The values of the images are those of a study, and give the same mean.
+    // The images' values are those of a study, with the same mean.
     let deletion = &card["sections"]["input_sensitivity"][0];
     assert_eq!(deletion["per_item"], "records.jsonl");
     assert!(deletion["metric"]["tie_fraction"].as_f64().unwrap() > 0.0);

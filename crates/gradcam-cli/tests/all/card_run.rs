@@ -1,4 +1,4 @@
-//! `gradcam card`: what is checked before anything is measured, and what an interruption leaves.
+//! `gradcam card`: its checks before anything is measured, and the state after an interruption.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use tempfile::{TempDir, tempdir};
 
 use crate::binary::{command, files, gradcam, repository};
 
-/// Drawn pictures with masks in `shapes`, a few digits in `digits`, and the default model for inputs of 64 × 64 in `small`.
+/// Makes drawn pictures with masks in `shapes`, a few digits in `digits`, and the default model for inputs of 64 × 64 in `small`.
 fn prepared() -> TempDir {
     let folder = tempdir().unwrap();
     let (small, whole) = (
@@ -37,7 +37,7 @@ fn prepared() -> TempDir {
     folder
 }
 
-/// The arguments of a card, and more.
+/// Returns the arguments of a card, followed by `more`.
 fn card<'a>(more: &[&'a str]) -> Vec<&'a str> {
     let own = [
         "card",
@@ -55,7 +55,7 @@ fn card<'a>(more: &[&'a str]) -> Vec<&'a str> {
     own.into_iter().chain(more.iter().copied()).collect()
 }
 
-/// Each of these was refused when all had been measured. None leaves anything behind.
+/// Each of these used to be refused only after all measurements. None leaves anything behind.
 #[test]
 fn everything_is_checked_before_anything_is_measured() {
     let folder = prepared();
@@ -102,7 +102,7 @@ fn everything_is_checked_before_anything_is_measured() {
     assert_eq!(after, before);
 }
 
-/// A set of labels without labels was found out after the images.
+/// Labels without labels used to be refused only after the images.
 #[test]
 fn labels_are_read_before_anything_is_measured() {
     let folder = prepared();
@@ -123,7 +123,7 @@ fn labels_are_read_before_anything_is_measured() {
     }
 }
 
-/// Ends the measuring of a card by force once the first image is measured.
+/// Kills the measurement of a card once the first image is measured.
 #[cfg(unix)]
 fn killed(folder: &Path, more: &[&str]) {
     let mut run = command(folder, &card(more));
@@ -149,7 +149,7 @@ fn json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-/// All of the card but for times.
+/// Returns the card without its times.
 fn timeless(mut card: Value) -> Value {
     card["methodology"]["efficiency"] = Value::Null;
     card
@@ -167,7 +167,7 @@ fn a_card_that_was_killed_is_gone_on_with() {
     let other = card(&["-o", "card", "--resume", "--seed", "1"]);
     gradcam(folder.path(), &other).refused(&["another", "expected", "--force"]);
 
-    // What was kept is not made again, so what it says goes on the card.
+    // Stored stages are not made again, so their values go on the card.
     let mut methodology = json(&kept.join("methodology.json"));
     methodology["efficiency"]["median_s"] = 7.0.into();
     fs::write(kept.join("methodology.json"), methodology.to_string()).unwrap();
@@ -180,12 +180,12 @@ fn a_card_that_was_killed_is_gone_on_with() {
     let found = json(&folder.path().join("card/card.json"));
     assert_eq!(found["methodology"]["efficiency"]["median_s"], 7.0);
     assert_eq!(found["rule_id"], "measured-card/2");
-    // Those of the method and of two nulls, as they were kept.
+    // The curves of the method and of two nulls, as stored.
     let tests = found["sections"]["input_sensitivity"].as_array().unwrap();
     let deletion = tests.iter().find(|test| test["id"] == "deletion.rise");
     assert_eq!(deletion.unwrap()["curves"].as_array().unwrap().len(), 3);
     let written = fs::read(folder.path().join("card/records.jsonl")).unwrap();
-    // The header and the first image at least.
+    // The header and at least the first image.
     let lines = |bytes: &[u8]| {
         String::from_utf8_lossy(bytes)
             .lines()
@@ -200,7 +200,7 @@ fn a_card_that_was_killed_is_gone_on_with() {
     }
     gradcam(folder.path(), &resume).refused(&["exists", "--force"]);
 
-    // A card that was never interrupted is the same.
+    // A card that was never interrupted is identical.
     if std::env::var_os("GRADCAM_SLOW_TESTS").is_some() {
         gradcam(folder.path(), &card(&["-o", "whole"])).text();
         let whole = json(&folder.path().join("whole/card.json"));
@@ -209,7 +209,7 @@ fn a_card_that_was_killed_is_gone_on_with() {
     rendered(folder.path());
 }
 
-/// CAM ended a card at the first layer without a global average behind it, and Finer-CAM at a target that is not a class.
+/// CAM used to end a card at the first layer without a global average behind it, and Finer-CAM at a target that is not a class.
 #[test]
 fn a_method_with_needs_of_its_own_has_a_card() {
     let folder = prepared();
@@ -224,7 +224,7 @@ fn a_method_with_needs_of_its_own_has_a_card() {
     }
 }
 
-/// The pages of the card in `card` are made again, with its pictures or not at all.
+/// Renders the pages of the card in `card` again, with and without its pictures.
 fn rendered(folder: &Path) {
     let render = |args: &[&str]| {
         let all = ["card", "render"].into_iter().chain(args.iter().copied());
@@ -242,7 +242,7 @@ fn rendered(folder: &Path) {
     away.refused(&["of the card's", "pictures/example-01.png", "--no-pictures"]);
     assert!(!folder.join("there").exists());
     render(&["away/card.json", "-o", "there", "--no-pictures"]).text();
-    // Another picture in the place of one of them is none of the card's.
+    // A picture replaced by another one is not the card's.
     let swapped = [
         folder.join("card/pictures/example-01.png"),
         folder.join("card/pictures/example-02.png"),
@@ -251,7 +251,7 @@ fn rendered(folder: &Path) {
     render(&["card/card.json", "-o", "swapped"]).refused(&["example-02.png` is another picture"]);
 }
 
-/// A page never takes the card's place.
+/// Checks that a page never replaces the card.
 #[test]
 fn a_card_is_not_replaced_by_its_page() {
     let folder = tempdir().unwrap();
@@ -266,7 +266,7 @@ fn a_card_is_not_replaced_by_its_page() {
     assert_eq!(fs::read(&path).unwrap(), fs::read(committed).unwrap());
 }
 
-/// A card of the first rule keeps its grades, its rule and its pages, and a comparison says that the rules differ.
+/// Checks that a card of the first rule keeps its grades, rule and pages, and that a comparison reports the different rules.
 #[test]
 fn a_card_of_the_first_rule_stands() {
     let folder = tempdir().unwrap();
@@ -291,7 +291,7 @@ fn a_card_of_the_first_rule_stands() {
     write("new.json", &card);
     let render = ["card", "render", "new.json", "-o", "x"];
     gradcam(folder.path(), &render).refused(&["corrected p-value"]);
-    // The second rule would not have let it pass.
+    // The second rule would not have passed it.
     for section in card["sections"].as_object_mut().unwrap().values_mut() {
         for test in section.as_array_mut().unwrap() {
             let against = !test["nulls"].as_array().unwrap().is_empty();

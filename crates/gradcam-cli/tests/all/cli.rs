@@ -17,7 +17,7 @@ fn one_photo_becomes_one_picture() {
     assert_eq!(first.text(), "chelsea.gradcam.png\n");
     assert!(first.err.contains("tiger cat"), "{}", first.err);
     let path = folder.path().join("chelsea.gradcam.png");
-    // The middle square that the network sees, at the photo's resolution.
+    // The centre square that the network sees, at the photo's resolution.
     let picture = image::open(&path).unwrap();
     assert!(picture.width().abs_diff(picture.height()) <= 1 && picture.width() > 224);
 
@@ -230,7 +230,7 @@ fn layers_are_listed_with_the_default_marked() {
         (&conv["stride"], &conv["parameters"]),
         (&serde_json::json!([8, 8]), &73_728.into())
     );
-    // Without an argument: the default model.
+    // Without an argument, the default model is used.
     let default = gradcam(folder.path(), &["layers"]);
     assert!(
         default.text().contains("blocks.6.0.conv_pwl"),
@@ -260,7 +260,7 @@ fn quiet_is_quiet() {
     let coffee = photo("coffee.png");
     let run = gradcam(folder.path(), &["explain", &coffee, "-q"]);
     assert_eq!((run.text(), run.err.as_str()), ("coffee.gradcam.png\n", ""));
-    // A warning is said with one `-q`, nothing with two; the exit status tells all the same.
+    // One `-q` keeps warnings, two print nothing; the exit status is the same.
     let run = gradcam(folder.path(), &["classify", "none.png", "-q"]);
     run.refused(&["warning: `none.png`"]);
     let run = gradcam(folder.path(), &["classify", "none.png", "-qq"]);

@@ -12,7 +12,7 @@ use tempfile::tempdir;
 
 use crate::binary::{files, gradcam, photo};
 
-/// Every number of a map, as bits.
+/// Returns every number of a map, as bits.
 fn bits(map: &Heatmap) -> Vec<u32> {
     let grids = [
         map.raw().values(),
@@ -23,7 +23,7 @@ fn bits(map: &Heatmap) -> Vec<u32> {
     grids.into_iter().flatten().map(|v| v.to_bits()).collect()
 }
 
-/// The photos as the default model wants them.
+/// Prepares the photos for the default model.
 fn inputs(model: &Model) -> Vec<Tensor> {
     ["coffee.png", "chelsea.png", "rocket.jpg", "astronaut.png"]
         .map(|name| {
@@ -36,7 +36,7 @@ fn inputs(model: &Model) -> Vec<Tensor> {
         .to_vec()
 }
 
-/// The maps of a batch for each image's first class.
+/// Returns the maps of a batch for each image's top class.
 fn maps(model: &Model, batch: &[Tensor]) -> Vec<Vec<u32>> {
     let x = Tensor::stack(batch, 0).unwrap();
     let targets = vec![vec![Target::Top(0)]; batch.len()];

@@ -1,4 +1,4 @@
-//! Names and labels that would move the cursor, colour the screen, end the line or reverse it are shown, never obeyed.
+//! Names and labels that would move the cursor, colour the screen, end the line or reverse it are shown, but never obeyed.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::binary::{Run, command, gradcam, photo, repository};
 const NASTY: &str = "a\x1b[31mb\nc\rd\x07e\x7ff\u{9b}2Jg\u{202e}h\u{2028}i";
 const SHOWN: &str = "a\\u001b[31mb\\nc\\rd\\u0007e\\u007ff\\u009b2Jg\\u202eh\\u2028i";
 
-/// Fails where a text does more than end its lines.
+/// Fails if a text does more than end its lines.
 fn clean(text: &str) {
     let acts = |c: char| {
         (c.is_control() && c != '\n')
@@ -22,7 +22,7 @@ fn clean(text: &str) {
     assert!(!text.contains(acts), "{text:?}");
 }
 
-/// Standard error of a run, and what it printed for readers: both clean, and each mention of the name on one line.
+/// Checks that the messages and the printed text of a run are clean, with each mention of the name on one line.
 fn shown(run: &Run) {
     let out = String::from_utf8(run.out.clone()).unwrap();
     for text in [&run.err, &out] {
@@ -33,7 +33,7 @@ fn shown(run: &Run) {
     }
 }
 
-/// A picture with a name that a terminal would obey.
+/// Draws a picture with a name that a terminal would obey.
 #[cfg(unix)]
 fn picture(folder: &Path) -> String {
     let name = format!("{NASTY}.png");
@@ -51,7 +51,7 @@ fn the_name_of_a_picture() {
     let run = gradcam(folder.path(), &["explain", &name, "-o", "out"]);
     clean(&run.err);
     assert!(run.err.contains(&format!("{SHOWN}.png: ")), "{}", run.err);
-    // A program reads the name as it is, to open the file.
+    // A program reads the unescaped name, to open the file.
     assert_eq!(run.text(), format!("out/{NASTY}.png\n"));
     assert!(folder.path().join("out").join(&name).is_file());
 
@@ -60,7 +60,7 @@ fn the_name_of_a_picture() {
     assert_eq!(run.text().lines().next(), Some(&*format!("{SHOWN}.png")));
     assert_eq!(run.text().lines().count(), 6);
 
-    // JSON says the same name, and is clean as well.
+    // JSON has the same name, and is clean too.
     let run = gradcam(folder.path(), &["classify", &name, "--json"]);
     clean(run.text());
     assert_eq!(run.records()[0]["image"], name.as_str());
@@ -106,7 +106,7 @@ fn names_in_warnings_and_errors() {
         shown(&run);
         assert!(!run.err.is_empty(), "{args:?}");
     }
-    // A name that is no text at all.
+    // A name that is not valid text.
     use std::os::unix::ffi::OsStrExt;
     let mut bytes = command(folder.path(), &["classify"]);
     bytes.arg(OsStr::from_bytes(b"x\xff\x9b31m.png"));
@@ -119,7 +119,7 @@ fn names_in_warnings_and_errors() {
     clean(run.text());
 }
 
-/// The labels of a model, in messages, tables and on pictures.
+/// Checks a model's labels in messages, in tables and on pictures.
 #[test]
 fn the_labels_of_a_model() {
     let folder = tempdir().unwrap();
@@ -148,7 +148,7 @@ fn the_labels_of_a_model() {
     assert!(run.err.contains(SHOWN), "{}", run.err);
 }
 
-/// The classes of a data set, in `data info` and in what `evaluate` says of its pictures.
+/// Checks the classes of a data set in `data info` and in `evaluate`'s messages on its pictures.
 #[cfg(unix)]
 #[test]
 fn the_classes_of_a_data_set() {

@@ -8,7 +8,7 @@ use tempfile::{TempDir, tempdir};
 
 use crate::binary::{gradcam, photo, repository};
 
-/// Four drawn pictures with masks, of classes that the default model does not have.
+/// Draws four pictures with masks, of classes that the default model lacks.
 fn shapes(folder: &Path) {
     let make = [
         "data", "make", "shapes", "--train", "0", "--test", "4", "-o", "shapes",
@@ -151,7 +151,7 @@ fn shards_and_a_run_taken_up_say_what_one_run_says() {
     .refused(&["its seed is 0, expected 5"]);
 }
 
-/// Drawn shapes have masks, and classes that the default model does not know.
+/// Checks drawn shapes, which have masks, and classes that the default model lacks.
 #[test]
 fn each_metric_has_the_images_that_it_can_have() {
     let folder = prepared();
@@ -173,7 +173,7 @@ fn each_metric_has_the_images_that_it_can_have() {
             values.collect()
         })
         .collect();
-    // Only a correlation is held against shuffled values.
+    // Only a correlation is compared with shuffled values.
     assert_eq!(values, [[4, 4, 0], [0, 0, 0], [0, 0, 0], [4, 4, 4]]);
     let table = gradcam(folder.path(), &study);
     assert!(table.text().contains(" cut at 0."), "{}", table.text());

@@ -1,4 +1,4 @@
-//! `gradcam evaluate` with methods of several resolutions beside each other.
+//! `gradcam evaluate` with methods of several resolutions together.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ fn summary(folder: &Path, methods: &str) -> Value {
     serde_json::from_str(summary.text()).unwrap()
 }
 
-/// What is found about a method in each metric, but for what is of the company: ranks and Holm's correction.
+/// Returns a method's results in each metric, without those that depend on the other methods: ranks and Holm's correction.
 fn found(summary: &Value, method: &str) -> Vec<Value> {
     let own = |metric: &Value| {
         let mut sources = metric["sources"].as_array().unwrap().iter();
@@ -68,7 +68,7 @@ fn the_order_of_the_methods_changes_no_number() {
     ] {
         assert!(table.contains(words), "{words}: {table}");
     }
-    // Only where a metric looks at the maps' own resolution.
+    // Only if a metric uses the maps' own resolution.
     let (energy, sparsity) = table.split_at(table.find("sparsity").unwrap());
     assert!(!energy.contains("maps of"), "{energy}");
     let (coarse, fine) = sparsity.split_at(sparsity.find("maps of 224×224").unwrap());

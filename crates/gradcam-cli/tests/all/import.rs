@@ -1,4 +1,4 @@
-//! Checkpoints as models: `gradcam import`, and files of weights as `--model`.
+//! Checkpoints as models: `gradcam import`, and weights files as `--model`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::binary::{Run, command, gradcam, photo};
 /// Shape and values of each parameter.
 type Parameters = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
-/// Drawn parameters of a small network with three classes.
+/// Draws parameters of a small network with three classes.
 fn parameters(architecture: &str) -> Parameters {
     let skeleton = Weights::skeleton();
     find(architecture).unwrap().build(&skeleton, 3).unwrap();
@@ -60,7 +60,7 @@ impl Pickle {
         sizes.iter().for_each(|&size| self.int(size));
         self.0.push(b't');
     }
-    /// `OrderedDict` of tensors, whose storages are numbered; the strides are those of a matrix stored by columns where `turned`.
+    /// Adds an `OrderedDict` of tensors with numbered storages; if `turned`, the strides are those of a matrix stored by columns.
     fn state(&mut self, parameters: &Parameters, prefix: &str, turned: bool) {
         self.name("collections", "OrderedDict");
         self.0.extend(b")R(");
@@ -95,7 +95,7 @@ impl Pickle {
     }
 }
 
-/// Values in the order of their storage by columns: the first index runs fastest.
+/// Returns the values in column order: the first index runs fastest.
 fn turned(shape: &[usize], values: &[f32]) -> Vec<f32> {
     let mut out = Vec::with_capacity(values.len());
     for place in 0..values.len() {
@@ -129,11 +129,11 @@ fn archive(path: &Path, pickle: &[u8], storages: &[Vec<u8>], extra: &[&str]) {
     zip.finish().unwrap();
 }
 
-/// Writes a checkpoint with the state dict under `keys`, its names behind `prefix`.
+/// Writes a checkpoint with the state dict under `keys`, with `prefix` before its names.
 fn checkpoint(path: &Path, parameters: &Parameters, keys: &[&str], prefix: &str, by_column: bool) {
     let mut pickle = Pickle(b"\x80\x02".to_vec());
     for key in keys {
-        // Something lies beside it, as in training.
+        // Other entries lie beside it, as in training.
         pickle.0.extend(b"}(");
         pickle.text("epoch");
         pickle.int(3);
@@ -155,7 +155,7 @@ fn checkpoint(path: &Path, parameters: &Parameters, keys: &[&str], prefix: &str,
     archive(path, &pickle.0, &storages, &["version"]);
 }
 
-/// Writes the same as safetensors.
+/// Writes the same parameters as safetensors.
 fn safetensors(path: &Path, parameters: &Parameters, prefix: &str) {
     let data: Vec<_> = parameters
         .iter()
@@ -303,7 +303,7 @@ fn nothing_is_replaced_unasked() {
     import(&[]).text();
     import(&[]).refused(&["`m` exists", "`--force`"]);
     import(&["--force"]).text();
-    // An output is never an input, by any path.
+    // An output never replaces an input, by any path.
     fs::write(at("names.txt"), "a\nb\nc\n").unwrap();
     fs::create_dir(at("in")).unwrap();
     fs::copy(at("w.safetensors"), at("in/model.safetensors")).unwrap();
@@ -325,7 +325,7 @@ fn nothing_is_replaced_unasked() {
         &["import", "w.safetensors", SMALL, "-o", "names.txt"],
     )
     .refused(&["`-o names.txt` is a file"]);
-    // What belongs to another model would be read with this one.
+    // A file of another model would be read with this one.
     fs::write(at("m/preprocessor_config.json"), "{}").unwrap();
     import(&["--force"]).refused(&["m/preprocessor_config.json", "another model"]);
 }
@@ -339,7 +339,7 @@ fn what_is_no_state_dict_is_named() {
         run(&folder, &args).refused(&[words, &[name]].concat());
         assert!(!at("m").exists());
     };
-    // A class of the user's, a function that does harm, and one in the state dict itself.
+    // A user's class, a harmful function, and a class inside the state dict.
     let mut own = Pickle(b"\x80\x02".to_vec());
     own.name("__main__", "Net");
     own.0.extend(b")\x81}b.");
@@ -378,7 +378,7 @@ fn what_is_no_state_dict_is_named() {
     archive(&at("cut.pth"), b"\x80\x02}", &[], &[]);
     refused("cut.pth", &["damaged", "data.pkl", "ends too early"]);
 
-    // Tensors that reach beyond their numbers, or have none.
+    // Tensors that extend beyond their numbers, or have none.
     let mut lying = parameters(SMALL);
     checkpoint(&at("short.pth"), &lying, &[], "", false);
     let mut pickle = Pickle(b"\x80\x02".to_vec());
@@ -392,7 +392,7 @@ fn what_is_no_state_dict_is_named() {
     checkpoint(&at("huge.pth"), &lying, &[], "", false);
     refused("huge.pth", &["beyond its storage"]);
 
-    // The wrong architecture, and one without its classifier.
+    // The wrong architecture, and a checkpoint without its classifier.
     let mut headless = parameters(SMALL);
     headless.retain(|name, _| !name.starts_with("classifier"));
     checkpoint(&at("headless.pth"), &headless, &[], "", false);
@@ -512,7 +512,7 @@ fn names_are_read_in_any_case_and_punctuation() {
     for name in ["ResNet18", "RESNET-18", "resnet_18"] {
         assert_eq!(layers(name), layers("resnet18"), "{name}");
     }
-    // Without a network: the model is built in.
+    // Without network access, since the model is built in.
     let coffee = photo("coffee.png");
     for name in [
         "efficientnet_lite0",

@@ -1,4 +1,4 @@
-//! Numbers and files that ask for all of the memory, or never end: refused in bounded time and memory, with a message.
+//! Numbers and files that demand all memory, or never end, are refused in bounded time and memory, with a message.
 #![cfg(unix)]
 
 use std::fs;
@@ -11,7 +11,7 @@ use tempfile::{TempDir, tempdir};
 
 use crate::binary::{Run, command, photo};
 
-/// A run that must end in 60 seconds and never hold more than a gigabyte; a run on small inputs takes a tenth of both.
+/// Runs a command that must end within 60 seconds and never hold more than a gigabyte; on small inputs it takes a tenth of both.
 fn bounded(mut command: Command) -> Run {
     let mut child = command
         .stdout(Stdio::piped())
@@ -19,7 +19,7 @@ fn bounded(mut command: Command) -> Run {
         .spawn()
         .unwrap();
     let begin = Instant::now();
-    // What the messages need fits into the pipes.
+    // The messages fit into the pipes.
     while child.try_wait().unwrap().is_none() {
         let held = resident(child.id());
         let late = begin.elapsed() > Duration::from_secs(60);
@@ -32,7 +32,7 @@ fn bounded(mut command: Command) -> Run {
     Run::of(child.wait_with_output().unwrap())
 }
 
-/// The most memory that a process held so far, in kB; 0 where the system does not tell.
+/// Returns the most memory that a process has held, in kB; 0 if the system does not tell.
 fn resident(id: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -44,7 +44,7 @@ fn run(folder: &TempDir, args: &[&str]) -> Run {
     bounded(command(folder.path(), args))
 }
 
-/// A folder `own` with this description and no weights that fit.
+/// Makes a folder `own` with this description and without matching weights.
 fn own(config: &str) -> TempDir {
     let folder = tempdir().unwrap();
     let own = folder.path().join("own");
@@ -80,7 +80,7 @@ fn classes_without_end_are_refused() {
             run(&folder, &["layers", "own"]).refused(&["`num_classes` is", count]);
         }
     }
-    // As many as are allowed are compared with the weights before they get names.
+    // An allowed number of classes is compared with the weights before the classes get names.
     let folder = own(r#"{"architecture": "resnet18", "num_classes": 1000000}"#);
     for args in [
         &["layers", "own"][..],
@@ -106,7 +106,7 @@ fn inputs_without_end_are_refused() {
     let processor = folder.path().join("own/preprocessor_config.json");
     fs::write(processor, r#"{"size": {"height": 60000, "width": 60000}}"#).unwrap();
     run(&folder, &["layers", "own"]).refused(&["`input_size`", "60000"]);
-    // Sizes of which one network would be made.
+    // Sizes that one network would need.
     for sizes in [
         r#""image_size": 4000000000, "patch_size": 4000000000"#,
         r#""hidden_size": 18446744073709551615"#,
@@ -160,7 +160,7 @@ fn what_is_no_file_is_no_model() {
             }
         }
     }
-    // A file with holes claims more than it needs of the disk.
+    // A sparse file claims more than it takes on the disk.
     for (name, length) in [("config.json", 1_u64 << 40), ("model.safetensors", 1 << 40)] {
         let folder = own(description);
         let file = fs::File::create(folder.path().join("own").join(name)).unwrap();
@@ -207,7 +207,7 @@ fn records_and_cards_end() {
         run(&folder, &["card", "render", name, "-o", "out"]).refused(&words);
         run(&folder, &["card", "diff", name, name]).refused(&words);
     }
-    // A line without end.
+    // A line that does not end.
     fs::write(folder.path().join("line"), vec![b' '; 17 << 20]).unwrap();
     run(&folder, &["evaluate", "merge", "line"])
         .refused(&["line 1", "this is not a file of records"]);

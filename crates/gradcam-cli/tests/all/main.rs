@@ -1,4 +1,4 @@
-//! The command line through its real binary, in one test binary.
+//! Tests the command line through its real binary, in one test binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod bad_input;

@@ -17,7 +17,7 @@ fn every_listed_method_explains_a_photo() {
         let about: Value = serde_json::from_str(line).unwrap();
         let name = about["name"].as_str().unwrap();
         assert!(about["paper"].as_str().unwrap().contains("20"), "{line}");
-        // Forward passes for each of 1,280 channels, or attention, which this network has not.
+        // Left out: a forward pass for each of 1,280 channels, or attention, which this network lacks.
         let needs = about["needs"].as_str().unwrap();
         if ["score-cam", "ss-cam", "is-cam"].contains(&name) || needs.contains("transformer") {
             continue;
@@ -37,7 +37,7 @@ fn every_listed_method_explains_a_photo() {
         }
         let record: Value = serde_json::from_str(gradcam(folder.path(), &args).text()).unwrap();
         assert_eq!(record["method"], name);
-        // Two points of an integral do not add up to much.
+        // Two points of an integral are too few for completeness.
         let fits = match steps {
             "" => ["ok", "ok"],
             _ => ["ok", "incomplete"],
@@ -51,8 +51,8 @@ fn every_listed_method_explains_a_photo() {
         maps.insert(record["map"]["sha256"].as_str().unwrap().to_string());
         assert!(folder.path().join(&picture).is_file());
     }
-    // But for rounding grad-cam, hires-cam and xgrad-cam are one map at this head, and layer-cam and element-wise-cam where no activation is
-    // negative.
+    // Except for rounding, grad-cam, hires-cam and xgrad-cam have the same map at this head. So have layer-cam and element-wise-cam if no
+    // activation is negative.
     assert!(maps.len() >= 28, "{maps:?}");
     let text = gradcam(folder.path(), &["methods"]);
     let text = text.text();

@@ -1,4 +1,4 @@
-//! Options of methods: refused once and before any picture is read, in plain words, with the name that was meant.
+//! Options of methods are refused once, before any picture is read, in plain words and with the intended name.
 
 use tempfile::tempdir;
 
@@ -61,7 +61,7 @@ fn a_bad_option_is_one_error_before_any_picture_is_read() {
         run.refused(&["error: ", words]);
         assert!(!run.err.contains("warning"), "{}", run.err);
         assert_eq!(run.err.matches(words).count(), 1, "{}", run.err);
-        // In a comparison as well, where a default that does not suit only keeps a method out.
+        // Also in a comparison, where an unsuitable default only excludes a method.
         let set = format!("{method}.{set}");
         let methods = format!("grad-cam,{method}");
         let args = [
@@ -147,7 +147,7 @@ fn values_are_refused_in_plain_words() {
     }
 }
 
-/// A model's config and a data set's annotations, whatever is wrong with them.
+/// Checks a model's config and a data set's annotations with all kinds of errors.
 #[test]
 fn files_are_refused_in_plain_words() {
     let folder = tempdir().unwrap();
@@ -230,7 +230,7 @@ fn files_are_refused_in_plain_words() {
     }
 }
 
-/// Fails on words that only programmers know.
+/// Fails on terms that only programmers know.
 fn plain(text: &str) {
     for word in [
         "usize", "u64", "i64", "f64", "u8", "untagged", "variant", "struct", "Rect {", "Some(",

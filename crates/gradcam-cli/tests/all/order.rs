@@ -1,4 +1,4 @@
-//! What the arguments tell is refused before the network is loaded, and what its shapes tell before a picture is read.
+//! Bad arguments are refused before the network is loaded, and unsuitable shapes before a picture is read.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use tempfile::{TempDir, tempdir};
 
 use crate::binary::{files, gradcam};
 
-/// A picture, a data set without masks, a file, and a model that cannot be loaded.
+/// Makes a picture, a data set without masks, a file, and a model that cannot be loaded.
 fn prepared() -> TempDir {
     let folder = tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
@@ -24,10 +24,10 @@ fn prepared() -> TempDir {
     folder
 }
 
-/// The message of loading the model.
+/// The message when the model is loaded.
 const LOADED: &str = "cannot load the model `broken`";
 
-/// Runs `command`, which loads the model, and with each of the options, which keep it from that.
+/// Runs `command`, which loads the model, and runs it with each of the options, which are refused before that.
 fn early(folder: &Path, command: &[&str], options: &[(&[&str], &str)]) {
     let before = files(folder);
     let run = |more: &[&str]| {
@@ -43,7 +43,7 @@ fn early(folder: &Path, command: &[&str], options: &[(&[&str], &str)]) {
     assert_eq!(files(folder), before);
 }
 
-/// Those of every command that samples, or compares with pictures.
+/// The options of every command that samples, or compares with pictures.
 const SHARED: [(&[&str], &str); 4] = [
     (&["--background", "none.png"], "cannot read `none.png`"),
     (&["--precision", "tf32"], "tf32 and f16 are for GPUs"),
@@ -156,7 +156,7 @@ fn a_card_refuses_before_it_loads() {
     assert!(!run.err.contains(LOADED), "{}", run.err);
 }
 
-/// With `--fit none` each picture was refused by itself.
+/// With `--fit none`, each picture used to be refused separately.
 #[test]
 fn a_method_that_does_not_suit_is_refused_before_a_picture_is_read() {
     let folder = prepared();

@@ -1,4 +1,4 @@
-//! What `explain` writes, and where.
+//! The outputs of `explain` and their places.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use tempfile::tempdir;
 
 use crate::binary::{files, gradcam, photo};
 
-/// Shape and values of the tensor `name`, which must be `f32`.
+/// Returns shape and values of the tensor `name`, which must be `f32`.
 fn tensor(bytes: &[u8], name: &str) -> (Vec<usize>, Vec<f32>) {
     let file = SafeTensors::deserialize(bytes).unwrap();
     let view = file.tensor(name).unwrap();
@@ -82,7 +82,7 @@ fn the_cats_face_stands_out() {
     gradcam(folder.path(), &args).text();
     let bytes = fs::read(folder.path().join("cat.safetensors")).unwrap();
     let (_, map) = tensor(&bytes, "upsampled");
-    // Eye, cheek and nose lie there in the 224 × 224 pixels that the network sees.
+    // Eye, cheek and nose lie here in the 224 × 224 pixels that the network sees.
     let (rows, columns) = (60..215, 20..190);
     let largest = map.iter().copied().fold(0.0, f32::max);
     for (i, &value) in map.iter().enumerate() {
@@ -150,7 +150,7 @@ fn resume_goes_on_where_files_are_missing() {
     assert_eq!(gradcam(folder.path(), &args).text(), "");
 }
 
-/// The picture that a run with these options draws.
+/// Returns the picture that a run with these options draws.
 fn drawn(folder: &Path, options: &[&str]) -> image::RgbImage {
     let coffee = photo("coffee.png");
     let run = gradcam(
@@ -186,7 +186,7 @@ fn options_change_the_picture() {
     }
     let wide = drawn(folder.path(), &["--view", "side-by-side"]);
     assert_eq!(wide.width(), 2 * plain.width() + 8);
-    // The whole photo instead of the middle square.
+    // The whole photo instead of the centre square.
     let whole = drawn(folder.path(), &["--fit", "squash"]);
     assert_eq!(whole.dimensions(), (600, 400));
 }
@@ -219,7 +219,7 @@ fn the_ending_decides_the_format() {
     );
 }
 
-/// Ctrl-C ends the run after the batch at hand, with every file whole.
+/// Checks that Ctrl-C ends the run after the current batch, with every file complete.
 #[cfg(unix)]
 #[test]
 fn an_interruption_leaves_whole_files() {
@@ -265,7 +265,7 @@ fn an_interruption_leaves_whole_files() {
     }
 }
 
-/// Likeness to a picture is a cosine of embeddings: 1 for the picture itself, less for another one.
+/// Checks that similarity to a picture is a cosine of embeddings: 1 for the picture itself, less for another one.
 #[test]
 fn likeness_to_another_picture() {
     let folder = tempdir().unwrap();
@@ -291,7 +291,7 @@ fn likeness_to_another_picture() {
     gradcam(folder.path(), &missing).refused(&["`--target like:no.png`", "cannot read `no.png`"]);
 }
 
-/// A CLIP takes texts; another network says that it has no text tower.
+/// Checks that a CLIP accepts texts, and that another network reports its lack of a text tower.
 #[test]
 fn likeness_to_a_text() {
     let folder = tempdir().unwrap();

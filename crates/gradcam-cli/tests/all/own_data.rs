@@ -1,4 +1,4 @@
-//! The least that makes a data set of one's own pictures, as help and README show it.
+//! The minimal data set of one's own pictures, as shown by help and README.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ fn info(folder: &Path, set: &str) -> Value {
     serde_json::from_str(gradcam(folder, &["data", "info", set, "--json"]).text()).unwrap()
 }
 
-/// The first JSON object of a text, which begins with its images.
+/// Returns the first JSON object of a text, which begins with its images.
 fn example(text: &str) -> Value {
     let start = text.find("{\"images\"").unwrap();
     let mut found = serde_json::Deserializer::from_str(&text[start..]).into_iter();

@@ -6,7 +6,7 @@ use tempfile::tempdir;
 
 use crate::binary::{files, gradcam};
 
-/// The pages that a page names: `gradcam-explain(1)`.
+/// Returns the pages that a page names: `gradcam-explain(1)`.
 fn named(page: &str) -> BTreeSet<String> {
     let plain = page
         .replace("\\-", "-")
@@ -41,7 +41,7 @@ fn every_page_that_is_named_is_there() {
         "{links} links, {} pages",
         pages.len()
     );
-    // They are not replaced without being asked to.
+    // Existing pages are replaced only on request.
     gradcam(folder.path(), &["man", "-o", "pages"]).refused(&["exists", "--force"]);
     gradcam(folder.path(), &["man", "-o", "pages", "--force"]).text();
     let some = gradcam(folder.path(), &["man", "data", "-o", "some"]);
@@ -90,7 +90,7 @@ fn completions_know_the_values() {
     }
 }
 
-/// In bash itself, where there is one.
+/// Runs in bash itself, if there is one.
 #[cfg(unix)]
 #[test]
 fn bash_completes_values_and_offers_no_files_for_names() {

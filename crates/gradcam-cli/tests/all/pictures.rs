@@ -1,4 +1,4 @@
-//! Formats of pictures, values of more than 8 bits, and DICOM files, through the commands.
+//! Picture formats, values of more than 8 bits, and DICOM files, in all commands.
 
 use std::fs;
 use std::path::Path;
@@ -9,18 +9,18 @@ use tempfile::tempdir;
 
 use crate::binary::{files, gradcam, photo};
 
-/// A photo of 96 × 64 pixels.
+/// Returns a photo of 96 × 64 pixels.
 fn small() -> RgbImage {
     let coffee = image::open(photo("coffee.png")).unwrap().into_rgb8();
     imageops::resize(&coffee, 96, 64, imageops::FilterType::Triangle)
 }
 
-/// The same in grey.
+/// Returns the same photo in grey.
 fn grey() -> GrayImage {
     image::DynamicImage::ImageRgb8(small()).into_luma8()
 }
 
-/// A file of 16 bits whose values are `scale` times those of the grey photo, and `more`.
+/// Writes a file of 16 bits whose values are those of the grey photo times `scale`, plus `more`.
 fn deep(path: &Path, scale: u16, more: u16) {
     let grey = grey();
     let deep = ImageBuffer::from_fn(grey.width(), grey.height(), |x, y| {
@@ -30,7 +30,7 @@ fn deep(path: &Path, scale: u16, more: u16) {
     deep.save(path).unwrap();
 }
 
-/// An uncompressed DICOM file of 12 bits a sample, whose values are 16 times those of the grey photo.
+/// Writes an uncompressed DICOM file with 12 bits per sample, whose values are 16 times those of the grey photo.
 fn dicom(path: &Path) {
     let grey = grey();
     let element = |group: u16, element: u16, kind: &[u8; 2], value: &[u8]| {
@@ -72,7 +72,7 @@ fn dicom(path: &Path) {
     fs::write(path, bytes).unwrap();
 }
 
-/// What `classify` says of files: the probability of each one's first class, and its number.
+/// Returns the top class of each file by `classify`: its probability and its number.
 fn seen(folder: &Path, args: &[&str]) -> Vec<(f64, u64)> {
     let args = [&["classify", "--json", "--top", "1"], args].concat();
     let records = gradcam(folder, &args).records();
@@ -170,7 +170,7 @@ fn twelve_bits_are_seen_with_a_window_and_warned_of_without() {
         let image = image::open(path(name)).unwrap().into_rgb8();
         image.iter().map(|v| u64::from(*v)).sum::<u64>() / image.len() as u64
     };
-    // The picture is painted as it was seen.
+    // The picture is painted as the network saw it.
     assert!(mean("b.png") > mean("a.png") + 20);
     for window in ["12", "5:1", "a:b", "0:nan"] {
         gradcam(folder.path(), &["classify", "deep.png", "--window", window])
@@ -243,7 +243,7 @@ fn dicom_files_are_read_in_their_window() {
         "p1.gradcam.png"
     );
 
-    // RSNA's table beside it.
+    // The same with RSNA's table beside it.
     let set = folder.path().join("rsna");
     fs::create_dir(&set).unwrap();
     dicom(&set.join("p1.dcm"));

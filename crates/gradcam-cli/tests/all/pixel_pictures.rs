@@ -1,10 +1,10 @@
-//! Pictures of maps whose values belong to single pixels: a few of them do not hide the others.
+//! Pictures of maps with values for single pixels: a few of these do not hide the others.
 
 use tempfile::tempdir;
 
 use crate::binary::{gradcam, photo};
 
-/// The share of the picture that has the warm colours of the scale's upper half.
+/// Returns the share of the picture in the warm colours of the scale's upper half.
 fn warm(args: &[&str]) -> f64 {
     let folder = tempdir().unwrap();
     let chelsea = photo("chelsea.png");

@@ -1,4 +1,4 @@
-//! Pictures that can be read: a caption, small inputs enlarged, and the sheet of `compare`.
+//! Readable pictures: a caption, enlarged small inputs, and the sheet of `compare`.
 
 use std::path::Path;
 
@@ -41,7 +41,7 @@ fn a_small_picture_is_drawn_larger() {
     picture(folder.path(), 28, 28);
     let found = explained(folder.path(), &["--enlarge", "64"]);
     assert_eq!(found.dimensions(), (56, 56));
-    // The photo's pixels are squares, over which the map is smooth: without evidence the picture is the photo.
+    // The photo's pixels become squares, over which the map is smooth; without evidence the picture is the photo.
     let faint = explained(folder.path(), &["--alpha", "0"]);
     let original = image::open(folder.path().join("in.png"))
         .unwrap()
@@ -70,7 +70,7 @@ fn a_caption_says_class_probability_and_method() {
     };
     let ink = below(&captioned).pixels().filter(|p| p[0] < 128).count();
     assert!(ink > 300, "{ink}");
-    // Another class and another method are other words.
+    // Another class or method gives another caption.
     let mut seen = vec![below(&captioned)];
     for args in [
         &["--caption", "--target", "3"][..],
@@ -108,14 +108,14 @@ fn shared_passes_are_told_apart() {
         let found = all.iter().find(|method| method["name"] == name).unwrap();
         found[field].as_f64().unwrap()
     };
-    // One forward and one backward serve all three, and none of them is charged for the others.
+    // All three share one forward and one backward pass, and each reports them as shared.
     let shared = seconds("grad-cam", "shared_seconds");
     assert!(shared > 0.0);
     for name in ["layer-cam", "hires-cam"] {
         assert_eq!(seconds(name, "shared_seconds"), shared, "{name}");
     }
     assert!(seconds("grad-cam", "seconds") < shared, "{record}");
-    // Only one of them takes the gradient at the pixels; the other looks there without.
+    // Only `gradient` takes the gradient at the image itself, so the two share nothing.
     assert_eq!(seconds("gradient", "shared_seconds"), 0.0);
     assert_eq!(seconds("smoothgrad", "shared_seconds"), 0.0);
     let total = record["seconds"].as_f64().unwrap();
@@ -133,7 +133,7 @@ fn shared_passes_are_told_apart() {
         (sum + shared - total).abs() < 0.1 * total + 0.01,
         "{sum} + {shared} of {total}"
     );
-    // Alone, a method pays for everything.
+    // Alone, a method is charged for everything.
     let alone = compare("grad-cam");
     assert_eq!(alone["methods"][0]["shared_seconds"], 0.0);
     let own = alone["methods"][0]["seconds"].as_f64().unwrap();

@@ -1,4 +1,4 @@
-//! What ends a run before everything is done: Ctrl-C, and a reader that goes away.
+//! Runs that end early: by Ctrl-C, or because a reader goes away.
 #![cfg(unix)]
 
 use std::fs;
@@ -17,7 +17,7 @@ fn interrupt(child: &Child) {
     assert!(sent.success());
 }
 
-/// `count` copies of a photo in the folder `photos`.
+/// Makes `count` copies of a photo in the folder `photos`.
 fn photos(folder: &Path, count: usize) {
     let photos = folder.join("photos");
     fs::create_dir(&photos).unwrap();
@@ -71,7 +71,7 @@ fn a_second_interruption_ends_at_once() {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
-    // The model is loaded, and the first picture's four thousand forwards begin.
+    // The model is loaded, and the four thousand forward passes of the first picture begin.
     assert!(said.next().unwrap().unwrap().contains("sha256"));
     interrupt(&child);
     assert!(said.next().unwrap().unwrap().contains("finishing"));
@@ -81,7 +81,7 @@ fn a_second_interruption_ends_at_once() {
     assert_eq!((run.code, run.out.len()), (Some(130), 0), "{}", run.err);
 }
 
-/// `gradcam explain photos | head -1`.
+/// Tests `gradcam explain photos | head -1`.
 #[test]
 fn a_reader_that_goes_away_leaves_a_rest_undone() {
     let folder = tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! `gradcam evaluate` as a study that is taken up, on pictures as cameras store them, with all methods at once; and `gradcam metrics`.
+//! `gradcam evaluate` as a resumed study, on pictures as cameras store them, and with all methods at once; and `gradcam metrics`.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use tempfile::{TempDir, tempdir};
 
 use crate::binary::{Run, gradcam, photo};
 
-/// A PNG whose EXIF data have an orientation, 1 to 8 (CIPA DC-008, 4.6.4).
+/// Writes a PNG whose EXIF data has an orientation, 1 to 8 (CIPA DC-008, 4.6.4).
 fn oriented(path: &Path, image: &RgbImage, orientation: u8) {
     let mut tiff = b"MM\0\x2a\0\0\0\x08\0\x01".to_vec();
     tiff.extend([1, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0]);
@@ -27,7 +27,7 @@ fn cat() -> RgbImage {
         .into_rgb8()
 }
 
-/// A folder `set` of one picture.
+/// Makes a folder `set` with one picture.
 fn one() -> TempDir {
     let folder = tempdir().unwrap();
     fs::create_dir_all(folder.path().join("set/cat")).unwrap();
@@ -35,7 +35,7 @@ fn one() -> TempDir {
     folder
 }
 
-/// The class that each record of a file sees.
+/// Returns the predicted class in each record of a file.
 fn seen(path: &Path) -> Vec<u64> {
     let text = fs::read_to_string(path).unwrap();
     text.lines()
@@ -95,7 +95,7 @@ fn a_study_is_taken_up_with_the_arguments_that_it_was_begun_with() {
     changed(1, "20").text();
     assert_eq!(bytes(), before);
 
-    // Parts of different studies are not merged.
+    // Shards of different studies are not merged.
     run(&rise(
         "b",
         &[
@@ -111,7 +111,7 @@ fn a_study_is_taken_up_with_the_arguments_that_it_was_begun_with() {
     let merge = ["evaluate", "merge", "a", "b"];
     run(&merge).refused(&["its budget is 30, expected 20", "`--budget`"]);
 
-    // Records of the first version did not say all that.
+    // Records of the first version lacked some of these fields.
     let text = String::from_utf8(before).unwrap();
     let old = text.replacen("gradcam-records/2", "gradcam-records/1", 1);
     fs::write(
@@ -131,7 +131,7 @@ fn photos_that_are_stored_on_their_sides_are_measured_upright() {
     let folder = tempdir().unwrap();
     let place = |name: &str| folder.path().join("set/cat").join(name);
     let image = cat();
-    // How each is stored, so that it is upright again.
+    // How each picture is stored, so that it appears upright.
     let stored = [
         (6, image::imageops::rotate270(&image)),
         (3, image::imageops::rotate180(&image)),
@@ -155,12 +155,12 @@ fn photos_that_are_stored_on_their_sides_are_measured_upright() {
     upright.text();
     assert!(!upright.err.contains("EXIF"), "{}", upright.err);
     assert_eq!(seen(&folder.path().join("records")), explained);
-    // They are one picture, and `data info` has its size.
+    // They are the same picture, and `data info` reports its size.
     assert!(explained.iter().all(|&class| class == explained[0]));
     let info = run(&["data", "info", "set", "--json"]).records();
     assert_eq!(info[0]["sizes"]["least"], info[0]["sizes"]["most"]);
 
-    // Boxes count the pixels as they are stored: the picture stays so, and that is said.
+    // Boxes refer to the stored pixels: the picture is not turned, and a warning says so.
     let (width, height) = stored[1].1.dimensions();
     oriented(&folder.path().join("boxes/images/1.png"), &stored[1].1, 3);
     let instances = json!({
@@ -211,7 +211,7 @@ fn nulls_are_checked_before_a_file_is_begun() {
 fn what_does_not_suit_the_network_is_left_out_before_anything_is_computed() {
     let folder = tempdir().unwrap();
     fs::create_dir_all(folder.path().join("set/cat")).unwrap();
-    // There is nothing to compute on.
+    // There is no picture to compute on.
     fs::write(folder.path().join("set/cat/1.png"), "no picture").unwrap();
     let run = |more: &[&str]| {
         let args = ["evaluate", "set", "--metrics", "sparsity", "--json"];
@@ -235,11 +235,11 @@ fn what_does_not_suit_the_network_is_left_out_before_anything_is_computed() {
         assert!(!methods(&all).contains(&left.to_string()));
     }
     assert!(methods(&all).contains(&"cam".to_string()));
-    // No global average follows this layer at once.
+    // No global average directly follows this layer.
     let inner = run(&["--methods", "all", "--layer", "blocks.3"]);
     assert!(inner.err.contains("without cam: "), "{}", inner.err);
     assert!(!methods(&inner).contains(&"cam".to_string()));
-    // Who names one wants it.
+    // A named method must suit.
     let named = run(&["--methods", "grad-cam,attention-rollout"]);
     named.refused(&["the method `attention-rollout`", "transformer"]);
     assert!(named.out.is_empty() && !named.err.contains("no picture"));
@@ -308,7 +308,7 @@ fn tables_say_what_their_headings_mean() {
         let point = word.contains('.');
         assert!(!point || digits.len() <= 3, "`{word}` in: {whole}");
     }
-    // What is not there is not explained.
+    // A heading that is absent is not explained.
     let short = table("sparsity");
     for heading in ["rank", "worst p", "hit, pointing"] {
         assert!(!short.contains(heading), "{short}");
