@@ -137,9 +137,9 @@ fn maps() -> Vec<(LinearMap, Vec<usize>)> {
     maps
 }
 
-fn take(axis: usize, indices: &[usize]) -> LinearMap {
+fn take(dim: usize, indices: &[usize]) -> LinearMap {
     LinearMap::Take {
-        axis,
+        dim,
         indices: indices.to_vec(),
     }
 }

@@ -111,7 +111,7 @@ fn maps() -> Vec<LinearMap> {
         LinearMap::narrow(1, 1, 2),
         LinearMap::Select { dim: 1, index: 2 },
         LinearMap::Take {
-            axis: 2,
+            dim: 2,
             indices: vec![5, 1, 5, 0],
         },
         LinearMap::Pad(vec![(0, 0), (0, 1), (1, 0), (2, 2)]),

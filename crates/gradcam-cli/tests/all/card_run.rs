@@ -309,7 +309,7 @@ fn a_card_of_the_first_rule_stands() {
     assert_eq!(found.code, Some(1), "{}", found.err);
     let text = String::from_utf8(found.out).unwrap();
     for line in [
-        "rule_id: measured-card/1 -> measured-card/2: two rules",
+        "rule_id: measured-card/1 -> measured-card/2: the rules differ",
         "deletion.rise: pass -> inconclusive",
     ] {
         assert!(text.contains(line), "{text}");

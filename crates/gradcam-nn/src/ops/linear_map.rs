@@ -47,7 +47,7 @@ pub enum LinearMap {
     /// one-dimensional indices.
     Take {
         /// The dimension.
-        axis: usize,
+        dim: usize,
         /// At least one index, from 0 to below the dimension's size.
         indices: Vec<usize>,
     },
@@ -98,7 +98,7 @@ impl LinearMap {
             &LinearMap::Select { dim, index } => {
                 slice::forward(x, dim, (index, 1, 1))?.squeeze(dim)
             }
-            LinearMap::Take { axis, indices } => take::forward(x, *axis, indices),
+            LinearMap::Take { dim, indices } => take::forward(x, *dim, indices),
             LinearMap::Pad(zeros) => {
                 self.output_dims(x.dims())?;
                 let mut sides = zeros.iter().enumerate();
@@ -141,7 +141,7 @@ impl LinearMap {
             &LinearMap::Select { dim, index } => {
                 slice::adjoint(&grad.unsqueeze(dim)?, dims, dim, (index, 1, 1))
             }
-            LinearMap::Take { axis, indices } => take::adjoint(grad, dims, *axis, indices),
+            LinearMap::Take { dim, indices } => take::adjoint(grad, dims, *dim, indices),
             LinearMap::Pad(zeros) => {
                 let mut sides = zeros.iter().zip(dims).enumerate();
                 sides.try_fold(grad.clone(), |grad, (dim, (&(before, _), &len))| {
@@ -208,7 +208,7 @@ impl LinearMap {
                 dims.remove(dim);
                 Ok(dims)
             }
-            LinearMap::Take { axis, indices } => take::output_dims(dims, *axis, indices),
+            LinearMap::Take { dim, indices } => take::output_dims(dims, *dim, indices),
             LinearMap::Pad(zeros) => {
                 if zeros.len() != dims.len() {
                     bail!(

@@ -280,8 +280,8 @@ fn combinations_agree() {
             );
         }
     }
-    for (axis, indices) in [(1, vec![2, 0, 2, 2]), (3, vec![6, 1])] {
-        let take = LinearMap::Take { axis, indices };
+    for (dim, indices) in [(1, vec![2, 0, 2, 2]), (3, vec![6, 1])] {
+        let take = LinearMap::Take { dim, indices };
         agrees(&format!("{take:?}"), &[2, 3, 9, 7], |x, _| {
             take.forward(&turned(x)?)
         });

@@ -2,44 +2,43 @@
 
 use candle_core::{Device, Result, Tensor, bail};
 
-/// Takes the entries of dimension `axis` with these indices, in their order.
-pub(super) fn forward(x: &Tensor, axis: usize, indices: &[usize]) -> Result<Tensor> {
-    output_dims(x.dims(), axis, indices)?;
-    x.contiguous()?
-        .index_select(&on(indices, x.device())?, axis)
+/// Takes the entries of dimension `dim` with these indices, in their order.
+pub(super) fn forward(x: &Tensor, dim: usize, indices: &[usize]) -> Result<Tensor> {
+    output_dims(x.dims(), dim, indices)?;
+    x.contiguous()?.index_select(&on(indices, x.device())?, dim)
 }
 
 /// Adds the values up at their entries. The sums follow the order of `indices` on every device, so the same input gives the same bytes.
 pub(super) fn adjoint(
     grad: &Tensor,
     dims: &[usize],
-    axis: usize,
+    dim: usize,
     indices: &[usize],
 ) -> Result<Tensor> {
-    output_dims(dims, axis, indices)?;
+    output_dims(dims, dim, indices)?;
     Tensor::zeros(dims, grad.dtype(), grad.device())?.index_add(
         &on(indices, grad.device())?,
         &grad.contiguous()?,
-        axis,
+        dim,
     )
 }
 
 /// Returns the dimensions of the result if the entries exist.
-pub(super) fn output_dims(dims: &[usize], axis: usize, indices: &[usize]) -> Result<Vec<usize>> {
-    let Some(&size) = dims.get(axis) else {
+pub(super) fn output_dims(dims: &[usize], dim: usize, indices: &[usize]) -> Result<Vec<usize>> {
+    let Some(&size) = dims.get(dim) else {
         bail!(
-            "entries are taken along dimension {axis}, but {dims:?} has only {}",
+            "entries are taken along dimension {dim}, but {dims:?} has only {}",
             dims.len()
         );
     };
     if indices.is_empty() {
-        bail!("at least one index is needed along dimension {axis} of {dims:?}");
+        bail!("at least one index is needed along dimension {dim} of {dims:?}");
     }
     if let Some(index) = indices.iter().find(|&&index| index >= size) {
-        bail!("index {index} is not below {size}, the size of dimension {axis} of {dims:?}");
+        bail!("index {index} is not below {size}, the size of dimension {dim} of {dims:?}");
     }
     let mut dims = dims.to_vec();
-    dims[axis] = indices.len();
+    dims[dim] = indices.len();
     Ok(dims)
 }
 
