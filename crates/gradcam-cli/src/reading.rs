@@ -14,7 +14,7 @@ use crate::inputs::Input;
 
 /// A picture ready for a network.
 pub(crate) struct Loaded<'a> {
-    /// Where it came from.
+    /// Its source.
     pub(crate) input: &'a Input,
     /// The part of the original that the network sees, at the original's resolution; at the network's if the original is not kept.
     pub(crate) photo: RgbImage,

@@ -120,8 +120,7 @@ mod tests {
         counts
     }
 
-    /// Checks thirty pictures of five classes, of which every fifth would be of one class if they alternated, and any beginning of few if
-    /// sorted.
+    /// Checks thirty pictures of five classes: a fixed step would favour classes that alternate, and a prefix sorted ones.
     #[test]
     fn classes_of_one_size_have_the_same_number() {
         let samples = samples(&[6; 5]);

@@ -30,7 +30,7 @@ pub(crate) struct Subject<'a> {
     /// The number of samples that are measured in any case.
     pub(crate) sample: usize,
     pub(crate) reading: Reading<'a>,
-    /// Small pictures of classes, for the networks of the label test.
+    /// Small labelled pictures, for the networks of the label test.
     pub(crate) labels: &'a Dataset,
     /// The pictures of `labels`, read.
     pub(crate) digits: &'a Digits,
