@@ -479,7 +479,7 @@ fn a_description_beside_the_file_is_used_where_it_fits() {
     let other = r#"{"architecture": "squeezenet1_1", "label_names": ["cat", "dog"]}"#;
     let out = told(
         other,
-        &["of 2 classes", "`class 0` to `class 2`", "bilinear"],
+        &["for 2 classes", "`class 0` to `class 2`", "bilinear"],
     );
     assert!(out.contains("class 1"), "{out}");
     told(
