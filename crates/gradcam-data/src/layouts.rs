@@ -1,10 +1,14 @@
-//! Layouts of data sets on disk: one file per layout, with a test whether a folder has it and a reader.
+//! Layouts of data sets on disk: one file per layout, with a test whether a folder has it and a reader. A row of the table here makes it a
+//! [`Layout`].
 
-use std::collections::BTreeSet;
 use std::path::Path;
+use std::str::FromStr;
 
-use crate::dataset::annotation;
-use crate::{Dataset, Error, Kind, Layout, Result, files};
+use gradcam_names::nearest;
+use serde::{Deserialize, Serialize};
+
+use self::read::Read;
+use crate::{Error, Result};
 
 mod bam;
 mod chexlocalize;
@@ -27,60 +31,101 @@ mod xml;
 pub(crate) use coco_write::{json as write_json, write as write_coco};
 pub(crate) use idx::write as write_idx;
 
-/// Tells whether a path looks like a layout.
-pub(crate) fn matches(layout: Layout, path: &Path) -> bool {
-    match layout {
-        Layout::Folder => folder::matches(path),
-        Layout::ImageNet => imagenet::matches(path),
-        Layout::Voc => voc::matches(path),
-        Layout::Coco => coco::matches(path),
-        Layout::Masks => masks::matches(path),
-        Layout::Cub => cub::matches(path),
-        Layout::Bam => bam::matches(path),
-        Layout::Idx => idx::matches(path),
-        Layout::CheXlocalize => chexlocalize::matches(path),
-        Layout::Siim => siim::matches(path),
-        Layout::Rsna => rsna::matches(path),
-        Layout::Generated => false,
-    }
+/// Writes the enum `Layout` and what follows from its rows: `Variant = "name" => file;`. [`open`](crate::open) tries the layouts in this
+/// order.
+macro_rules! layouts {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal => $file:ident;)*) => {
+        /// The layout of a data set on disk.
+        ///
+        /// ```
+        /// use gradcam_data::Layout;
+        ///
+        /// assert_eq!("coco".parse::<Layout>()?, Layout::Coco);
+        /// assert!("cocoa".parse::<Layout>().is_err());
+        /// # Ok::<(), gradcam_data::Error>(())
+        /// ```
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub enum Layout {
+            $($(#[doc = $doc])+ #[serde(rename = $name)] $variant,)*
+            /// Drawn on demand; not on disk.
+            #[serde(rename = "generated")]
+            Generated,
+        }
+
+        impl Layout {
+            /// The layouts that a folder can have, in the order in which [`open`](crate::open) tries them.
+            pub const ALL: &[Layout] = &[$(Layout::$variant),*];
+
+            /// Returns the layout's name on a command line.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Layout::$variant => $name,)*
+                    Layout::Generated => "generated",
+                }
+            }
+
+            /// Returns one sentence of Markdown that says which files the layout has.
+            pub fn about(self) -> &'static str {
+                match self {
+                    $(Layout::$variant => concat!($($doc),+).trim_ascii(),)*
+                    Layout::Generated => "Drawn on demand; not on disk.",
+                }
+            }
+
+            /// Tells whether a path looks like the layout.
+            pub(crate) fn matches(self, path: &Path) -> bool {
+                match self {
+                    $(Layout::$variant => $file::matches(path),)*
+                    Layout::Generated => false,
+                }
+            }
+
+            /// Reads a path with the layout.
+            pub(crate) fn read(self, path: &Path) -> Read {
+                match self {
+                    $(Layout::$variant => $file::read(path),)*
+                    Layout::Generated => Err(Error::no_layout(path, "it is not on disk")),
+                }
+            }
+        }
+    };
 }
 
-/// Reads a path with a known layout.
-pub(crate) fn read(layout: Layout, path: &Path) -> Result<Dataset> {
-    let (classes, samples) = match layout {
-        Layout::Folder => folder::read(path),
-        Layout::ImageNet => imagenet::read(path),
-        Layout::Voc => voc::read(path),
-        Layout::Coco => coco::read(path),
-        Layout::Masks => masks::read(path),
-        Layout::Cub => cub::read(path),
-        Layout::Bam => bam::read(path),
-        Layout::Idx => idx::read(path),
-        Layout::CheXlocalize => chexlocalize::read(path),
-        Layout::Siim => siim::read(path),
-        Layout::Rsna => rsna::read(path),
-        Layout::Generated => return Err(Error::no_layout(path, "it is not on disk")),
-    }?;
-    if samples.is_empty() {
-        let endings = gradcam_picture::ENDINGS.join(", ");
-        let found = format!("no pictures found (files that end in {endings})");
-        return Err(Error::no_layout(path, &found));
+layouts! {
+    /// CUB-200-2011: `images.txt` and the text files beside it, and `segmentations/` if it is there.
+    Cub = "cub" => cub;
+    /// MNIST's IDX files, plain or gzipped: `train-images-idx3-ubyte` with its labels, `t10k-` likewise.
+    Idx = "idx" => idx;
+    /// CheXlocalize: `gt_segmentations_*.json` or `gt_annotations_*.json`, and CheXpert's pictures below the same folder.
+    CheXlocalize = "chexlocalize" => chexlocalize;
+    /// SIIM-ACR pneumothorax segmentation: the CSV with `EncodedPixels`, and the pictures below the same folder.
+    Siim = "siim" => siim;
+    /// RSNA pneumonia detection: the CSV of boxes with `Target`, and the pictures below the same folder.
+    Rsna = "rsna" => rsna;
+    /// Pascal VOC: `JPEGImages/`, `Annotations/`, and `SegmentationObject/` if it is there.
+    Voc = "voc" => voc;
+    /// The validation set of ILSVRC 2012, as the challenge or Kaggle packs it: `val/` with boxes as XML or CSV.
+    ImageNet = "imagenet" => imagenet;
+    /// BAM, Benchmarking Attribution Methods: one of its label sets, the folder `obj`, `scene` or `scene_only`.
+    Bam = "bam" => bam;
+    /// COCO instances: `instances.json` beside `images/`, or `annotations/instances_val2017.json` beside `val2017/`.
+    Coco = "coco" => coco;
+    /// Your own masks: a folder of pictures beside the folder `masks/`, which holds a mask of the same name for each.
+    Masks = "masks" => masks;
+    /// Pictures without annotations, in one folder or in one folder per class.
+    Folder = "folder" => folder;
+}
+
+impl FromStr for Layout {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Layout> {
+        let all = Layout::ALL.iter().copied();
+        let found = all.clone().find(|layout| layout.name() == name);
+        found.ok_or_else(|| Error::UnknownLayout {
+            name: name.to_string(),
+            nearest: nearest(name, all.map(Layout::name)),
+        })
     }
-    let mut seen = BTreeSet::new();
-    if let Some(twice) = samples.iter().find(|s| !seen.insert(s.id.as_str())) {
-        let found = format!("two pictures are called `{}`", twice.id);
-        return Err(Error::no_layout(path, &found));
-    }
-    let folder = match path.is_file() {
-        true => path.parent().unwrap_or(path),
-        false => path,
-    };
-    Ok(Dataset {
-        name: files::folder_name(folder),
-        layout,
-        kind: Kind::Real,
-        annotation: annotation(&samples),
-        classes,
-        samples,
-    })
 }

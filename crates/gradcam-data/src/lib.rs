@@ -16,6 +16,7 @@ mod picture;
 mod raster;
 mod rect;
 mod runs;
+mod sample;
 mod shape;
 mod write;
 
@@ -30,17 +31,19 @@ pub use image;
 
 pub use class::Class;
 pub use compose::{Compose, compose};
-pub use dataset::{Annotation, Dataset, Kind, Layout, Object, Sample, Split};
+pub use dataset::{Annotation, Dataset, Kind};
 pub use describe::{ClassCount, LOOKED_AT, Sizes, Summary, describe};
 pub use error::{Error, Result};
 pub use generate::generate;
 pub use generators::{Drawn, DrawnObject, Generator, Glyphs, Labels, Lesions, Pasted, Shapes};
 pub use idx::{Images, read_labels};
+pub use layouts::Layout;
 pub use mask::Mask;
 pub use open::{open, open_as};
 pub use picture::Picture;
 pub use raster::{fill_polygons, fill_rect};
 pub use rect::Rect;
 pub use runs::{check_runs, decompress, from_relative, from_runs, to_runs};
+pub use sample::{Object, Sample, Split};
 pub use shape::{Ink, Shape};
 pub use write::write;

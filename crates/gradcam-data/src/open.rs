@@ -1,9 +1,11 @@
 //! Opening a data set by its path.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::dataset::annotation;
 use crate::write::read_synthetic;
-use crate::{Dataset, Error, Layout, Result, layouts};
+use crate::{Dataset, Error, Kind, Layout, Result, files};
 
 /// Opens a data set and detects its layout. The path is a folder or a file of annotations (COCO's JSON, or the CSV of SIIM or RSNA). A
 /// `synthetic.json` beside the data, or up to two folders above, makes the set synthetic.
@@ -26,8 +28,8 @@ use crate::{Dataset, Error, Layout, Result, layouts};
 /// ```
 pub fn open(path: &Path) -> Result<Dataset> {
     std::fs::metadata(path).map_err(Error::read(path))?;
-    let fits = |layout: &Layout| layouts::matches(*layout, path);
-    let found = Layout::ALL.iter().copied().find(fits);
+    let mut all = Layout::ALL.iter().copied();
+    let found = all.find(|layout| layout.matches(path));
     let none = || {
         Error::no_layout(
             path,
@@ -42,10 +44,29 @@ pub fn open(path: &Path) -> Result<Dataset> {
 /// # Errors
 /// As [`open`].
 pub fn open_as(path: &Path, layout: Layout) -> Result<Dataset> {
-    let mut dataset = layouts::read(layout, path)?;
-    let folder = match path.is_file() {
-        true => path.parent().unwrap_or(path),
-        false => path,
+    let (classes, samples) = layout.read(path)?;
+    if samples.is_empty() {
+        let endings = gradcam_picture::ENDINGS.join(", ");
+        let found = format!("no pictures found (files that end in {endings})");
+        return Err(Error::no_layout(path, &found));
+    }
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = samples.iter().find(|s| !seen.insert(s.id.as_str())) {
+        let found = format!("two pictures are called `{}`", twice.id);
+        return Err(Error::no_layout(path, &found));
+    }
+    let folder = if path.is_file() {
+        path.parent().unwrap_or(path)
+    } else {
+        path
+    };
+    let mut dataset = Dataset {
+        name: files::folder_name(folder),
+        layout,
+        kind: Kind::Real,
+        annotation: annotation(&samples),
+        classes,
+        samples,
     };
     // Any folder of a drawn set is drawn as well.
     let folder = folder.canonicalize().map_err(Error::read(folder))?;
@@ -70,7 +91,7 @@ mod tests {
         let dir = files_in(&[("synthetic.json", text)]);
         crate::fixtures::picture(dir.path(), "images/a.png", 1, 1);
         let set = open(&dir.path().join("images")).unwrap();
-        assert!(matches!(set.kind, crate::Kind::Synthetic { seed: 7, .. }));
+        assert!(matches!(set.kind, Kind::Synthetic { seed: 7, .. }));
         // Nothing distinguishes two pictures with one name.
         crate::fixtures::picture(dir.path(), "images/a.jpg", 1, 1);
         let error = open(&dir.path().join("images")).unwrap_err().to_string();

@@ -31,7 +31,7 @@ pub fn write(dataset: &Dataset, folder: &Path) -> Result<()> {
         matches!(&dataset.kind, Kind::Synthetic { generator, .. } if generator == "glyphs");
     whole(folder, |part| {
         match glyphs {
-            true => write_idx(dataset, part)?,
+            true => write_idx(&dataset.samples, part)?,
             false => write_coco(
                 &dataset.classes,
                 dataset.samples.iter().cloned().map(Ok),

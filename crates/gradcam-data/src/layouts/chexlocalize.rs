@@ -13,8 +13,8 @@ use serde::Deserialize;
 use super::keys::Keys;
 use super::read::Read;
 use crate::class::numbered;
-use crate::dataset::target;
 use crate::runs::{check_runs, decompress};
+use crate::sample::target;
 use crate::{Class, Error, Object, Picture, Result, Sample, Shape, Split, files};
 
 /// The ten pathologies, numbered from 0.

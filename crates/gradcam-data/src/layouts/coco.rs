@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::read::Read;
-use crate::dataset::target;
 use crate::runs::{check_runs, decompress};
+use crate::sample::target;
 use crate::{Class, Error, Object, Picture, Rect, Result, Sample, Shape, Split, files};
 
 #[derive(Serialize, Deserialize)]

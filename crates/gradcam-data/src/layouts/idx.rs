@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::read::Read;
 use crate::idx::{Images, images_header, labels_bytes, read_labels};
-use crate::{Class, Dataset, Error, Picture, Result, Sample, Split, files};
+use crate::{Class, Error, Picture, Result, Sample, Split, files};
 
 /// The parts in reading order; `t10k` is MNIST's name for the test set.
 const PARTS: [(&str, Split); 2] = [("train", Split::Train), ("t10k", Split::Test)];
@@ -83,10 +83,10 @@ fn class(number: u8) -> Class {
 /// # Errors
 /// [`Error::Write`], [`Error::Size`] if pictures differ in size, [`Error::Setting`] if a class has no number below 256, and the errors of
 /// loading a picture.
-pub(crate) fn write(dataset: &Dataset, folder: &Path) -> Result<()> {
+pub(crate) fn write(all: &[Sample], folder: &Path) -> Result<()> {
     for (part, _) in PARTS {
         let wanted = |s: &&Sample| (s.split == Some(Split::Test)) == (part == "t10k");
-        let samples: Vec<&Sample> = dataset.samples.iter().filter(wanted).collect();
+        let samples: Vec<&Sample> = all.iter().filter(wanted).collect();
         let Some(first) = samples.first() else {
             continue;
         };

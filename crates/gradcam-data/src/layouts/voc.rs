@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::read::Read;
 use super::xml;
 use crate::class::numbered;
-use crate::dataset::target;
+use crate::sample::target;
 use crate::{Class, Error, Ink, Object, Picture, Result, Sample, Shape, Split, files};
 
 /// The classes of VOC2007 to VOC2012, in the devkit's order.
