@@ -5,6 +5,9 @@ mod check;
 mod classify;
 mod compare;
 mod data;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod documents;
 mod evaluate;
 mod explain;
 mod import;
@@ -85,7 +88,7 @@ pub(crate) enum Command {
     /// Measure a saliency card: a method's properties and its result in every test, as JSON, Markdown and HTML.
     Card(Box<CardArgs>),
     /// Inspect, draw or compose data sets; the help shows how to make one of your own pictures.
-    #[command(subcommand, after_help = data::OWN)]
+    #[command(subcommand, after_help = data::own())]
     Data(Data),
     /// Print a shell's completion script for gradcam.
     Completions {

@@ -31,7 +31,7 @@ pub(crate) struct Compare {
     /// The layer, for methods that use one [default: the last one with a spatial map].
     #[arg(long, value_name = "NAME", help_heading = "Method", value_hint = ValueHint::Other)]
     pub(crate) layer: Option<String>,
-    /// The target: top, a class's index or label, a difference A-B, or similarity to another picture or (with CLIP) to a text.
+    /// The target: top (top2: the second rank), a class's index or label, a difference A-B, similarity to another picture (the cosine of the embeddings before the classifier) or, with CLIP, to a text.
     #[arg(
         long,
         value_name = "top|INDEX|LABEL|A-B|like:IMAGE|text:WORDS",

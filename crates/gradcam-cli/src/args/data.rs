@@ -3,12 +3,17 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use gradcam_data::Layout;
 
 use super::known;
 use super::option::option;
 
-/// The help on turning a user's own pictures into a data set.
-pub(crate) const OWN: &str = include_str!("own_data.txt");
+/// Returns the help on turning a user's own pictures into a data set, and on every layout.
+pub(super) fn own() -> String {
+    let layout = |layout: &Layout| format!("\n    {:<14}{}", layout.name(), layout.about());
+    let layouts: String = Layout::ALL.iter().map(layout).collect();
+    format!("{}{layouts}", include_str!("own_data.txt").trim_ascii_end())
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Data {

@@ -31,7 +31,7 @@ pub(crate) struct Explain {
     /// The layer to explain; if given more than once, the maps are fused [default: the last one with a spatial map].
     #[arg(long, value_name = "NAME", help_heading = "Method", value_hint = ValueHint::Other)]
     pub(crate) layer: Vec<String>,
-    /// The target: top, a class's index or label, a difference A-B, or similarity to another picture or (with CLIP) to a text; may be given more than once [default: top].
+    /// The target: top (top2: the second rank), a class's index or label, a difference A-B, similarity to another picture (the cosine of the embeddings before the classifier) or, with CLIP, to a text; may be given more than once [default: top].
     #[arg(
         long,
         value_name = "top|INDEX|LABEL|A-B|like:IMAGE|text:WORDS",

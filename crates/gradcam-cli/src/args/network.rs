@@ -34,8 +34,8 @@ pub(crate) struct Network {
     /// The precision of numbers. On a CPU f32 and bf16, which needs AVX-512 BF16; on a GPU all of them.
     #[arg(long, default_value_t = Precision::F32, value_parser = known::precision())]
     pub(crate) precision: Precision,
-    /// Where the network runs: cpu or cuda[:N].
-    #[arg(long, default_value = "cpu")]
+    /// Where the network runs.
+    #[arg(long, value_name = "cpu|cuda[:N]", default_value = "cpu")]
     pub(crate) device: String,
     /// The largest picture to read, in pixels.
     #[arg(long, value_name = "N", default_value_t = Limits::default().max_pixels)]
