@@ -76,7 +76,7 @@ pub(crate) fn fingerprint(data: &Dataset) -> String {
     for sample in &data.samples {
         let class = sample.class.as_ref().map(|class| &*class.name);
         let annotated = |object: &Object| match object.shape {
-            Shape::Box(rect) => Some(object.rect.unwrap_or(rect)),
+            Shape::Box(rect) | Shape::RelativeBox(rect) => Some(object.rect.unwrap_or(rect)),
             _ => object.rect,
         };
         let rects: Vec<Option<Rect>> = if sample.objects.is_empty() {

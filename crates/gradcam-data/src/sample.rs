@@ -95,7 +95,7 @@ impl Sample {
     /// Returns the EXIF rotation or flip to apply before the picture is viewed or its objects are marked.
     ///
     /// A picture with objects stays as stored, because data sets annotate the stored pixels, unless an object was drawn on a picture of the
-    /// turned size.
+    /// turned size or all objects are in shares of its sides.
     ///
     /// # Errors
     /// [`Error::Sample`] with the reason.
@@ -115,7 +115,8 @@ impl Sample {
     fn header(&self) -> Result<((usize, usize), Orientation)> {
         let (stored, own) = self.picture.header()?;
         let upright = turned(stored, own);
-        if own == Orientation::NoTransforms || self.objects.is_empty() {
+        let relative = |object: &Object| object.shape.is_relative();
+        if own == Orientation::NoTransforms || self.objects.iter().all(relative) {
             return Ok((upright, own));
         }
         let mut drawn_on = None;

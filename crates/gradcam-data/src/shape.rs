@@ -14,6 +14,10 @@ use crate::{Mask, Picture, Rect, Result};
 pub enum Shape {
     /// A box.
     Box(Rect),
+    /// A box in shares of the upright picture's sides, 0 to 1.
+    RelativeBox(Rect),
+    /// Outlines in shares of the upright picture's sides: lists of corners `[x, y]`, 0 to 1. The object is their union.
+    RelativePolygons(Vec<Vec<[f64; 2]>>),
     /// Outlines; the object is their union. See [`fill_polygons`].
     Polygons {
         /// Height in pixels of the picture on which they were drawn.
@@ -64,6 +68,14 @@ impl Shape {
         let check = |rows, columns| same_size((rows, columns), (height, width));
         match self {
             Shape::Box(rect) => fill_rect(*rect, height, width),
+            Shape::RelativeBox(rect) => fill_rect(in_pixels(*rect, height, width), height, width),
+            Shape::RelativePolygons(polygons) => {
+                let sides = [width as f64, height as f64];
+                let corner = |[x, y]: &[f64; 2]| [x * sides[0], y * sides[1]];
+                let polygon = |polygon: &Vec<[f64; 2]>| polygon.iter().map(corner).collect();
+                let polygons: Vec<_> = polygons.iter().map(polygon).collect();
+                fill_polygons(&polygons, height, width)
+            }
             Shape::Polygons {
                 height: rows,
                 width: columns,
@@ -88,13 +100,14 @@ impl Shape {
         }
     }
 
-    /// Returns the height and width of the picture on which the shape was drawn; `None` for a box, which does not store them.
+    /// Returns the height and width of the picture on which the shape was drawn; `None` for a box and for shares, which do not
+    /// store them.
     ///
     /// # Errors
     /// [`Error::Picture`](crate::Error::Picture), [`Error::Read`](crate::Error::Read).
     pub(crate) fn drawn_on(&self) -> Result<Option<(usize, usize)>> {
         match self {
-            Shape::Box(_) => Ok(None),
+            Shape::Box(_) | Shape::RelativeBox(_) | Shape::RelativePolygons(_) => Ok(None),
             Shape::Polygons { height, width, .. } | Shape::Runs { height, width, .. } => {
                 Ok(Some((*height, *width)))
             }
@@ -105,8 +118,18 @@ impl Shape {
 
     /// Tells whether the shape is only a box.
     pub fn is_box(&self) -> bool {
-        matches!(self, Shape::Box(_))
+        matches!(self, Shape::Box(_) | Shape::RelativeBox(_))
     }
+
+    /// Tells whether the shape is in shares of the upright picture's sides.
+    pub(crate) fn is_relative(&self) -> bool {
+        matches!(self, Shape::RelativeBox(_) | Shape::RelativePolygons(_))
+    }
+}
+
+/// Converts a box from shares of a picture's sides to pixels.
+fn in_pixels(rect: Rect, height: usize, width: usize) -> Rect {
+    rect.view(Rect::whole(1, 1), height, width)
 }
 
 fn read_mask(path: &Path, ink: Ink) -> Result<Mask> {
@@ -133,6 +156,7 @@ pub(crate) fn rectangle(
     match (annotated, shape) {
         (Some(rect), _) => Ok(Some(rect)),
         (None, Shape::Box(rect)) => Ok(Some(*rect)),
+        (None, Shape::RelativeBox(rect)) => Ok(Some(in_pixels(*rect, height, width))),
         _ => Ok(shape.mask(height, width)?.bounds()),
     }
 }
