@@ -48,13 +48,23 @@ pub(crate) fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// Lists the pictures in a folder and its subfolders, in a fixed order. A link to one of its own ancestors is not followed.
 pub(crate) fn pictures_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    below(folder, &is_picture)
+}
+
+/// Lists the files below a folder that satisfy a condition, like [`pictures_below`].
+pub(crate) fn below(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    collect(folder, &mut Vec::new(), &mut found)?;
+    collect(folder, wanted, &mut Vec::new(), &mut found)?;
     Ok(found)
 }
 
 /// Collects pictures; `way` has the canonical folders on the path to this one.
-fn collect(folder: &Path, way: &mut Vec<PathBuf>, found: &mut Vec<PathBuf>) -> Result<()> {
+fn collect(
+    folder: &Path,
+    wanted: &dyn Fn(&Path) -> bool,
+    way: &mut Vec<PathBuf>,
+    found: &mut Vec<PathBuf>,
+) -> Result<()> {
     let place = folder.canonicalize().map_err(Error::read(folder))?;
     // A link in a circle, possibly to a folder above the one where the search began.
     if way.iter().any(|above| above.starts_with(&place)) {
@@ -62,10 +72,10 @@ fn collect(folder: &Path, way: &mut Vec<PathBuf>, found: &mut Vec<PathBuf>) -> R
     }
     way.push(place);
     for path in entries(folder)? {
-        if is_picture(&path) {
+        if wanted(&path) {
             found.push(path);
         } else if path.is_dir() {
-            collect(&path, way, found)?;
+            collect(&path, wanted, way, found)?;
         }
     }
     way.pop();
@@ -153,7 +163,12 @@ pub(crate) fn whole(path: &Path, reader: impl Read, limit: u64) -> Result<Vec<u8
 
 /// Reads a text file.
 pub(crate) fn text(path: &Path) -> Result<String> {
-    bounded::text(path, ANNOTATIONS).map_err(Error::read(path))
+    text_within(path, ANNOTATIONS)
+}
+
+/// Reads a text file of at most `limit` bytes.
+pub(crate) fn text_within(path: &Path, limit: u64) -> Result<String> {
+    bounded::text(path, limit).map_err(Error::read(path))
 }
 
 /// Splits each non-empty line of a text file at the first white space, and numbers it from 1.

@@ -21,12 +21,14 @@ mod idx;
 mod imagenet;
 mod keys;
 mod masks;
+mod names;
 mod read;
 mod rsna;
 mod siim;
 mod table;
 mod voc;
 mod xml;
+mod yolo;
 
 pub(crate) use coco_write::{json as write_json, write as write_coco};
 pub(crate) use idx::write as write_idx;
@@ -113,6 +115,8 @@ layouts! {
     Coco = "coco" => coco;
     /// Your own masks: a folder of pictures beside the folder `masks/`, which holds a mask of the same name for each.
     Masks = "masks" => masks;
+    /// YOLO, as Ultralytics reads it: `images/` and `labels/` with files of the same names, and `data.yaml` or `classes.txt`.
+    Yolo = "yolo" => yolo;
     /// Pictures without annotations, in one folder or in one folder per class.
     Folder = "folder" => folder;
 }
