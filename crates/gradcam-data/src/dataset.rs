@@ -74,10 +74,12 @@ pub enum Annotation {
 /// Returns the weakest annotation among the samples' objects.
 pub(crate) fn annotation(samples: &[Sample]) -> Annotation {
     let objects = || samples.iter().flat_map(|sample| &sample.objects);
-    match objects().any(|object| object.shape.is_box()) {
-        true => Annotation::Box,
-        false if objects().next().is_some() => Annotation::Mask,
-        false => Annotation::None,
+    if objects().next().is_none() {
+        Annotation::None
+    } else if objects().any(|object| object.shape.is_box()) {
+        Annotation::Box
+    } else {
+        Annotation::Mask
     }
 }
 

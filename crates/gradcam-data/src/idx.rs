@@ -33,10 +33,7 @@ impl Images {
     /// [`Error::Read`], and [`Error::Annotation`] for another kind of file, or if its length does not match its header.
     pub fn open(path: &Path) -> Result<Images> {
         let gzipped = is_gzipped(path)?;
-        let held = match gzipped {
-            true => Some(read(path)?),
-            false => None,
-        };
+        let held = if gzipped { Some(read(path)?) } else { None };
         let mut header = [0; HEADER];
         let length = match &held {
             Some(bytes) => {
@@ -160,9 +157,10 @@ const MAX_BYTES: u64 = 1 << 30;
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     let file = files::open(path)?;
-    match is_gzipped(path)? {
-        true => files::whole(path, MultiGzDecoder::new(file), MAX_BYTES),
-        false => files::whole(path, file, MAX_BYTES),
+    if is_gzipped(path)? {
+        files::whole(path, MultiGzDecoder::new(file), MAX_BYTES)
+    } else {
+        files::whole(path, file, MAX_BYTES)
     }
 }
 

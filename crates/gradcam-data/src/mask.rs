@@ -142,9 +142,10 @@ fn overlaps(start: f64, length: f64, count: usize, pixels: usize) -> Vec<Vec<(us
 
 /// Checks a mask's height and width.
 pub(crate) fn same_size(found: (usize, usize), expected: (usize, usize)) -> Result<()> {
-    match found == expected {
-        true => Ok(()),
-        false => Err(Error::Size { expected, found }),
+    if found == expected {
+        Ok(())
+    } else {
+        Err(Error::Size { expected, found })
     }
 }
 

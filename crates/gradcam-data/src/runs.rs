@@ -49,11 +49,12 @@ pub fn check_runs(runs: &[u32], height: usize, width: usize) -> Result<()> {
     // Sizes come from files, and their product may overflow a machine word.
     let total: u128 = runs.iter().map(|&run| u128::from(run)).sum();
     let expected = height as u128 * width as u128;
-    match total == expected {
-        true => Ok(()),
-        false => Err(Error::Runs(format!(
+    if total == expected {
+        Ok(())
+    } else {
+        Err(Error::Runs(format!(
             "expected {expected} pixels ({width} × {height}), found {total}"
-        ))),
+        )))
     }
 }
 

@@ -30,13 +30,14 @@ pub fn write(dataset: &Dataset, folder: &Path) -> Result<()> {
     let glyphs =
         matches!(&dataset.kind, Kind::Synthetic { generator, .. } if generator == "glyphs");
     whole(folder, |part| {
-        match glyphs {
-            true => write_idx(&dataset.samples, part)?,
-            false => write_coco(
+        if glyphs {
+            write_idx(&dataset.samples, part)?
+        } else {
+            write_coco(
                 &dataset.classes,
                 dataset.samples.iter().cloned().map(Ok),
                 part,
-            )?,
+            )?
         }
         write_kind(&dataset.kind, part)
     })

@@ -85,9 +85,10 @@ impl Lesions {
             let mut near = |middle: f64, spread: f64| {
                 middle + spread * (rng.between(-1.0, 1.0) + rng.between(-1.0, 1.0)) / 2.0
             };
-            let place = match usual {
-                true => [near(0.7, 0.12), near(0.66, 0.16)],
-                false => [rng.between(0.1, 0.9), rng.between(0.1, 0.9)],
+            let place = if usual {
+                [near(0.7, 0.12), near(0.66, 0.16)]
+            } else {
+                [rng.between(0.1, 0.9), rng.between(0.1, 0.9)]
             };
             if lungs.air(place) > 0.5 {
                 break place;

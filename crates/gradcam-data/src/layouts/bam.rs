@@ -33,9 +33,10 @@ pub(super) fn read(root: &Path) -> Read {
         return Err(Error::no_layout(root, advice));
     }
     let train = root.join("train");
-    let folders = match train.is_dir() {
-        true => files::folders(&train)?,
-        false => Vec::new(),
+    let folders = if train.is_dir() {
+        files::folders(&train)?
+    } else {
+        Vec::new()
     };
     let mut found = Vec::new();
     for (class, folder) in folders.iter().enumerate() {
@@ -96,12 +97,13 @@ pub(super) fn read(root: &Path) -> Read {
             words(&picture).and_then(|[name, _]| classes.iter().find(|c| *c.name == *name));
         let object = boxes.get(&id).zip(pasted).map(|(&rect, pasted)| {
             let path = root.join("val_mask").join(format!("{id}.png"));
-            let shape = match path.is_file() {
-                true => Shape::File {
+            let shape = if path.is_file() {
+                Shape::File {
                     path,
                     ink: Ink::AtLeast(128),
-                },
-                false => Shape::Box(rect),
+                }
+            } else {
+                Shape::Box(rect)
             };
             Object {
                 rect: Some(rect),

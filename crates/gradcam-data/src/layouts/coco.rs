@@ -83,9 +83,10 @@ fn instances(path: &Path) -> Vec<PathBuf> {
         return is_json.then(|| path.to_path_buf()).into_iter().collect();
     }
     let beside = files::named(path, is_instances);
-    match beside.is_empty() {
-        true => files::named(&path.join("annotations"), is_instances),
-        false => beside,
+    if beside.is_empty() {
+        files::named(&path.join("annotations"), is_instances)
+    } else {
+        beside
     }
 }
 
@@ -177,9 +178,10 @@ fn read_samples(
 /// Finds the pictures' folder: the one named by the file's suffix (`instances_val2017.json`: `val2017`), `images`, or the file's own.
 fn folder(file: &Path, images: &[Image]) -> PathBuf {
     let beside = file.parent().unwrap_or(Path::new("")).to_path_buf();
-    let root = match files::name(&beside) == "annotations" {
-        true => beside.parent().unwrap_or(&beside).to_path_buf(),
-        false => beside,
+    let root = if files::name(&beside) == "annotations" {
+        beside.parent().unwrap_or(&beside).to_path_buf()
+    } else {
+        beside
     };
     let stem = files::stem(file);
     let suffix = stem.strip_prefix("instances_").unwrap_or(&stem);

@@ -74,16 +74,15 @@ pub(crate) fn json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
 
 fn annotated(object: &Object, height: usize, width: usize) -> Result<Annotated> {
     let rect = rectangle(&object.shape, object.rect, height, width)?;
-    let (area, segmentation) = match object.shape.is_box() {
-        true => (rect.map_or(0.0, |rect| rect.width * rect.height), None),
-        false => {
-            let mask = object.shape.mask(height, width)?;
-            let runs = Segmentation::Runs {
-                size: [height, width],
-                counts: Counts::List(to_runs(&mask)),
-            };
-            (mask.area() as f64, Some(runs))
-        }
+    let (area, segmentation) = if object.shape.is_box() {
+        (rect.map_or(0.0, |rect| rect.width * rect.height), None)
+    } else {
+        let mask = object.shape.mask(height, width)?;
+        let runs = Segmentation::Runs {
+            size: [height, width],
+            counts: Counts::List(to_runs(&mask)),
+        };
+        (mask.area() as f64, Some(runs))
     };
     let corner = |rect: Rect| [rect.x, rect.y, rect.width, rect.height];
     Ok(Annotated {

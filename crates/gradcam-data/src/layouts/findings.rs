@@ -17,9 +17,10 @@ pub(super) fn read<const N: usize>(
     classes: [&str; 2],
     shape: impl Fn(&Row<'_>, &Picture) -> Result<Option<Shape>>,
 ) -> Read {
-    let folder = match path.is_file() {
-        true => path.parent().unwrap_or(path),
-        false => path,
+    let folder = if path.is_file() {
+        path.parent().unwrap_or(path)
+    } else {
+        path
     };
     let pictures = files::pictures_by_stem(folder)?;
     let classes = numbered(classes);

@@ -27,9 +27,10 @@ pub(super) fn read(path: &Path) -> Read {
             width: row.number("width")?,
             height: row.number("height")?,
         };
-        match rect.is_valid() {
-            true => Ok(Some(Shape::Box(rect))),
-            false => Err(row.wrong("a box", rect.to_string())),
+        if rect.is_valid() {
+            Ok(Some(Shape::Box(rect)))
+        } else {
+            Err(row.wrong("a box", rect.to_string()))
         }
     })
 }

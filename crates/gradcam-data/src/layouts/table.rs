@@ -75,9 +75,10 @@ impl<'a> Row<'a> {
 
 /// Lists the CSV files of a path whose header has all of these columns: the file itself, or those in the folder.
 pub(super) fn with_columns(path: &Path, columns: &[&str]) -> Vec<PathBuf> {
-    let candidates = match path.is_file() {
-        true => vec![path.to_path_buf()],
-        false => files::named(path, |name| name.ends_with(".csv")),
+    let candidates = if path.is_file() {
+        vec![path.to_path_buf()]
+    } else {
+        files::named(path, |name| name.ends_with(".csv"))
     };
     let fits = |file: &PathBuf| {
         let header = first_line(file).unwrap_or_default();

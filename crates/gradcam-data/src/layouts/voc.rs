@@ -73,9 +73,10 @@ pub(super) fn read(path: &Path) -> Read {
     files::all_there(&annotations, &images, missing.cloned().collect())?;
 
     let names: BTreeSet<&str> = named.values().flatten().map(|o| o.name.as_str()).collect();
-    let classes = match names.iter().all(|name| CLASSES.contains(name)) {
-        true => numbered(CLASSES),
-        false => numbered(&names),
+    let classes = if names.iter().all(|name| CLASSES.contains(name)) {
+        numbered(CLASSES)
+    } else {
+        numbered(&names)
     };
     let by_name: BTreeMap<&str, &Class> = classes.iter().map(|c| (&*c.name, c)).collect();
     let splits = splits(&root)?;
@@ -89,12 +90,13 @@ pub(super) fn read(path: &Path) -> Read {
             .enumerate()
             .filter_map(|(i, found)| {
                 let class = by_name.get(found.name.as_str())?;
-                let shape = match segmented {
-                    true => Shape::File {
+                let shape = if segmented {
+                    Shape::File {
                         path: masks.clone(),
                         ink: Ink::Color(color(i + 1)),
-                    },
-                    false => Shape::Box(found.rect),
+                    }
+                } else {
+                    Shape::Box(found.rect)
                 };
                 Some(Object {
                     rect: Some(found.rect),
