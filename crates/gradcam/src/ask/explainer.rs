@@ -121,11 +121,11 @@ impl<M: Saliency> Explainer<M> {
     /// use gradcam::methods::Lrp;
     /// use gradcam::{Explainer, Method};
     ///
-    /// Every method of a list may be given a layer.
+    /// // Every method of a list may be given a layer.
     /// let methods = [Method::GradCam, Method::Lrp(Lrp::default())];
     /// let [cam, lrp] = methods.map(|method| Explainer::of(method).at("layer4"));
     /// assert_eq!(cam.layers, ["layer4"]);
-    /// LRP works on the pixels.
+    /// // LRP works on the pixels.
     /// assert!(lrp.layers.is_empty());
     /// ```
     pub fn of(method: M) -> Self {

@@ -33,7 +33,7 @@ const DEVICE_BATCH: usize = 64;
 /// If the image is not a single image, the baseline or a mask does not fit it, or the network or `visit` fails.
 ///
 /// ```
-/// use gradcam::{Mask, masked_logits};
+/// use gradcam::{Mask, Size, masked_logits};
 /// # use gradcam::candle_core::{Device, Result, Tensor};
 /// # use gradcam::{Network, Pass};
 /// # /// Each channel's sum is the logit of a class.
@@ -47,8 +47,9 @@ const DEVICE_BATCH: usize = 64;
 /// // A network whose logits are the sums of the two channels: 1 + 2, and 3 + 4.
 /// let picture = Tensor::new(&[[[[1.0_f32, 2.0]], [[3.0, 4.0]]]], &Device::Cpu)?;
 /// // Each of the two columns is hidden in turn.
+/// let size = Size::new(1, 2)?;
 /// let hide = |column: usize| Mask::Window {
-///     size: (1, 2),
+///     size,
 ///     rows: 0..1,
 ///     columns: column..column + 1,
 /// };
