@@ -7,7 +7,7 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// The crates that each workspace crate may depend on: those of the workspace, then others.
-const ALLOWED: [(&str, &[&str], &[&str]); 14] = [
+const ALLOWED: [(&str, &[&str], &[&str]); 15] = [
     // Plain numbers: no tensors, no pictures.
     ("gradcam-map", &[], &["thiserror"]),
     // Texts alone.
@@ -31,6 +31,12 @@ const ALLOWED: [(&str, &[&str], &[&str]); 14] = [
             "safetensors",
             "thiserror",
         ],
+    ),
+    // Files as plain data: no tensors yet.
+    (
+        "gradcam-onnx",
+        &["gradcam-picture"],
+        &["bytes", "half", "prost", "thiserror"],
     ),
     (
         "gradcam",
