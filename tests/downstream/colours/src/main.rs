@@ -17,7 +17,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
 
     let strongest = ColorMap::Viridis.color_of(map.positive_max(), map.positive_max());
-    println!("strongest evidence, {}: {:?}", map.positive_max(), strongest.0);
+    println!(
+        "strongest evidence, {}: {:?}",
+        map.positive_max(),
+        strongest.0
+    );
     assert_eq!(strongest, ColorMap::Viridis.at(1.0));
 
     let over = overlay(&photo, &map, &style)?;
