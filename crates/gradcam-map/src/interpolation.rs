@@ -61,9 +61,13 @@ impl Interpolation {
         for row in map.values().chunks_exact(map.width()) {
             wide.extend(columns.iter().map(|taps| weighted(taps, |i| row[i])));
         }
-        Grid::from_fn(size, |at| {
-            weighted(&rows[at / width], |i| wide[i * width + at % width])
-        })
+        let mut large = Grid::filled(size, 0.0);
+        for (line, taps) in large.values_mut().chunks_exact_mut(width).zip(&rows) {
+            for (x, value) in line.iter_mut().enumerate() {
+                *value = weighted(taps, |i| wide[i * width + x]);
+            }
+        }
+        large
     }
 
     /// Lists the input samples and their weights for each output position along one axis.

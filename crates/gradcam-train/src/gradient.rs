@@ -244,9 +244,9 @@ mod tests {
                 let mut direction = vec![0.0; len];
                 if trial < 6 {
                     let size = 1.0 / (len as f64).sqrt();
-                    direction.fill_with(|| size * (2.0 * random.unit() - 1.0));
+                    direction.fill_with(|| size * random.between(-1.0, 1.0));
                 } else {
-                    direction[(random.unit() * len as f64) as usize] = 1.0;
+                    direction[random.part(len)] = 1.0;
                 }
                 let expected: f64 = gradient.iter().zip(&direction).map(|(g, d)| g * d).sum();
                 let direction =

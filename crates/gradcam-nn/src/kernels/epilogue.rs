@@ -145,11 +145,13 @@ impl<'a, T: Float> Epilogue<'a, T> {
         let len = tile.channels.len();
         let scale = self.scale.map(|s| &s[tile.channels.clone()]);
         let shift = self.shift.map(|s| &s[tile.channels.clone()]);
-        for (sums, &start) in tile.sums.chunks_exact(tile.width.max(1)).zip(tile.starts) {
-            let start = start + tile.channels.start;
+        // An index, since iterator adapters are not always inlined where instructions of one processor are used.
+        let rows = (tile.sums.len() / tile.width.max(1)).min(tile.starts.len());
+        for row in 0..rows {
+            let start = tile.starts[row] + tile.channels.start;
             // SAFETY: the caller of `write` promises that no other thread has this run.
             let out = unsafe { tile.out.part(start, len) };
-            let sums = &sums[..len];
+            let sums = &tile.sums[row * tile.width..][..len];
             match self.residual.map(|r| &r[start..][..len]) {
                 None => line(
                     out,
