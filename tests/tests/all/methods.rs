@@ -41,11 +41,20 @@ struct Maps {
     images: Vec<Vec<f32>>,
 }
 
+/// Comparisons that take a minute together and repeat others: thousands of masked images. Without the variable `GRADCAM_SLOW_TESTS` they
+/// are left out. Score-CAM is still compared on ResNet and ViT, and IS-CAM with Score-CAM.
+const SLOW: [(&str, &str); 3] = [
+    ("resnet18", "is-cam"),
+    ("vgg11", "score-cam"),
+    ("convnext_tiny", "score-cam"),
+];
+
 fn check(name: &str) {
     let golden: Golden = committed("methods.json.gz");
     let expected = golden.networks.iter().find(|e| e.name == name).unwrap();
     let network = build(name, expected.classes, expected.gain, DType::F32);
     let x = by_formula(&expected.input).unwrap();
+    let slow = std::env::var_os("GRADCAM_SLOW_TESTS").is_some();
     let targets: Vec<_> = expected
         .targets
         .iter()
@@ -53,6 +62,9 @@ fn check(name: &str) {
         .collect();
     for layer in &expected.layers {
         for maps in &layer.maps {
+            if !slow && SLOW.contains(&(name, maps.method.name())) {
+                continue;
+            }
             let explainer = Explainer {
                 method: maps.method.clone(),
                 ..Explainer::default().at(&layer.name)
@@ -131,6 +143,25 @@ fn explain(model: &Model, method: Method, target: Target) -> Result<Vec<f32>, Er
     };
     let map = explainer.explain_one(&model.network, &picture(), target)?;
     Ok(map.raw().values().to_vec())
+}
+
+/// The only step of IS-CAM shows the whole mask, as Score-CAM does.
+#[test]
+fn is_cam_of_one_step_is_score_cam() {
+    let model = Model::default_model(&Device::Cpu).unwrap();
+    let map = |method: Method| {
+        let explainer = Explainer {
+            method,
+            ..Explainer::default().at("blocks.2")
+        };
+        let map = explainer.explain_one(&model.network, &picture(), Target::Top(0));
+        map.unwrap().raw().values().to_vec()
+    };
+    let of_steps = |steps| map(Method::IsCam(gradcam::methods::IsCam { steps }));
+    let score_cam = map(Method::ScoreCam);
+    compare("is-cam", &of_steps(1), &score_cam, 1e-6);
+    let differs = |(a, b): (&f32, &f32)| (a - b).abs() > 1e-3 * b.abs();
+    assert!(of_steps(2).iter().zip(&score_cam).any(differs));
 }
 
 /// With a head of global average pooling and one linear layer, the gradient is the same at all positions. These methods therefore agree
