@@ -11,10 +11,16 @@ type Closing<'a> = (&'a Tensor, Activation);
 
 impl ConvNormAct {
     /// Runs the group under `pass`: as one kernel, or operation by operation if the pass does not fuse or wants an inner name.
-    pub(crate) fn run(
+    ///
+    /// `closing` is the end of a residual block: the shortcut to add, and the activation after the sum. Without it, the group offers the
+    /// names of its last part itself.
+    ///
+    /// # Errors
+    /// When the shapes do not fit, or the pass refuses.
+    pub fn run(
         &self,
         x: &Tensor,
-        closing: Option<Closing<'_>>,
+        closing: Option<(&Tensor, Activation)>,
         pass: &mut dyn Pass,
     ) -> Result<Tensor> {
         if self.splits(closing, pass) {

@@ -51,7 +51,7 @@ pub enum Op<'a> {
     Softmax,
     /// A linear map of one input.
     LinearMap(&'a LinearMap),
-    /// The sum of two tensors of one shape: a branch and its shortcut.
+    /// The sum of a branch and its shortcut, or of a tensor and a summand that is broadcast over it.
     Add,
     /// The product of a tensor and a gate or a scale that is broadcast over it.
     Multiply,

@@ -209,7 +209,10 @@ impl dyn Pass + '_ {
         self.linear_map(&LinearMap::Flatten, x)
     }
     /// Offers `x` under each of its names in turn, made contiguous if the pass wants it.
-    pub(crate) fn tap_all(&mut self, names: &[String], x: Tensor) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// When the pass refuses.
+    pub fn tap_all(&mut self, names: &[String], x: Tensor) -> Result<Tensor> {
         names.iter().try_fold(x, |x, name| {
             let x = if self.wants(name) {
                 self.linear_map(&LinearMap::Contiguous, &x)?

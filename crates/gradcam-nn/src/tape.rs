@@ -7,6 +7,7 @@ use candle_core::{Result, Tensor, TensorId, bail};
 
 use crate::op::Op;
 use crate::ops::activation::Activation;
+use crate::ops::broadcast::summed_to;
 use crate::ops::combine::accumulate;
 use crate::ops::conv_norm_act::ConvNormAct;
 use crate::ops::conv2d::before;
@@ -209,9 +210,15 @@ impl Tape {
     fn sum(&mut self, inputs: &[&Tensor]) -> Result<Tensor> {
         let y = Op::Add.forward(inputs)?;
         if inputs.iter().any(|x| self.has(x)) {
-            let back = inputs
-                .iter()
-                .filter_map(|x| self.part(x, self.rules.add(x, &y)));
+            let back = inputs.iter().filter_map(|x| {
+                let back = self.rules.add(x, &y);
+                if x.dims() == y.dims() {
+                    return self.part(x, back);
+                }
+                // A summand that was broadcast.
+                let dims = x.dims().to_vec();
+                self.part(x, Box::new(move |grad| summed_to(back(grad)?, &dims)))
+            });
             let back = back.collect();
             self.record(&y, back);
         }

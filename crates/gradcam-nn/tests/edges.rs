@@ -53,7 +53,7 @@ fn extreme_values() {
             Activation::HardSwish,
             [f32::NAN, f32::NAN, f32::INFINITY, 0.0, 1e30],
         ),
-        (Activation::HardSigmoid, [f32::NAN, 0.0, 1.0, 0.0, 1.0]),
+        (Activation::HARD_SIGMOID, [f32::NAN, 0.0, 1.0, 0.0, 1.0]),
         (Activation::Sigmoid, [f32::NAN, 0.0, 1.0, 0.0, 1.0]),
     ] {
         let found: Vec<f32> = f.forward(&x).unwrap().to_vec1().unwrap();

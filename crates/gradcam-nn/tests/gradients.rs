@@ -136,8 +136,27 @@ fn activations() {
         GeluTanh,
         QuickGelu,
         HardSwish,
-        HardSigmoid,
+        Activation::HARD_SIGMOID,
+        HardSigmoid {
+            slope: 0.2,
+            offset: 0.4,
+        },
         Sigmoid,
+        Tanh,
+        Exp,
+        Erf,
+        Softplus,
+        Mish,
+        Softsign,
+        Abs,
+        Sin,
+        Cos,
+        Elu {
+            alpha: 1.3,
+            rate: 0.7,
+        },
+        Power { exponent: 2.0 },
+        Power { exponent: 3.0 },
     ] {
         // From -8.05 to 7.95 in steps of 0.1: no kink within reach of a difference.
         let points: Vec<f64> = (0..161).map(|i| 0.1 * f64::from(i) - 8.05).collect();
@@ -147,6 +166,64 @@ fn activations() {
         );
         assert_gradient(|x| f.forward(&x.t()?), &random(1, &[3, 5]));
     }
+}
+
+#[test]
+fn activations_of_positive_numbers() {
+    use Activation::{Log, Power};
+    for f in [
+        Log,
+        Power { exponent: 0.5 },
+        Power { exponent: -0.5 },
+        Power { exponent: -1.0 },
+        Power { exponent: 0.75 },
+        Power { exponent: -2.3 },
+    ] {
+        let points: Vec<f64> = (1..60).map(|i| 0.1 * f64::from(i) + 0.05).collect();
+        assert_gradient(
+            |x| f.forward(x),
+            &Tensor::new(points, &Device::Cpu).unwrap(),
+        );
+    }
+}
+
+#[test]
+fn a_transposed_input_has_the_gradient_of_its_copy() {
+    let x = random(3, &[4, 5]).t().unwrap();
+    let (copy, grad) = (x.contiguous().unwrap(), random(4, &[5, 4]));
+    let ones = Tensor::ones(4, DType::F64, &Device::Cpu).unwrap();
+    let norm = LayerNorm {
+        weight: ones.clone(),
+        bias: ones,
+        eps: 1e-5,
+        axis: Axis::Last,
+    };
+    let found = norm.backward(&x, &grad).unwrap();
+    assert_eq!(
+        values(&found),
+        values(&norm.backward(&copy, &grad).unwrap())
+    );
+    let found = Activation::Gelu.backward(&x, &grad).unwrap();
+    let expected = Activation::Gelu.backward(&copy, &grad).unwrap();
+    assert_eq!(values(&found), values(&expected));
+}
+
+#[test]
+fn rounding_passes_the_gradient_between_its_bounds() {
+    let f = Activation::Round {
+        low: -2.0,
+        high: 3.0,
+    };
+    let x = Tensor::new(
+        &[-3.0, -2.4, -1.5, 0.5, 1.5, 2.6, 3.4, 3.6, f64::NAN],
+        &Device::Cpu,
+    )
+    .unwrap();
+    let y = values(&f.forward(&x).unwrap());
+    assert_eq!(y[..8], [-2.0, -2.0, -2.0, 0.0, 2.0, 3.0, 3.0, 3.0]);
+    assert!(y[8].is_nan());
+    let slopes = values(&gradient(&|x| f.forward(x), &x, &x.ones_like().unwrap()));
+    assert_eq!(slopes, [0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0]);
 }
 
 #[test]
@@ -170,7 +247,7 @@ fn activations_at_kinks_and_beyond_numbers() {
     assert_derivatives(HardSwish, &points, &[0.0, 0.5, 0.5, 1.0, 1.0, nan, 0.0]);
     let sixth = 1.0 / 6.0;
     assert_derivatives(
-        HardSigmoid,
+        Activation::HARD_SIGMOID,
         &points,
         &[0.0, sixth, sixth, 0.0, 0.0, 0.0, 0.0],
     );
@@ -178,6 +255,14 @@ fn activations_at_kinks_and_beyond_numbers() {
     assert_derivatives(Gelu, &[-100.0, 0.0, 100.0, nan], &[0.0, 0.5, 1.0, nan]);
     assert_derivatives(GeluTanh, &[-100.0, 0.0, 100.0, nan], &[0.0, 0.5, 1.0, nan]);
     assert_derivatives(Sigmoid, &[-100.0, 0.0, 100.0, nan], &[0.0, 0.25, 0.0, nan]);
+    assert_derivatives(Abs, &[-2.0, 0.0, 2.0, nan], &[-1.0, 0.0, 1.0, nan]);
+    let elu = Elu {
+        alpha: 2.0,
+        rate: 1.0,
+    };
+    assert_derivatives(elu, &[-100.0, 0.0, 1.0], &[0.0, 2.0, 1.0]);
+    assert_derivatives(Softplus, &[-100.0, 0.0, 100.0], &[0.0, 0.5, 1.0]);
+    assert_derivatives(Power { exponent: 0.5 }, &[0.25, 4.0], &[1.0, 0.25]);
 }
 
 #[test]
@@ -188,7 +273,7 @@ fn a_closed_gate_stops_an_undefined_gradient() {
         (Activation::Relu, [false, false, true, true]),
         (Activation::RELU6, [false, false, true, false]),
         (Activation::HardSwish, [false, true, true, true]),
-        (Activation::HardSigmoid, [false, true, false, false]),
+        (Activation::HARD_SIGMOID, [false, true, false, false]),
         (Activation::Sigmoid, [true; 4]),
     ] {
         let found = values(&gradient(&|x| f.forward(x), &x, &direction));

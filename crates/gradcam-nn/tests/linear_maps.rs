@@ -4,10 +4,12 @@
 
 mod numbers;
 
+use std::sync::Arc;
+
 use candle_core::{DType, Device, Tensor, Var};
 use gradcam_nn::ops::{
     AdaptiveAvgPool2d, AvgPool2d, ConvOptions, ConvTranspose2d, LinearMap, Padding, Rearrange,
-    Reduce, Resize, ResizeMode,
+    Reduce, Resize, ResizeMode, Taps,
 };
 use gradcam_nn::{Op, Pass, Tape};
 
@@ -86,7 +88,22 @@ fn maps() -> Vec<(LinearMap, Vec<usize>)> {
         count_include_pad: false,
         ..AvgPool2d::new(3, 2, 1)
     };
+    let interpolate = |dim, input, each: &[&[(usize, f64)]]| {
+        let each = each.iter().map(|taps| taps.to_vec()).collect();
+        let taps = Arc::new(Taps::new(input, each).unwrap());
+        LinearMap::Interpolate { dim, taps }
+    };
+    let third: &[(usize, f64)] = &[(0, 0.25), (2, 0.75), (2, -0.5)];
     let mut maps = vec![
+        (LinearMap::Reshape(vec![2, 4, 3]), vec![2, 3, 4]),
+        (LinearMap::Reshape(vec![6, 1, 4]), vec![2, 3, 4]),
+        (LinearMap::Reshape(vec![24]), vec![2, 3, 4]),
+        (
+            interpolate(1, 3, &[third, &[], &[(1, 2.0)], third]),
+            vec![2, 3, 4],
+        ),
+        (interpolate(2, 4, &[&[(3, 1.0)], third]), vec![2, 3, 4]),
+        (interpolate(0, 3, &[third]), vec![3]),
         (LinearMap::Contiguous, vec![2, 3]),
         (LinearMap::Flatten, vec![2, 3, 4, 2]),
         (LinearMap::Permute(vec![0, 2, 3, 1]), vec![2, 3, 4, 5]),

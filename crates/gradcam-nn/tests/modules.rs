@@ -27,7 +27,7 @@ const ACTIVATIONS: [Activation; 12] = [
     Activation::GeluTanh,
     Activation::QuickGelu,
     Activation::HardSwish,
-    Activation::HardSigmoid,
+    Activation::HARD_SIGMOID,
     Activation::Sigmoid,
 ];
 

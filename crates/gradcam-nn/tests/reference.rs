@@ -102,7 +102,7 @@ fn activations() {
     check(|x| Activation::HardSwish.forward(x), (&[11], &POINTS),
         (&[11], &[0.0, 0.0, -0.375, -0.1145833, 0.0, 0.29166667, 1.6666667, 3.0, 4.5, 6.0, 8.0]),
         &[0.0, 0.0, 0.0, 1.6666667, 2.5, 4.0, 8.1666667, 8.0, 9.0, 10.0, 11.0]);
-    check(|x| Activation::HardSigmoid.forward(x), (&[11], &POINTS),
+    check(|x| Activation::HARD_SIGMOID.forward(x), (&[11], &POINTS),
         (&[11], &[0.0, 0.0, 0.25, 0.45833333, 0.5, 0.58333333, 0.83333333, 1.0, 1.0, 1.0, 1.0]),
         &[0.0, 0.0, 0.50000001, 0.66666669, 0.83333336, 1.0, 1.1666667, 0.0, 0.0, 0.0, 0.0]);
     check(|x| Activation::Sigmoid.forward(x), (&[11], &POINTS),

@@ -328,7 +328,7 @@ impl Trunk {
         activation: Activation,
     ) -> Result<Module> {
         let (inner, gate) = match self.squeeze {
-            Some(Squeeze::OfExpanded) => (Activation::Relu, Activation::HardSigmoid),
+            Some(Squeeze::OfExpanded) => (Activation::Relu, Activation::HARD_SIGMOID),
             _ => (activation, Activation::Sigmoid),
         };
         let part = |conv: Conv, name: &str, act: &str, activation| {

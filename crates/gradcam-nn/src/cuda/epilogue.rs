@@ -59,8 +59,21 @@ impl Activation {
             Activation::GeluTanh => (6, [0.0; 2]),
             Activation::QuickGelu => (7, [0.0; 2]),
             Activation::HardSwish => (8, [0.0; 2]),
-            Activation::HardSigmoid => (9, [0.0; 2]),
+            Activation::HardSigmoid { slope, offset } => (9, [slope, offset]),
             Activation::Sigmoid => (10, [0.0; 2]),
+            Activation::Tanh => (11, [0.0; 2]),
+            Activation::Exp => (12, [0.0; 2]),
+            Activation::Log => (13, [0.0; 2]),
+            Activation::Erf => (14, [0.0; 2]),
+            Activation::Softplus => (15, [0.0; 2]),
+            Activation::Mish => (16, [0.0; 2]),
+            Activation::Softsign => (17, [0.0; 2]),
+            Activation::Abs => (18, [0.0; 2]),
+            Activation::Sin => (19, [0.0; 2]),
+            Activation::Cos => (20, [0.0; 2]),
+            Activation::Elu { alpha, rate } => (21, [alpha, rate]),
+            Activation::Power { exponent } => (22, [exponent, 0.0]),
+            Activation::Round { low, high } => (23, [low, high]),
         };
         [Arg::Int(number), Arg::Real(a), Arg::Real(b)]
     }

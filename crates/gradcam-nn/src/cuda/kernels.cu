@@ -55,8 +55,11 @@ __device__ T down(A x) {
 __device__ A larger(A a, A b) { return a > b || a != a ? a : b; }
 __device__ A smaller(A a, A b) { return a < b || a != a ? a : b; }
 
-// Activations by their numbers in `Activation::args`. The parameters are the bounds of a clip, or a slope.
-enum { IDENTITY, RELU, CLIP, LEAKY_RELU, SILU, GELU, GELU_TANH, QUICK_GELU, HARD_SWISH, HARD_SIGMOID, SIGMOID };
+// Activations by their numbers in `Activation::args`. The parameters are the fields of the case in their order.
+enum {
+    IDENTITY, RELU, CLIP, LEAKY_RELU, SILU, GELU, GELU_TANH, QUICK_GELU, HARD_SWISH, HARD_SIGMOID, SIGMOID,
+    TANH, EXP, LOG, ERF, SOFTPLUS, MISH, SOFTSIGN, ABS, SIN, COS, ELU, POWER, ROUND
+};
 
 #define GELU_SLOPE ((A)1.5957691216057308)
 #define GELU_CUBIC ((A)0.044715)
@@ -67,6 +70,20 @@ __device__ A normal_cdf(A x) { return (A)0.5 * erfc(-x * (A)0.7071067811865476);
 __device__ A normal_pdf(A x) { return exp((A)-0.5 * x * x) * (A)0.3989422804014327; }
 // Twice the argument of the hyperbolic tangent in GELU's approximation.
 __device__ A gelu_exponent(A x) { return GELU_SLOPE * (x + GELU_CUBIC * x * x * x); }
+
+__device__ A softplus(A x) { return larger(x, 0) + log1p(exp(-fabs(x))); }
+__device__ A power(A x, A p) {
+    if (p == 2) return x * x;
+    if (p == 1) return x;
+    if (p == 0) return 1;
+    if (p == 3) return x * x * x;
+    if (p == (A)0.5) return sqrt(x);
+    if (p == (A)-0.5) return 1 / sqrt(x);
+    if (p == -1) return 1 / x;
+    if (p == (A)-1.5) return 1 / (x * sqrt(x));
+    if (p == -2) return 1 / (x * x);
+    return pow(x, p);
+}
 
 struct Function {
     int f;
@@ -87,8 +104,21 @@ __device__ A activate(Function g, A x) {
     case GELU_TANH: return x / (1 + exp(-gelu_exponent(x)));
     case QUICK_GELU: return x / (1 + exp(-QUICK * x));
     case HARD_SWISH: return x * relu6(x + 3) * (A)(1.0 / 6.0);
-    case HARD_SIGMOID: return relu6(x + 3) * (A)(1.0 / 6.0);
+    case HARD_SIGMOID: return smaller(larger(x + g.b / g.a, 0), 1 / g.a) * g.a;
     case SIGMOID: return 1 / (1 + exp(-x));
+    case TANH: return tanh(x);
+    case EXP: return exp(x);
+    case LOG: return log(x);
+    case ERF: return erf(x);
+    case SOFTPLUS: return softplus(x);
+    case MISH: return x * tanh(softplus(x));
+    case SOFTSIGN: return x / (1 + fabs(x));
+    case ABS: return fabs(x);
+    case SIN: return sin(x);
+    case COS: return cos(x);
+    case ELU: return x > 0 ? x : g.a * (exp(g.b * x) - 1);
+    case POWER: return power(x, g.a);
+    case ROUND: return smaller(larger(rint(x), g.a), g.b);
     default: return x;
     }
 }
@@ -107,6 +137,7 @@ __device__ Parts sigmoid_parts(A x) {
 // At kinks, the derivatives are PyTorch's.
 __device__ A derivative(Function g, A x) {
     Parts p;
+    A t;
     switch (g.f) {
     case RELU: return x > 0 || x != x ? 1 : 0;
     case CLIP: return x > g.a && x < g.b ? 1 : 0;
@@ -118,8 +149,21 @@ __device__ A derivative(Function g, A x) {
         return p.s + x * p.s * p.rest * GELU_SLOPE * (1 + 3 * GELU_CUBIC * x * x);
     case QUICK_GELU: p = sigmoid_parts(QUICK * x); return p.s * (1 + QUICK * x * p.rest);
     case HARD_SWISH: return x > -3 || x != x ? (x >= 3 ? (A)1 : x * (A)(1.0 / 3.0) + (A)0.5) : 0;
-    case HARD_SIGMOID: return x > -3 && x < 3 ? (A)(1.0 / 6.0) : 0;
+    case HARD_SIGMOID: return x > -g.b / g.a && x < (1 - g.b) / g.a ? g.a : 0;
     case SIGMOID: p = sigmoid_parts(x); return p.s * p.rest;
+    case TANH: t = tanh(x); return 1 - t * t;
+    case EXP: return exp(x);
+    case LOG: return 1 / x;
+    case ERF: return (A)1.1283791670955126 * exp(-x * x);
+    case SOFTPLUS: return sigmoid_parts(x).s;
+    case MISH: t = tanh(softplus(x)); return t + x * (1 - t * t) * sigmoid_parts(x).s;
+    case SOFTSIGN: t = 1 + fabs(x); return 1 / (t * t);
+    case ABS: return x > 0 ? (A)1 : x < 0 ? (A)-1 : x;
+    case SIN: return cos(x);
+    case COS: return -sin(x);
+    case ELU: return x > 0 ? (A)1 : g.a * g.b * exp(g.b * x);
+    case POWER: return g.a * power(x, g.a - 1);
+    case ROUND: t = rint(x); return t >= g.a && t <= g.b ? 1 : 0;
     default: return 1;
     }
 }
@@ -127,7 +171,7 @@ __device__ A derivative(Function g, A x) {
 // Where the derivative is 0, an infinite or undefined gradient is stopped too.
 __device__ A gradient(Function g, A x, A grad) {
     A d = derivative(g, x);
-    bool flat = g.f == RELU || g.f == CLIP || g.f == LEAKY_RELU || g.f == HARD_SWISH || g.f == HARD_SIGMOID;
+    bool flat = g.f == RELU || g.f == CLIP || g.f == LEAKY_RELU || g.f == HARD_SWISH || g.f == HARD_SIGMOID || g.f == ROUND;
     return flat && d == 0 ? 0 : grad * d;
 }
 

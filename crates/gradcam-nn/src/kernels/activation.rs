@@ -1,5 +1,7 @@
 //! Activation functions of single numbers.
 
+mod rare;
+
 use super::float::Float;
 
 /// An element-wise function.
@@ -34,10 +36,56 @@ pub enum Activation {
     QuickGelu,
     /// `x · relu6(x + 3) / 6` (MobileNetV3, Howard et al. 2019); the derivative is 0 at -3 and 1 at 3.
     HardSwish,
-    /// `relu6(x + 3) / 6`; the derivative at -3 and at 3 is 0.
-    HardSigmoid,
+    /// `min(max(slope · x + offset, 0), 1)`; the derivative at either bound is 0.
+    HardSigmoid {
+        /// The derivative between the bounds, above 0.
+        slope: f64,
+        /// The value at 0.
+        offset: f64,
+    },
     /// `1 / (1 + e^-x)`.
     Sigmoid,
+    /// The hyperbolic tangent.
+    Tanh,
+    /// `e^x`.
+    Exp,
+    /// The natural logarithm.
+    Log,
+    /// The error function.
+    Erf,
+    /// `ln(1 + e^x)`.
+    Softplus,
+    /// `x · tanh(softplus(x))` (Misra 2019).
+    Mish,
+    /// `x / (1 + |x|)`.
+    Softsign,
+    /// `|x|`; the derivative at 0 is 0.
+    Abs,
+    /// The sine.
+    Sin,
+    /// The cosine.
+    Cos,
+    /// `x` above 0, `alpha · (e^(rate · x) - 1)` elsewhere: ELU (Clevert et al. 2015) with a rate of 1, CELU (Barron 2017) with a rate of
+    /// `1 / alpha`.
+    Elu {
+        /// The distance of the lower limit from 0.
+        alpha: f64,
+        /// The factor of the exponent.
+        rate: f64,
+    },
+    /// `x` to the power of `exponent`.
+    Power {
+        /// The exponent; 2, 3, 1/2, -1/2 and -1 are computed without logarithms.
+        exponent: f64,
+    },
+    /// The nearest whole number, halves to the even one, between `low` and `high`: the grid of a quantised value. The gradient passes
+    /// straight through between the bounds (Bengio et al. 2013), and is 0 beyond.
+    Round {
+        /// The least number.
+        low: f64,
+        /// The greatest number.
+        high: f64,
+    },
 }
 
 /// Compiles a block once for each function, with the variant known to the compiler: a loop in the block has no branch.
@@ -45,7 +93,7 @@ macro_rules! specialise {
     ($activation:expr, |$f:ident| $body:expr) => {
         specialise!(
             $activation, $f, $body,
-            Identity Relu Silu Gelu GeluTanh QuickGelu HardSwish HardSigmoid Sigmoid
+            Identity Relu Silu Gelu GeluTanh QuickGelu HardSwish Sigmoid
         )
     };
     ($activation:expr, $f:ident, $body:expr, $($name:ident)*) => {
@@ -58,10 +106,28 @@ macro_rules! specialise {
                 let $f = Activation::LeakyRelu { slope };
                 $body
             }
+            Activation::HardSigmoid { slope, offset } => {
+                let $f = Activation::HardSigmoid { slope, offset };
+                $body
+            }
             $(Activation::$name => {
                 let $f = Activation::$name;
                 $body
             })*
+            // A branch costs little beside these.
+            $f @ (Activation::Tanh
+            | Activation::Exp
+            | Activation::Log
+            | Activation::Erf
+            | Activation::Softplus
+            | Activation::Mish
+            | Activation::Softsign
+            | Activation::Abs
+            | Activation::Sin
+            | Activation::Cos
+            | Activation::Elu { .. }
+            | Activation::Power { .. }
+            | Activation::Round { .. }) => $body,
         }
     };
 }
@@ -71,6 +137,12 @@ impl Activation {
     pub const RELU6: Activation = Activation::Clip {
         low: 0.0,
         high: 6.0,
+    };
+
+    /// `relu6(x + 3) / 6` (MobileNetV3, Howard et al. 2019).
+    pub const HARD_SIGMOID: Activation = Activation::HardSigmoid {
+        slope: 1.0 / 6.0,
+        offset: 0.5,
     };
 
     /// Evaluates the function at `x`.
@@ -93,8 +165,25 @@ impl Activation {
             Activation::GeluTanh => x / (T::ONE + (-gelu_exponent(x)).exp()),
             Activation::QuickGelu => x / (T::ONE + (-T::of(QUICK_GELU) * x).exp()),
             Activation::HardSwish => x * relu6(x + T::of(3.0)) * T::of(1.0 / 6.0),
-            Activation::HardSigmoid => relu6(x + T::of(3.0)) * T::of(1.0 / 6.0),
+            // In this order of operations, the usual slope gives the numbers of `relu6(x + 3) / 6`.
+            Activation::HardSigmoid { slope, offset } => {
+                let shifted = x + T::of(offset / slope);
+                shifted.maximum(T::ZERO).minimum(T::of(1.0 / slope)) * T::of(slope)
+            }
             Activation::Sigmoid => T::ONE / (T::ONE + (-x).exp()),
+            Activation::Tanh
+            | Activation::Exp
+            | Activation::Log
+            | Activation::Erf
+            | Activation::Softplus
+            | Activation::Mish
+            | Activation::Softsign
+            | Activation::Abs
+            | Activation::Sin
+            | Activation::Cos
+            | Activation::Elu { .. }
+            | Activation::Power { .. }
+            | Activation::Round { .. } => rare::value(self, x),
         }
     }
 
@@ -135,11 +224,27 @@ impl Activation {
                 let upper = if x >= three { T::ONE } else { inside };
                 step((x > -three) | x.is_nan(), upper)
             }
-            Activation::HardSigmoid => step((x > -three) & (x < three), T::of(1.0 / 6.0)),
+            Activation::HardSigmoid { slope, offset } => {
+                let (low, high) = (-offset / slope, (1.0 - offset) / slope);
+                step((x > T::of(low)) & (x < T::of(high)), T::of(slope))
+            }
             Activation::Sigmoid => {
                 let (s, rest) = sigmoid_parts(x);
                 s * rest
             }
+            Activation::Tanh
+            | Activation::Exp
+            | Activation::Log
+            | Activation::Erf
+            | Activation::Softplus
+            | Activation::Mish
+            | Activation::Softsign
+            | Activation::Abs
+            | Activation::Sin
+            | Activation::Cos
+            | Activation::Elu { .. }
+            | Activation::Power { .. }
+            | Activation::Round { .. } => rare::derivative(self, x),
         }
     }
 
@@ -179,13 +284,26 @@ impl Activation {
             | Activation::Clip { .. }
             | Activation::LeakyRelu { .. }
             | Activation::HardSwish
-            | Activation::HardSigmoid => true,
+            | Activation::HardSigmoid { .. }
+            | Activation::Round { .. } => true,
             Activation::Identity
             | Activation::Silu
             | Activation::Gelu
             | Activation::GeluTanh
             | Activation::QuickGelu
-            | Activation::Sigmoid => false,
+            | Activation::Sigmoid
+            | Activation::Tanh
+            | Activation::Exp
+            | Activation::Log
+            | Activation::Erf
+            | Activation::Softplus
+            | Activation::Mish
+            | Activation::Softsign
+            | Activation::Abs
+            | Activation::Sin
+            | Activation::Cos
+            | Activation::Elu { .. }
+            | Activation::Power { .. } => false,
         }
     }
 

@@ -31,6 +31,14 @@ pub(crate) trait Float:
     fn ln(self) -> Self;
     /// Returns the square root.
     fn sqrt(self) -> Self;
+    /// Returns the sine.
+    fn sin(self) -> Self;
+    /// Returns the cosine.
+    fn cos(self) -> Self;
+    /// Returns `self` to the power of `exponent`.
+    fn powf(self, exponent: Self) -> Self;
+    /// Returns the nearest whole number, halves to the even one.
+    fn round(self) -> Self;
     /// Returns the standard normal distribution's mass below `self`.
     fn normal_cdf(self) -> Self;
     /// Returns the standard normal distribution's density at `self`.
@@ -83,6 +91,18 @@ macro_rules! float {
             #[inline(always)]
             fn sqrt(self) -> Self {
                 self.sqrt()
+            }
+            fn sin(self) -> Self {
+                self.sin()
+            }
+            fn cos(self) -> Self {
+                self.cos()
+            }
+            fn powf(self, exponent: Self) -> Self {
+                self.powf(exponent)
+            }
+            fn round(self) -> Self {
+                self.round_ties_even()
             }
             #[inline(always)]
             fn normal_cdf(self) -> Self {

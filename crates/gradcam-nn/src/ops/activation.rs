@@ -26,7 +26,7 @@ impl Activation {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match self {
             Activation::Identity => Ok(x.clone()),
-            f if x.rank() == 4 => map_recorded(OnMap(*f), x),
+            f if is_map(x) => map_recorded(OnMap(*f), x),
             f => x.contiguous()?.apply_op1(OnValues(*f)),
         }
     }
@@ -36,11 +36,17 @@ impl Activation {
     /// # Errors
     /// When the shapes do not fit.
     pub fn backward(self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
-        match x.rank() {
-            4 => map(&Backward { f: self, x }, grad),
-            _ => unary(&Backward { f: self, x }, grad),
+        if is_map(x) {
+            return map(&Backward { f: self, x }, grad);
         }
+        let x = &x.contiguous()?;
+        unary(&Backward { f: self, x }, &grad.contiguous()?)
     }
+}
+
+/// Returns whether a tensor should have the layout of feature maps. One in row-major order keeps it: `(n, h, w, c)`, or with heads.
+fn is_map(x: &Tensor) -> bool {
+    x.rank() == 4 && !x.is_contiguous()
 }
 
 /// The function on a feature map, which keeps its memory layout.

@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 
 /// Sums over the dimensions along which a tensor of shape `dims` was broadcast.
-pub(super) fn summed_to(mut x: Tensor, dims: &[usize]) -> Result<Tensor> {
+pub(crate) fn summed_to(mut x: Tensor, dims: &[usize]) -> Result<Tensor> {
     while x.rank() > dims.len() {
         x = x.sum(0)?;
     }

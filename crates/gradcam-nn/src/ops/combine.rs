@@ -15,12 +15,15 @@ use crate::kernels::element::Element;
 use crate::kernels::output::parts;
 use crate::kernels::view::Map;
 
-/// Adds two tensors of equal shape. Differentiable.
+/// Adds `b` to `a`, whose shape it has or is broadcast to. Differentiable.
 ///
 /// # Errors
-/// When the shapes differ.
+/// When the shapes do not fit.
 pub fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    if keeps_order(a, b) || a.dims() != b.dims() {
+    if a.dims() != b.dims() {
+        return a + b.broadcast_as(a.shape())?;
+    }
+    if keeps_order(a, b) {
         return a + b;
     }
     map2_recorded(Add, a, b)

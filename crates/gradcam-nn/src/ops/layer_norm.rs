@@ -137,10 +137,12 @@ impl LayerNorm {
     /// # Errors
     /// When the shapes do not fit.
     pub fn backward(&self, x: &Tensor, grad: &Tensor) -> Result<Tensor> {
-        let backward = Backward { norm: self, x };
         match self.axis {
-            Axis::Last => unary(&backward, grad),
-            Axis::Channel => map(&backward, grad),
+            Axis::Last => {
+                let x = &x.contiguous()?;
+                unary(&Backward { norm: self, x }, grad)
+            }
+            Axis::Channel => map(&Backward { norm: self, x }, grad),
         }
     }
 

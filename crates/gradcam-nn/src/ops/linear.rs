@@ -48,6 +48,15 @@ impl Linear {
         }
     }
 
+    /// Returns the layer with another bias `(outputs,)`; both share the packed weight.
+    #[must_use]
+    pub fn with_bias(&self, bias: Option<Tensor>) -> Self {
+        Linear {
+            bias,
+            ..self.clone()
+        }
+    }
+
     /// Returns the weight, `(outputs, inputs)`.
     pub fn weight(&self) -> &Tensor {
         &self.weight

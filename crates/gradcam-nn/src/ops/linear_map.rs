@@ -1,7 +1,10 @@
 //! Linear maps of one input as one type.
 
+mod interpolate;
 mod slice;
 mod take;
+
+use std::sync::Arc;
 
 use candle_core::{Result, Tensor, bail};
 
@@ -12,6 +15,7 @@ use super::conv_transpose::ConvTranspose2d;
 use super::rearrange::Rearrange;
 use super::reduce::Reduce;
 use super::resize::Resize;
+pub use interpolate::Taps;
 
 /// A linear map of one input, `y = A x`, without a summand. Dimension 0 counts the images, which no map should mix.
 ///
@@ -23,6 +27,8 @@ pub enum LinearMap {
     Contiguous,
     /// Flattens all dimensions after the first.
     Flatten,
+    /// Gives the values these dimensions, the first included, in row-major order.
+    Reshape(Vec<usize>),
     /// Permutes the dimensions: output dimension `i` is input dimension `order[i]`.
     Permute(Vec<usize>),
     /// Takes every `step`-th position of one dimension, `len` of them.
@@ -63,6 +69,13 @@ pub enum LinearMap {
     AdaptiveAvgPool(AdaptiveAvgPool2d),
     /// A resize by interpolation.
     Resize(Resize),
+    /// Interpolates along one dimension: a resize of another form than [`Resize`](LinearMap::Resize).
+    Interpolate {
+        /// The dimension.
+        dim: usize,
+        /// The input positions and weights of each output position.
+        taps: Arc<Taps>,
+    },
     /// A sum or a mean over dimensions.
     Reduce(Reduce),
     /// A transposed convolution.
@@ -88,6 +101,7 @@ impl LinearMap {
         match self {
             LinearMap::Contiguous => x.contiguous(),
             LinearMap::Flatten => x.flatten_from(1),
+            LinearMap::Reshape(dims) => x.reshape(dims.as_slice()),
             LinearMap::Permute(order) => x.permute(order.as_slice()),
             &LinearMap::Slice {
                 dim,
@@ -111,6 +125,7 @@ impl LinearMap {
             LinearMap::AvgPool(pool) => pool.forward(x),
             LinearMap::AdaptiveAvgPool(pool) => pool.forward(x),
             LinearMap::Resize(resize) => resize.forward(x),
+            LinearMap::Interpolate { dim, taps } => interpolate::forward(x, *dim, taps),
             LinearMap::Reduce(reduce) => reduce.forward(x),
             LinearMap::ConvTranspose(layer) => layer.forward(x),
         }
@@ -123,7 +138,7 @@ impl LinearMap {
     pub fn adjoint(&self, dims: &[usize], grad: &Tensor) -> Result<Tensor> {
         match self {
             LinearMap::Contiguous => Ok(grad.clone()),
-            LinearMap::Flatten => grad.reshape(dims),
+            LinearMap::Flatten | LinearMap::Reshape(_) => grad.reshape(dims),
             LinearMap::Permute(order) => {
                 self.output_dims(dims)?;
                 let mut back = vec![0; order.len()];
@@ -153,6 +168,7 @@ impl LinearMap {
             LinearMap::AvgPool(pool) => pool.adjoint(dims, grad),
             LinearMap::AdaptiveAvgPool(pool) => pool.adjoint(dims, grad),
             LinearMap::Resize(resize) => resize.adjoint(dims, grad),
+            LinearMap::Interpolate { dim, taps } => interpolate::adjoint(grad, dims, *dim, taps),
             LinearMap::Reduce(reduce) => reduce.adjoint(dims, grad),
             LinearMap::ConvTranspose(layer) => layer.adjoint(grad),
         }
@@ -163,6 +179,7 @@ impl LinearMap {
         match self {
             LinearMap::Contiguous
             | LinearMap::Flatten
+            | LinearMap::Reshape(_)
             | LinearMap::Permute(_)
             | LinearMap::Slice { .. }
             | LinearMap::Select { .. }
@@ -173,6 +190,7 @@ impl LinearMap {
             LinearMap::AvgPool(_)
             | LinearMap::AdaptiveAvgPool(_)
             | LinearMap::Resize(_)
+            | LinearMap::Interpolate { .. }
             | LinearMap::Reduce(_)
             | LinearMap::ConvTranspose(_) => true,
         }
@@ -189,6 +207,12 @@ impl LinearMap {
                 [n, rest @ ..] if !rest.is_empty() => Ok(vec![*n, rest.iter().product()]),
                 _ => bail!("{dims:?} has no dimension after the first"),
             },
+            LinearMap::Reshape(to) => {
+                if to.iter().product::<usize>() != dims.iter().product::<usize>() {
+                    bail!("{dims:?} cannot be reshaped to {to:?}");
+                }
+                Ok(to.clone())
+            }
             LinearMap::Permute(order) => {
                 let mut sorted = order.clone();
                 sorted.sort_unstable();
@@ -233,6 +257,7 @@ impl LinearMap {
             LinearMap::AvgPool(pool) => resized(dims, |size| pool.output_size(size)),
             LinearMap::AdaptiveAvgPool(pool) => resized(dims, |size| pool.output_size(size)),
             LinearMap::Resize(resize) => resized(dims, |_| resize.output_size()),
+            LinearMap::Interpolate { dim, taps } => interpolate::output_dims(dims, *dim, taps),
             LinearMap::Reduce(reduce) => reduce.output_dims(dims),
             LinearMap::ConvTranspose(layer) => layer.output_dims(dims),
         }

@@ -248,13 +248,26 @@ fn bends(op: Op<'_>) -> bool {
             | Activation::Relu
             | Activation::Clip { .. }
             | Activation::LeakyRelu { .. }
-            | Activation::HardSigmoid => false,
+            | Activation::HardSigmoid { .. }
+            | Activation::Abs
+            | Activation::Round { .. } => false,
             Activation::Silu
             | Activation::Gelu
             | Activation::GeluTanh
             | Activation::QuickGelu
             | Activation::HardSwish
-            | Activation::Sigmoid => true,
+            | Activation::Sigmoid
+            | Activation::Tanh
+            | Activation::Exp
+            | Activation::Log
+            | Activation::Erf
+            | Activation::Softplus
+            | Activation::Mish
+            | Activation::Softsign
+            | Activation::Sin
+            | Activation::Cos
+            | Activation::Elu { .. }
+            | Activation::Power { .. } => true,
         },
     }
 }

@@ -357,13 +357,14 @@ impl<'a> Trace<'a> {
             | LinearMap::Pad(_)
             | LinearMap::Expand(_)
             | LinearMap::Resize(_)
+            | LinearMap::Interpolate { .. }
             | LinearMap::Reduce(_)
             | LinearMap::ConvTranspose(_) => {
                 self.head.push(Step::Other);
                 zeros(x, &dims)
             }
             // Not a step between a pooling and its classifier.
-            LinearMap::Flatten => zeros(x, &dims),
+            LinearMap::Flatten | LinearMap::Reshape(_) => zeros(x, &dims),
         }
     }
 
@@ -390,7 +391,8 @@ impl<'a> Trace<'a> {
     fn sum(&mut self, branch: &Tensor, shortcut: &Tensor) -> candle_core::Result<Tensor> {
         // A tensor that comes out of windows has lost its stride.
         let known = self.strides.contains_key(&branch.id());
-        let y = self.same(if known { branch } else { shortcut })?;
+        let strides = if known { branch } else { shortcut };
+        let y = self.output(strides, branch.dims(), Window::default())?;
         Ok(self.joined(y, &[branch, shortcut]))
     }
 
@@ -498,7 +500,10 @@ impl Pass for Trace<'_> {
             }
             Op::Multiply => {
                 let [x, gate] = op.inputs(inputs)?;
-                let y = self.same(x)?;
+                let dims = x
+                    .shape()
+                    .broadcast_shape_binary_op(gate.shape(), "multiply")?;
+                let y = self.output(x, dims.dims(), Window::default())?;
                 // A constant has no field of its own.
                 Ok(if self.fields.contains_key(&gate.id()) {
                     self.joined(y, &[x, gate])

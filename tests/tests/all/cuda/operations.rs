@@ -71,7 +71,26 @@ fn activations_agree() {
         GeluTanh,
         QuickGelu,
         HardSwish,
-        HardSigmoid,
+        Activation::HARD_SIGMOID,
+        Tanh,
+        Exp,
+        Erf,
+        Softplus,
+        Mish,
+        Softsign,
+        Abs,
+        Sin,
+        Cos,
+        Elu {
+            alpha: 1.3,
+            rate: 0.7,
+        },
+        Power { exponent: 2.0 },
+        Power { exponent: 3.0 },
+        Round {
+            low: -1.0,
+            high: 1.0,
+        },
         Sigmoid,
     ] {
         let scaled = move |x: &Tensor, _: &Device| f.forward(&(x * 4.0)?);

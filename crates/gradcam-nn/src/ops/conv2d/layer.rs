@@ -38,6 +38,15 @@ impl Conv2d {
         Conv2d::sharing(weight, bias, options, Arc::default())
     }
 
+    /// Returns the convolution with another bias `(out,)`; both share the packed weight.
+    #[must_use]
+    pub fn with_bias(&self, bias: Option<Tensor>) -> Self {
+        Conv2d {
+            bias,
+            ..self.clone()
+        }
+    }
+
     /// As [`new`](Self::new), with a shared packed weight.
     pub(crate) fn sharing(
         weight: Tensor,

@@ -220,8 +220,21 @@ impl Rules for Biases {
             | Activation::GeluTanh
             | Activation::QuickGelu
             | Activation::HardSwish
-            | Activation::HardSigmoid
-            | Activation::Sigmoid => self.implicit(x, y, back, true),
+            | Activation::HardSigmoid { .. }
+            | Activation::Sigmoid
+            | Activation::Tanh
+            | Activation::Exp
+            | Activation::Log
+            | Activation::Erf
+            | Activation::Softplus
+            | Activation::Mish
+            | Activation::Softsign
+            | Activation::Abs
+            | Activation::Sin
+            | Activation::Cos
+            | Activation::Elu { .. }
+            | Activation::Power { .. }
+            | Activation::Round { .. } => self.implicit(x, y, back, true),
         }
     }
     fn constant(&self, value: &Tensor) -> Option<Backward> {

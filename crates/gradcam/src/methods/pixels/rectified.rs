@@ -90,7 +90,19 @@ impl Rules for Rule {
     fn activation(&self, f: Activation, x: &Tensor, _y: &Tensor) -> Backward {
         let x = x.clone();
         match f {
-            Activation::Sigmoid | Activation::HardSigmoid => {
+            // Not like a ReLU: gates, and the parts of other operations.
+            Activation::Sigmoid
+            | Activation::HardSigmoid { .. }
+            | Activation::Tanh
+            | Activation::Exp
+            | Activation::Log
+            | Activation::Erf
+            | Activation::Softsign
+            | Activation::Abs
+            | Activation::Sin
+            | Activation::Cos
+            | Activation::Power { .. }
+            | Activation::Round { .. } => {
                 return Box::new(move |grad| f.backward(&x, grad));
             }
             Activation::Identity
@@ -101,7 +113,10 @@ impl Rules for Rule {
             | Activation::Gelu
             | Activation::GeluTanh
             | Activation::QuickGelu
-            | Activation::HardSwish => {}
+            | Activation::HardSwish
+            | Activation::Softplus
+            | Activation::Mish
+            | Activation::Elu { .. } => {}
         }
         match self {
             Rule::Deconvolution => Box::new(|grad| pointwise([grad], |[g]| positive(g))),
