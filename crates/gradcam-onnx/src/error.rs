@@ -112,6 +112,28 @@ pub enum Error {
         /// The type.
         element: ElementType,
     },
+    /// Nodes that the output needs are not supported.
+    #[error("{} of the graph's operations are not supported:\n{}\nname a value before them as the output if that is enough", nodes.len(), listed(nodes))]
+    Unsupported {
+        /// Every such node, in the graph's order.
+        nodes: Vec<Refused>,
+    },
+    /// An input or output does not fit.
+    #[error("{reason}")]
+    Input {
+        /// What is wrong.
+        reason: String,
+    },
+    /// An option names a value that the graph does not have.
+    #[error("the graph has no {kind} `{name}`{}", gradcam_names::hint(nearest))]
+    UnknownValue {
+        /// `input` or `output`.
+        kind: &'static str,
+        /// The name.
+        name: String,
+        /// The names nearest to it.
+        nearest: Vec<String>,
+    },
     /// A file beside the model is missing.
     #[error("the weights of `{tensor}` are in `{}`, which does not exist; keep that file beside the `.onnx` file, or export with `external_data=False`", .path.display())]
     Missing {
@@ -120,6 +142,50 @@ pub enum Error {
         /// The missing file.
         path: PathBuf,
     },
+}
+
+/// A node that is not supported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refused {
+    /// The node's name, or its first output if it has no name.
+    pub node: String,
+    /// The operator, with its domain unless that is the default.
+    pub op: String,
+    /// The version of the operator set.
+    pub opset: Option<i64>,
+    /// The path of the module that the node belongs to, if the exporter noted it.
+    pub module: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// Lists nodes, one line for each operator and reason.
+fn listed(nodes: &[Refused]) -> String {
+    let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
+    for node in nodes {
+        let set = node
+            .opset
+            .map_or(String::new(), |opset| format!(" of operator set {opset}"));
+        let line = format!("  {}{set}: {}", node.op, node.reason);
+        let place = node.module.as_deref().unwrap_or(&node.node);
+        match lines.iter_mut().find(|(known, _)| *known == line) {
+            Some((_, places)) => places.push(place),
+            None => lines.push((line, vec![place])),
+        }
+    }
+    let each = lines
+        .into_iter()
+        .map(|(line, places)| match places.as_slice() {
+            [first, second, third, rest @ ..] if !rest.is_empty() => {
+                format!(
+                    "{line} (`{first}`, `{second}`, `{third}` and {} more)",
+                    rest.len()
+                )
+            }
+            places => format!("{line} (`{}`)", places.join("`, `")),
+        });
+    each.collect::<Vec<_>>().join("\n")
 }
 
 /// A result whose error is [`enum@Error`].

@@ -32,11 +32,18 @@ const ALLOWED: [(&str, &[&str], &[&str]); 15] = [
             "thiserror",
         ],
     ),
-    // Files as plain data: no tensors yet.
+    // Graphs of files as networks: no methods, no pictures beyond their reader's limits.
     (
         "gradcam-onnx",
-        &["gradcam-picture"],
-        &["bytes", "half", "prost", "thiserror"],
+        &["gradcam-names", "gradcam-nn", "gradcam-picture"],
+        &[
+            "bytes",
+            "candle-core",
+            "half",
+            "prost",
+            "rayon",
+            "thiserror",
+        ],
     ),
     (
         "gradcam",
