@@ -2,6 +2,7 @@
 
 mod device;
 pub(crate) mod explainers;
+mod graph;
 pub(crate) mod layers;
 pub(crate) mod methods;
 pub(crate) mod model;

@@ -1,7 +1,6 @@
 //! A network's gradient against finite differences.
 
 use anyhow::Result;
-use candle_core::DType;
 use gradcam_models::Model;
 
 /// The largest deviation of a gradient from the differences, as a share of the largest gradient.
@@ -9,5 +8,5 @@ pub(crate) const DEVIATION: f64 = 0.02;
 
 /// Returns the network in `f64`, for the differences: in `f32`, rounding may exceed what is measured, and it is not an error.
 pub(crate) fn exact(model: &Model) -> Result<Model> {
-    Ok(model.rebuilt(&|_, parameter| parameter.to_dtype(DType::F64))?)
+    Ok(model.in_double()?)
 }

@@ -7,7 +7,6 @@ use gradcam_data::{Dataset, Object, Rect, Shape};
 use gradcam_eval::Metric;
 use gradcam_eval::evaluate::{FORMAT, Header, JournalError, Null};
 use gradcam_models::{Model, sha256};
-use gradcam_nn::{ModuleTree, Weights};
 
 use crate::digest::little_endian;
 use crate::reading::Reading;
@@ -96,13 +95,6 @@ pub(crate) fn fingerprint(data: &Dataset) -> String {
         said += &format!("{:?}\n", (&sample.id, class, objects));
     }
     sha256(said.as_bytes())
-}
-
-/// Returns the model's network with random parameters.
-pub(crate) fn untrained(model: &Model, seed: u64) -> Result<ModuleTree> {
-    Ok(model
-        .architecture
-        .build(&Weights::random(seed), model.labels.len())?)
 }
 
 /// Names the argument that makes the study a different one.

@@ -107,7 +107,7 @@ fn the_same_function_in_another_form() {
     assert_eq!(channels.outputs, ["bn2", "conv_head"]);
     assert_eq!(channels.inputs, ["classifier"]);
     let permuted = permuted(&rebuild, &channels, 0).unwrap();
-    let folded = model.network.folded().unwrap();
+    let folded = model.network.folded().unwrap().unwrap();
     for twin in [permuted.as_ref(), &folded] {
         let found = implementation_invariance(&side(&model.network), &side(twin), &images).unwrap();
         let graded = twin_test(&found, 1e-4);

@@ -210,6 +210,54 @@ impl Config {
     }
 }
 
+/// What the files beside a network of another kind say about pictures and classes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Beside {
+    /// The preprocessing, ImageNet's where the files say nothing; `None` if they say nothing about colours.
+    pub(crate) preprocess: Option<Preprocess>,
+    /// One name per class.
+    pub(crate) labels: Option<Vec<String>>,
+    /// The licence.
+    pub(crate) license: Option<String>,
+}
+
+impl Beside {
+    /// Parses the text of `config.json`, of timm's form or transformers', and of `preprocessor_config.json` if there is one. Neither needs to
+    /// name an architecture that is known here.
+    ///
+    /// # Errors
+    /// If a text is not such a file, or has a number out of range.
+    pub(crate) fn parse(text: &str, processor: Option<&str>) -> Result<Self, LoadError> {
+        let fields: Fields = json("config.json", text)?;
+        let cfg = fields.pretrained_cfg.unwrap_or_default();
+        let labels = fields
+            .label_names
+            .or(cfg.label_names.clone())
+            .or_else(|| fields.id2label.map(by_index));
+        let labels = match (labels, fields.label_descriptions) {
+            (Some(labels), Some(words)) => {
+                let named = labels.iter().map(|l| words.get(l).unwrap_or(l).clone());
+                Some(named.collect())
+            }
+            (labels, _) => labels,
+        };
+        let license = fields.license.or_else(|| cfg.license.clone());
+        let mut preprocess = Preprocess::default();
+        let says = cfg.mean.is_some() && cfg.std.is_some();
+        pretrained(&mut preprocess, cfg)?;
+        if let Some(text) = processor {
+            let processor: transformers::Processor = json("preprocessor_config.json", text)?;
+            let crops = processor.crops();
+            transformers::processor(&mut preprocess, processor, crops)?;
+        }
+        Ok(Beside {
+            preprocess: (says || processor.is_some()).then_some(preprocess),
+            labels,
+            license,
+        })
+    }
+}
+
 /// Describes the assumed preprocessing.
 fn assumed(architecture: &Architecture, preprocess: &Preprocess) -> String {
     format!(

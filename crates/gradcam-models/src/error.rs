@@ -27,6 +27,10 @@ pub enum LoadError {
         /// The reason.
         reason: String,
     },
+    /// An ONNX file cannot be used.
+    #[cfg(feature = "onnx")]
+    #[error(transparent)]
+    Onnx(#[from] crate::onnx::OnnxError),
     /// No architecture has this name.
     #[error(transparent)]
     UnknownArchitecture(#[from] UnknownArchitecture),

@@ -41,6 +41,11 @@ pub(crate) fn parse(text: &str) -> Result<Vec<String>, String> {
                 .into_iter()
                 .map(|(key, value)| match (key.parse::<usize>(), value) {
                     (Ok(number), Value::String(name)) => Ok((number, name)),
+                    // Keras: the WordNet id and the name.
+                    (Ok(number), Value::Array(names)) => match names.into_iter().next_back() {
+                        Some(Value::String(name)) => Ok((number, name)),
+                        _ => Err(format!("class {number} has no name")),
+                    },
                     (_, Value::Number(number)) => match number.as_u64() {
                         Some(number) => Ok((number as usize, key)),
                         None => Err(format!("expected a class's number, found `{number}`")),

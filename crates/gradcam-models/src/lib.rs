@@ -11,6 +11,9 @@ pub mod import;
 mod labels;
 mod layers;
 mod load;
+mod network;
+#[cfg(feature = "onnx")]
+pub mod onnx;
 pub mod preprocess;
 mod rename;
 #[cfg(feature = "text")]
@@ -33,4 +36,5 @@ pub use error::LoadError;
 pub use gradcam_picture as picture;
 pub use gradcam_picture::bounded;
 pub use load::Model;
+pub use network::ModelNetwork;
 pub use rename::rename;

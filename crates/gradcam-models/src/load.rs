@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use gradcam_nn::{ModuleTree, Weights, WeightsError};
+use gradcam_nn::{Weights, WeightsError};
 
 use crate::architectures::Architecture;
 use crate::config::Config;
 use crate::digest::sha256;
 use crate::files::{read, weights_limit};
+use crate::network::ModelNetwork;
 use crate::preprocess::Preprocess;
 use crate::rename::rename;
 use crate::wrapper::wrapper;
@@ -24,10 +25,10 @@ pub struct Model {
     pub name: String,
     /// The folder of the model's files, which may hold further ones; `None` if the model is built in or made from bytes.
     pub folder: Option<PathBuf>,
-    /// The plan of the network.
-    pub architecture: &'static Architecture,
+    /// The plan of the network; `None` for the graph of an ONNX file.
+    pub architecture: Option<&'static Architecture>,
     /// The network.
-    pub network: ModuleTree,
+    pub network: ModelNetwork,
     /// The device of the network's parameters, which its inputs must share.
     pub device: Device,
     /// The type of the network's inputs, and of its parameters except vectors.
@@ -42,17 +43,23 @@ pub struct Model {
     pub sha256: String,
     /// The licence named in the model's description.
     pub license: Option<String>,
-    source: Parameters,
+    pub(crate) default_layer: String,
+    pub(crate) source: Parameters,
 }
 
 /// The parameters that the network was built from.
 #[derive(Debug, Clone)]
-struct Parameters {
-    /// The parameters under the tree's own names.
-    weights: Weights,
-    classes: usize,
-    /// Whether the classifier was removed afterwards.
-    embedding: bool,
+pub(crate) enum Parameters {
+    Tree {
+        architecture: &'static Architecture,
+        /// The parameters under the tree's own names.
+        weights: Weights,
+        classes: usize,
+        /// Whether the classifier was removed afterwards.
+        embedding: bool,
+    },
+    #[cfg(feature = "onnx")]
+    Graph(crate::onnx::Origin),
 }
 
 impl Model {
@@ -66,7 +73,7 @@ impl Model {
     /// use gradcam_models::candle_core::Device;
     ///
     /// let model = Model::default_model(&Device::Cpu)?;
-    /// assert_eq!(model.architecture.name, "tf_efficientnet_lite0");
+    /// assert_eq!(model.architecture.map(|a| a.name), Some("tf_efficientnet_lite0"));
     /// assert_eq!(model.labels.len(), 1000);
     /// # Ok::<(), gradcam_models::LoadError>(())
     /// ```
@@ -106,7 +113,7 @@ impl Model {
     /// use gradcam_models::candle_core::Device;
     ///
     /// let model = Model::from_folder("models/mine".as_ref(), &Device::Cpu)?;
-    /// println!("{} with {} classes", model.architecture.name, model.labels.len());
+    /// println!("{} with {} classes", model.name, model.labels.len());
     /// # Ok::<(), gradcam_models::LoadError>(())
     /// ```
     pub fn from_folder(folder: &Path, device: &Device) -> Result<Self, LoadError> {
@@ -205,8 +212,8 @@ impl Model {
         Ok(Model {
             name: name.to_string(),
             folder: None,
-            architecture: config.architecture,
-            network,
+            architecture: Some(config.architecture),
+            network: network.into(),
             device: device.clone(),
             dtype: DType::F32,
             // Made only after the weights have proved the description's number of classes.
@@ -219,7 +226,9 @@ impl Model {
             assumed: config.assumed,
             sha256,
             license: config.license,
-            source: Parameters {
+            default_layer: config.architecture.default_layer.to_string(),
+            source: Parameters::Tree {
+                architecture: config.architecture,
                 weights: own.renamed(needed).map_err(|error| misfit(error.into()))?,
                 classes: config.classes,
                 embedding: false,
@@ -227,43 +236,100 @@ impl Model {
         })
     }
 
-    /// Returns the parameters that the network was built from, under the tree's own names. They share memory with the network's.
-    pub fn parameters(&self) -> &Weights {
-        &self.source.weights
-    }
-
     /// Rebuilds the model with each parameter passed through `change`, running statistics included. `change` gets the parameter's name in
-    /// the tree; parameters that it returns unchanged take no further memory. The convolutions are in full precision.
+    /// the network; parameters that it returns unchanged take no further memory. The convolutions are in full precision. A graph is read
+    /// again from its file.
     ///
     /// # Errors
-    /// If `change` fails, or returns a parameter with another shape or with non-finite values.
+    /// If `change` fails, or returns a parameter with another shape or with non-finite values, or if a graph's file cannot be read again.
     pub fn rebuilt(
         &self,
         change: &dyn Fn(&str, &Tensor) -> candle_core::Result<Tensor>,
     ) -> Result<Model, LoadError> {
+        self.rebuilt_in(None, change)
+    }
+
+    /// As [`rebuilt`](Model::rebuilt); a graph computes in the type `dtype`, if given.
+    fn rebuilt_in(
+        &self,
+        dtype: Option<DType>,
+        change: &dyn Fn(&str, &Tensor) -> candle_core::Result<Tensor>,
+    ) -> Result<Model, LoadError> {
         let misfit = misfit(&self.name);
-        let Parameters {
-            weights, classes, ..
-        } = &self.source;
-        let changed = weights
-            .renamed(|name, tensor| Ok(Some((name.to_string(), change(name, tensor)?))))
-            .map_err(|error| misfit(error.into()))?;
-        let network = self
-            .architecture
-            .build(&changed, *classes)
-            .map_err(&misfit)?;
-        let network = if self.source.embedding {
-            network.embedding().unwrap_or(network)
-        } else {
-            network
-        };
+        match &self.source {
+            Parameters::Tree {
+                architecture,
+                weights,
+                classes,
+                embedding,
+            } => {
+                let changed = weights
+                    .renamed(|name, tensor| Ok(Some((name.to_string(), change(name, tensor)?))))
+                    .map_err(|error| misfit(error.into()))?;
+                let network = architecture.build(&changed, *classes).map_err(&misfit)?;
+                let network = if *embedding {
+                    network.embedding().unwrap_or(network)
+                } else {
+                    network
+                };
+                Ok(Model {
+                    network: network.into(),
+                    source: Parameters::Tree {
+                        architecture,
+                        weights: changed,
+                        classes: *classes,
+                        embedding: *embedding,
+                    },
+                    ..self.clone()
+                })
+            }
+            #[cfg(feature = "onnx")]
+            Parameters::Graph(origin) => Ok(Model {
+                network: origin.changed(dtype, change)?,
+                ..self.clone()
+            }),
+        }
+    }
+
+    /// Returns the model's network with random parameters, by the seed and each parameter's name.
+    ///
+    /// # Errors
+    /// If a graph's file cannot be read again.
+    pub fn untrained(&self, seed: u64) -> Result<ModelNetwork, LoadError> {
+        match &self.source {
+            Parameters::Tree {
+                architecture,
+                classes,
+                ..
+            } => {
+                let network = architecture.build(&Weights::random(seed), *classes);
+                Ok(network.map_err(misfit(&self.name))?.into())
+            }
+            #[cfg(feature = "onnx")]
+            Parameters::Graph(origin) => {
+                let random = Weights::random(seed);
+                origin.changed(None, &|name, parameter| {
+                    let drawn = random.get(name, parameter.dims());
+                    let drawn = drawn.map_err(candle_core::Error::wrap)?;
+                    drawn
+                        .to_dtype(parameter.dtype())?
+                        .to_device(parameter.device())
+                })
+            }
+        }
+    }
+
+    /// Rebuilds the model for computations in `f64`.
+    ///
+    /// # Errors
+    /// As [`rebuilt`](Model::rebuilt).
+    pub fn in_double(&self) -> Result<Model, LoadError> {
+        let model = self.rebuilt_in(Some(DType::F64), &|_, parameter| {
+            parameter.to_dtype(DType::F64)
+        })?;
         Ok(Model {
-            network,
-            source: Parameters {
-                weights: changed,
-                ..self.source
-            },
-            ..self.clone()
+            dtype: DType::F64,
+            ..model
         })
     }
 
@@ -272,8 +338,9 @@ impl Model {
     /// # Errors
     /// If the device lacks the type.
     pub fn in_type(&self, dtype: DType) -> Result<Model, LoadError> {
-        let model = self.rebuilt(&|_, parameter| match parameter.rank() {
-            0 | 1 => Ok(parameter.clone()),
+        let vectors_stay = self.architecture.is_some();
+        let model = self.rebuilt_in(Some(dtype), &|_, parameter| match parameter.rank() {
+            0 | 1 if vectors_stay => Ok(parameter.clone()),
             _ => parameter.to_dtype(dtype),
         })?;
         Ok(Model { dtype, ..model })
@@ -282,13 +349,18 @@ impl Model {
     /// Makes a model whose output is an embedding: the input of the linear classifier, or CLIP's usual output. It has no labels. `None` if
     /// the network does not end in a linear classifier.
     pub fn embedding(&self) -> Option<Model> {
-        let network = if self.architecture.is_clip() {
+        let clip = self.architecture?.is_clip();
+        let network = if clip {
             self.network.clone()
         } else {
             self.network.embedding()?
         };
         let mut model = self.clone();
-        model.source.embedding = !self.architecture.is_clip();
+        match &mut model.source {
+            Parameters::Tree { embedding, .. } => *embedding = !clip,
+            #[cfg(feature = "onnx")]
+            Parameters::Graph(_) => {}
+        }
         Some(Model {
             network,
             labels: Vec::new(),
@@ -296,9 +368,9 @@ impl Model {
         })
     }
 
-    /// Returns the default layer for Grad-CAM.
+    /// Returns the default layer for Grad-CAM; empty if no layer has positions.
     pub fn default_layer(&self) -> &str {
-        self.architecture.default_layer
+        &self.default_layer
     }
 }
 
@@ -330,6 +402,8 @@ fn default_folder() -> Option<PathBuf> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::Mutex;
+
     use candle_core::DType;
     use gradcam_nn::Network;
 
@@ -353,8 +427,15 @@ mod tests {
             _ => Ok(tensor.clone()),
         };
         let changed = model.rebuilt(&zeroed).unwrap();
-        let bias = changed.parameters().tensor("classifier.bias").unwrap();
-        assert_eq!(output(&changed), bias.to_vec1::<f32>().unwrap());
+        let bias = Mutex::new(Vec::new());
+        let kept = |name: &str, tensor: &Tensor| {
+            if name == "classifier.bias" {
+                *bias.lock().unwrap() = tensor.to_vec1::<f32>()?;
+            }
+            Ok(tensor.clone())
+        };
+        changed.rebuilt(&kept).unwrap();
+        assert_eq!(output(&changed), *bias.lock().unwrap());
         // A rebuilt model can be rebuilt again, and an embedding stays an embedding.
         let twice = changed.rebuilt(&|_, tensor| Ok(tensor.clone())).unwrap();
         assert_eq!(output(&twice), output(&changed));

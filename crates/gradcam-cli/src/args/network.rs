@@ -4,6 +4,7 @@ use clap::Args;
 use gradcam_models::picture::Limits;
 use gradcam_models::preprocess::Fit;
 
+use super::graph::Graph;
 use super::known;
 use super::pictures::Pictures;
 use super::precision::Precision;
@@ -11,7 +12,7 @@ use super::precision::Precision;
 /// The network and how it runs.
 #[derive(Debug, Args)]
 pub(crate) struct Network {
-    /// The network: an architecture's name, a folder with config.json and model.safetensors, a hub repository, or (with --arch) a weights file.
+    /// The network: an architecture's name, a folder with config.json and model.safetensors, a hub repository, an ONNX file, or (with --arch) a weights file.
     #[arg(
         long,
         value_name = "NAME|DIR|FILE|hf:REPO[@REV]",
@@ -42,4 +43,6 @@ pub(crate) struct Network {
     pub(crate) max_pixels: u64,
     #[command(flatten)]
     pub(crate) pictures: Pictures,
+    #[command(flatten)]
+    pub(crate) graph: Graph,
 }

@@ -72,12 +72,21 @@ fn cuda(text: &str, _: usize) -> Result<Device> {
 pub(super) fn set_precision(model: &mut Model, precision: Precision) -> Result<()> {
     match precision {
         Precision::F32 => {}
-        Precision::Bf16 if model.device.is_cpu() => {
-            model.network.set_precision(ops::Precision::Bf16);
-        }
-        Precision::Tf32 => model.network.set_precision(ops::Precision::Tf32),
+        Precision::Bf16 if model.device.is_cpu() => fused(model, ops::Precision::Bf16)?,
+        Precision::Tf32 => fused(model, ops::Precision::Tf32)?,
         Precision::F16 => *model = model.in_type(DType::F16)?,
         Precision::Bf16 => *model = model.in_type(DType::BF16)?,
+    }
+    Ok(())
+}
+
+/// Sets the precision of the convolutions.
+fn fused(model: &mut Model, precision: ops::Precision) -> Result<()> {
+    if !model.network.set_precision(precision) {
+        bail!(
+            "`--precision {}`: an ONNX file computes in f32; leave the option out",
+            precision.name()
+        );
     }
     Ok(())
 }

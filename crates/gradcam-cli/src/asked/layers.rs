@@ -16,11 +16,8 @@ pub(crate) fn layers(wanted: &[String], name: &str, model: &Model) -> Result<Vec
     for wanted in wanted {
         let layer = known.find(wanted).or_else(|error| {
             // torchvision's path of the same module is accepted too.
-            model
-                .architecture
-                .from_torchvision(wanted)
-                .and_then(|own| known.find(&own).ok())
-                .ok_or(error)
+            let own = model.architecture.and_then(|a| a.from_torchvision(wanted));
+            own.and_then(|own| known.find(&own).ok()).ok_or(error)
         });
         let layer = layer
             .map_err(|error| anyhow!("{error}\n\nhint: `gradcam layers {name}` lists them"))?;

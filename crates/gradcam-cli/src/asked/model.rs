@@ -9,7 +9,7 @@ use gradcam_models::{Model, import};
 use gradcam_names::hint;
 
 use super::device;
-use crate::args::Network;
+use crate::args::{Graph, Network};
 use crate::console::Console;
 
 /// The kind of model that `--model` names.
@@ -18,6 +18,8 @@ pub(crate) enum Choice {
     Default,
     /// A folder.
     Folder(PathBuf),
+    /// An ONNX file.
+    Graph(PathBuf),
     /// A weights file, and the name of its architecture.
     File(PathBuf, String),
     /// A hub repository.
@@ -54,7 +56,9 @@ pub(crate) fn choose(text: &str, arch: Option<&str>) -> Result<Choice> {
         Choice::Folder(path.to_path_buf())
     } else if local.join("config.json").is_file() {
         Choice::Folder(local)
-    } else if path.is_file() || has_weights_ending(path) {
+    } else if has_ending(path, &["onnx"]) {
+        graph(path)?
+    } else if path.is_file() || has_ending(path, &WEIGHTS) {
         return file(path, arch);
     } else if is_default(text) {
         Choice::Default
@@ -75,9 +79,17 @@ pub(crate) fn choose(text: &str, arch: Option<&str>) -> Result<Choice> {
     Ok(choice)
 }
 
-fn has_weights_ending(path: &Path) -> bool {
+fn has_ending(path: &Path, endings: &[&str]) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str());
-    ending.is_some_and(|ending| WEIGHTS.contains(&ending.to_ascii_lowercase().as_str()))
+    ending.is_some_and(|ending| endings.contains(&ending.to_ascii_lowercase().as_str()))
+}
+
+/// Chooses an ONNX file.
+fn graph(path: &Path) -> Result<Choice> {
+    if !path.is_file() {
+        bail!("there is no file `{}`", path.display());
+    }
+    Ok(Choice::Graph(path.to_path_buf()))
 }
 
 /// Chooses a weights file, which does not name its architecture.
@@ -128,10 +140,17 @@ fn word(text: &str) -> String {
 pub(crate) fn load(
     text: &str,
     arch: Option<&str>,
+    graph: &Graph,
     device: &Device,
     console: &mut Console<'_>,
 ) -> Result<Model> {
-    let model = match choose(text, arch)? {
+    let choice = choose(text, arch)?;
+    if let (Some(option), false) = (graph.given(), matches!(choice, Choice::Graph(_))) {
+        bail!("`{option}` is for ONNX files, but `{text}` is none; leave it out");
+    }
+    let model = match choice {
+        Choice::Graph(path) => Model::from_onnx(&path, graph.stated()?, device)
+            .with_context(|| format!("cannot load the model `{}`", path.display()))?,
         Choice::Default => Model::default_model(device)?,
         Choice::Folder(folder) => Model::from_folder(&folder, device)
             .with_context(|| format!("cannot load the model `{}`", folder.display()))?,
@@ -151,7 +170,9 @@ pub(crate) fn load(
     console.detail(format!(
         "model {} ({}), {} classes, sha256 {}",
         model.name,
-        model.architecture.name,
+        model
+            .architecture
+            .map_or("ONNX", |architecture| architecture.name),
         model.labels.len(),
         model.sha256
     ));
@@ -167,7 +188,13 @@ pub(crate) fn shape(model: &Model) -> (usize, usize, usize) {
 impl Network {
     /// Loads the network that `--model` and `--arch` name on `device`, with the precision of `--precision`.
     pub(crate) fn load(&self, device: &Device, console: &mut Console<'_>) -> Result<Model> {
-        let mut model = load(&self.model, self.arch.as_deref(), device, console)?;
+        let mut model = load(
+            &self.model,
+            self.arch.as_deref(),
+            &self.graph,
+            device,
+            console,
+        )?;
         device::set_precision(&mut model, self.precision)?;
         Ok(model)
     }

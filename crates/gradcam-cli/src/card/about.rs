@@ -39,7 +39,10 @@ pub(super) fn model(subject: &Subject<'_>) -> Result<Model> {
     let parameters = model.network.parameters();
     Ok(Model {
         name: model.name.clone(),
-        format: format!("safetensors, {}", model.architecture.name),
+        format: match model.architecture {
+            Some(architecture) => format!("safetensors, {}", architecture.name),
+            None => "ONNX".to_string(),
+        },
         sha256: model.sha256.clone(),
         params: parameters.iter().map(|(_, count)| count).sum(),
         input_shape: vec![channels, height, width],

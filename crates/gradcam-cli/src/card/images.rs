@@ -22,7 +22,7 @@ use super::subject::Subject;
 use super::unfinished::Unfinished;
 use crate::console::{Console, Unit};
 use crate::dataset::{class_of, count_masks, difficult, prepare};
-use crate::study::{header, untrained};
+use crate::study::header;
 
 /// The other results from the images.
 pub(crate) struct Found {
@@ -46,7 +46,7 @@ pub(crate) fn measure(
 ) -> Result<Found> {
     let mut explainers = vec![subject.explainer.clone()];
     explainers.extend(subject.against.iter().cloned());
-    let random = untrained(subject.model, subject.seed)?;
+    let random = subject.model.untrained(subject.seed)?;
     let drawn = &subject.samples[..subject.sample];
     let masks = count_masks(
         subject.samples.iter().map(|(_, sample)| *sample),

@@ -38,7 +38,11 @@ impl Study {
         Study {
             toolkit: env!("CARGO_PKG_VERSION"),
             model: subject.model.sha256.clone(),
-            architecture: subject.model.architecture.name.to_string(),
+            architecture: subject
+                .model
+                .architecture
+                .map_or("ONNX", |architecture| architecture.name)
+                .to_string(),
             precision: precision.to_string(),
             device: format!("{:?}", subject.reading.device.location()),
             fit: subject.reading.fit.to_string(),

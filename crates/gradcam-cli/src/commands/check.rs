@@ -27,7 +27,7 @@ use crate::reading::{self, Reading};
 
 pub(crate) fn run(args: &Check, console: &mut Console<'_>) -> Result<Exit> {
     let (name, arch) = (&args.network.model, args.network.arch.as_deref());
-    let model = model::load(name, arch, &Device::Cpu, console)?;
+    let model = model::load(name, arch, &args.network.graph, &Device::Cpu, console)?;
     let layers = layers(args.layer.as_slice(), name, &model)?;
     let image = image(args, &model, console)?;
     let exact = gradient::exact(&model)?;

@@ -74,7 +74,7 @@ pub(crate) fn run(
         (Some(path), false) => Some(Journal::create(path, &header).context(RECORDS_EXIST)?),
     };
     let has = |null: Null| args.nulls.contains(&null);
-    let untrained = has(Null::Untrained).then(|| study::untrained(&model, args.seed));
+    let untrained = has(Null::Untrained).then(|| model.untrained(args.seed));
     let untrained = untrained.transpose()?;
     let masks = has(Null::MeanMask).then(|| mean_mask(&data, &reading, console));
     let masks = masks.transpose()?;

@@ -31,10 +31,10 @@ pub(crate) fn run(args: &Import, console: &mut Console<'_>) -> Result<Exit> {
     write(&folder.join(WEIGHTS), &weights, args.force)?;
     write(&folder.join(CONFIG), config.as_bytes(), args.force)?;
     let (shown, classes) = (folder.display(), model.labels.len());
-    console.line(format!(
-        "{shown}: {}, {classes} classes",
-        model.architecture.name
-    ))?;
+    let architecture = model
+        .architecture
+        .map_or("", |architecture| architecture.name);
+    console.line(format!("{shown}: {architecture}, {classes} classes"))?;
     if !unwrapped.is_empty() {
         console.note(format!(
             "removed from the parameter names: `{}`",
@@ -51,8 +51,7 @@ pub(crate) fn run(args: &Import, console: &mut Console<'_>) -> Result<Exit> {
         ));
     }
     console.note(format!(
-        "preprocessing is assumed to be the usual one for `{}`: {}; if training differed, change `pretrained_cfg` in `{}`",
-        model.architecture.name,
+        "preprocessing is assumed to be the usual one for `{architecture}`: {}; if training differed, change `pretrained_cfg` in `{}`",
         model.preprocess,
         folder.join(CONFIG).display()
     ));

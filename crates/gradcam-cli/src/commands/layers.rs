@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use candle_core::Device;
+use gradcam_models::ModelNetwork;
 use gradcam_nn::Weights;
 use serde::Serialize;
 
@@ -22,17 +23,23 @@ struct Record<'a> {
 
 pub(crate) fn run(args: &Layers, console: &mut Console<'_>) -> Result<Exit> {
     let (name, arch) = (&args.network.model, args.network.arch.as_deref());
-    let (network, architecture, size) = match model::choose(name, arch)? {
+    let (network, default_layer, size): (ModelNetwork, _, _) = match model::choose(name, arch)? {
         // An architecture's layers can be listed without weights.
         Choice::Architecture(architecture) => {
             let network = architecture.build(&Weights::skeleton(), 1000)?;
             let side = architecture.input_size;
-            (network, architecture, (side, side))
+            let default = architecture.default_layer.to_string();
+            (network.into(), default, (side, side))
         }
-        Choice::Default | Choice::Folder(_) | Choice::File(..) | Choice::Repository(_) => {
-            let model = model::load(name, arch, &Device::Cpu, console)?;
+        Choice::Default
+        | Choice::Folder(_)
+        | Choice::Graph(_)
+        | Choice::File(..)
+        | Choice::Repository(_) => {
+            let model = model::load(name, arch, &args.network.graph, &Device::Cpu, console)?;
             let size = model.preprocess.input_size;
-            (model.network, model.architecture, size)
+            let default = model.default_layer().to_string();
+            (model.network, default, size)
         }
     };
     let (height, width) = args.size.map_or(size, |side| (side, side));
@@ -47,7 +54,7 @@ pub(crate) fn run(args: &Layers, console: &mut Console<'_>) -> Result<Exit> {
         ))?;
     }
     for layer in &found.layers {
-        let default = layer.name == architecture.default_layer;
+        let default = layer.name == default_layer;
         if args.json {
             console.line(serde_json::to_string(&Record {
                 name: &layer.name,

@@ -5,7 +5,7 @@ use gradcam::Method;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::args::Methods;
+use crate::args::{Graph, Methods};
 use crate::asked::layers::layers;
 use crate::asked::model;
 use crate::console::Console;
@@ -72,7 +72,13 @@ pub(crate) fn run(args: &Methods, console: &mut Console<'_>) -> Result<Exit> {
     }
     if let Some(name) = &args.model {
         let arch = args.arch.as_deref();
-        let model = model::load(name, arch, &candle_core::Device::Cpu, console)?;
+        let model = model::load(
+            name,
+            arch,
+            &Graph::default(),
+            &candle_core::Device::Cpu,
+            console,
+        )?;
         let layers = layers(args.layer.as_slice(), name, &model)?;
         for layer in &layers {
             let coincide = gradcam::coincide(&model.network, model::shape(&model), layer)?;

@@ -16,6 +16,7 @@ mod import;
 mod keeping;
 mod limits;
 mod methods;
+mod onnx;
 mod options;
 mod order;
 mod outputs;

@@ -218,6 +218,13 @@ pub(super) struct Processor {
     do_center_crop: Option<bool>,
 }
 
+impl Processor {
+    /// Returns whether the sizes are those of transformers' usual processors, which crop or squash; ConvNeXt's states a share.
+    pub(super) fn crops(&self) -> bool {
+        self.crop_pct.is_none()
+    }
+}
+
 /// Reads a length that is a number, or is under one of these keys.
 fn length(value: Option<&Value>, keys: [&str; 2]) -> Option<u32> {
     let number = match value? {

@@ -55,15 +55,23 @@ pub(super) fn twins(subject: &Subject<'_>, rebuild: &Rebuild<'_>) -> Result<Vec<
         "The channels that the classifier reads change places, together with its weights; the maps must not change.",
     );
     let mut tests = Vec::new();
-    let network = subject.model.network.folded()?;
-    let side = Side::new(&network, &explain);
-    let twin = implementation_invariance(&own, &side, &images)?;
-    tests.push(exact(
-        folded,
-        twin.largest(),
-        images.count,
-        twin_test(&twin, TWINS),
-    ));
+    match subject.model.network.folded()? {
+        None => tests.push(without(
+            folded,
+            Grade::NotApplicable,
+            "exporters multiply the norms into the convolutions of a file",
+        )),
+        Some(network) => {
+            let side = Side::new(&network, &explain);
+            let twin = implementation_invariance(&own, &side, &images)?;
+            tests.push(exact(
+                folded,
+                twin.largest(),
+                images.count,
+                twin_test(&twin, TWINS),
+            ));
+        }
+    }
     let channels = classifier_channels(&subject.model.network, rebuild, subject.input())?;
     let Some(channels) = channels else {
         tests.push(without(

@@ -83,6 +83,7 @@ impl Settings {
             // Implied by the model's own architecture.
             arch: _,
             pictures: Pictures { window, frame },
+            graph,
         } = network;
         let Sampling {
             budget,
@@ -101,10 +102,15 @@ impl Settings {
                 floats(&numbers.to_vec1::<f32>()?)
             }
         };
-        let prepared = format!("{:?}", (&model.sha256, &model.preprocess, &model.labels));
+        let mut prepared = format!("{:?}", (&model.sha256, &model.preprocess, &model.labels));
+        if graph.given().is_some() {
+            prepared += &format!("{graph:?}");
+        }
         let model = format!(
             "{} {}",
-            model.architecture.name,
+            model
+                .architecture
+                .map_or("ONNX", |architecture| architecture.name),
             digest::half(prepared.as_bytes())
         );
         let options = serde_json::to_string(&explainer.method.options())?;
