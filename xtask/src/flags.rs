@@ -45,6 +45,13 @@ xflags::xflags! {
             /// Architectures [default: all].
             repeated architecture: String
         }
+        /// Compare networks from ONNX files with onnxruntime and the library that exported them.
+        cmd onnx-parity {
+            /// Python environment with what tests/onnx/requirements.txt lists.
+            required venv: PathBuf
+            /// A pattern for the names of files, such as 'resnet*' [default: all].
+            optional --only pattern: String
+        }
         /// Time Grad-CAM and its parts, alone or in turns with other programs.
         cmd bench {
             /// Architectures [default: one of each family, or with --peers those that the peers are best known for].

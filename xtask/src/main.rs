@@ -11,6 +11,7 @@ mod downstream;
 mod fetch;
 mod flags;
 mod fuzz;
+mod onnx_parity;
 mod parity;
 mod python;
 mod train;
@@ -55,6 +56,10 @@ fn run(flags: flags::Xtask) -> Result<()> {
         XtaskCmd::Train(_) => train::run(&sh),
         XtaskCmd::Parity(parity) => {
             parity::run(&sh, &from_here(&parity.venv)?, &parity.architecture)
+        }
+        XtaskCmd::OnnxParity(parity) => {
+            let pattern = parity.only.as_deref().unwrap_or("*");
+            onnx_parity::run(&sh, &from_here(&parity.venv)?, pattern)
         }
         XtaskCmd::Bench(bench) => {
             let json = bench.json.as_deref().map(from_here).transpose()?;
