@@ -59,7 +59,7 @@ pub(crate) enum Parameters {
         embedding: bool,
     },
     #[cfg(feature = "onnx")]
-    Graph(crate::onnx::Origin),
+    Graph(crate::onnx::origin::Origin),
 }
 
 impl Model {

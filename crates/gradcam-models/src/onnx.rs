@@ -3,14 +3,16 @@
 mod beside;
 mod error;
 mod names;
+pub(crate) mod origin;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::Device;
 pub use error::OnnxError;
 pub use gradcam_onnx::{Cut, ImageInput, Input, Limits, OnnxNetwork, Options, Refused};
 
+use self::origin::Origin;
 use crate::LoadError;
 use crate::bounded::ReadError;
 use crate::digest::sha256_of;
@@ -36,28 +38,6 @@ pub struct Stated {
     /// The value of a white sample before `mean` is subtracted, such as 1 or 255; 1 if not given. `mean` and `std` are in its units, 0 and 1 if
     /// only the range is given.
     pub range: Option<f32>,
-}
-
-/// A graph and where it came from, to read it again.
-#[derive(Debug, Clone)]
-pub(crate) struct Origin {
-    path: PathBuf,
-    options: Options,
-}
-
-impl Origin {
-    /// Reads the graph again, with changed parameters.
-    pub(crate) fn changed(
-        &self,
-        dtype: Option<DType>,
-        change: &dyn Fn(&str, &Tensor) -> candle_core::Result<Tensor>,
-    ) -> Result<ModelNetwork, LoadError> {
-        let mut options = self.options.clone();
-        options.dtype = dtype.unwrap_or(options.dtype);
-        let model = gradcam_onnx::read(&self.path, &Limits::default()).map_err(OnnxError::from)?;
-        let network = OnnxNetwork::changed(&model, &options, change).map_err(OnnxError::from)?;
-        Ok(ModelNetwork::Graph(Arc::new(network)))
-    }
 }
 
 impl Model {
@@ -156,10 +136,7 @@ impl Model {
             sha256: digest(path)?,
             license: found.license,
             default_layer,
-            source: Parameters::Graph(Origin {
-                path: path.to_path_buf(),
-                options,
-            }),
+            source: Parameters::Graph(Origin::new(path, options)),
         })
     }
 }

@@ -26,6 +26,7 @@ mod scatter;
 pub(crate) mod shape;
 mod value;
 pub(crate) mod walk;
+mod width;
 
 pub(crate) use registry::evaluate;
 pub(crate) use shape::shape_of;

@@ -20,6 +20,7 @@ mod paths;
 mod plan;
 mod proto;
 mod read;
+mod reason;
 mod shape;
 mod tensor;
 mod wire;
@@ -35,6 +36,3 @@ pub use options::{Input, Options};
 pub use read::{from_bytes, read};
 pub use shape::{Dim, Shape};
 pub use tensor::{Tensor, Values};
-
-/// Why a node is not supported, for a person.
-type Reason = String;

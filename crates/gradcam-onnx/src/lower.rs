@@ -16,9 +16,9 @@ mod shape;
 
 pub(crate) use call::Call;
 
-use crate::Reason;
 use crate::plan::builder::Builder;
 use crate::plan::value::Value;
+use crate::reason::Reason;
 
 /// Adds the steps of a node that depends on the image, and returns its outputs.
 ///

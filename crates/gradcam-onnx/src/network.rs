@@ -7,7 +7,6 @@ use candle_core::{Result as CandleResult, Tensor, bail};
 use gradcam_nn::ops::{AdaptiveAvgPool2d, LinearMap};
 use gradcam_nn::{Network, Pass, Tokens};
 
-use crate::Reason;
 use crate::element::ElementType;
 use crate::error::{Error, Refused, Result};
 use crate::graph::{Declared, Graph, Node, ValueKind};
@@ -18,8 +17,10 @@ use crate::options::Options;
 use crate::paths::Paths;
 use crate::plan::Plan;
 use crate::plan::builder::Builder;
+use crate::plan::fuse::FUSIONS;
 use crate::plan::shared::Shared;
 use crate::plan::value::{Map, Value};
+use crate::reason::Reason;
 use crate::shape::Dim;
 
 /// Plans that are kept; the oldest makes way for a new one.
@@ -222,7 +223,7 @@ impl OnnxNetwork {
             let inputs = inputs(&self.known, &node);
             let all = inputs.iter().all(Option::is_some);
             let values = if all {
-                let mut b = Builder::new(&self.shared, vec![1]);
+                let mut b = Builder::new(&self.shared, vec![1], &FUSIONS);
                 let inputs: Vec<Option<Value>> = inputs.into_iter().flatten().collect();
                 compute(&mut b, &node, &inputs).ok()
             } else {
@@ -251,7 +252,7 @@ impl OnnxNetwork {
     }
 
     fn make(&self, (channels, height, width): Size) -> Result<Plan> {
-        let mut b = Builder::new(&self.shared, vec![1, channels, height, width]);
+        let mut b = Builder::new(&self.shared, vec![1, channels, height, width], &FUSIONS);
         let mut values = self.known.clone();
         let wrong = |reason| Error::Input { reason };
         let mut image = b.image();

@@ -16,12 +16,12 @@ use candle_core::{Result, Tensor, bail};
 use gradcam_nn::ops::{LinearMap, Rearrange};
 use gradcam_nn::{Pass, Tokens};
 
-use crate::Reason;
 use crate::plan::builder::Builder;
 use crate::plan::layer::Layer;
 use crate::plan::layout::Shown;
 use crate::plan::step::Step;
 use crate::plan::value::{Map, Source, Value};
+use crate::reason::Reason;
 
 /// The steps of a network for images of one size.
 #[derive(Debug)]

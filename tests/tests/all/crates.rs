@@ -87,6 +87,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 15] = [
             "gradcam-efficientnet-lite0",
             "gradcam-names",
             "gradcam-nn",
+            "gradcam-onnx",
             "gradcam-picture",
         ],
         &[
@@ -166,8 +167,10 @@ const ALLOWED: [(&str, &[&str], &[&str]); 15] = [
 
 /// Crates for the hub client alone, only with its feature.
 const NETWORK: [&str; 2] = ["hf-hub", "ureq"];
-/// The crate that `gradcam-models` re-exports but does not use.
+/// The crate that `gradcam-models` re-exports, and asks for the default layer of a graph.
 const METHODS: &str = "gradcam";
+/// The crate for ONNX files alone, only with its feature.
+const GRAPHS: &str = "gradcam-onnx";
 /// The crate for the text tower alone, only with its feature.
 const TEXT: &str = "tokenizers";
 
@@ -233,7 +236,7 @@ fn the_methods_the_network_the_text_tower_and_the_weights_are_optional() {
         optional,
         NETWORK
             .into_iter()
-            .chain([TEXT, WEIGHTS, METHODS])
+            .chain([TEXT, WEIGHTS, METHODS, GRAPHS])
             .collect()
     );
     for (name, used) in &dependencies {

@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 
 use gradcam::Method;
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 11] = [
     "README.md",
     "CHANGELOG.md",
     "models/README.md",
     "models/efficientnet-lite0/README.md",
+    "models/squeezenet1_1/README.md",
     "tests/downstream/README.md",
     "tests/fuzz/README.md",
+    "tests/onnx/README.md",
     "crates/README.md",
     ".github/CONTRIBUTING.md",
     ".github/STYLE.md",

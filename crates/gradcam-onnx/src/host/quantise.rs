@@ -3,10 +3,11 @@
 use crate::attributes::axis;
 use crate::element::ElementType;
 use crate::graph::Node;
-use crate::host::cast::{bounds, converted};
+use crate::host::cast::converted;
 use crate::host::inputs::Inputs;
 use crate::host::value::Host;
 use crate::host::walk::walk;
+use crate::host::width::bounds;
 
 /// Scales and zero points, and where each element has its own.
 struct Scales<'a> {

@@ -4,7 +4,7 @@ use std::fmt::{self, Debug, Formatter};
 use std::sync::Arc;
 
 use crate::element::ElementType;
-use crate::host::cast;
+use crate::host::width;
 use crate::tensor::{Tensor, Values};
 
 /// The most elements of one value: 1 GiB of floats.
@@ -212,15 +212,15 @@ impl Host {
     /// Notes the type in the file, unless the numbers are of another kind. Integers wrap to its width; floats are not rounded.
     pub(crate) fn typed(mut self, element: ElementType) -> Host {
         match &mut self.data {
-            Data::Int(values) if cast::bounds(element).is_some() => {
-                if values.iter().any(|v| cast::wrapped(element, *v) != *v) {
+            Data::Int(values) if width::bounds(element).is_some() => {
+                if values.iter().any(|v| width::wrapped(element, *v) != *v) {
                     for value in Arc::make_mut(values) {
-                        *value = cast::wrapped(element, *value);
+                        *value = width::wrapped(element, *value);
                     }
                 }
                 self.element = element;
             }
-            Data::Float(_) if cast::is_float(element) => self.element = element,
+            Data::Float(_) if width::is_float(element) => self.element = element,
             Data::Int(_) | Data::Float(_) | Data::Bool(_) => {}
         }
         self

@@ -3,10 +3,11 @@
 use gradcam_nn::ops::Activation;
 
 use super::Call;
-use crate::Reason;
 use crate::host::Data;
-use crate::plan::builder::{Builder, broadcast, reason};
+use crate::plan::builder::{Builder, broadcast};
 use crate::plan::value::{Map, Value};
+use crate::reason::Reason;
+use crate::reason::reason;
 
 pub(crate) fn sum(b: &mut Builder<'_>, call: &Call<'_>) -> Result<Map, Reason> {
     let mut total = call.map(b, 0)?;

@@ -1,10 +1,10 @@
 //! A node with the values of its inputs.
 
-use crate::Reason;
 use crate::graph::Node;
 use crate::host::Host;
 use crate::plan::builder::Builder;
 use crate::plan::value::{Map, Value};
+use crate::reason::Reason;
 
 /// A node with the values of its inputs.
 pub(crate) struct Call<'a> {

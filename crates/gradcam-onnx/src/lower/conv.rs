@@ -3,11 +3,12 @@
 use gradcam_nn::ops::{ConvOptions, ConvTranspose2d, LinearMap, Padding};
 
 use super::Call;
-use crate::Reason;
 use crate::graph::Node;
-use crate::plan::builder::{Builder, reason};
+use crate::plan::builder::Builder;
 use crate::plan::layer::Layer;
 use crate::plan::value::Map;
+use crate::reason::Reason;
+use crate::reason::reason;
 
 /// The sizes of a window that slides over rows and columns.
 #[derive(Debug, Clone, Copy)]

@@ -1,9 +1,9 @@
 //! Einstein sums of one or two tensors, as permutations and one matrix product.
 
 use super::Call;
-use crate::Reason;
 use crate::plan::builder::Builder;
 use crate::plan::value::Map;
+use crate::reason::Reason;
 
 pub(crate) fn einsum(b: &mut Builder<'_>, call: &Call<'_>) -> Result<Map, Reason> {
     let equation = call.node().text("equation", "")?.replace(' ', "");

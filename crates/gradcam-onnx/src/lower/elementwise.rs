@@ -3,10 +3,10 @@
 use gradcam_nn::ops::{Activation, LinearMap};
 
 use super::Call;
-use crate::Reason;
 use crate::attributes::axis;
 use crate::plan::builder::Builder;
 use crate::plan::value::Map;
+use crate::reason::Reason;
 
 /// Finds the function that an operator applies to each number; `None` if the operator is another one.
 pub(crate) fn function(call: &Call<'_>) -> Result<Option<Activation>, Reason> {

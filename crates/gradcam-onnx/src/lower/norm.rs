@@ -5,11 +5,12 @@ use gradcam_nn::ops::{Activation, AvgPool2d, Axis, BatchNorm, LayerNorm, LinearM
 
 use super::Call;
 use super::conv::{positive, vector};
-use crate::Reason;
 use crate::attributes::axis;
-use crate::plan::builder::{Builder, reason};
+use crate::plan::builder::Builder;
 use crate::plan::layer::Layer;
 use crate::plan::value::Map;
+use crate::reason::Reason;
+use crate::reason::reason;
 
 pub(crate) fn batch(b: &mut Builder<'_>, call: &Call<'_>) -> Result<Map, Reason> {
     let x = call.map(b, 0)?;

@@ -4,10 +4,11 @@ use candle_core::Tensor;
 
 use super::Call;
 use super::conv::positive;
-use crate::Reason;
 use crate::attributes::axis;
-use crate::plan::builder::{Builder, reason};
+use crate::plan::builder::Builder;
 use crate::plan::value::{Map, Value};
+use crate::reason::Reason;
+use crate::reason::reason;
 use gradcam_nn::ops::LinearMap;
 
 pub(crate) fn concat(b: &mut Builder<'_>, call: &Call<'_>) -> Result<Map, Reason> {

@@ -4,10 +4,11 @@ use gradcam_nn::ops::{AdaptiveAvgPool2d, AvgPool2d, LinearMap, MaxPool2d};
 
 use super::Call;
 use super::conv::{Sliding, as_two, feature_map, positive};
-use crate::Reason;
-use crate::plan::builder::{Builder, reason};
+use crate::plan::builder::Builder;
 use crate::plan::layer::Layer;
 use crate::plan::value::Map;
+use crate::reason::Reason;
+use crate::reason::reason;
 
 fn kernel(call: &Call<'_>) -> Result<Vec<usize>, Reason> {
     let shape = call.node().ints("kernel_shape")?;

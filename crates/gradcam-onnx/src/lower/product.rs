@@ -1,10 +1,11 @@
 //! Matrix products.
 
 use super::Call;
-use crate::Reason;
-use crate::plan::builder::{Builder, reason, swapped};
+use crate::plan::builder::{Builder, swapped};
 use crate::plan::layer::Layer;
 use crate::plan::value::Map;
+use crate::reason::Reason;
+use crate::reason::reason;
 
 pub(crate) fn matmul(b: &mut Builder<'_>, call: &Call<'_>) -> Result<Map, Reason> {
     let (x, y) = (call.map(b, 0)?, call.map(b, 1)?);

@@ -3,10 +3,10 @@
 use gradcam_nn::ops::Activation;
 
 use super::Call;
-use crate::Reason;
 use crate::element::ElementType;
 use crate::plan::builder::Builder;
 use crate::plan::value::Map;
+use crate::reason::Reason;
 
 /// `QuantizeLinear`: rounds to the grid of the integers and stays a float. Its gradient passes through.
 pub(crate) fn quantise(b: &mut Builder<'_>, call: &Call<'_>) -> Result<Map, Reason> {

@@ -3,11 +3,11 @@
 use gradcam_nn::ops::{Activation, AdaptiveAvgPool2d, LinearMap};
 
 use super::Call;
-use crate::Reason;
 use crate::attributes::axis;
 use crate::plan::builder::Builder;
 use crate::plan::layer::Layer;
 use crate::plan::value::Map;
+use crate::reason::Reason;
 
 pub(crate) fn reduce(b: &mut Builder<'_>, call: &Call<'_>) -> Result<Map, Reason> {
     let x = call.map(b, 0)?;

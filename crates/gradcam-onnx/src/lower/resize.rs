@@ -5,10 +5,11 @@ use std::sync::Arc;
 use gradcam_nn::ops::{LinearMap, Resize, ResizeMode, Taps};
 
 use super::Call;
-use crate::Reason;
 use crate::attributes::axis;
-use crate::plan::builder::{Builder, reason};
+use crate::plan::builder::Builder;
 use crate::plan::value::Map;
+use crate::reason::Reason;
+use crate::reason::reason;
 
 /// Which positions of the input an output position reads.
 struct Form {

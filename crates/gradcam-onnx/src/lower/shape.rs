@@ -1,11 +1,11 @@
 //! Shapes: the values stay as they are.
 
 use super::Call;
-use crate::Reason;
 use crate::attributes::axis;
 use crate::host::{Data, Host, shape_of};
 use crate::plan::builder::Builder;
 use crate::plan::value::{Map, Value};
+use crate::reason::Reason;
 
 /// `Identity`, `Dropout` outside of training, and casts between floats.
 pub(crate) fn same(b: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<Value>, Reason> {

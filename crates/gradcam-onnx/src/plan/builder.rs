@@ -3,19 +3,29 @@
 use candle_core::{DType, Device, Tensor};
 use gradcam_nn::ops::{Activation, LinearMap, Rearrange, Reduce};
 
-use crate::Reason;
 use crate::host::Host;
 use crate::plan::batch;
-use crate::plan::fuse;
 use crate::plan::layer::Layer;
 use crate::plan::shared::Shared;
 use crate::plan::step::Step;
 use crate::plan::value::{Map, Source};
+use crate::reason::{Reason, reason};
 
 /// The most elements of one value for one image: 8 GB.
 const LARGEST: usize = 1 << 31;
 /// The most elements of one constant: 1 GB.
 const CONSTANT: usize = 1 << 28;
+
+/// What a builder tries before it adds an operation: a shorter way to the same result.
+#[derive(Debug)]
+pub(crate) struct Fusions {
+    /// For a sum. Only the second summand may be a constant.
+    pub(crate) add: fn(&mut Builder<'_>, &Map, &Map) -> Result<Option<Map>, Reason>,
+    /// For a product. Only the second factor may be a constant.
+    pub(crate) multiply: fn(&mut Builder<'_>, &Map, &Map) -> Result<Option<Map>, Reason>,
+    /// For a function of another function's output.
+    pub(crate) nested: fn(&Builder<'_>, Activation, &Map) -> Option<(Activation, Map)>,
+}
 
 /// Makes the steps of a plan.
 ///
@@ -26,15 +36,17 @@ pub(crate) struct Builder<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) steps: Vec<Step>,
     image: Vec<usize>,
+    fusions: &'a Fusions,
 }
 
 impl<'a> Builder<'a> {
     /// Begins a plan for an image of shape `(1, c, h, w)`.
-    pub(crate) fn new(shared: &'a Shared, image: Vec<usize>) -> Self {
+    pub(crate) fn new(shared: &'a Shared, image: Vec<usize>, fusions: &'a Fusions) -> Self {
         Builder {
             shared,
             steps: Vec::new(),
             image,
+            fusions,
         }
     }
 
@@ -327,7 +339,7 @@ impl<'a> Builder<'a> {
             let y = self.activation(f, &inner)?;
             return self.permute(&y, &order);
         }
-        match fuse::activation::nested(self, f, x) {
+        match (self.fusions.nested)(self, f, x) {
             Some((f, x)) => self.activation(f, &x),
             None => self.each(Layer::Activation(f), x, x.dims.clone()),
         }
@@ -336,7 +348,7 @@ impl<'a> Builder<'a> {
     /// Adds two values, with broadcasting.
     pub(crate) fn add(&mut self, a: &Map, b: &Map) -> Result<Map, Reason> {
         let (x, y) = if a.tensor().is_some() { (b, a) } else { (a, b) };
-        if let Some(found) = fuse::add(self, x, y)? {
+        if let Some(found) = (self.fusions.add)(self, x, y)? {
             return Ok(found);
         }
         if let Some((order, x, y)) = self.both_unpermuted(x, y)? {
@@ -359,7 +371,7 @@ impl<'a> Builder<'a> {
     /// Multiplies two values, with broadcasting.
     pub(crate) fn multiply(&mut self, a: &Map, b: &Map) -> Result<Map, Reason> {
         let (x, y) = if a.tensor().is_some() { (b, a) } else { (a, b) };
-        if let Some(found) = fuse::multiply(self, x, y)? {
+        if let Some(found) = (self.fusions.multiply)(self, x, y)? {
             return Ok(found);
         }
         if let Some((order, x, y)) = self.both_unpermuted(x, y)? {
@@ -574,9 +586,4 @@ pub(crate) fn inverse(order: &[usize]) -> Vec<usize> {
         back[input] = output;
     }
     back
-}
-
-/// Returns candle's message.
-pub(crate) fn reason(error: candle_core::Error) -> Reason {
-    error.to_string()
 }

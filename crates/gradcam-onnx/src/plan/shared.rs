@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use candle_core::{DType, Device, Tensor, TensorId};
 use gradcam_nn::ops::{Conv2d, ConvOptions, Linear};
 
-use crate::Reason;
 use crate::host::{Data, Host};
-use crate::plan::builder::reason;
+use crate::reason::Reason;
+use crate::reason::reason;
 
 /// The element type, the device, and the layers whose packed weights all plans share.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Functions that networks of ours do not use: one copy of each, called for every number.
 
-use super::{Activation, sigmoid_parts};
+use super::kind::Activation;
 use crate::kernels::float::Float;
 
 /// Evaluates one of the rare functions at `x`.
@@ -157,5 +157,18 @@ fn power<T: Float>(x: T, exponent: f64) -> T {
         one / (x * x)
     } else {
         x.powf(T::of(exponent))
+    }
+}
+
+/// Returns the sigmoid and its distance to 1, both without cancellation.
+#[inline(always)]
+pub(super) fn sigmoid_parts<T: Float>(x: T) -> (T, T) {
+    let e = (if x > T::ZERO { -x } else { x }).exp();
+    let large = T::ONE / (T::ONE + e);
+    let small = e * large;
+    if x > T::ZERO {
+        (large, small)
+    } else {
+        (small, large)
     }
 }

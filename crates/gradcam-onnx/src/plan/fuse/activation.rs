@@ -5,9 +5,9 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 use gradcam_nn::ops::Activation;
 
 use super::look::near;
-use crate::Reason;
 use crate::plan::builder::Builder;
 use crate::plan::value::Map;
+use crate::reason::Reason;
 
 /// Finds a function that equals `f` after the function that made `x`.
 pub(crate) fn nested(b: &Builder<'_>, f: Activation, x: &Map) -> Option<(Activation, Map)> {

@@ -3,10 +3,11 @@
 use candle_core::Tensor;
 use gradcam_nn::ops::{Axis, LayerNorm};
 
-use crate::Reason;
-use crate::plan::builder::{Builder, reason};
+use crate::plan::builder::Builder;
 use crate::plan::layer::Layer;
 use crate::plan::value::Map;
+use crate::reason::Reason;
+use crate::reason::reason;
 
 /// Finds the layer that takes the summand `y` as its bias.
 pub(crate) fn add(b: &mut Builder<'_>, x: &Map, y: &Map) -> Result<Option<Map>, Reason> {

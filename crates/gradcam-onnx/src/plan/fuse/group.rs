@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use gradcam_nn::ops::{Activation, BatchNorm, Conv2d, ConvNormAct};
 
-use crate::Reason;
-use crate::plan::builder::reason;
 use crate::plan::layer::{Closing, Layer};
 use crate::plan::step::Step;
 use crate::plan::value::Source;
+use crate::reason::Reason;
+use crate::reason::reason;
 
 /// The reader of the output.
 const CALLER: usize = usize::MAX;

@@ -3,10 +3,11 @@
 use candle_core::Tensor;
 use gradcam_nn::ops::{Activation, Axis, LayerNorm, LinearMap};
 
-use crate::Reason;
-use crate::plan::builder::{Builder, reason};
+use crate::plan::builder::Builder;
 use crate::plan::layer::Layer;
 use crate::plan::value::Map;
+use crate::reason::Reason;
+use crate::reason::reason;
 
 /// Finds `(x - mean) · (variance + eps)^(-1/2)` over the last dimension, or over the channels of a feature map.
 pub(crate) fn product(b: &mut Builder<'_>, x: &Map, y: &Map) -> Result<Option<Map>, Reason> {
