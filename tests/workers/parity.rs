@@ -76,7 +76,7 @@ fn in_f64(folder: &Path) -> Result<ModuleTree> {
 }
 
 /// Computes the gradient of the logit `class` with respect to the input.
-fn input_gradient(network: &ModuleTree, x: &Tensor, class: usize) -> Result<Tensor> {
+fn input_gradient(network: &dyn Network, x: &Tensor, class: usize) -> Result<Tensor> {
     let x = Var::from_tensor(x)?;
     let logits = network.forward(x.as_tensor(), &mut ())?;
     let gradients = logits.get(0)?.get(class)?.backward()?;
