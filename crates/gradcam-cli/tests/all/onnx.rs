@@ -43,7 +43,7 @@ fn the_classes_are_those_of_onnxruntime() {
         let args = ["classify", &photo(name), "--model", &squeezenet(), "--json"];
         let found = gradcam(folder.path(), &args);
         let record: Value = serde_json::from_str(found.text().lines().next().unwrap()).unwrap();
-        let top = &record["classes"][0];
+        let top = &record["predictions"][0];
         assert_eq!(top["label"], class, "{record}");
         let found = top["probability"].as_f64().unwrap();
         // The photo is resized by another library than there.
@@ -63,7 +63,7 @@ fn layers_have_the_paths_of_pytorch() {
     let named = |name: &str| layers.iter().find(|layer| layer["name"] == name).unwrap();
     assert_eq!(
         named("features.12")["shape"],
-        serde_json::json!([512, 13, 13])
+        serde_json::json!([512, 14, 14])
     );
     assert_eq!(named("features.12.squeeze")["parameters"], 512 * 64 + 64);
     let default = layers
