@@ -3,7 +3,7 @@
 use super::Call;
 use crate::attributes::axis;
 use crate::host::{Data, Host, shape_of};
-use crate::plan::builder::Builder;
+use crate::plan::builder::{Builder, count};
 use crate::plan::value::{Map, Value};
 use crate::reason::Reason;
 
@@ -70,7 +70,7 @@ pub(crate) fn reshape(b: &mut Builder<'_>, call: &Call<'_>) -> Result<Map, Reaso
         });
     }
     if let Some(at) = free {
-        let rest: usize = dims.iter().product();
+        let rest = count(&dims).unwrap_or(0);
         if rest == 0 || x.len() % rest != 0 {
             return Err(format!("{:?} cannot be reshaped to {wanted:?}", x.dims));
         }

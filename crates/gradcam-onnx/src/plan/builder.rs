@@ -119,7 +119,7 @@ impl<'a> Builder<'a> {
         } else {
             LARGEST
         };
-        let len = dims.iter().try_fold(1_usize, |n, &dim| n.checked_mul(dim));
+        let len = count(&dims);
         if len.is_none_or(|len| len > limit) {
             return Err(format!("a value of shape {dims:?} is too large"));
         }
@@ -155,7 +155,7 @@ impl<'a> Builder<'a> {
 
     /// Gives a value another shape.
     pub(crate) fn reshape(&mut self, x: &Map, dims: &[usize]) -> Result<Map, Reason> {
-        if dims.iter().product::<usize>() != x.len() {
+        if count(dims) != Some(x.len()) {
             return Err(format!("{:?} cannot be reshaped to {dims:?}", x.dims));
         }
         let map = LinearMap::Reshape(dims.to_vec());
@@ -553,6 +553,11 @@ impl<'a> Builder<'a> {
             _ => None,
         })
     }
+}
+
+/// Returns the number of elements of a shape; `None` if it is beyond all numbers.
+pub(crate) fn count(dims: &[usize]) -> Option<usize> {
+    dims.iter().try_fold(1_usize, |n, &dim| n.checked_mul(dim))
 }
 
 /// Returns the shape of an element-wise result.
